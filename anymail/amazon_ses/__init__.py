@@ -1,0 +1,1 @@
+ESP_NAME = "Amazon SES"

@@ -1,0 +1,167 @@
+"""SES API v1: message -> SendRawEmail or SendBulkTemplatedEmail; response -> statuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..conf import AmazonSESSettings, SendSettings
+from ..message import AnymailRecipientStatus
+from ..outgoing import OutgoingMessage, unsupported
+from . import ESP_NAME, bulk, raw
+from .calls import ApiCall
+from .mime import format_for_wire
+
+SERVICE = "ses"
+#: Amazon SES service quotas, "Maximum message size"; in bytes, after encoding.
+MAX_SIZE = 10 * 1024 * 1024
+V2_BACKEND = "anymail.backends.amazon_sesv2.EmailBackend"
+USE_V2 = f'The v2 API does: EMAIL_BACKEND = "{V2_BACKEND}".'
+
+TEMPLATE_SUPPORTS = frozenset(
+    {"esp_extra", "envelope_sender", "template_id", "merge_data", "merge_global_data"}
+)
+TEMPLATE_WORDING = {
+    "metadata": f"metadata with template. {USE_V2}",
+    "merge_metadata": f"merge_metadata with template. {USE_V2}",
+    "merge_headers": f"merge_headers with template. {USE_V2}",
+    "tags": (
+        "tags with template (unless using the AMAZON_SES_MESSAGE_TAG_NAME setting). " + USE_V2
+    ),
+}
+#: Parameters of SendEmail and SendBulkEmail that only the v2 API has.
+V2_PARAMS = frozenset(
+    {
+        "BulkEmailEntries",
+        "ConfigurationOverrides",
+        "Content",
+        "DefaultContent",
+        "DefaultEmailTags",
+        "Destination",
+        "EmailTags",
+        "EndpointId",
+        "FeedbackForwardingEmailAddress",
+        "FeedbackForwardingEmailAddressIdentityArn",
+        "FromEmailAddress",
+        "FromEmailAddressIdentityArn",
+        "InlineTemplate",
+        "ListManagementOptions",
+        "TenantName",
+    }
+)
+
+
+def build_calls(
+    message: OutgoingMessage, settings: AmazonSESSettings, sending: SendSettings
+) -> Sequence[ApiCall]:
+    """See :meth:`.calls.SendApi.build_calls`."""
+    if message.template_id:
+        return _template_calls(message, settings, sending)
+    return _raw_calls(message, settings, sending)
+
+
+def parse_response(call: ApiCall, response: Mapping[str, Any]) -> dict[str, AnymailRecipientStatus]:
+    """See :meth:`.calls.SendApi.parse_response`."""
+    if call.operation == "send_raw_email":
+        return raw.parse_message_id(call, response)
+    return bulk.parse_entries(call, response, "Status")
+
+
+def _raw_calls(
+    message: OutgoingMessage, settings: AmazonSESSettings, sending: SendSettings
+) -> list[ApiCall]:
+    message = raw.checked(message, sending)
+    idna_encode = raw.encoder(settings, sending)
+    groups = raw.recipient_groups(message, settings)
+    params: dict[str, Any] = {}
+    if settings.configuration_set_name is not None:
+        params["ConfigurationSetName"] = settings.configuration_set_name
+    if tags := list(raw.message_tags(message, settings, sending)):
+        params["Tags"] = tags
+    if source := _source(message):
+        params["Source"] = format_for_wire(source, idna_encode, "envelope_sender")
+    params |= _extra_params(message, sending)
+    params["RawMessage"] = {"Data": raw.build_data(message, idna_encode, MAX_SIZE, USE_V2)}
+    return [
+        ApiCall(
+            operation="send_raw_email",
+            params={**params, "Destinations": [a.format(idna_encode=idna_encode) for a in group]},
+            recipients=group,
+        )
+        for group in groups
+    ]
+
+
+def _source(message: OutgoingMessage) -> Any:
+    """SES reads the From header itself, unless bounces go elsewhere or there are several."""
+    if message.envelope_sender:
+        return type(message.envelope_sender)("", message.envelope_sender.addr_spec)
+    if len(message.from_emails) > 1:
+        return type(message.from_emails[0])("", message.from_emails[0].addr_spec)
+    return None
+
+
+def _extra_params(message: OutgoingMessage, sending: SendSettings) -> dict[str, Any]:
+    extra = dict(message.esp_extra or {})
+    if foreign := sorted(V2_PARAMS & extra.keys()):
+        if not sending.ignore_unsupported_features:
+            names = ", ".join(foreign)
+            raise unsupported(f"esp_extra {names} with the v1 API. {USE_V2}", ESP_NAME)
+        extra = {name: value for name, value in extra.items() if name not in foreign}
+    return extra
+
+
+def _template_calls(
+    message: OutgoingMessage, settings: AmazonSESSettings, sending: SendSettings
+) -> list[ApiCall]:
+    if sending.ignore_unsupported_features:
+        message = message.reduced_to(TEMPLATE_SUPPORTS | {"tags"})
+    else:
+        _check_template(message, settings)
+    idna_encode = raw.encoder(settings, sending)
+    params: dict[str, Any] = {
+        "Source": bulk.single_from(message, idna_encode),
+        "Template": message.template_id,
+        "DefaultTemplateData": bulk.default_data(message),
+    }
+    if message.reply_to:
+        params["ReplyToAddresses"] = [
+            format_for_wire(address, idna_encode, "reply_to") for address in message.reply_to
+        ]
+    if message.envelope_sender:
+        params["ReturnPath"] = message.envelope_sender.format_addr_spec(idna_encode)
+    if settings.configuration_set_name is not None:
+        params["ConfigurationSetName"] = settings.configuration_set_name
+    if tags := list(raw.message_tags(message, settings, sending)):
+        params["DefaultTags"] = tags
+    params |= _template_extra(_extra_params(message, sending))
+    return [
+        ApiCall(
+            operation="send_bulk_templated_email",
+            params={**params, "Destinations": [_destination(entry) for entry in chunk]},
+            recipients=tuple(entry.recipient for entry in chunk),
+        )
+        for chunk in bulk.chunks(message, idna_encode)
+    ]
+
+
+def _check_template(message: OutgoingMessage, settings: AmazonSESSettings) -> None:
+    supports = TEMPLATE_SUPPORTS | ({"tags"} if settings.message_tag_name else set())
+    message.check_supported(supports, TEMPLATE_WORDING, ESP_NAME)
+    bulk.check_no_content(message)
+    if message.attachments:
+        raise unsupported(f"attachments with template. {USE_V2}", ESP_NAME)
+    if message.headers:
+        raise unsupported(f"extra_headers with template. {USE_V2}", ESP_NAME)
+
+
+def _template_extra(extra: dict[str, Any]) -> dict[str, Any]:
+    # django-anymail documents "Tags" here, although the call has no such parameter.
+    if "Tags" in extra:
+        extra.setdefault("DefaultTags", extra.pop("Tags"))
+        extra.pop("Tags", None)
+    return extra
+
+
+def _destination(entry: bulk.Entry) -> dict[str, Any]:
+    return {"Destination": entry.destination, "ReplacementTemplateData": entry.data}

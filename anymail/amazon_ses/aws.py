@@ -1,0 +1,233 @@
+"""The only user of boto3: cached clients, and one form for everything that goes wrong."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
+
+from .. import __version__
+from ..conf import AmazonSESSettings
+from ..exceptions import AnymailAPIError, AnymailConfigurationError, AnymailImproperlyInstalled
+from .errors import describe_exception, describe_response, mask_addresses
+
+#: IAM policies of existing projects have conditions on it (``aws:UserAgent``).
+USER_AGENT = f"django-anymail/{__version__}-amazon-ses"
+#: Services whose calls must not be repeated by botocore.
+SEND_SERVICES = ("ses", "sesv2")
+#: Several sets of parameters are usual (regions, tenants); without a bound, parameters made anew
+#: for each send would fill the memory.
+MAX_CLIENTS = 64
+
+_clients: OrderedDict[Hashable, Any] = OrderedDict()
+_lock = threading.RLock()
+
+HINTS = {
+    "NoRegionError": (
+        'Set ANYMAIL["AMAZON_SES_CLIENT_PARAMS"] = {"region_name": "us-east-1"} (your region), '
+        "or the environment variable AWS_DEFAULT_REGION."
+    ),
+    "NoCredentialsError": (
+        "Set the environment variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, give the "
+        "machine an IAM role, or see boto3's guide to credentials for its other sources; "
+        'ANYMAIL["AMAZON_SES_SESSION_PARAMS"] is passed to boto3.session.Session.'
+    ),
+    "PartialCredentialsError": (
+        "Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or neither."
+    ),
+    "ProfileNotFound": (
+        'Check "profile_name" in ANYMAIL["AMAZON_SES_SESSION_PARAMS"], and AWS_PROFILE.'
+    ),
+}
+
+
+def client(service: str, settings: AmazonSESSettings, **overrides: Any) -> Any:
+    """A boto3 client, from the cache where there is one for the same parameters.
+
+    Making one costs 50 to 150 ms, and clients are thread-safe (boto3, "Clients").
+
+    :param service: boto3's name, for example ``"ses"``.
+    :param overrides: parameters that win over the settings, for example ``region_name``.
+    :raises AnymailAPIError: boto3 cannot make it: no region, no such profile.
+    :raises AnymailConfigurationError: boto3 does not know a parameter.
+    """
+    params = {**_service_params(service, settings), **overrides}
+    key = (
+        _session_class(),
+        settings.client_factory,
+        service,
+        _freeze(settings.session_params),
+        _freeze(params),
+    )
+    with _lock:
+        if key not in _clients:
+            _clients[key] = create_client(service, settings, params)
+            while len(_clients) > MAX_CLIENTS:
+                _clients.popitem(last=False)
+        _clients.move_to_end(key)
+        return _clients[key]
+
+
+def create_client(service: str, settings: AmazonSESSettings, params: dict[str, Any]) -> Any:
+    """A new boto3 client. Use :func:`client`."""
+    where = 'ANYMAIL["AMAZON_SES_SESSION_PARAMS"] or ANYMAIL["AMAZON_SES_CLIENT_PARAMS"]'
+    try:
+        with api_errors(f"Cannot create the boto3 client for {service!r}"):
+            params = {**params, "config": _config(service, params.get("config"))}
+            if settings.client_factory is not None:
+                return _factory(settings)(service, dict(settings.session_params), params)
+            return _session_class()(**settings.session_params).client(service, **params)
+    except (TypeError, ValueError) as err:
+        if isinstance(err, AnymailAPIError):
+            raise
+        raise AnymailConfigurationError(f"boto3 does not accept {where}: {err}") from err
+
+
+def confirm_subscription(topic: str, token: str, settings: AmazonSESSettings) -> None:
+    """Tell SNS that we want what a topic sends (SNS API, "ConfirmSubscription").
+
+    :param topic: the topic's ARN; the call goes to its region.
+    :param token: from the request to confirm.
+    :raises AnymailAPIError: SNS refused, or could not be reached.
+    """
+    region = topic.split(":")[3]
+    with api_errors(f"Cannot confirm the subscription to the SNS topic {topic}"):
+        client("sns", settings, region_name=region).confirm_subscription(
+            TopicArn=topic,
+            Token=token,
+            # A string. Without it, whoever sees an UnsubscribeURL can end the subscription.
+            AuthenticateOnUnsubscribe="true",
+        )
+
+
+def clear_clients(**_kwargs: Any) -> None:
+    """Forget every client, because settings changed."""
+    with _lock:
+        _clients.clear()
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.RLock()  # a thread of the parent may hold the old one
+    _clients.clear()
+
+
+@contextmanager
+def api_errors(doing: str) -> Iterator[None]:
+    """Turn everything that boto3 raises into :exc:`~anymail.exceptions.AnymailAPIError`.
+
+    :param doing: what was tried, for the text.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as err:
+        raise AnymailAPIError(
+            f"{doing}: {mask_addresses(str(err))}", response=err.response, **_meaning(err.response)
+        ) from err
+    except BotoCoreError as err:
+        kind = type(err).__name__
+        lines = [f"{doing}: {mask_addresses(str(err))}", HINTS.get(kind, "")]
+        raise AnymailAPIError(*filter(None, lines), **describe_exception(kind)) from err
+
+
+def _meaning(response: Any) -> dict[str, Any]:
+    error = response.get("Error", {})
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return describe_response(error.get("Code", ""), error.get("Message", ""), status)
+
+
+def _session_class() -> Any:
+    # Always by attribute: people's tests patch boto3.session.Session.
+    return _boto3().session.Session
+
+
+def _boto3() -> Any:
+    try:
+        import boto3
+    except ImportError as err:
+        raise AnymailImproperlyInstalled("boto3") from err
+    return boto3
+
+
+def _factory(settings: AmazonSESSettings) -> Any:
+    factory = settings.client_factory
+    try:
+        return import_string(factory) if isinstance(factory, str) else factory
+    except ImportError as err:
+        raise AnymailConfigurationError(
+            f'ANYMAIL["AMAZON_SES_CLIENT_FACTORY"] cannot be imported: {err}'
+        ) from err
+
+
+def _service_params(service: str, settings: AmazonSESSettings) -> dict[str, Any]:
+    own = {
+        "sns": settings.sns_client_params,
+        "s3": settings.s3_client_params,
+        "kms": settings.kms_client_params,
+    }.get(service)
+    return settings.client_params if own is None else own
+
+
+def _config(service: str, users: Any) -> Any:
+    from botocore.config import Config
+
+    config = Config(user_agent_extra=USER_AGENT, tcp_keepalive=True)
+    if users is not None:
+        config = config.merge(Config(**users) if isinstance(users, dict) else users)
+    if service in SEND_SERVICES:
+        # botocore posts the message again when the answer to the first request is late, and SES
+        # has no idempotency token: delivery.py repeats only what surely was not accepted.
+        config = config.merge(Config(retries={"total_max_attempts": 1, "mode": "standard"}))
+    return config
+
+
+def _freeze(value: Any) -> Hashable:
+    """A hashable stand-in, equal for equal parameters."""
+    if isinstance(value, dict):
+        return tuple(sorted((str(key), _freeze(item)) for key, item in value.items()))
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return tuple(_freeze(item) for item in value)
+    return value if isinstance(value, Hashable) else repr(value)
+
+
+setting_changed.connect(clear_clients, dispatch_uid="anymail.amazon_ses.aws.clear_clients")
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def __getattr__(name: str) -> Any:
+    """boto3's own names, imported when they are first asked for."""
+    if name == "boto3":
+        return _boto3()
+    if name == "BOTO_BASE_ERRORS":
+        from botocore.exceptions import BotoCoreError, ClientError, ConnectionError
+
+        return globals().setdefault(name, (BotoCoreError, ClientError, ConnectionError))
+    if name == "AnymailBotoClientAPIError":
+        return globals().setdefault(name, _boto_client_api_error())
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _boto_client_api_error() -> type[AnymailAPIError]:
+    from botocore.exceptions import ClientError
+
+    class AnymailBotoClientAPIError(AnymailAPIError, ClientError):
+        """An error of S3, KMS or SNS in a webhook: also a botocore ``ClientError``.
+
+        :param client_error: the ``ClientError``; its response and operation are taken over.
+        """
+
+        def __init__(self, *args: object, client_error: ClientError) -> None:
+            meaning = _meaning(client_error.response)
+            super().__init__(*args, response=client_error.response, **meaning)
+            self.operation_name = client_error.operation_name
+
+    return AnymailBotoClientAPIError

@@ -1,0 +1,163 @@
+"""What both send APIs need for an SES template: one entry per recipient, in chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..addresses import EmailAddress, IdnaEncoder
+from ..exceptions import AnymailAPIError
+from ..message import AnymailRecipientStatus
+from ..outgoing import OutgoingMessage, unsupported
+from . import ESP_NAME
+from .calls import ApiCall
+from .errors import mask_addresses
+from .mime import dump_json, format_for_wire
+from .raw import MAX_RECIPIENTS
+
+#: SES API reference, "BulkEmailDestination" and "BulkEmailEntry"; in characters.
+MAX_TEMPLATE_DATA = 262_144
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One recipient of a template.
+
+    :param destination: SES's ``Destination``.
+    :param data: its template data, as JSON.
+    """
+
+    recipient: EmailAddress
+    destination: dict[str, list[str]]
+    data: str
+
+
+def chunks(message: OutgoingMessage, idna_encode: IdnaEncoder) -> list[list[Entry]]:
+    """An entry for each ``to``, with cc and bcc in every one, as many together as a call may have.
+
+    AWS counts the 50 of a call as destinations in one place and as addresses in another: both
+    hold here (Amazon SES service quotas; API reference, "SendBulkTemplatedEmail").
+
+    :raises AnymailInvalidAddress: SES cannot deliver to one of them.
+    :raises AnymailUnsupportedFeature: cc and bcc are too many.
+    """
+    copies = {
+        "CcAddresses": [format_for_wire(address, idna_encode, "cc") for address in message.cc],
+        "BccAddresses": [format_for_wire(address, idna_encode, "bcc") for address in message.bcc],
+    }
+    addresses = 1 + len(message.cc) + len(message.bcc)
+    if addresses > MAX_RECIPIENTS:
+        raise unsupported(
+            f"more than {MAX_RECIPIENTS} recipients in one message; with cc and bcc, each copy of "
+            f"this one has {addresses}",
+            ESP_NAME,
+        )
+    entries = list(_entries(message, idna_encode, {k: v for k, v in copies.items() if v}))
+    size = MAX_RECIPIENTS // addresses
+    return [entries[start : start + size] for start in range(0, len(entries), size)]
+
+
+def default_data(message: OutgoingMessage) -> str:
+    """``merge_global_data`` as JSON: what SES uses for a recipient without data."""
+    return _template_data(message.merge_global_data or {}, "merge_global_data")
+
+
+def single_from(message: OutgoingMessage, idna_encode: IdnaEncoder) -> str:
+    """The one From address of a template.
+
+    :raises AnymailUnsupportedFeature: there are several.
+    """
+    if len(message.from_emails) > 1:
+        raise unsupported("multiple from emails with template", ESP_NAME)
+    return format_for_wire(message.from_emails[0], idna_encode, "from_email")
+
+
+def check_no_content(message: OutgoingMessage) -> None:
+    """Refuse what the template brings itself.
+
+    :raises AnymailUnsupportedFeature: a subject, a body, or a To header of its own.
+    """
+    if message.subject:
+        raise unsupported("overriding template subject", ESP_NAME)
+    if message.body or any(kind in ("text/plain", "text/html") for _, kind in message.alternatives):
+        raise unsupported("overriding template body content", ESP_NAME)
+    if message.alternatives:
+        raise unsupported("alternatives with template", ESP_NAME)
+    if message.header_to is not None:
+        raise unsupported("spoofing `To` header with template", ESP_NAME)
+
+
+def for_recipient(
+    by_address: Mapping[str, Mapping[str, Any]] | None, recipient: EmailAddress
+) -> Mapping[str, Any]:
+    """What a merge attribute holds for one recipient: by the exact address, or ignoring case."""
+    if not by_address:
+        return {}
+    if recipient.addr_spec in by_address:
+        return by_address[recipient.addr_spec]
+    wanted = recipient.addr_spec.lower()
+    return next((data for key, data in by_address.items() if key.lower() == wanted), {})
+
+
+def parse_entries(
+    call: ApiCall, response: Mapping[str, Any], key: str
+) -> dict[str, AnymailRecipientStatus]:
+    """The status of each recipient of a bulk call.
+
+    :param key: where the response has its list.
+    :raises AnymailAPIError: the list is missing, or has another length than the call.
+    """
+    results = response.get(key)
+    if not isinstance(results, list):
+        raise AnymailAPIError(
+            f"Amazon SES answered {call.operation} without {key}.", response=dict(response)
+        )
+    if len(results) != len(call.recipients):
+        raise AnymailAPIError(
+            f"Amazon SES answered {call.operation} with {len(results)} results "
+            f"for {len(call.recipients)} recipients.",
+            response=dict(response),
+        )
+    return {
+        recipient.addr_spec: _status(result)
+        for recipient, result in zip(call.recipients, results, strict=True)
+    }
+
+
+def _status(result: Mapping[str, Any]) -> AnymailRecipientStatus:
+    code = result.get("Status")
+    message_id = result.get("MessageId")
+    if code is None:
+        return AnymailRecipientStatus(message_id, "unknown")
+    if code.upper() == "SUCCESS":
+        return AnymailRecipientStatus(message_id, "queued")
+    text = result.get("Error")
+    return AnymailRecipientStatus(message_id, "failed", code, text and mask_addresses(text))
+
+
+def _entries(
+    message: OutgoingMessage, idna_encode: IdnaEncoder, copies: dict[str, list[str]]
+) -> Iterator[Entry]:
+    common = message.merge_global_data or {}
+    for recipient in message.to:
+        data = {**common, **for_recipient(message.merge_data, recipient)}
+        yield Entry(
+            recipient=recipient,
+            destination={
+                "ToAddresses": [format_for_wire(recipient, idna_encode, "to")],
+                **copies,
+            },
+            data=_template_data(data, "merge_data"),
+        )
+
+
+def _template_data(data: Mapping[str, Any], name: str) -> str:
+    text = dump_json(dict(data), name)
+    if len(text) > MAX_TEMPLATE_DATA:
+        raise unsupported(
+            f"more than {MAX_TEMPLATE_DATA:,} characters of {name}; "
+            f"this message has {len(text):,} for one recipient",
+            ESP_NAME,
+        )
+    return text

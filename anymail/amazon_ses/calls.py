@@ -1,0 +1,51 @@
+"""ApiCall, and what a module must have to be a send API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..addresses import EmailAddress
+from ..conf import AmazonSESSettings, SendSettings
+from ..message import AnymailRecipientStatus
+from ..outgoing import OutgoingMessage
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiCall:
+    """One request to SES, not yet sent.
+
+    :param operation: the method of the boto3 client, for example ``"send_raw_email"``.
+    :param params: its keyword arguments.
+    :param recipients: whom the response is about, in its order.
+    """
+
+    operation: str
+    params: dict[str, Any]
+    recipients: tuple[EmailAddress, ...]
+
+
+class SendApi(Protocol):
+    """A module that turns messages into calls and responses into statuses, without any I/O."""
+
+    #: The boto3 service.
+    SERVICE: str
+
+    def build_calls(
+        self, message: OutgoingMessage, settings: AmazonSESSettings, sending: SendSettings
+    ) -> Sequence[ApiCall]:
+        """What to send.
+
+        :raises AnymailError: the message cannot be sent with this API; the text says why.
+        """
+        ...
+
+    def parse_response(
+        self, call: ApiCall, response: Mapping[str, Any]
+    ) -> dict[str, AnymailRecipientStatus]:
+        """What became of each recipient of a call, by addr-spec.
+
+        :raises AnymailAPIError: the response is not what SES documents.
+        """
+        ...

@@ -1,0 +1,115 @@
+"""What the errors of AWS mean: may the call be repeated, was anything sent?"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+#: Error codes of SES (both APIs), SNS, S3 and KMS for "too fast" and "too much".
+#: Sources: the API references of the four services, "Common errors"; botocore's retry rules.
+THROTTLING_CODES = frozenset(
+    {
+        "AccountDailyQuotaExceeded",
+        "AccountThrottled",
+        "BandwidthLimitExceeded",
+        "PriorRequestNotComplete",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "Throttled",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
+)
+#: Errors with another HTTP status than 5xx that pass by themselves.
+TRANSIENT_CODES = frozenset(
+    {
+        "DependencyTimeoutException",
+        "InternalError",
+        "InternalFailure",
+        "InternalServiceErrorException",
+        "KMSInternalException",
+        "KeyUnavailableException",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "ServiceUnavailable",
+        "TransientFailure",
+    }
+)
+#: botocore exceptions after which nothing has reached the service.
+NEVER_CONNECTED = frozenset(
+    {"ConnectTimeoutError", "EndpointConnectionError", "ProxyConnectionError"}
+)
+#: botocore exceptions after which nobody knows.
+NO_ANSWER = frozenset(
+    {
+        "ConnectionClosedError",
+        "ConnectionError",
+        "HTTPClientError",
+        "IncompleteReadError",
+        "ReadTimeoutError",
+        "ResponseParserError",
+        "ResponseStreamingError",
+    }
+)
+
+
+def describe_response(code: str, text: str, http_status: int) -> dict[str, Any]:
+    """The meaning of an error response, as keyword arguments of ``AnymailAPIError``.
+
+    :param code: AWS's error code.
+    :param text: AWS's text about it: the code for a rate and for a daily quota is the same.
+    """
+    lowered = text.lower()
+    rate = "sending rate exceeded" in lowered
+    quota = "quota exceeded" in lowered or code == "AccountDailyQuotaExceeded"
+    throttled = rate or quota or code in THROTTLING_CODES
+    fault = http_status >= 500 or code in TRANSIENT_CODES
+    return {
+        "error_code": code,
+        "is_throttled": throttled,
+        "is_transient": (throttled and not quota) or (fault and not throttled),
+        # A 503 is SES's word for "not now": it did not take the call. After a 500, 502 or 504
+        # the message may have been accepted all the same.
+        "is_unsent": throttled or http_status < 500 or http_status == 503,
+    }
+
+
+def describe_exception(kind: str) -> dict[str, Any]:
+    """The meaning of a botocore exception that has no response, likewise.
+
+    :param kind: the name of its class.
+    """
+    unsent = kind in NEVER_CONNECTED
+    return {
+        "error_code": kind,
+        "is_transient": unsent or kind in NO_ANSWER,
+        "is_unsent": kind not in NO_ANSWER and kind != "SSLError",
+    }
+
+
+def describe_status(code: str | None) -> dict[str, Any]:
+    """The meaning of the status of one entry of a bulk send, likewise.
+
+    :param code: as in v1 (``"AccountThrottled"``) or v2 (``"ACCOUNT_THROTTLED"``).
+    """
+    bare = (code or "").replace("_", "").lower()
+    throttled = bare in ("accountthrottled", "accountdailyquotaexceeded")
+    return {
+        "error_code": code,
+        "is_throttled": throttled,
+        "is_transient": bare in ("accountthrottled", "transientfailure"),
+        "is_unsent": True,
+    }
+
+
+def mask_addresses(text: str) -> str:
+    """The same text with the local part of every e-mail address hidden.
+
+    The domain stays: it tells which identity SES asks for.
+    """
+    return re.sub(r"[^\s@<>()\[\]:;,\"'/=]+@(?=[\w.-])", "***@", text)

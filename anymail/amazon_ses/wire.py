@@ -1,0 +1,190 @@
+"""MIME -> bytes: how header fields are folded, and when they are encoded."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from email.generator import BytesGenerator
+from email.message import Message
+from email.policy import EmailPolicy
+from io import BytesIO
+from typing import Any
+
+import django
+
+from ..addresses import encode_words, parse_address_list
+from ..exceptions import AnymailError
+
+#: RFC 5322 section 2.1.1, without the CRLF.
+MAX_LINE = 998
+PREFERRED_LINE = 78
+ADDRESS_HEADERS = frozenset(
+    {
+        "bcc",
+        "cc",
+        "disposition-notification-to",
+        "errors-to",
+        "from",
+        "reply-to",
+        "resent-bcc",
+        "resent-cc",
+        "resent-from",
+        "resent-sender",
+        "resent-to",
+        "return-path",
+        "sender",
+        "to",
+    }
+)
+#: Headers that software reads: an encoded-word in them is not decoded (RFC 2047 section 5).
+STRUCTURED_HEADERS = ADDRESS_HEADERS | {
+    "in-reply-to",
+    "list-archive",
+    "list-help",
+    "list-id",
+    "list-owner",
+    "list-post",
+    "list-subscribe",
+    "list-unsubscribe",
+    "list-unsubscribe-post",
+    "message-id",
+    "references",
+}
+#: What a message has at most once (RFC 5322 section 3.6, RFC 2045).
+ONCE = frozenset(
+    {
+        "bcc",
+        "cc",
+        "content-disposition",
+        "content-transfer-encoding",
+        "content-type",
+        "date",
+        "from",
+        "in-reply-to",
+        "message-id",
+        "mime-version",
+        "references",
+        "reply-to",
+        "sender",
+        "subject",
+        "to",
+    }
+)
+
+
+def check_no_line_break(name: str, value: str) -> None:
+    """Refuse what would inject a header.
+
+    :param name: of the header, for the error.
+    """
+    if "\n" in value or "\r" in value:
+        raise bad_header(f"Header values can't contain newlines: {name!r} does.")
+
+
+def bad_header(text: str) -> ValueError:
+    """The exception that Django itself raises for a bad header."""
+    if django.VERSION >= (6, 0):
+        return ValueError(text)
+    from django.core.mail import BadHeaderError
+
+    return BadHeaderError(text)
+
+
+def as_bytes(mime: Message) -> bytes:
+    """Serialise, with CRLF, and with long words in headers unbroken."""
+    buffer = BytesIO()
+    BytesGenerator(buffer, mangle_from_=False, policy=WIRE).flatten(mime, linesep="\r\n")
+    return buffer.getvalue()
+
+
+def fold_header(name: str, value: str) -> str:
+    """A header field, folded at white space only, with CRLF at the end.
+
+    The standard library turns a word that does not fit into 78 columns into encoded-words, which
+    breaks List-Unsubscribe (RFC 8058), References and JSON. Here such a word gets a longer line.
+
+    :param value: ASCII or not; folds that it already has are undone first.
+    """
+    value = re.sub(r"(\r\n|\r|\n)(?=[ \t])", "", value)
+    value = re.sub(r"[\r\n]+", " ", value).strip(" \t")
+    if not value.isascii() or not all(c == "\t" or c.isprintable() for c in value):
+        value = _encode_value(name, value)
+    words = re.split(r"(?<=[^ \t])(?=[ \t])", value)
+    if longest_word(words, name) > MAX_LINE:
+        words = re.split(r"(?= )", encode_words(value, first_column=len(name) + 2))
+    lines = [f"{name}:"]
+    lines[0] += f" {words[0]}"
+    for word in words[1:]:
+        if len(lines[-1]) + len(word) <= PREFERRED_LINE:
+            lines[-1] += word
+        else:
+            lines.append(word)
+    return "\r\n".join(lines) + "\r\n"
+
+
+class WirePolicy(EmailPolicy):
+    """Builds and serialises messages; headers other than Content-* stay the strings they are.
+
+    The standard library parses a header when it is stored, and its folding of parsed addresses and
+    words loses characters in several Python releases (for example CVE-2025-1795).
+    """
+
+    def header_max_count(self, name: str) -> int | None:
+        return 1 if name.lower() in ONCE else None
+
+    def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:
+        if not isinstance(value, str) or _is_mime_header(name):
+            return super().header_store_parse(name, value)
+        check_no_line_break(name, value)
+        return name, value
+
+    def header_fetch_parse(self, name: str, value: Any) -> Any:
+        return super().header_fetch_parse(name, value) if _is_mime_header(name) else value
+
+    def fold(self, name: str, value: Any) -> str:
+        if hasattr(value, "params"):  # encodes file names (RFC 2231)
+            shorter = self.clone(max_line_length=PREFERRED_LINE)
+            folded: str = super(WirePolicy, shorter).fold(name, value)
+            return folded
+        return fold_header(name, _repair_surrogates(str(value)))
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        return self.fold(name, value).encode("ascii")
+
+
+# With this line length the standard library never chooses an encoding for a text by itself: it
+# would take Base64 for some, and its quoted-printable is slow.
+WIRE = WirePolicy(linesep="\r\n", cte_type="8bit", max_line_length=sys.maxsize)
+
+
+def _encode_value(name: str, value: str) -> str:
+    if name.lower() in ADDRESS_HEADERS:
+        try:
+            addresses = parse_address_list(value, name)
+            return ", ".join(address.format(idna_encode=_punycode) for address in addresses)
+        except AnymailError:
+            pass  # free text, as in an obsolete phrase or a group
+    return encode_words(value, first_column=len(name) + 2)
+
+
+def _punycode(domain: str) -> str:
+    return domain.encode("idna").decode("ascii")
+
+
+def longest_word(words: Iterable[str], header: str) -> int:
+    return max(map(len, words), default=0) + len(header) + len(": ")
+
+
+def _repair_surrogates(value: str) -> str:
+    """Raw 8-bit bytes, as the parser keeps them in headers of an attached message, as text."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raw = value.encode("utf-8", "surrogateescape")
+        return raw.decode("utf-8", "replace")
+    return value
+
+
+def _is_mime_header(name: str) -> bool:
+    return name.lower().startswith("content-") and name.lower() != "content-id"

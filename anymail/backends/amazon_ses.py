@@ -1,0 +1,95 @@
+"""The e-mail backend for Amazon SES, API v1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from ..amazon_ses import ESP_NAME, api_v1, aws, delivery
+from ..amazon_ses.calls import ApiCall, SendApi
+from ..conf import AmazonSESSettings
+from ..exceptions import AnymailAPIError, AnymailError
+from ..message import AnymailRecipientStatus
+from ..outgoing import OutgoingMessage
+from .base import AnymailBaseBackend
+
+
+class EmailBackend(AnymailBaseBackend):
+    """Sends through Amazon SES, with ``SendRawEmail`` and ``SendBulkTemplatedEmail``.
+
+    Each setting is also a keyword here, in lower case and without its prefix
+    (``client_params=…``); on Django 6.1 the same words work in the ``OPTIONS`` of ``MAILERS``.
+
+    :param fail_silently: see :class:`~anymail.backends.base.AnymailBaseBackend`.
+    :raises AnymailConfigurationError: a setting has the wrong type.
+    """
+
+    esp_name: ClassVar[str] = ESP_NAME
+    #: What knows the parameters and responses of the API.
+    api: ClassVar[SendApi] = api_v1
+
+    def __init__(self, fail_silently: bool = False, **kwargs: Any) -> None:
+        self.settings = AmazonSESSettings.load(kwargs)
+        super().__init__(
+            fail_silently=fail_silently, esp_send_defaults=self.settings.send_defaults, **kwargs
+        )
+        self.client: Any = None
+
+    @property
+    def session_params(self) -> dict[str, Any]:
+        """The setting."""
+        return self.settings.session_params
+
+    @property
+    def client_params(self) -> dict[str, Any]:
+        """The setting."""
+        return self.settings.client_params
+
+    @property
+    def configuration_set_name(self) -> str | None:
+        """The setting."""
+        return self.settings.configuration_set_name
+
+    @property
+    def message_tag_name(self) -> str | None:
+        """The setting."""
+        return self.settings.message_tag_name
+
+    def open(self) -> bool:
+        """Take a boto3 client from the cache, or create it.
+
+        :return: whether there was none before.
+        :raises AnymailAPIError: it cannot be created; not with ``fail_silently``.
+        """
+        if self.client is not None:
+            return False
+        try:
+            self.client = aws.client(self.api.SERVICE, self.settings)
+        except AnymailError:
+            if not self.fail_silently:
+                raise
+        return self.client is not None
+
+    def close(self) -> None:
+        """Let go of the client; it stays in the cache, with its connections."""
+        self.client = None
+
+    def build_calls(self, message: OutgoingMessage) -> Sequence[ApiCall]:
+        return self.api.build_calls(message, self.settings, self.sending)
+
+    def run(self, call: ApiCall) -> Mapping[str, Any]:
+        if self.client is None:
+            raise AnymailAPIError("There is no boto3 client: open() was not called, or failed.")
+        return delivery.run(call, self.client, self.settings)
+
+    def parse_response(
+        self, call: ApiCall, response: Mapping[str, Any]
+    ) -> dict[str, AnymailRecipientStatus]:
+        return self.api.parse_response(call, response)
+
+
+def __getattr__(name: str) -> Any:
+    """``boto3`` and ``BOTO_BASE_ERRORS``, for existing code that takes them from here."""
+    if name in ("boto3", "BOTO_BASE_ERRORS"):
+        return getattr(aws, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

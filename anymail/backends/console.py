@@ -1,0 +1,50 @@
+"""An e-mail backend for development: prints instead of sending."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, TextIO
+
+from ..amazon_ses.calls import ApiCall
+from ..message import AnymailRecipientStatus
+from ..outgoing import OutgoingMessage
+from .base import AnymailBaseBackend
+from .test import build_test_params
+
+
+class EmailBackend(AnymailBaseBackend):
+    """Prints each message, with all signals and statuses.
+
+    :param stream: where to; standard output unless given.
+    """
+
+    esp_name: ClassVar[str] = "Console"
+
+    def __init__(
+        self, fail_silently: bool = False, *, stream: TextIO | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(fail_silently=fail_silently, **kwargs)
+        self.stream = stream
+
+    def build_calls(self, message: OutgoingMessage) -> Sequence[ApiCall]:
+        params = {"message": message.source, "details": build_test_params(message)}
+        return [ApiCall(operation="print", params=params, recipients=message.recipients)]
+
+    def run(self, call: ApiCall) -> Mapping[str, Any]:
+        message = call.params["message"]
+        stream = self.stream or sys.stdout
+        stream.write(message.message().as_string())
+        stream.write("\n" + "-" * 79 + "\n")
+        for name in ("tags", "metadata", "template_id", "merge_data", "merge_global_data"):
+            if name in call.params["details"]:
+                stream.write(f"{name}: {call.params['details'][name]!r}\n")
+        stream.flush()
+        return {"message_id": str(uuid.uuid4())}
+
+    def parse_response(
+        self, call: ApiCall, response: Mapping[str, Any]
+    ) -> dict[str, AnymailRecipientStatus]:
+        sent = AnymailRecipientStatus(response["message_id"], "sent")
+        return {recipient.addr_spec: sent for recipient in call.recipients}

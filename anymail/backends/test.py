@@ -1,0 +1,96 @@
+"""An e-mail backend for tests: records what would be sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from django.core import mail
+
+from ..amazon_ses.calls import ApiCall
+from ..exceptions import AnymailAPIError
+from ..message import AnymailRecipientStatus
+from ..outgoing import Attachment, OutgoingMessage
+from .base import AnymailBaseBackend
+
+
+class EmailBackend(AnymailBaseBackend):
+    """Puts messages into ``django.core.mail.outbox``, with all signals and statuses.
+
+    Each message gets ``anymail_test_params``, a dict of what an API would be told. Before sending,
+    ``anymail_test_response`` may be set on it: an :exc:`~anymail.exceptions.AnymailAPIError` to
+    raise, or a dict whose ``"recipient_status"`` maps addresses to
+    :class:`~anymail.message.AnymailRecipientStatus`.
+    """
+
+    esp_name: ClassVar[str] = "Test"
+
+    def build_calls(self, message: OutgoingMessage) -> Sequence[ApiCall]:
+        return [
+            ApiCall(
+                operation="record",
+                params={"message": message.source, "test_params": build_test_params(message)},
+                recipients=message.recipients,
+            )
+        ]
+
+    def run(self, call: ApiCall) -> Mapping[str, Any]:
+        message = call.params["message"]
+        message.anymail_test_params = call.params["test_params"]
+        response = getattr(message, "anymail_test_response", None)
+        if isinstance(response, AnymailAPIError):
+            raise response
+        if not hasattr(mail, "outbox"):
+            mail.outbox = []
+        mail.outbox.append(message)
+        return response or {"message_id": len(mail.outbox) - 1}
+
+    def parse_response(
+        self, call: ApiCall, response: Mapping[str, Any]
+    ) -> dict[str, AnymailRecipientStatus]:
+        if "recipient_status" in response:
+            return dict(response["recipient_status"])
+        sent = AnymailRecipientStatus(response.get("message_id"), "sent")
+        return {recipient.addr_spec: sent for recipient in call.recipients}
+
+
+def build_test_params(message: OutgoingMessage) -> dict[str, Any]:
+    """Everything about a message in one dict; what is absent has no key.
+
+    ``esp_extra`` is merged in at the top level.
+    """
+    params: dict[str, Any] = {
+        "from": message.from_emails[0],
+        "to": list(message.to),
+        "subject": message.subject,
+        **_bodies(message),
+        "is_batch_send": any(
+            value is not None
+            for value in (message.merge_data, message.merge_metadata, message.merge_headers)
+        ),
+    }
+    optional: dict[str, Any] = {
+        "cc": list(message.cc),
+        "bcc": list(message.bcc),
+        "reply_to": list(message.reply_to),
+        "extra_headers": dict(message.headers),
+        "attachments": [Attachment(attachment) for attachment in message.attachments],
+    }
+    params |= {name: value for name, value in optional.items() if value}
+    params |= {name: getattr(message, name) for name in message.features if name != "esp_extra"}
+    if message.tags is not None:
+        params["tags"] = list(message.tags)
+    return params | (message.esp_extra or {})
+
+
+def _bodies(message: OutgoingMessage) -> dict[str, Any]:
+    bodies: dict[str, Any] = {}
+    others = []
+    parts = [(message.body, f"text/{message.content_subtype}"), *message.alternatives]
+    for content, mimetype in parts:
+        key = {"text/plain": "text_body", "text/html": "html_body"}.get(mimetype)
+        if key and key not in bodies:
+            bodies[key] = content
+        else:
+            others.append((content, mimetype))
+    return bodies | ({"alternatives": others} if others else {})

@@ -1,0 +1,291 @@
+"""Every setting, with its type and its default. The only reader of ``django.conf``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.conf import settings as django_settings
+
+from .exceptions import AnymailConfigurationError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class UNSET:
+    """Not given, which is not the same as None. A class, so that messages can be pickled."""
+
+
+def truth(value: Any, where: str) -> bool:
+    """A bool; 0 and 1 are accepted, the text "False" is not."""
+    if isinstance(value, int) and value in (0, 1):
+        return bool(value)
+    raise _wrong(where, "True or False", value)
+
+
+def text(value: Any, where: str) -> str | None:
+    if value is None or isinstance(value, str):
+        return value or None
+    raise _wrong(where, "a string or None", value)
+
+
+def text_list(value: Any, where: str) -> tuple[str, ...]:
+    """One string, several of them, or none (None, "" and [] are the same)."""
+    if isinstance(value, str):
+        return (value,) if value else ()
+    if value is None:
+        return ()
+    if isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(v, str) for v in value):
+        return tuple(v for v in value if v)
+    raise _wrong(where, "a string or a list of strings", value)
+
+
+def mapping(value: Any, where: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise _wrong(where, "a dict", value)
+
+
+def optional_mapping(value: Any, where: str) -> dict[str, Any] | None:
+    return None if value is None else mapping(value, where)
+
+
+def seconds(value: Any, where: str) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
+        return float(value)
+    raise _wrong(where, "a number of seconds, 0 or more", value)
+
+
+def optional_seconds(value: Any, where: str) -> float | None:
+    return None if value is None else seconds(value, where)
+
+
+def size(value: Any, where: str) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    raise _wrong(where, "a number of bytes, more than 0", value)
+
+
+def name(value: Any, where: str) -> str:
+    if isinstance(value, str) and value:
+        return value
+    raise _wrong(where, "a string", value)
+
+
+def function_or_path(value: Any, where: str) -> Any:
+    if value is None or callable(value) or isinstance(value, str):
+        return value or None
+    raise _wrong(where, "a callable, a dotted path to one, or None", value)
+
+
+def setting(clean: Callable[[Any, str], Any], default: Any, *, fallback: str | None = None) -> Any:
+    """Declare a setting.
+
+    :param clean: takes the value and where it was found; returns it normalised, or raises
+        :exc:`~anymail.exceptions.AnymailConfigurationError`.
+    :param fallback: a Django setting of another package that is read when ours is absent.
+    """
+    return field(default=default, metadata={"clean": clean, "fallback": fallback})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """A group of settings. The name of a field, in capitals, is the name of the setting."""
+
+    PREFIX: ClassVar[str] = ""
+
+    @classmethod
+    def load(cls, overrides: MutableMapping[str, Any] | None = None) -> Self:
+        """Read every setting of this group.
+
+        Each comes from the first of: ``overrides["name"]``, ``ANYMAIL["PREFIX_NAME"]``,
+        ``ANYMAIL_PREFIX_NAME``, the fallback setting, the default.
+
+        :param overrides: keyword arguments; what is taken is popped, so that the caller can tell
+            what is left over.
+        :raises AnymailConfigurationError: a value has the wrong type.
+        """
+        found = {} if overrides is None else overrides
+        return cls(**{spec.name: _read(cls.PREFIX, spec, found) for spec in fields(cls)})
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """The names of the settings in this group, as they are written inside ``ANYMAIL``."""
+        return [cls.PREFIX + spec.name.upper() for spec in fields(cls)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendSettings(Settings):
+    """What concerns sending with whatever service."""
+
+    ignore_unsupported_features: bool = setting(truth, False)
+    ignore_recipient_status: bool = setting(truth, False)
+    debug_api_requests: bool = setting(truth, False)
+    idna_encoder: str | Callable[[str], str] = setting(function_or_path, "idna2008")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendDefaults(Settings):
+    """``SEND_DEFAULTS``: default message attributes, for whatever service."""
+
+    send_defaults: dict[str, Any] = setting(mapping, None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookSettings(Settings):
+    """What concerns webhooks of whatever service."""
+
+    webhook_secret: tuple[str, ...] = setting(text_list, None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AmazonSESSettings(Settings):
+    """What concerns Amazon SES: sending first, then the webhooks."""
+
+    PREFIX: ClassVar[str] = "AMAZON_SES_"
+
+    session_params: dict[str, Any] = setting(mapping, None)
+    client_params: dict[str, Any] = setting(mapping, None)
+    client_factory: str | Callable[..., Any] | None = setting(function_or_path, None)
+    configuration_set_name: str | None = setting(text, None)
+    message_tag_name: str | None = setting(text, None)
+    send_defaults: dict[str, Any] = setting(mapping, None)
+    split_recipients: bool = setting(truth, False)
+    throttle_timeout: float = setting(seconds, 60)
+    retry_timeouts: bool = setting(truth, False)
+    idna_encoder: str | Callable[[str], str] | None = setting(function_or_path, None)
+
+    sns_client_params: dict[str, Any] | None = setting(optional_mapping, None)
+    s3_client_params: dict[str, Any] | None = setting(optional_mapping, None)
+    kms_client_params: dict[str, Any] | None = setting(optional_mapping, None)
+    auto_confirm_sns_subscriptions: bool = setting(truth, True, fallback="BOUNCY_AUTO_SUBSCRIBE")
+    verify_sns_signatures: bool = setting(truth, True, fallback="BOUNCY_VERIFY_CERTIFICATE")
+    sns_topic_arns: tuple[str, ...] = setting(text_list, None, fallback="BOUNCY_TOPIC_ARN")
+    sns_max_age: float | None = setting(optional_seconds, 7200)
+    sns_cert_cache: str = setting(name, "default", fallback="BOUNCY_KEY_CACHE")
+    sns_certificates: dict[str, str] = setting(mapping, None)
+    sns_cert_host_regex: str | None = setting(text, None, fallback="BOUNCY_CERT_DOMAIN_REGEX")
+    inbound_kms_key_id: str | None = setting(text, None)
+    inbound_max_size: int = setting(size, 40 * 1024 * 1024)
+    inbound_buckets: tuple[str, ...] = setting(text_list, None)
+    inbound_delete_s3_object: bool = setting(truth, False)
+
+
+GROUPS: tuple[type[Settings], ...] = (
+    SendSettings,
+    SendDefaults,
+    WebhookSettings,
+    AmazonSESSettings,
+)
+
+
+def known_names() -> list[str]:
+    """The name of every setting, as it is written inside ``ANYMAIL``."""
+    return [name for group in GROUPS for name in group.names()]
+
+
+def unknown_names() -> dict[str, str | None]:
+    """The keys of ``ANYMAIL`` that no setting has, each with the name that was probably meant."""
+    known = known_names()
+    return {
+        str(name): next(iter(get_close_matches(str(name).upper(), known, n=1)), None)
+        for name in anymail_dict()
+        if name not in known
+    }
+
+
+def type_problems() -> list[str]:
+    """What is wrong with the types of settings, one text for each."""
+    problems = []
+    for group in GROUPS:
+        for spec in fields(group):
+            try:
+                _read(group.PREFIX, spec, {})
+            except AnymailConfigurationError as err:
+                problems.append(str(err))
+    return list(dict.fromkeys(problems))
+
+
+def anymail_dict() -> Mapping[str, Any]:
+    """The ``ANYMAIL`` setting.
+
+    :raises AnymailConfigurationError: it is not a dict.
+    """
+    value = getattr(django_settings, "ANYMAIL", None) or {}
+    if not isinstance(value, Mapping):
+        raise _wrong("ANYMAIL", "a dict", value)
+    return value
+
+
+def has_setting(name: str) -> bool:
+    """Whether ``ANYMAIL[name]`` or ``ANYMAIL_name`` is there, whatever its value."""
+    return name in anymail_dict() or hasattr(django_settings, f"ANYMAIL_{name}")
+
+
+def django_setting(name: str, default: Any = None) -> Any:
+    """A setting of Django's own, or of another package."""
+    return getattr(django_settings, name, default)
+
+
+def get_anymail_setting(
+    name: str,
+    default: Any = UNSET,
+    esp_name: str | None = None,
+    kwargs: MutableMapping[str, Any] | None = None,
+    allow_bare: bool = False,
+) -> Any:
+    """Look a setting up by name, for applications that have settings of their own in ``ANYMAIL``.
+
+    :param name: for example ``"configuration_set_name"``.
+    :param default: returned when the setting is nowhere.
+    :param esp_name: a service; its upper-cased name is put before the setting's.
+    :param kwargs: keyword arguments to look at first; what is found is popped.
+    :param allow_bare: also look at the Django setting without ``ANYMAIL_`` before it.
+    :raises AnymailConfigurationError: it is nowhere, and there is no default.
+    """
+    prefix = "" if esp_name is None else esp_name.upper().replace(" ", "_") + "_"
+    full_name = prefix + name.upper()
+    # Django passes username=None, password=None to every backend (before 6.1).
+    skip = name in ("username", "password") and (kwargs or {}).get(name) is None
+    if kwargs is not None and name in kwargs and not skip:
+        return kwargs.pop(name)
+    found, value = _find(full_name, full_name if allow_bare else None)
+    if found is not None:
+        return value
+    if default is not UNSET:
+        return default
+    raise AnymailConfigurationError(
+        f'You must set ANYMAIL["{full_name}"] or ANYMAIL_{full_name}'
+        + (f" or {full_name}" if allow_bare else "")
+        + " in your Django settings."
+    )
+
+
+def _read(prefix: str, spec: Field[Any], overrides: MutableMapping[str, Any]) -> Any:
+    clean = spec.metadata["clean"]
+    if spec.name in overrides:
+        return clean(overrides.pop(spec.name), f"the option {spec.name!r}")
+    where, value = _find(prefix + spec.name.upper(), spec.metadata["fallback"])
+    if where is not None:
+        return clean(value, where)
+    assert spec.default is not MISSING  # noqa: S101 - setting() always gives one
+    return clean(spec.default, spec.name)
+
+
+def _find(name: str, fallback: str | None) -> tuple[str | None, Any]:
+    """Where in the Django settings a setting is (None: nowhere), and its value."""
+    if name in (inside := anymail_dict()):
+        return f'ANYMAIL["{name}"]', inside[name]
+    for flat in (f"ANYMAIL_{name}", fallback):
+        if flat and hasattr(django_settings, flat):
+            return flat, getattr(django_settings, flat)
+    return None, None
+
+
+def _wrong(where: str, wanted: str, value: Any) -> AnymailConfigurationError:
+    return AnymailConfigurationError(f"{where} must be {wanted}, not {type(value).__name__}.")

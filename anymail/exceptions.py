@@ -1,0 +1,195 @@
+"""The errors and warnings that this package raises.
+
+.. code-block:: text
+
+    Exception
+    ├── AnymailError                            swallowed by fail_silently
+    │   ├── AnymailAPIError                     SES, SNS, S3 or KMS said no, or could not be reached
+    │   │   ├── AnymailRequestsAPIError         (kept for applications that catch it)
+    │   │   └── AnymailBotoClientAPIError       in anymail.webhooks.amazon_ses: also a ClientError
+    │   ├── AnymailRecipientsRefused            no recipient was accepted
+    │   ├── AnymailInvalidAddress               also a ValueError
+    │   ├── AnymailUnsupportedFeature           also a ValueError
+    │   ├── AnymailSerializationError           also a TypeError
+    │   ├── AnymailCancelSend                   for pre_send receivers to raise
+    │   └── AnymailWebhookValidationFailure     also a SuspiciousOperation: HTTP 400
+    └── ImproperlyConfigured (Django)           never swallowed
+        └── AnymailConfigurationError
+            ├── AnymailInvalidMailer
+            └── AnymailImproperlyInstalled      also an ImportError
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
+
+
+class AnymailError(Exception):
+    """The base of everything that ``fail_silently`` silences.
+
+    :param args: the text, in one or more parts.
+    :param email_message: the Django message that was being sent.
+    :param status_code: an HTTP status, where one was received.
+    :param backend: the e-mail backend instance.
+    :param payload: what was about to be sent.
+    :param response: what the service answered: botocore's error dict, or None.
+    :param esp_name: the service's name; that of the backend unless given.
+    """
+
+    def __init__(
+        self,
+        *args: object,
+        email_message: Any = None,
+        status_code: int | None = None,
+        backend: Any = None,
+        payload: Any = None,
+        response: Any = None,
+        esp_name: str | None = None,
+    ) -> None:
+        Exception.__init__(self, *args)  # not super(): a sibling base may want other arguments
+        self.email_message = email_message
+        self.status_code = status_code
+        self.backend = backend
+        self.payload = payload
+        self.response = response
+        self.esp_name = esp_name or getattr(backend, "esp_name", None)
+
+    def __str__(self) -> str:
+        return "\n".join(str(arg) for arg in self.args)
+
+
+class AnymailAPIError(AnymailError):
+    """A call to an AWS service failed, or its answer made no sense.
+
+    ``response`` holds botocore's error dict (``response["Error"]["Code"]``) or None, and
+    ``__cause__`` the botocore exception. The text masks the local part of every address that AWS
+    names.
+
+    :param error_code: AWS's error code (``"Throttling"``), or the name of the botocore exception
+        where no answer came (``"ReadTimeoutError"``).
+    :param is_transient: the same call may succeed a little later.
+    :param is_throttled: refused for a rate or a quota. A daily quota is throttled, but not
+        transient.
+    :param is_unsent: the service surely did not accept the call, so nothing can arrive twice when
+        it is repeated.
+    """
+
+    def __init__(
+        self,
+        *args: object,
+        error_code: str | None = None,
+        is_transient: bool = False,
+        is_throttled: bool = False,
+        is_unsent: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.error_code = error_code
+        self.is_transient = is_transient
+        self.is_throttled = is_throttled
+        self.is_unsent = is_unsent
+
+
+class AnymailRecipientsRefused(AnymailError):
+    """Every recipient was refused; ``email_message.anymail_status`` says why."""
+
+    def __init__(self, *args: object, **kwargs: Any) -> None:
+        super().__init__(*(args or ("All message recipients were rejected or invalid",)), **kwargs)
+
+
+class AnymailInvalidAddress(AnymailError, ValueError):
+    """An address that cannot be parsed, or that SES cannot deliver to. Names the field."""
+
+
+class AnymailUnsupportedFeature(AnymailError, ValueError):
+    """The message uses something that this API of SES cannot express.
+
+    ``ANYMAIL["IGNORE_UNSUPPORTED_FEATURES"]`` drops the feature instead.
+    """
+
+
+class AnymailSerializationError(AnymailError, TypeError):
+    """Metadata or merge data that JSON cannot hold."""
+
+    def __init__(
+        self, message: str | None = None, orig_err: Exception | None = None, **kwargs: Any
+    ) -> None:
+        if message is None:
+            message = f"The data cannot be written as JSON: {orig_err}"
+        super().__init__(message, **kwargs)
+
+
+class AnymailCancelSend(AnymailError):
+    """Raised by a ``pre_send`` receiver: the message is not sent, and that is not an error."""
+
+
+class AnymailWebhookValidationFailure(AnymailError, SuspiciousOperation):
+    """A request to a webhook that is not to be believed. Django answers 400."""
+
+
+class AnymailConfigurationError(ImproperlyConfigured):
+    """A setting is missing or wrong. Never silenced by ``fail_silently``."""
+
+
+class AnymailInvalidMailer(AnymailConfigurationError):
+    """A ``MAILERS`` entry that names one of our backends cannot be used."""
+
+
+class AnymailImproperlyInstalled(AnymailConfigurationError, ImportError):
+    """A package that is needed is not installed.
+
+    :param missing_package: what to install.
+    :param backend: (accepted for compatibility) the backend that needs it.
+    :param install_extra: the extra of this distribution that brings it.
+    """
+
+    def __init__(
+        self, missing_package: str, backend: str = "<backend>", install_extra: str = "amazon-ses"
+    ) -> None:
+        super().__init__(
+            f"The {missing_package} package is required to use Amazon SES, but isn't installed.\n"
+            f'Install it with: python -m pip install "django-anymail-ses[{install_extra}]"'
+        )
+
+
+class AnymailWarning(Warning):
+    """The base of this package's warnings."""
+
+
+class AnymailInsecureWebhookWarning(AnymailWarning):
+    """A webhook accepts requests that nothing proves to be ours."""
+
+
+class AnymailDeprecationWarning(AnymailWarning, DeprecationWarning):
+    """Something that a later version will not support."""
+
+
+class AnymailNotSupportedWarning(AnymailWarning):
+    """Something that has no effect here."""
+
+
+if TYPE_CHECKING:
+    AnymailRequestsAPIError: type[AnymailAPIError]
+
+
+def _requests_api_error() -> type[AnymailAPIError]:
+    import requests
+
+    class AnymailRequestsAPIError(AnymailAPIError, requests.HTTPError):
+        """Never raised here; kept so that ``except AnymailRequestsAPIError`` goes on working."""
+
+        def __init__(self, *args: object, response: Mapping[str, Any] | None = None) -> None:
+            AnymailAPIError.__init__(self, *args, response=response)
+
+    AnymailRequestsAPIError.__qualname__ = "AnymailRequestsAPIError"  # so that it pickles
+    return AnymailRequestsAPIError
+
+
+def __getattr__(name: str) -> Any:
+    # requests costs 50 ms to import, and only this one class needs it.
+    if name != "AnymailRequestsAPIError":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return globals().setdefault(name, _requests_api_error())

@@ -32,9 +32,7 @@ def register() -> None:
     checks.register(check_insecure_settings, checks.Tags.security)
 
 
-def check_deprecated_settings(
-    app_configs: Apps = None, **kwargs: Any
-) -> list[checks.CheckMessage]:
+def check_deprecated_settings(app_configs: Apps = None, **kwargs: Any) -> list[checks.CheckMessage]:
     """E001: ``WEBHOOK_AUTHORIZATION``, which has another name since long."""
     if not conf.has_setting("WEBHOOK_AUTHORIZATION"):
         return []
@@ -108,9 +106,7 @@ def check_mailers(app_configs: Apps = None, **kwargs: Any) -> list[checks.CheckM
     ]
 
 
-def check_other_distribution(
-    app_configs: Apps = None, **kwargs: Any
-) -> list[checks.CheckMessage]:
+def check_other_distribution(app_configs: Apps = None, **kwargs: Any) -> list[checks.CheckMessage]:
     """E100: django-anymail is installed too, and overwrites files of this package."""
     names = {(distribution.name or "").lower() for distribution in distributions()}
     if "django-anymail" not in names:
@@ -135,16 +131,16 @@ def _broken_mailers() -> list[tuple[str, str]]:
             continue
         try:
             construct()
-        except (ImproperlyConfigured, TypeError) as err:
+        except (ImproperlyConfigured, ImportError, TypeError) as err:
             broken.append((where, str(err)))
     return broken
 
 
 def _configured_backends() -> list[tuple[str, str, Any]]:
     """Where each backend is configured, its dotted path, and a function that constructs it."""
-    mailers = getattr(mail, "mailers", None)
-    configured = conf.django_setting("MAILERS") if mailers is not None else None
-    if configured is not None:
+    mailers: Any = getattr(mail, "mailers", None)  # from Django 6.1 on
+    configured = conf.django_setting("MAILERS")
+    if mailers is not None and configured is not None:
         return [
             (f"MAILERS[{alias!r}]", options.get("BACKEND", ""), lambda a=alias: mailers[a])
             for alias, options in configured.items()

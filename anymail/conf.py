@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -111,12 +111,33 @@ class Settings:
         :raises AnymailConfigurationError: a value has the wrong type.
         """
         found = {} if overrides is None else overrides
-        return cls(**{spec.name: _read(cls.PREFIX, spec, found) for spec in fields(cls)})
+        inside, outside = anymail_dict(), _settings_holder()
+        return cls(**{spec.name: spec.read(found, inside, outside) for spec in _specs(cls)})
+
+    @classmethod
+    def current(cls) -> Self:
+        """The same as ``load()``, from memory as long as no setting changes. Not to be modified.
+
+        Webhooks ask for every request, and reading 30 settings takes longer than the rest of it.
+        A change *inside* of a list or dict that is a setting's value is not noticed.
+        """
+        if not (_seen and _seen[-1].is_current()):
+            _seen[:] = [_Seen.now()]
+        known = _seen[-1].groups
+        if cls not in known:
+            known[cls] = cls.load()
+        settings: Self = known[cls]
+        return settings
 
     @classmethod
     def names(cls) -> list[str]:
         """The names of the settings in this group, as they are written inside ``ANYMAIL``."""
         return [cls.PREFIX + spec.name.upper() for spec in fields(cls)]
+
+    @classmethod
+    def field_names(cls) -> list[str]:
+        """The names of the same settings as keyword arguments."""
+        return [spec.name for spec in fields(cls)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,9 +224,9 @@ def type_problems() -> list[str]:
     """What is wrong with the types of settings, one text for each."""
     problems = []
     for group in GROUPS:
-        for spec in fields(group):
+        for spec in _specs(group):
             try:
-                _read(group.PREFIX, spec, {})
+                spec.read({}, anymail_dict(), _settings_holder())
             except AnymailConfigurationError as err:
                 problems.append(str(err))
     return list(dict.fromkeys(problems))
@@ -266,15 +287,82 @@ def get_anymail_setting(
     )
 
 
-def _read(prefix: str, spec: Field[Any], overrides: MutableMapping[str, Any]) -> Any:
-    clean = spec.metadata["clean"]
-    if spec.name in overrides:
-        return clean(overrides.pop(spec.name), f"the option {spec.name!r}")
-    where, value = _find(prefix + spec.name.upper(), spec.metadata["fallback"])
-    if where is not None:
-        return clean(value, where)
-    assert spec.default is not MISSING  # noqa: S101 - setting() always gives one
-    return clean(spec.default, spec.name)
+@dataclass(frozen=True)
+class _Spec:
+    """Where to look for one setting. Webhooks load their settings anew for each request."""
+
+    name: str
+    full_name: str
+    flat_names: tuple[str, ...]
+    where_inside: str
+    clean: Callable[[Any, str], Any]
+    default: Any
+
+    def read(
+        self, overrides: MutableMapping[str, Any], inside: Mapping[str, Any], outside: object
+    ) -> Any:
+        if self.name in overrides:
+            return self.clean(overrides.pop(self.name), f"the option {self.name!r}")
+        if self.full_name in inside:
+            return self.clean(inside[self.full_name], self.where_inside)
+        for flat in self.flat_names:
+            if (value := getattr(outside, flat, UNSET)) is not UNSET:
+                return self.clean(value, flat)
+        return self.clean(self.default, self.name)
+
+
+_cached_specs: dict[type[Settings], tuple[_Spec, ...]] = {}
+
+
+def _specs(group: type[Settings]) -> tuple[_Spec, ...]:
+    if (specs := _cached_specs.get(group)) is None:
+        specs = tuple(_spec(group.PREFIX, spec) for spec in fields(group))
+        _cached_specs[group] = specs
+    return specs
+
+
+def _spec(prefix: str, spec: Field[Any]) -> _Spec:
+    full_name, fallback = prefix + spec.name.upper(), spec.metadata["fallback"]
+    return _Spec(
+        spec.name,
+        full_name,
+        (f"ANYMAIL_{full_name}", *([fallback] if fallback else [])),
+        f'ANYMAIL["{full_name}"]',
+        spec.metadata["clean"],
+        spec.default,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    """The Django settings that concern us, as they were, and what was made of them."""
+
+    holder: object
+    size: int
+    inside: dict[str, Any]
+    flat: dict[str, Any]
+    groups: dict[type[Settings], Any]
+
+    @classmethod
+    def now(cls) -> _Seen:
+        holder, inside = _settings_holder(), dict(anymail_dict())
+        present = vars(holder)
+        flat = {name: present[name] for name in present.keys() & FLAT_NAMES}
+        return cls(holder=holder, size=len(present), inside=inside, flat=flat, groups={})
+
+    def is_current(self) -> bool:
+        inside, holder = anymail_dict(), _settings_holder()
+        if holder is not self.holder or inside != self.inside or len(vars(holder)) != self.size:
+            return False
+        return all(vars(holder).get(name, UNSET) == value for name, value in self.flat.items())
+
+
+_seen: list[_Seen] = []
+
+
+def _settings_holder() -> object:
+    # Looking for what is not there takes LazySettings 30 times as long as the object behind it.
+    return getattr(django_settings, "_wrapped", django_settings)
 
 
 def _find(name: str, fallback: str | None) -> tuple[str | None, Any]:
@@ -289,3 +377,8 @@ def _find(name: str, fallback: str | None) -> tuple[str | None, Any]:
 
 def _wrong(where: str, wanted: str, value: Any) -> AnymailConfigurationError:
     return AnymailConfigurationError(f"{where} must be {wanted}, not {type(value).__name__}.")
+
+
+FLAT_NAMES = frozenset(
+    name for group in GROUPS for spec in _specs(group) for name in spec.flat_names
+)

@@ -17,7 +17,11 @@ from django.utils.timezone import get_current_timezone, is_naive, make_aware
 
 from .addresses import EmailAddress, parse_address_list, parse_single_address
 from .conf import UNSET
-from .exceptions import AnymailInvalidAddress, AnymailUnsupportedFeature
+from .exceptions import (
+    AnymailInvalidAddress,
+    AnymailSerializationError,
+    AnymailUnsupportedFeature,
+)
 from .headers import CaseInsensitiveCasePreservingDict
 
 #: Attributes that Django itself turns into MIME.
@@ -307,7 +311,12 @@ class _Reader:
             merged = combine_deeply(*both, levels=2)
         else:
             merged = combine(*both)
-        return force_non_lazy_dict(_absent_to_none(merged))
+        try:
+            return force_non_lazy_dict(_absent_to_none(merged))
+        except RecursionError as err:
+            raise AnymailSerializationError(
+                f"The {name} of the message is nested too deeply, or contains itself."
+            ) from err
 
 
 def _merge(one: Mapping[str, Any], two: Mapping[str, Any], levels: int | None) -> dict[str, Any]:

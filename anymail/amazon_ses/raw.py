@@ -25,14 +25,17 @@ RAW_WORDING = {
 }
 
 
-def checked(message: OutgoingMessage, sending: SendSettings) -> OutgoingMessage:
+def checked(
+    message: OutgoingMessage, sending: SendSettings, wording: Mapping[str, str] = RAW_WORDING
+) -> OutgoingMessage:
     """The message, without what is ignored.
 
+    :param wording: feature to how the error calls it.
     :raises AnymailUnsupportedFeature: it needs what no raw send can do.
     """
     if sending.ignore_unsupported_features:
         return message.reduced_to(RAW_SUPPORTS)
-    message.check_supported(RAW_SUPPORTS, RAW_WORDING, ESP_NAME)
+    message.check_supported(RAW_SUPPORTS, wording, ESP_NAME)
     for name in sorted(message.defaulted):
         raise unsupported(f"Anymail send defaults for '{name}' with Amazon SES", ESP_NAME)
     return message

@@ -108,8 +108,7 @@ def fold_header(name: str, value: str) -> str:
     """
     value = re.sub(r"(\r\n|\r|\n)(?=[ \t])", "", value)
     value = re.sub(r"[\r\n]+", " ", value).strip(" \t")
-    if not value.isascii() or not all(c == "\t" or c.isprintable() for c in value):
-        value = _encode_value(name, value)
+    value = encode_header(name, value)
     words = re.split(r"(?<=[^ \t])(?=[ \t])", value)
     if longest_word(words, name) > MAX_LINE:
         words = re.split(r"(?= )", encode_words(value, first_column=len(name) + 2))
@@ -158,7 +157,14 @@ class WirePolicy(EmailPolicy):
 WIRE = WirePolicy(linesep="\r\n", cte_type="8bit", max_line_length=sys.maxsize)
 
 
-def _encode_value(name: str, value: str) -> str:
+def encode_header(name: str, value: str) -> str:
+    """A header value in printable ASCII: itself, or with encoded-words (RFC 2047).
+
+    :raises ValueError: a line break in it.
+    """
+    check_no_line_break(name, value)
+    if value.isascii() and all(c == "\t" or c.isprintable() for c in value):
+        return value
     if name.lower() in ADDRESS_HEADERS:
         try:
             addresses = parse_address_list(value, name)

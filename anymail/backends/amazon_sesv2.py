@@ -1,0 +1,19 @@
+"""The e-mail backend for Amazon SES, API v2."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ..amazon_ses import api_v2
+from ..amazon_ses.calls import SendApi
+from . import amazon_ses
+
+
+class EmailBackend(amazon_ses.EmailBackend):
+    """Sends through Amazon SES, with ``SendEmail`` and ``SendBulkEmail``.
+
+    The settings, keywords, statuses and errors are those of
+    :class:`anymail.backends.amazon_ses.EmailBackend`.
+    """
+
+    api: ClassVar[SendApi] = api_v2

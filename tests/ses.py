@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -52,11 +53,16 @@ def simple_message(**kwargs: Any) -> AnymailMessage:
     return AnymailMessage(**{**defaults, **kwargs})
 
 
+@functools.cache
+def _session() -> Any:
+    return boto3.session.Session()
+
+
 @contextlib.contextmanager
 def stubbed(service: str = "ses") -> Iterator[Stubber]:
     """A real boto3 client whose answers are prepared: parameters and answers are checked against
     Amazon's own model."""
-    client = boto3.session.Session().client(service, **CREDENTIALS)
+    client = _session().client(service, **CREDENTIALS)
     with Stubber(client) as stub, mock.patch.object(aws, "client", return_value=client):
         yield stub
 
@@ -104,7 +110,7 @@ def send(message: Any, backend: type[EmailBackend] = EmailBackend, **options: An
 @contextlib.contextmanager
 def accepting(sent: Sent, service: str = "ses") -> Iterator[None]:
     """A real client that validates and serialises, and answers success instead of connecting."""
-    client = boto3.session.Session().client(service, **CREDENTIALS)
+    client = _session().client(service, **CREDENTIALS)
 
     def keep(params: dict[str, Any], **_kwargs: Any) -> None:
         sent.calls.append(params)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable
+from email.contentmanager import ContentManager, raw_data_manager
 from email.generator import BytesGenerator
 from email.message import Message
 from email.policy import EmailPolicy
@@ -112,8 +112,7 @@ def fold_header(name: str, value: str) -> str:
     words = re.split(r"(?<=[^ \t])(?=[ \t])", value)
     if longest_word(words, name) > MAX_LINE:
         words = re.split(r"(?= )", encode_words(value, first_column=len(name) + 2))
-    lines = [f"{name}:"]
-    lines[0] += f" {words[0]}"
+    lines = [f"{name}: {words[0]}"]
     for word in words[1:]:
         if len(lines[-1]) + len(word) <= PREFERRED_LINE:
             lines[-1] += word
@@ -143,18 +142,26 @@ class WirePolicy(EmailPolicy):
 
     def fold(self, name: str, value: Any) -> str:
         if hasattr(value, "params"):  # encodes file names (RFC 2231)
-            shorter = self.clone(max_line_length=PREFERRED_LINE)
-            folded: str = super(WirePolicy, shorter).fold(name, value)
-            return folded
+            return super().fold(name, value)
         return fold_header(name, _repair_surrogates(str(value)))
 
     def fold_binary(self, name: str, value: Any) -> bytes:
         return self.fold(name, value).encode("ascii")
 
 
-# With this line length the standard library never chooses an encoding for a text by itself: it
-# would take Base64 for some, and its quoted-printable is slow.
-WIRE = WirePolicy(linesep="\r\n", cte_type="8bit", max_line_length=sys.maxsize)
+class WireContentManager(ContentManager):
+    """Leaves the encoding of text to :func:`.mime.make_seven_bit`.
+
+    The standard library takes Base64 for some texts, and its quoted-printable is slow.
+    """
+
+    def set_content(self, msg: Message, obj: Any, *args: Any, **kwargs: Any) -> None:
+        if isinstance(obj, str):
+            kwargs["cte"] = "8bit"
+        raw_data_manager.set_content(msg, obj, *args, **kwargs)
+
+
+WIRE = WirePolicy(linesep="\r\n", cte_type="8bit", content_manager=WireContentManager())
 
 
 def encode_header(name: str, value: str) -> str:

@@ -24,6 +24,7 @@ from .wire import (
     as_bytes,
     bad_header,
     check_no_line_break,
+    encode_header,
     longest_word,
 )
 
@@ -178,9 +179,11 @@ def _with_encoded_addresses(message: OutgoingMessage, idna_encode: IdnaEncoder) 
     stand_in.cc = encoded(message.cc, "cc")
     stand_in.bcc = []
     stand_in.reply_to = encoded(message.reply_to, "reply_to")
-    stand_in.extra_headers = {name: str(value) for name, value in message.headers.items()}
+    stand_in.extra_headers = {
+        name: encode_header(name, str(value)) for name, value in message.headers.items()
+    }
     if message.header_to is not None:
-        stand_in.extra_headers["To"] = str(message.header_to)
+        stand_in.extra_headers["To"] = encode_header("To", str(message.header_to))
     elif not message.to:
         # SES refuses messages without a To header, where all recipients are hidden.
         stand_in.extra_headers["To"] = "undisclosed-recipients:;"

@@ -138,7 +138,7 @@ class WirePolicy(EmailPolicy):
         return name, value
 
     def header_fetch_parse(self, name: str, value: Any) -> Any:
-        return super().header_fetch_parse(name, value) if _is_mime_header(name) else value
+        return value  # parsed when it was stored, or never
 
     def fold(self, name: str, value: Any) -> str:
         if hasattr(value, "params"):  # encodes file names (RFC 2231)

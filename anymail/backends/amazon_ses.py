@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from ..amazon_ses import ESP_NAME, api_v1, aws, delivery
 from ..amazon_ses.calls import ApiCall, SendApi
 from ..conf import AmazonSESSettings
-from ..exceptions import AnymailAPIError, AnymailError
+from ..exceptions import AnymailError
 from ..message import AnymailRecipientStatus
 from ..outgoing import OutgoingMessage
 from .base import AnymailBaseBackend
@@ -78,9 +78,9 @@ class EmailBackend(AnymailBaseBackend):
         return self.api.build_calls(message, self.settings, self.sending)
 
     def run(self, call: ApiCall) -> Mapping[str, Any]:
-        if self.client is None:
-            raise AnymailAPIError("There is no boto3 client: open() was not called, or failed.")
-        return delivery.run(call, self.client, self.settings)
+        # Another thread that shares this backend may just have closed it.
+        client = self.client or aws.client(self.api.SERVICE, self.settings)
+        return delivery.run(call, client, self.settings)
 
     def parse_response(
         self, call: ApiCall, response: Mapping[str, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from email.charset import BASE64, QP, Charset
-from email.utils import formataddr, getaddresses
+from email.utils import getaddresses
 from functools import cache
 from typing import Any
 
@@ -209,13 +209,13 @@ def _punycode_label(label: str) -> str:
 
 @cache
 def _import_encoder(path: str) -> IdnaEncoder:
+    where = f'ANYMAIL["IDNA_ENCODER"] is {path!r}, which is none of {sorted(IDNA_ENCODERS)} '
     try:
         encoder: IdnaEncoder = import_string(path)
     except ImportError as err:
-        raise AnymailConfigurationError(
-            f'ANYMAIL["IDNA_ENCODER"] is {path!r}, which is none of {sorted(IDNA_ENCODERS)} '
-            "and cannot be imported."
-        ) from err
+        raise AnymailConfigurationError(where + "and cannot be imported.") from err
+    if not callable(encoder):
+        raise AnymailConfigurationError(where + "and not callable.")
     return encoder
 
 
@@ -270,8 +270,7 @@ def _is_plain_ascii(text: str) -> bool:
 
 
 def _quoted_name(name: str, addr_spec: str) -> str:
-    if name.isascii():
-        return formataddr((name, addr_spec))
+    # email.utils.formataddr refuses an addr-spec that is not ASCII.
     escaped = name.replace("\\", r"\\").replace('"', r"\"")
     special = any(character in '()<>@,:;".[]\\' for character in name)
     return f'"{escaped}" <{addr_spec}>' if special else f"{name} <{addr_spec}>"

@@ -21,7 +21,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
@@ -55,7 +54,7 @@ class AnymailError(Exception):
         self.backend = backend
         self.payload = payload
         self.response = response
-        self.esp_name = esp_name or getattr(backend, "esp_name", None)
+        self.esp_name: str | None = esp_name or getattr(backend, "esp_name", None)
 
     def __str__(self) -> str:
         return "\n".join(str(arg) for arg in self.args)
@@ -149,10 +148,14 @@ class AnymailImproperlyInstalled(AnymailConfigurationError, ImportError):
     def __init__(
         self, missing_package: str, backend: str = "<backend>", install_extra: str = "amazon-ses"
     ) -> None:
+        self._arguments = (missing_package, backend, install_extra)
         super().__init__(
             f"The {missing_package} package is required to use Amazon SES, but isn't installed.\n"
             f'Install it with: python -m pip install "django-anymail-ses[{install_extra}]"'
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._arguments
 
 
 class AnymailWarning(Warning):
@@ -181,8 +184,10 @@ def _requests_api_error() -> type[AnymailAPIError]:
     class AnymailRequestsAPIError(AnymailAPIError, requests.HTTPError):
         """Never raised here; kept so that ``except AnymailRequestsAPIError`` goes on working."""
 
-        def __init__(self, *args: object, response: Mapping[str, Any] | None = None) -> None:
-            AnymailAPIError.__init__(self, *args, response=response)
+        request = None  # what requests' errors have; there is no response to take it from
+
+        def __init__(self, *args: object, **kwargs: Any) -> None:
+            AnymailAPIError.__init__(self, *args, **kwargs)
 
     AnymailRequestsAPIError.__qualname__ = "AnymailRequestsAPIError"  # so that it pickles
     return AnymailRequestsAPIError

@@ -56,7 +56,7 @@ def parse_rfc2822date(value: str) -> datetime | None:
     """The datetime in a Date header, or None if it cannot be read."""
     try:
         return parsedate_to_datetime(value)
-    except (IndexError, TypeError, ValueError):
+    except (IndexError, OverflowError, TypeError, ValueError):
         return None
 
 

@@ -216,7 +216,10 @@ def attach_inline_image(
     :param domain: what the content id ends with; ``"inline"`` unless given.
     :return: the content id, for ``<img src="cid:…">``: without angle brackets.
     :raises TypeError: the subtype was not given and cannot be guessed.
+    :raises ValueError: a line break in the file name.
     """
+    if filename and ("\n" in filename or "\r" in filename):
+        raise ValueError("The file name of an inline image can't contain newlines.")
     # Not the host's name, which make_msgid takes by default: some clients (Gmail) then show the
     # image as an attachment.
     content_id = make_msgid(idstring, domain or "inline")
@@ -227,7 +230,7 @@ def attach_inline_image(
 def _image_part(content: bytes, filename: str | None, subtype: str | None, cid: str) -> Any:
     image = MIMEImage(content, subtype) if subtype else MIMEImage(content)
     if django.VERSION < (6, 0):  # from there on a MIMEBase is deprecated, before it a MIMEPart
-        disposition = {} if filename is None else {"filename": _rfc2231(filename)}
+        disposition = {} if filename is None else {"filename": filename}
         image.add_header("Content-Disposition", "inline", **disposition)
         image["Content-ID"] = cid
         return image
@@ -243,7 +246,3 @@ def _image_part(content: bytes, filename: str | None, subtype: str | None, cid: 
         cid=cid,
     )
     return part
-
-
-def _rfc2231(filename: str) -> Any:
-    return filename if filename.isascii() else ("utf-8", "", filename)

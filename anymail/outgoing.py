@@ -188,14 +188,13 @@ class Attachment:
         self.content_id: str | None = None
         if isinstance(attachment, Message):
             self.name = attachment.get_filename()
-            self.content: bytes = attachment.get_payload(decode=True) or b""  # type: ignore[assignment]
+            self.content = _part_content(attachment)
             self.mimetype = attachment.get_content_type()
             self.content_id = attachment["Content-ID"]
             self.inline = attachment.get_content_disposition() == "inline"
         else:
-            self.name, content, mimetype = attachment
-            is_text = isinstance(content, (str, Promise))
-            self.content = str(content).encode(encoding or "utf-8") if is_text else bytes(content)
+            self.name, content, mimetype = (*attachment, None)[:3]
+            self.content = _content_bytes(content, encoding or "utf-8")
             self.mimetype = mimetype or "application/octet-stream"
 
     @property
@@ -226,7 +225,7 @@ def combine(*values: Any) -> Any:
         elif value is UNSET:
             continue
         elif result is UNSET:
-            result = value.copy() if isinstance(value, dict) else value
+            result = dict(value) if isinstance(value, Mapping) else value
         elif isinstance(result, dict):
             result = {**result, **value}
         else:
@@ -345,6 +344,22 @@ def _force_deeply(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return force_non_lazy_list([_force_deeply(item) for item in value])
     return force_non_lazy(value)
+
+
+def _part_content(part: Message) -> bytes:
+    payload: Any = part.get_payload()
+    if part.get_content_maintype() == "message" and isinstance(payload, list):
+        return b"".join(_content_bytes(inner, "utf-8") for inner in payload)
+    data: Any = part.get_payload(decode=True)
+    return data if isinstance(data, bytes) else b""
+
+
+def _content_bytes(content: Any, encoding: str) -> bytes:
+    if isinstance(content, (str, Promise)):
+        return str(content).encode(encoding)
+    if isinstance(content, EmailMessage):  # attached as message/rfc822
+        content = content.message()
+    return content.as_bytes() if isinstance(content, Message) else bytes(content)
 
 
 def _from_emails(from_email: Any) -> tuple[EmailAddress, ...]:

@@ -105,6 +105,7 @@ class AnymailTrackingEvent(AnymailEvent):
     :param message_tags: SES message tags, name to values, without SES's own ``ses:`` ones.
     :param recipient_uncertain: an open or click of a message with several recipients: it could
         have been any of them.
+    :param origin: where it came from: the ARN of the SNS topic.
     """
 
     message_id: str | None = None
@@ -127,6 +128,7 @@ class AnymailTrackingEvent(AnymailEvent):
     smtp_status: str | None = None
     message_tags: dict[str, list[str]] = field(default_factory=dict)
     recipient_uncertain: bool = False
+    origin: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,6 +56,12 @@ NO_ANSWER = frozenset(
         "ResponseStreamingError",
     }
 )
+#: Before the @ of an address: a quoted string, or a word. An apostrophe can be a part of it, or
+#: the quotation mark before it. Bounded, so that long texts take no time (RFC 5321: 64).
+_LOCAL_PART = re.compile(
+    r"""(?:"(?:[^"\\\n]|\\.){0,255}"|[^\s@<>()\[\]:;,"'/][^\s@<>()\[\]:;,"/]{0,255})"""
+    r"@(?=[\w.\[-])"
+)
 
 
 def describe_response(code: str, text: str, http_status: int) -> dict[str, Any]:
@@ -75,7 +81,7 @@ def describe_response(code: str, text: str, http_status: int) -> dict[str, Any]:
         "is_transient": (throttled and not quota) or (fault and not throttled),
         # A 503 is SES's word for "not now": it did not take the call. After a 500, 502 or 504
         # the message may have been accepted all the same.
-        "is_unsent": throttled or http_status < 500 or http_status == 503,
+        "is_unsent": throttled or not fault or 400 <= http_status < 500 or http_status == 503,
     }
 
 
@@ -112,4 +118,4 @@ def mask_addresses(text: str) -> str:
 
     The domain stays: it tells which identity SES asks for.
     """
-    return re.sub(r"[^\s@<>()\[\]:;,\"'/=]+@(?=[\w.-])", "***@", text)
+    return _LOCAL_PART.sub("***@", text)

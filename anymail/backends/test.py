@@ -78,6 +78,8 @@ def build_test_params(message: OutgoingMessage) -> dict[str, Any]:
     }
     params |= {name: value for name, value in optional.items() if value}
     params |= {name: getattr(message, name) for name in message.features if name != "esp_extra"}
+    if message.envelope_sender:
+        params["envelope_sender"] = message.envelope_sender.addr_spec
     if message.tags is not None:
         params["tags"] = list(message.tags)
     return params | (message.esp_extra or {})

@@ -1,0 +1,291 @@
+"""Each system check: when it reports, with which id and hint, and when it is silent."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from unittest import mock, skipIf, skipUnless
+
+import django
+from django.apps import apps
+from django.core import checks
+from django.core.mail.backends.base import BaseEmailBackend
+from django.test import SimpleTestCase, override_settings
+
+from anymail import checks as anymail_checks
+from anymail.amazon_ses import aws
+from tests.ses import V1, V2, use_backend
+
+MAILERS_EXIST = django.VERSION >= (6, 1)
+
+
+def ids(messages: list[checks.CheckMessage]) -> list[str]:
+    return [str(message.id) for message in messages]
+
+
+def run_checks() -> list[checks.CheckMessage]:
+    """Those of ``manage.py check``, without models of other apps: they would need a database."""
+    return checks.run_checks(app_configs=[apps.get_app_config("anymail")])
+
+
+class DeprecatedSettingTests(SimpleTestCase):
+    @override_settings(ANYMAIL={"WEBHOOK_AUTHORIZATION": "a:b"})
+    def test_e001_reports_the_old_name_of_the_secret(self):
+        [error] = anymail_checks.check_deprecated_settings()
+        self.assertEqual((error.id, error.level), ("anymail.E001", checks.ERROR))
+        self.assertIn("renamed to WEBHOOK_SECRET", error.msg)
+        self.assertIn("WEBHOOK_SECRET", error.hint)
+
+    @override_settings(ANYMAIL_WEBHOOK_AUTHORIZATION="a:b")
+    def test_e001_reports_the_flat_name_too(self):
+        self.assertEqual(ids(anymail_checks.check_deprecated_settings()), ["anymail.E001"])
+
+    @override_settings(ANYMAIL={"WEBHOOK_AUTHORIZATION": None})
+    def test_e001_reports_it_whatever_its_value(self):
+        self.assertEqual(ids(anymail_checks.check_deprecated_settings()), ["anymail.E001"])
+
+    @override_settings(ANYMAIL={"WEBHOOK_SECRET": "a:b"})
+    def test_e001_is_silent_about_the_new_name(self):
+        self.assertEqual(anymail_checks.check_deprecated_settings(), [])
+
+
+class InsecureSettingTests(SimpleTestCase):
+    @override_settings(ANYMAIL={"DEBUG_API_REQUESTS": True}, DEBUG=False)
+    def test_w002_reports_debugging_in_production(self):
+        [warning] = anymail_checks.check_insecure_settings()
+        self.assertEqual((warning.id, warning.level), ("anymail.W002", checks.WARNING))
+        self.assertIn("DEBUG_API_REQUESTS", warning.msg)
+
+    @override_settings(ANYMAIL_DEBUG_API_REQUESTS=True, DEBUG=False)
+    def test_w002_reads_the_flat_name_too(self):
+        self.assertEqual(ids(anymail_checks.check_insecure_settings()), ["anymail.W002"])
+
+    @override_settings(ANYMAIL={"DEBUG_API_REQUESTS": True}, DEBUG=True)
+    def test_w002_is_silent_in_development(self):
+        self.assertEqual(anymail_checks.check_insecure_settings(), [])
+
+    @override_settings(ANYMAIL={"DEBUG_API_REQUESTS": False}, DEBUG=False)
+    def test_w002_is_silent_without_debugging(self):
+        self.assertEqual(anymail_checks.check_insecure_settings(), [])
+
+
+class UnknownSettingTests(SimpleTestCase):
+    @override_settings(ANYMAIL={"AMAZON_SES_CONFIGURATION_SET": "x"})
+    def test_w100_asks_whether_another_name_was_meant(self):
+        [warning] = anymail_checks.check_unknown_settings()
+        self.assertEqual((warning.id, warning.level), ("anymail.W100", checks.WARNING))
+        self.assertEqual(warning.msg, 'Unknown setting ANYMAIL["AMAZON_SES_CONFIGURATION_SET"].')
+        self.assertEqual(warning.hint, "Did you mean AMAZON_SES_CONFIGURATION_SET_NAME?")
+
+    @override_settings(ANYMAIL={"SQUIRRELS": 1, "ELEPHANTS": 2})
+    def test_w100_reports_each_of_them(self):
+        found = anymail_checks.check_unknown_settings()
+        self.assertEqual(ids(found), ["anymail.W100", "anymail.W100"])
+        self.assertIn("settings page", found[0].hint)
+
+    @override_settings(ANYMAIL={"WEBHOOK_AUTHORIZATION": "a:b"})
+    def test_w100_leaves_the_renamed_setting_to_e001(self):
+        self.assertEqual(anymail_checks.check_unknown_settings(), [])
+
+    @override_settings(ANYMAIL={"WEBHOOK_SECRET": "a:b"})
+    def test_w100_is_silent_about_known_ones(self):
+        self.assertEqual(anymail_checks.check_unknown_settings(), [])
+
+
+class OtherDistributionTests(SimpleTestCase):
+    def installed(self, name: str) -> list[checks.CheckMessage]:
+        """What the check says where a distribution of this name is installed."""
+        with tempfile.TemporaryDirectory() as folder:
+            info = Path(folder, f"{name.replace('-', '_')}-13.0.dist-info")
+            info.mkdir()
+            (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 13.0\n")
+            with mock.patch.object(sys, "path", [folder, *sys.path]):
+                return anymail_checks.check_other_distribution()
+
+    def test_e100_reports_that_django_anymail_is_installed_too(self):
+        [error] = self.installed("django-anymail")
+        self.assertEqual((error.id, error.level), ("anymail.E100", checks.ERROR))
+        self.assertIn("pip uninstall django-anymail &&", error.hint)
+
+    def test_e100_knows_every_spelling_of_the_name(self):
+        self.assertEqual(ids(self.installed("Django_Anymail")), ["anymail.E100"])
+
+    def test_e100_is_silent_about_this_distribution(self):
+        self.assertEqual(self.installed("django-anymail-ses"), [])
+
+
+class SettingTypeTests(SimpleTestCase):
+    @override_settings(ANYMAIL={"AMAZON_SES_SPLIT_RECIPIENTS": "False", "WEBHOOK_SECRET": 5})
+    def test_e101_reports_every_setting_of_the_wrong_type(self):
+        found = anymail_checks.check_setting_types()
+        self.assertEqual(ids(found), ["anymail.E101", "anymail.E101"])
+        self.assertEqual(found[0].level, checks.ERROR)
+        self.assertIn('ANYMAIL["WEBHOOK_SECRET"] must be', found[0].msg)
+        self.assertIn('ANYMAIL["AMAZON_SES_SPLIT_RECIPIENTS"] must be', found[1].msg)
+
+    def test_e101_is_silent_about_the_defaults(self):
+        self.assertEqual(anymail_checks.check_setting_types(), [])
+
+    @override_settings(ANYMAIL="WEBHOOK_SECRET")
+    def test_an_anymail_that_is_no_dict_is_reported_once_and_breaks_no_check(self):
+        with use_backend(V1):
+            found = [m for m in run_checks() if m.id.startswith("anymail.")]
+        self.assertEqual(ids(found), ["anymail.E101"])
+        self.assertEqual(found[0].msg, "ANYMAIL must be a dict, not str.")
+
+
+class CannotConstruct(BaseEmailBackend):
+    """A backend that is not ours."""
+
+    def __init__(self, *args, **kwargs):
+        raise TypeError("always")
+
+
+class MailerTests(SimpleTestCase):
+    def test_e102_is_silent_about_our_backends_as_they_should_be(self):
+        for path in (V1, V2, "anymail.backends.test.EmailBackend"):
+            with self.subTest(path=path), use_backend(path):
+                self.assertEqual(anymail_checks.check_mailers(), [])
+
+    def test_e102_is_silent_about_backends_of_others(self):
+        with use_backend(f"{__name__}.CannotConstruct"):
+            self.assertEqual(anymail_checks.check_mailers(), [])
+
+    def test_e102_is_silent_about_modules_of_others_that_cannot_be_imported(self):
+        with use_backend("somebody.elses.EmailBackend"):
+            self.assertEqual(anymail_checks.check_mailers(), [])
+
+    def test_e102_reports_a_misspelt_path_of_ours(self):
+        with use_backend("anymail.backends.amazon_sess.EmailBackend"):
+            [error] = anymail_checks.check_mailers()
+        self.assertEqual((error.id, error.level), ("anymail.E102", checks.ERROR))
+        self.assertIn("amazon_sess", error.msg)
+
+    def test_e102_reports_a_class_of_ours_that_does_not_exist(self):
+        with use_backend("anymail.backends.amazon_ses.EmialBackend"):
+            self.assertEqual(ids(anymail_checks.check_mailers()), ["anymail.E102"])
+
+    def test_e102_leaves_wrong_types_to_e101(self):
+        with (
+            use_backend(V1),
+            override_settings(ANYMAIL={"AMAZON_SES_SPLIT_RECIPIENTS": "False"}),
+        ):
+            self.assertEqual(anymail_checks.check_mailers(), [])
+
+    @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
+    def test_e102_reports_an_unknown_option_and_the_mailer_that_has_it(self):
+        with override_settings(
+            MAILERS={
+                "default": {"BACKEND": V1},
+                "news": {"BACKEND": V1, "OPTIONS": {"regoin": "us-east-1"}},
+            }
+        ):
+            [error] = anymail_checks.check_mailers()
+        self.assertEqual(error.id, "anymail.E102")
+        self.assertIn("MAILERS['news'] cannot be used", error.msg)
+        self.assertIn("regoin", error.msg)
+        self.assertIn("lower case", error.hint)
+
+    @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
+    def test_e102_reports_an_option_of_the_wrong_type(self):
+        with use_backend(V1, split_recipients="no"):
+            [error] = anymail_checks.check_mailers()
+        self.assertIn("the option 'split_recipients' must be True or False", error.msg)
+
+    @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
+    def test_e102_takes_every_setting_as_an_option(self):
+        with use_backend(V1, client_params={"region_name": "us-east-1"}, message_tag_name="x"):
+            self.assertEqual(anymail_checks.check_mailers(), [])
+
+    @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
+    def test_e102_leaves_a_mailers_entry_without_a_backend_to_django(self):
+        with override_settings(MAILERS={"default": {}}):
+            self.assertEqual(anymail_checks.check_mailers(), [])
+
+    @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
+    def test_e102_leaves_a_mailers_entry_that_is_no_dict_to_django(self):
+        with override_settings(MAILERS={"default": V1}):
+            self.assertEqual(anymail_checks.check_mailers(), [])
+
+    @skipIf(MAILERS_EXIST, "MAILERS came with Django 6.1")
+    def test_before_django_6_1_a_mailers_setting_means_nothing(self):
+        with use_backend(V1), override_settings(MAILERS={"default": {"BACKEND": "anymail.x.Y"}}):
+            self.assertEqual(anymail_checks.check_mailers(), [])
+
+    def test_without_mailers_email_backend_is_checked_and_named(self):
+        with email_backend("anymail.backends.amazon_sess.EmailBackend"):
+            [error] = anymail_checks.check_mailers()
+        self.assertTrue(error.msg.startswith("EMAIL_BACKEND cannot be used: "))
+
+    def test_reading_email_backend_warns_of_nothing(self):
+        with email_backend(V1), warnings.catch_warnings():
+            warnings.simplefilter("error")
+            self.assertEqual(anymail_checks.check_mailers(), [])
+
+
+def email_backend(path: str):
+    """Settings with EMAIL_BACKEND and without MAILERS, on every Django."""
+    settings = override_settings()
+    if not MAILERS_EXIST:
+        return override_settings(EMAIL_BACKEND=path)
+    from django.conf import settings as django_settings
+
+    class Deprecated:
+        def __enter__(self):
+            settings.enable()
+            del django_settings.MAILERS
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                django_settings.EMAIL_BACKEND = path
+
+        def __exit__(self, *args):
+            settings.disable()
+
+    return Deprecated()
+
+
+class RegistrationTests(SimpleTestCase):
+    def test_every_check_runs_with_manage_py_check(self):
+        with (
+            use_backend("anymail.backends.nothing.EmailBackend"),
+            mock.patch.object(anymail_checks, "distribution"),
+            override_settings(
+                ANYMAIL={"WEBHOOK_AUTHORIZATION": "x", "SQUIRRELS": 1, "DEBUG_API_REQUESTS": True},
+                DEBUG=False,
+            ),
+        ):
+            found = {message.id for message in run_checks()}
+        self.assertLessEqual(
+            {"anymail.E001", "anymail.W002", "anymail.W100", "anymail.E100", "anymail.E102"}, found
+        )
+        with override_settings(ANYMAIL={"WEBHOOK_SECRET": 1}):
+            self.assertIn("anymail.E101", {message.id for message in run_checks()})
+
+    def test_debugging_is_a_matter_of_security(self):
+        with override_settings(ANYMAIL={"DEBUG_API_REQUESTS": True}, DEBUG=False):
+            found = checks.run_checks(tags=[checks.Tags.security])
+        self.assertIn("anymail.W002", {message.id for message in found})
+
+    def test_the_checks_create_no_client(self):
+        with (
+            use_backend(V1),
+            mock.patch.object(aws, "create_client") as create,
+            mock.patch("socket.socket.connect") as connect,
+        ):
+            run_checks()
+        create.assert_not_called()
+        connect.assert_not_called()
+
+    def test_no_message_has_an_id_that_is_not_documented_here(self):
+        with open(anymail_checks.__file__, encoding="utf-8") as source:
+            text = source.read()
+        for number in ("E001", "W002", "W100", "E100", "E101", "E102"):
+            self.assertIn(f'id="anymail.{number}"', text)
+        self.assertEqual(text.count('id="anymail.'), 6)
+
+    def test_the_app_registers_them_when_it_is_ready(self):
+        registered = checks.registry.registry.get_checks()
+        self.assertIn(anymail_checks.check_mailers, registered)
+        self.assertIn("anymail.checks", sys.modules)

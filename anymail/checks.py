@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from importlib.metadata import distributions
+from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any
 
 from django.apps.config import AppConfig
@@ -30,12 +30,17 @@ def register() -> None:
     ):
         checks.register(check, "mail")
     checks.register(check_insecure_settings, checks.Tags.security)
+    checks.register(check_webhooks, checks.Tags.security)
+    checks.register(check_webhook_deployment, checks.Tags.security, deploy=True)
 
 
 def check_deprecated_settings(app_configs: Apps = None, **kwargs: Any) -> list[checks.CheckMessage]:
     """E001: ``WEBHOOK_AUTHORIZATION``, which has another name since long."""
-    if not conf.has_setting("WEBHOOK_AUTHORIZATION"):
-        return []
+    try:
+        if not conf.has_setting("WEBHOOK_AUTHORIZATION"):
+            return []
+    except AnymailConfigurationError:
+        return []  # E101 reports it
     return [
         checks.Error(
             "The ANYMAIL setting WEBHOOK_AUTHORIZATION has been renamed to WEBHOOK_SECRET.",
@@ -47,7 +52,10 @@ def check_deprecated_settings(app_configs: Apps = None, **kwargs: Any) -> list[c
 
 def check_insecure_settings(app_configs: Apps = None, **kwargs: Any) -> list[checks.CheckMessage]:
     """W002: ``DEBUG_API_REQUESTS`` outside of ``DEBUG``."""
-    on = conf.get_anymail_setting("debug_api_requests", default=False)
+    try:
+        on = conf.get_anymail_setting("debug_api_requests", default=False)
+    except AnymailConfigurationError:
+        return []  # E101 reports it
     if not on or conf.django_setting("DEBUG"):
         return []
     return [
@@ -58,6 +66,20 @@ def check_insecure_settings(app_configs: Apps = None, **kwargs: Any) -> list[che
             id="anymail.W002",
         )
     ]
+
+
+def check_webhooks(app_configs: Apps = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """E110 to E114, W113: see :mod:`.webhooks.checks`."""
+    from .webhooks import checks as webhook_checks
+
+    return webhook_checks.check_webhook_settings()
+
+
+def check_webhook_deployment(app_configs: Apps = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """W110 to W112: see :mod:`.webhooks.checks`."""
+    from .webhooks import checks as webhook_checks
+
+    return webhook_checks.check_webhook_deployment()
 
 
 def check_unknown_settings(app_configs: Apps = None, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -108,8 +130,9 @@ def check_mailers(app_configs: Apps = None, **kwargs: Any) -> list[checks.CheckM
 
 def check_other_distribution(app_configs: Apps = None, **kwargs: Any) -> list[checks.CheckMessage]:
     """E100: django-anymail is installed too, and overwrites files of this package."""
-    names = {(distribution.name or "").lower() for distribution in distributions()}
-    if "django-anymail" not in names:
+    try:
+        distribution("django-anymail")
+    except PackageNotFoundError:
         return []
     return [
         checks.Error(
@@ -144,6 +167,7 @@ def _configured_backends() -> list[tuple[str, str, Any]]:
         return [
             (f"MAILERS[{alias!r}]", options.get("BACKEND", ""), lambda a=alias: mailers[a])
             for alias, options in configured.items()
+            if isinstance(options, dict)  # else Django complains
         ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # from Django 6.1 reading it is deprecated

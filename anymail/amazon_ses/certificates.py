@@ -1,0 +1,160 @@
+"""Fetch and cache the certificates that SNS signs with.
+
+Whoever calls must have checked the URL (:func:`.trust.check_certificate_url`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+import time
+from collections import OrderedDict
+from typing import Any
+
+from django.core.cache import caches
+from django.core.cache.backends.base import BaseCache
+from django.core.signals import setting_changed
+
+from ..exceptions import AnymailAPIError
+from .trust import load_certificate, utc_now
+
+logger = logging.getLogger(__name__)
+
+#: Seconds for the connection, for each wait, and for the whole file. SNS gives us 15 altogether.
+TIMEOUT = 3.0
+#: A certificate has about 2 KB.
+MAX_SIZE = 64 * 1024
+MAX_CACHE_SECONDS = 7 * 86_400
+MAX_IN_PROCESS = 32
+#: How long not to try again what failed.
+FAILURE_SECONDS = 10.0
+#: So many failures within that time, whatever the URLs, and nothing is tried any more: requests
+#: with made-up URLs must not turn us into a source of traffic.
+MAX_FAILURES = 20
+
+_fetched: OrderedDict[str, str] = OrderedDict()
+_failed: dict[str, float] = {}
+_lock = threading.Lock()
+
+
+def fetch_certificate(url: str, cache_alias: str) -> str:
+    """The PEM text of the certificate at a URL: from this process, the cache, or the network.
+
+    :param cache_alias: the Django cache that processes share it through.
+    :raises AnymailAPIError: it cannot be had at present; ``is_transient`` is true.
+    """
+    if (pem := _fetched.get(url)) is not None:
+        return pem
+    cache, key = caches[cache_alias], cache_key(url)
+    pem = _from_cache(cache, key)
+    if pem is None:
+        pem = _from_network(url)
+        _to_cache(cache, key, pem)
+    with _lock:
+        _fetched[url] = pem
+        while len(_fetched) > MAX_IN_PROCESS:
+            _fetched.popitem(last=False)
+    return pem
+
+
+def cache_key(url: str) -> str:
+    """The key in the Django cache; short and plain enough for memcached."""
+    return f"anymail.sns_certificate.{hashlib.sha256(url.encode()).hexdigest()}"
+
+
+def clear(**_kwargs: Any) -> None:
+    """Forget what this process knows, failures included."""
+    with _lock:
+        _fetched.clear()
+        _failed.clear()
+
+
+def download(url: str) -> str:
+    """Get a certificate over TLS, without redirects, credentials or cookies.
+
+    :raises AnymailAPIError: there is no certificate, or not in time.
+    """
+    import requests
+
+    try:
+        with requests.get(
+            url,
+            timeout=TIMEOUT,
+            allow_redirects=False,
+            stream=True,
+            auth=lambda request: request,  # else requests looks for credentials in ~/.netrc
+            headers={"Accept-Encoding": "identity"},  # so that MAX_SIZE is the size
+        ) as response:
+            if response.status_code != 200:
+                raise unavailable(url, f"the HTTP status is {response.status_code}")
+            pem = _read(response, url).decode("ascii")
+        load_certificate(pem)
+    except (OSError, ValueError) as err:  # requests' errors are OSErrors
+        raise unavailable(url, f"{type(err).__name__}: {err}") from err
+    return pem
+
+
+def unavailable(url: str, reason: str) -> AnymailAPIError:
+    """The error for a certificate that cannot be had at present."""
+    return AnymailAPIError(
+        f"The SNS signing certificate {url} cannot be fetched: {reason}",
+        error_code="CertificateUnavailable",
+        is_transient=True,
+    )
+
+
+def _from_network(url: str) -> str:
+    now = time.monotonic()
+    with _lock:
+        for failed in [failed for failed, until in _failed.items() if until <= now]:
+            del _failed[failed]
+        if url in _failed or len(_failed) >= MAX_FAILURES:
+            raise unavailable(url, f"it failed less than {FAILURE_SECONDS:.0f} seconds ago")
+    try:
+        pem = download(url)
+    except AnymailAPIError:
+        with _lock:
+            _failed[url] = time.monotonic() + FAILURE_SECONDS
+        raise
+    logger.info("Fetched the SNS signing certificate %s", url)
+    return pem
+
+
+def _read(response: Any, url: str) -> bytes:
+    deadline = time.monotonic() + TIMEOUT
+    content = bytearray()
+    # Byte by byte: each wait has a time limit of its own, so with longer pieces a server that
+    # dribbles could hold us much longer than that.
+    for piece in response.iter_content(chunk_size=1):
+        content += piece
+        if len(content) > MAX_SIZE:
+            raise unavailable(url, "it is too large")
+        if time.monotonic() > deadline:
+            raise unavailable(url, "it takes too long")
+    return bytes(content)
+
+
+def _from_cache(cache: BaseCache, key: str) -> str | None:
+    try:
+        pem = cache.get(key)
+        if isinstance(pem, str):
+            load_certificate(pem)
+            return pem
+    except Exception as err:
+        # Whatever is wrong with the cache or with what is in it, the network has it, too.
+        logger.warning("The cache of SNS signing certificates fails: %s", type(err).__name__)
+    return None
+
+
+def _to_cache(cache: BaseCache, key: str, pem: str) -> None:
+    left = (load_certificate(pem).not_after - utc_now()).total_seconds()
+    if left <= 0:
+        return
+    try:
+        cache.set(key, pem, timeout=int(min(left, MAX_CACHE_SECONDS)))
+    except Exception as err:
+        logger.warning("The cache of SNS signing certificates fails: %s", type(err).__name__)
+
+
+setting_changed.connect(clear, dispatch_uid="anymail.amazon_ses.certificates.clear")

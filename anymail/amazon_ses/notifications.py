@@ -1,0 +1,101 @@
+"""SesNotification: what every carrier of Amazon's notifications boils down to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from django.utils.dateparse import parse_datetime
+
+#: SES's spelling of what it publishes ("Contents of notifications", "Examples of event data").
+KINDS = (
+    "Send",
+    "Delivery",
+    "DeliveryDelay",
+    "Bounce",
+    "Complaint",
+    "Reject",
+    "Rendering Failure",
+    "Open",
+    "Click",
+    "Subscription",
+    "Received",
+    "AmazonSnsSubscriptionSucceeded",
+)
+_CANONICAL = {kind: kind for kind in KINDS} | {
+    kind.replace(" ", "").lower(): kind for kind in KINDS
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SesNotification:
+    """A document that SES published, however it came to us.
+
+    :param id: the carrier's id of it, the same for every retry.
+    :param timestamp: when it was published; aware, or None.
+    :param origin: where it comes from, for messages: the topic's ARN.
+    :param body: the document.
+    """
+
+    id: str | None
+    timestamp: datetime | None
+    origin: str
+    body: dict[str, Any]
+
+    @classmethod
+    def from_sns(cls, ses_event: dict[str, Any], sns_message: Mapping[str, Any]) -> SesNotification:
+        """One that came through SNS.
+
+        :param ses_event: the document inside.
+        :param sns_message: the document around it.
+        """
+        return cls(
+            id=sns_message.get("MessageId"),
+            timestamp=parse_timestamp(sns_message.get("Timestamp")),
+            origin=sns_message.get("TopicArn", ""),
+            body=ses_event,
+        )
+
+    @property
+    def kind(self) -> str:
+        """What happened: one of :data:`KINDS`, or SES's word where it is none of them.
+
+        Event publishing says ``eventType``, identity notifications ``notificationType``.
+        """
+        for name in ("eventType", "notificationType"):
+            word = self.body.get(name)
+            if word and isinstance(word, str):
+                return _CANONICAL.get(word) or _CANONICAL.get(word.replace(" ", "").lower(), word)
+        return ""
+
+    @property
+    def mail(self) -> dict[str, Any]:
+        """What SES says about the mail; empty if it says nothing."""
+        mail = self.body.get("mail")
+        return mail if isinstance(mail, dict) else {}
+
+
+def parse_timestamp(value: object) -> datetime | None:
+    """A time as AWS writes it, in UTC; None if it is none.
+
+    Besides ``2017-08-05T00:41:02.669Z``, AWS's own examples have ``2018-10-08T14:05:45 +0000``
+    and ``2009-12-03T04:24:21.000-05:00``. A time without a zone is taken for UTC.
+    """
+    if not isinstance(value, str):
+        return None
+    try:
+        if value[-1:] == "Z":
+            return datetime.fromisoformat(value[:-1] + "+00:00")
+    except ValueError:
+        pass
+    try:
+        parsed = parse_datetime(value)
+        if parsed is None:
+            return None
+        if parsed.tzinfo is None:
+            return parsed.replace(tzinfo=timezone.utc)
+        return parsed.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        return None

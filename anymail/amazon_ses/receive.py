@@ -1,0 +1,152 @@
+"""The two recipes: trusted notification -> events."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from ..conf import AmazonSESSettings
+from ..exceptions import (
+    AnymailAPIError,
+    AnymailConfigurationError,
+    AnymailWebhookValidationFailure,
+)
+from ..inbound import AnymailInboundMessage
+from ..signals import AnymailInboundEvent, AnymailTrackingEvent, EventType
+from . import storage
+from .inbound import (
+    S3Object,
+    UnreadableMail,
+    failed_event,
+    inbound_event,
+    is_setup,
+    locate_content,
+)
+from .notifications import SesNotification
+from .tracking import tracking_events
+
+logger = logging.getLogger(__name__)
+
+
+def receive_tracking(
+    notification: SesNotification, settings: AmazonSESSettings
+) -> list[AnymailTrackingEvent]:
+    """The tracking events in a notification.
+
+    :raises AnymailConfigurationError: it is about received mail.
+    """
+    if notification.body.get("notificationType") == "Received":
+        raise AnymailConfigurationError(
+            f"The SNS topic {notification.origin} sends received mail to the tracking webhook. "
+            "Subscribe the inbound webhook (.../amazon_ses/inbound/) to it instead."
+        )
+    return tracking_events(notification, settings.message_tag_name)
+
+
+def receive_inbound(
+    notification: SesNotification, settings: AmazonSESSettings
+) -> list[AnymailInboundEvent]:
+    """The event for a received mail, which may have to be downloaded first.
+
+    There is none when SES only tries a new receipt rule, and when the notification comes from an
+    action that does not hand the mail over, which is logged as an error. A mail that cannot be
+    read, now or later, is logged too and gives an ``inbound_failed`` event without a message.
+
+    :raises AnymailConfigurationError: it is not about received mail.
+    :raises AnymailWebhookValidationFailure: the bucket is not in ``AMAZON_SES_INBOUND_BUCKETS``.
+    :raises AnymailAPIError: S3 or KMS refuses, or cannot be reached.
+    """
+    if notification.kind == "AmazonSnsSubscriptionSucceeded":
+        return []
+    if notification.kind != "Received":
+        raise AnymailConfigurationError(
+            f"The SNS topic {notification.origin} sends {notification.kind or 'other'} events to "
+            "the inbound webhook. Subscribe the tracking webhook (.../amazon_ses/tracking/) to it "
+            "instead."
+        )
+    if is_setup(notification):
+        logger.info("SES set up a receipt rule for the SNS topic %s", notification.origin)
+        return []
+    try:
+        content = locate_content(notification)
+    except AnymailConfigurationError as err:
+        _log_error(err, notification)
+        return []
+    except UnreadableMail as err:
+        _log_error(err, notification)
+        return [failed_event(notification)]
+    return _receive_content(notification, content, settings)
+
+
+def finish_inbound(
+    events: Iterable[AnymailTrackingEvent | AnymailInboundEvent], settings: AmazonSESSettings
+) -> None:
+    """Delete the S3 objects of received mails, if ``AMAZON_SES_INBOUND_DELETE_S3_OBJECT`` says so.
+
+    To be called when every receiver has returned without an exception. Mails that could not be
+    read stay. A failure is only logged: the mail has been processed, and must not be again.
+    """
+    if not settings.inbound_delete_s3_object:
+        return
+    for event in events:
+        stored = _stored_mail(event)
+        if stored is None:
+            continue
+        try:
+            storage.delete_object(stored, settings)
+        except AnymailAPIError as err:
+            logger.error("%s", err, extra={"anymail_s3_object": str(stored)})
+
+
+def _receive_content(
+    notification: SesNotification, content: bytes | S3Object, settings: AmazonSESSettings
+) -> list[AnymailInboundEvent]:
+    if isinstance(content, bytes):
+        return [inbound_event(notification, content)]
+    if settings.inbound_buckets and content.bucket not in settings.inbound_buckets:
+        raise AnymailWebhookValidationFailure(
+            f"The SNS topic {notification.origin} names the S3 bucket {content.bucket}, which is "
+            'not in ANYMAIL["AMAZON_SES_INBOUND_BUCKETS"].'
+        )
+    try:
+        chunks = storage.download(content, settings)
+        message = AnymailInboundMessage.parse_raw_mime_chunks(chunks)
+    except UnreadableMail as err:
+        _log_error(err, notification, content)
+        return [failed_event(notification)]
+    except AnymailAPIError as err:
+        if err.error_code == "NoSuchKey" and settings.inbound_delete_s3_object:
+            # SNS delivers at least once; the first time, the object was deleted.
+            logger.warning(
+                "The S3 object %s is gone: the mail was processed before",
+                content,
+                extra={"anymail_s3_object": str(content)},
+            )
+            return []
+        raise
+    return [inbound_event(notification, message)]
+
+
+def _stored_mail(event: AnymailTrackingEvent | AnymailInboundEvent) -> S3Object | None:
+    if event.event_type != EventType.INBOUND or not isinstance(event.esp_event, dict):
+        return None
+    notification = SesNotification(id=None, timestamp=None, origin="", body=event.esp_event)
+    content = locate_content(notification)
+    return content if isinstance(content, S3Object) else None
+
+
+def _log_error(
+    err: Exception, notification: SesNotification, stored: S3Object | None = None
+) -> None:
+    logger.error(
+        "A received mail was not handed over (topic %s, SES message id %s, S3 object %s): %s",
+        notification.origin,
+        notification.mail.get("messageId"),
+        stored,
+        err,
+        extra={
+            "anymail_topic": notification.origin,
+            "anymail_message_id": notification.mail.get("messageId"),
+            "anymail_s3_object": None if stored is None else str(stored),
+        },
+    )

@@ -1,0 +1,209 @@
+"""SnsEnvelope: an Amazon SNS message, parsed but not yet believed.
+
+Source: Amazon SNS Developer Guide, "Parsing message formats" (HTTP/HTTPS headers, the three JSON
+documents) and "Verifying the signatures of Amazon SNS messages".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ..exceptions import AnymailWebhookValidationFailure
+from .notifications import SesNotification, parse_timestamp
+
+NOTIFICATION = "Notification"
+SUBSCRIPTION_CONFIRMATION = "SubscriptionConfirmation"
+UNSUBSCRIBE_CONFIRMATION = "UnsubscribeConfirmation"
+
+#: What Amazon signs, in this order.
+SIGNED_FIELDS = {
+    NOTIFICATION: ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
+    SUBSCRIPTION_CONFIRMATION: (
+        "Message",
+        "MessageId",
+        "SubscribeURL",
+        "Timestamp",
+        "Token",
+        "TopicArn",
+        "Type",
+    ),
+}
+SIGNED_FIELDS[UNSUBSCRIBE_CONFIRMATION] = SIGNED_FIELDS[SUBSCRIPTION_CONFIRMATION]
+
+#: SNS's headers that repeat something of the document.
+REPEATING_HEADERS = {
+    "x-amz-sns-message-type": "Type",
+    "x-amz-sns-message-id": "MessageId",
+    "x-amz-sns-topic-arn": "TopicArn",
+}
+RAW_DELIVERY_HEADER = "x-amz-sns-rawdelivery"
+HEADERS = (*REPEATING_HEADERS, RAW_DELIVERY_HEADER)
+
+#: A message has at most 1 MiB ("Amazon SNS endpoints and quotas"), JSON escapes make it longer.
+MAX_BODY_SIZE = 2_621_440
+#: The plain text that SES publishes when an event destination is created or edited.
+SETUP_TEXT = "Successfully validated SNS topic"
+#: What it publishes when a topic is set for an identity.
+SETUP_KIND = "AmazonSnsSubscriptionSucceeded"
+
+JSON_DECODER = json.JSONDecoder()
+JSON_WHITESPACE = " \t\r\n"  # RFC 8259 section 2
+TOPIC_ARN = re.compile(
+    r"arn:aws(?:-[a-z]+)*:sns:[a-z]{2,4}(?:-[a-z]+){1,2}-[0-9]{1,2}:[0-9]{12}:[A-Za-z0-9_-]{1,256}"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnsEnvelope:
+    """What SNS delivers: a notification, or a request to confirm something.
+
+    :param type: ``"Notification"``, ``"SubscriptionConfirmation"`` or
+        ``"UnsubscribeConfirmation"``.
+    :param id: the same for every retry.
+    :param topic: the topic's ARN.
+    :param message: the text inside; for a notification of SES, JSON.
+    :param timestamp: when it was published; aware, or None.
+    :param fields: the whole document as it came.
+    :param is_raw: the topic has raw message delivery on: there was no document around the
+        message, the other fields are from headers, and nothing is signed.
+    """
+
+    type: str
+    id: str
+    topic: str
+    message: str
+    timestamp: datetime | None
+    fields: Mapping[str, Any]
+    is_raw: bool = False
+
+    @classmethod
+    def from_http(cls, headers: Mapping[str, str], body: bytes) -> SnsEnvelope:
+        """Parse what SNS posted to an HTTPS endpoint.
+
+        :param headers: with lower-case names; only :data:`HEADERS` are read.
+        :param body: as it came; its ``Content-Type`` does not matter.
+        :raises AnymailWebhookValidationFailure: SNS does not send such requests.
+        """
+        raw = headers.get(RAW_DELIVERY_HEADER, "").lower() == "true"
+        # A subscription is confirmed with the whole document even so.
+        if raw and headers.get("x-amz-sns-message-type", NOTIFICATION) == NOTIFICATION:
+            return cls._from_fields(_raw_fields(headers, body), is_raw=True)
+        fields = parse_json(body, "The SNS message")
+        for header, name in REPEATING_HEADERS.items():
+            if header in headers and headers[header] != fields.get(name):
+                raise AnymailWebhookValidationFailure(
+                    f"The header {header} differs from {name} in the body of the SNS message."
+                )
+        return cls._from_fields(fields)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> SnsEnvelope:
+        """Parse the JSON document of SNS, as SQS has it, too.
+
+        :raises AnymailWebhookValidationFailure: it is no such document.
+        """
+        return cls._from_fields(parse_json(text, "The SNS message"))
+
+    @classmethod
+    def _from_fields(cls, fields: dict[str, Any], is_raw: bool = False) -> SnsEnvelope:
+        type_, id_, topic, message = map(fields.get, ("Type", "MessageId", "TopicArn", "Message"))
+        if not (isinstance(type_, str) and isinstance(id_, str) and isinstance(message, str)):
+            raise AnymailWebhookValidationFailure("The SNS message has no Type, id or Message.")
+        if type_ not in SIGNED_FIELDS:
+            raise AnymailWebhookValidationFailure("The SNS message has a Type that SNS never uses.")
+        if not isinstance(topic, str) or not TOPIC_ARN.fullmatch(topic):
+            raise AnymailWebhookValidationFailure("The SNS message has no valid TopicArn.")
+        return cls(
+            type=type_,
+            id=id_,
+            topic=topic,
+            message=message,
+            timestamp=parse_timestamp(fields.get("Timestamp")),
+            fields=fields,
+            is_raw=is_raw,
+        )
+
+    @property
+    def region(self) -> str:
+        """The region in the topic's ARN, for example ``"us-east-1"``."""
+        return self.topic.split(":")[3]
+
+    @property
+    def signing_cert_url(self) -> str:
+        """Where the certificate is, in the words of the sender; empty if it does not say."""
+        # "Url" is how AWS Lambda spells it.
+        url = self.fields.get("SigningCertURL") or self.fields.get("SigningCertUrl")
+        return url if isinstance(url, str) else ""
+
+    def string_to_sign(self) -> bytes:
+        """The text that the signature is about.
+
+        :raises AnymailWebhookValidationFailure: a field that is always signed is missing.
+        """
+        text = ""
+        for name in SIGNED_FIELDS[self.type]:
+            value = self.fields.get(name)
+            if isinstance(value, str):
+                text += f"{name}\n{value}\n"
+            elif name != "Subject" or value is not None:
+                raise AnymailWebhookValidationFailure(f"The SNS message has no {name}.")
+        try:
+            return text.encode()
+        except UnicodeEncodeError as err:
+            raise AnymailWebhookValidationFailure("The SNS message is no valid Unicode.") from err
+
+    def ses_event(self) -> dict[str, Any] | None:
+        """The document of SES inside; None for what SES publishes when a topic is set up.
+
+        :raises AnymailWebhookValidationFailure: the message is not of SES.
+        """
+        if self.message[:1] != "{" and self.message[:100].lstrip().startswith(SETUP_TEXT):
+            return None
+        document = parse_json(self.message, "The message inside the SNS message")
+        return None if document.get("notificationType") == SETUP_KIND else document
+
+    def notification(self) -> SesNotification | None:
+        """The same as :meth:`ses_event`, together with what this envelope says about it."""
+        document = self.ses_event()
+        return None if document is None else SesNotification.from_sns(document, self.fields)
+
+
+def parse_json(text: str | bytes, what: str) -> dict[str, Any]:
+    """A JSON object from anybody.
+
+    :param what: for the error.
+    :raises AnymailWebhookValidationFailure: it is no JSON object, or one that Python cannot hold.
+    """
+    if len(text) > MAX_BODY_SIZE:
+        raise AnymailWebhookValidationFailure(f"{what} is too large.")
+    try:
+        # json.loads() would guess the encoding.
+        text = (text if isinstance(text, str) else text.decode()).lstrip(JSON_WHITESPACE)
+        document, end = JSON_DECODER.raw_decode(text)
+    except (ValueError, RecursionError) as err:
+        raise AnymailWebhookValidationFailure(
+            f"{what} is not JSON ({type(err).__name__})."
+        ) from None
+    if not isinstance(document, dict) or text[end:].strip(JSON_WHITESPACE):
+        raise AnymailWebhookValidationFailure(f"{what} is not a JSON object.")
+    return document
+
+
+def _raw_fields(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    if len(body) > MAX_BODY_SIZE:
+        raise AnymailWebhookValidationFailure("The SNS message is too large.")
+    try:
+        message = body.decode()
+    except UnicodeDecodeError:
+        raise AnymailWebhookValidationFailure("The SNS message is not UTF-8.") from None
+    return {
+        "Type": NOTIFICATION,
+        "MessageId": headers.get("x-amz-sns-message-id"),
+        "TopicArn": headers.get("x-amz-sns-topic-arn"),
+        "Message": message,
+    }

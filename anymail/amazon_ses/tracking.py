@@ -1,0 +1,376 @@
+"""SesNotification -> tracking events.
+
+Sources: Amazon SES Developer Guide, "Amazon SNS notification contents" and "Contents of event data
+that Amazon SES publishes to Amazon SNS". SES adds fields and words at any time, and leaves parts
+out, so nothing here insists on anything.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from email.errors import MessageError
+from email.header import decode_header
+from email.utils import parseaddr
+from typing import Any
+
+from ..signals import AnymailTrackingEvent, EventType, RejectReason
+from .notifications import SesNotification, parse_timestamp
+
+#: Keyword arguments of an event.
+Fields = dict[str, Any]
+
+#: Bounce and complaint subtypes that mean: SES did not even try.
+SUPPRESSED_SUBTYPES = frozenset(
+    {
+        "Suppressed",
+        "OnAccountSuppressionList",
+        "OnTenantSuppressionList",
+        "EmailValidationSuppressed",
+        "UnsubscribedRecipient",
+    }
+)
+_BLANK = vars(AnymailTrackingEvent(event_type=EventType.UNKNOWN))
+CUSTOM_HEADERS = frozenset({"x-tag", "x-metadata"})
+_FOLD = re.compile(r"\r?\n(?=[ \t])")
+
+
+def tracking_events(
+    notification: SesNotification, message_tag_name: str | None = None
+) -> list[AnymailTrackingEvent]:
+    """What happened, one event for each recipient.
+
+    :param message_tag_name: the SES message tag that stands in for ``X-Tag`` headers where there
+        are none.
+    """
+    body, mail = notification.body, notification.mail
+    tags, metadata = custom_headers(mail.get("headers"))
+    message_tags = _message_tags(mail.get("tags"))
+    if not tags and message_tag_name:
+        tags = message_tags.get(message_tag_name, [])
+    common: Fields = {
+        "event_id": notification.id,
+        "timestamp": notification.timestamp,
+        "message_id": _text(mail.get("messageId")),
+        "metadata": metadata,
+        "tags": tags,
+        "message_tags": message_tags,
+        "esp_event": body,
+        "origin": notification.origin or None,
+    }
+    describe = DESCRIBERS.get(notification.kind, describe_unknown)
+    return [_event({**_BLANK, **common, **fields}) for fields in describe(notification)]
+
+
+def describe_send(notification: SesNotification) -> list[Fields]:
+    """SES accepted the message and will try to deliver it."""
+    return _to_everybody(notification, event_type=EventType.SENT)
+
+
+def describe_delivery(notification: SesNotification) -> list[Fields]:
+    """The recipients' mail server accepted the message."""
+    delivery = _object(notification.body.get("delivery"))
+    what: Fields = {
+        "event_type": EventType.DELIVERED,
+        "occurred_at": parse_timestamp(delivery.get("timestamp")),
+        "mta_response": _text(delivery.get("smtpResponse")),
+    }
+    recipients = _addresses(delivery.get("recipients")) or _destination(notification)
+    return [{**what, "recipient": recipient} for recipient in recipients]
+
+
+def describe_delivery_delay(notification: SesNotification) -> list[Fields]:
+    """A temporary failure; SES goes on trying."""
+    delay = _object(notification.body.get("deliveryDelay"))
+    delay_type = _text(delay.get("delayType"))
+    what: Fields = {
+        "event_type": EventType.DEFERRED,
+        "occurred_at": parse_timestamp(delay.get("timestamp")),
+        "description": delay_type,
+        "delay_type": delay_type,
+    }
+    return _to_each(notification, _objects(delay.get("delayedRecipients")), what)
+
+
+def describe_bounce(notification: SesNotification) -> list[Fields]:
+    """The message was not delivered, and SES gave up."""
+    bounce = _object(notification.body.get("bounce"))
+    recipients = _objects(bounce.get("bouncedRecipients"))
+    bounce_type, subtype = _text(bounce.get("bounceType")), _text(bounce.get("bounceSubType"))
+    what: Fields = {
+        "event_type": EventType.BOUNCED,
+        "reject_reason": RejectReason.BOUNCED,
+        "occurred_at": parse_timestamp(bounce.get("timestamp")),
+        "description": ": ".join(filter(None, (bounce_type, subtype))) or None,
+        "bounce_type": bounce_type,
+        "bounce_subtype": subtype,
+        "is_hard_bounce": bounce_type == "Permanent",
+        "is_suppressed": subtype in SUPPRESSED_SUBTYPES,
+        "is_autoreply": is_autoreply(bounce, recipients),
+    }
+    return _to_each(notification, recipients, what)
+
+
+def describe_complaint(notification: SesNotification) -> list[Fields]:
+    """A recipient called it spam, or a mail server did."""
+    complaint = _object(notification.body.get("complaint"))
+    complaint_type = _text(complaint.get("complaintFeedbackType"))
+    what: Fields = {
+        "event_type": EventType.COMPLAINED,
+        "reject_reason": RejectReason.SPAM,
+        "occurred_at": parse_timestamp(complaint.get("timestamp")),
+        "description": complaint_type,
+        "complaint_type": complaint_type,
+        "is_suppressed": _text(complaint.get("complaintSubType")) in SUPPRESSED_SUBTYPES,
+        "user_agent": _text(complaint.get("userAgent")),
+    }
+    return _to_each(notification, _objects(complaint.get("complainedRecipients")), what)
+
+
+def describe_reject(notification: SesNotification) -> list[Fields]:
+    """SES found a virus and did not deliver the message."""
+    return _to_everybody(
+        notification,
+        event_type=EventType.REJECTED,
+        reject_reason=RejectReason.BLOCKED,
+        description=_text(_object(notification.body.get("reject")).get("reason")),
+    )
+
+
+def describe_rendering_failure(notification: SesNotification) -> list[Fields]:
+    """A template could not be filled in."""
+    failure = _object(notification.body.get("failure"))
+    return _to_everybody(
+        notification,
+        event_type=EventType.FAILED,
+        description=_text(failure.get("errorMessage")),
+    )
+
+
+def describe_open(notification: SesNotification) -> list[Fields]:
+    """Somebody, or some software, loaded the tracking image."""
+    return _to_anybody(
+        notification, _object(notification.body.get("open")), event_type=EventType.OPENED
+    )
+
+
+def describe_click(notification: SesNotification) -> list[Fields]:
+    """Somebody, or some software, followed a link."""
+    click = _object(notification.body.get("click"))
+    return _to_anybody(
+        notification, click, event_type=EventType.CLICKED, click_url=_text(click.get("link"))
+    )
+
+
+def describe_subscription(notification: SesNotification) -> list[Fields]:
+    """A contact changed what it wants to get."""
+    subscription = _object(notification.body.get("subscription"))
+    return _to_everybody(
+        notification,
+        event_type=subscription_change(
+            _object(subscription.get("oldTopicPreferences")),
+            _object(subscription.get("newTopicPreferences")),
+        ),
+        occurred_at=parse_timestamp(subscription.get("timestamp")),
+        description=_text(subscription.get("contactList")),
+    )
+
+
+def describe_unknown(notification: SesNotification) -> list[Fields]:
+    """Something that SES did not publish when this was written."""
+    return _to_everybody(
+        notification,
+        event_type=EventType.UNKNOWN,
+        description=f"Unknown SES event type {notification.kind[:100]!r}",
+    )
+
+
+#: What to do for each kind of SES.
+DESCRIBERS: dict[str, Callable[[SesNotification], list[Fields]]] = {
+    "Send": describe_send,
+    "Delivery": describe_delivery,
+    "DeliveryDelay": describe_delivery_delay,
+    "Bounce": describe_bounce,
+    "Complaint": describe_complaint,
+    "Reject": describe_reject,
+    "Rendering Failure": describe_rendering_failure,
+    "Open": describe_open,
+    "Click": describe_click,
+    "Subscription": describe_subscription,
+}
+
+
+def is_autoreply(bounce: Fields, recipients: list[Fields]) -> bool:
+    """Whether a bounce looks like an out-of-office reply.
+
+    SES reports those as Transient/General bounces, without saying which. Then it has no delivery
+    report to quote from, so there is neither a ``reportingMTA`` nor any recipient's ``action``,
+    ``status`` or ``diagnosticCode``. A guess.
+    """
+    if (bounce.get("bounceType"), bounce.get("bounceSubType")) != ("Transient", "General"):
+        return False
+    return not bounce.get("reportingMTA") and not any(
+        recipient.get(name)
+        for recipient in recipients
+        for name in ("action", "status", "diagnosticCode")
+    )
+
+
+def subscription_change(old: Fields, new: Fields) -> str:
+    """What a contact did: opt-outs count more than opt-ins.
+
+    :param old: the topic preferences before.
+    :param new: those after.
+    """
+    were_out, are_out = old.get("unsubscribeAll") is True, new.get("unsubscribeAll") is True
+    if were_out != are_out:
+        return EventType.UNSUBSCRIBED if are_out else EventType.SUBSCRIBED
+    before, after = _topic_statuses(old), _topic_statuses(new)
+    changed = {status for topic, status in after.items() if before.get(topic) != status}
+    if "OptOut" in changed:
+        return EventType.UNSUBSCRIBED
+    return EventType.SUBSCRIBED if "OptIn" in changed else EventType.UNKNOWN
+
+
+def custom_headers(headers: object) -> tuple[list[str], Any]:
+    """The tags and the metadata in the headers of the mail that was sent.
+
+    SES hands the values back as they were on the wire: folded (RFC 5322 section 2.2.3), and with
+    encoded-words (RFC 2047).
+
+    :param headers: ``mail["headers"]``: dicts with ``name`` and ``value``.
+    :returns: the values of all ``X-Tag`` headers, and what the JSON in ``X-Metadata`` says: an
+        empty dict if there is none, or if SES cut it off.
+    """
+    tags: list[str] = []
+    metadata: Any = None
+    for header in headers if isinstance(headers, list) else ():
+        try:
+            name, value = header["name"].lower(), header["value"]
+        except (AttributeError, KeyError, TypeError):
+            continue
+        if name not in CUSTOM_HEADERS or not isinstance(value, str):
+            continue
+        if name == "x-tag":
+            tags.append(_decode_words(_FOLD.sub("", value)))
+        elif metadata is None:
+            metadata = _parse_metadata(_FOLD.sub("", value))
+    return tags, {} if metadata is None else metadata
+
+
+def _event(fields: Fields) -> AnymailTrackingEvent:
+    # The __init__() of a frozen dataclass takes as long as the rest of this module.
+    event = object.__new__(AnymailTrackingEvent)
+    object.__setattr__(event, "__dict__", fields)
+    return event
+
+
+def _parse_metadata(value: str) -> Any:
+    for decode in (str, _decode_words):
+        with suppress(ValueError, RecursionError):
+            # Other software folds headers in the middle of JSON strings, where strict would insist
+            # that there is no line break.
+            return json.loads(decode(value), strict=False)
+    return None
+
+
+def _decode_words(value: str) -> str:
+    if "=?" not in value:
+        return value
+    try:
+        parts = decode_header(value)
+        return "".join(_decode_part(part, charset) for part, charset in parts)
+    except (MessageError, ValueError, LookupError):
+        return value
+
+
+def _decode_part(part: str | bytes, charset: str | None) -> str:
+    if isinstance(part, str):
+        return part
+    # decode_header() leaves what was not encoded in this one.
+    return part.decode(charset or "raw-unicode-escape", "replace")
+
+
+def _to_everybody(notification: SesNotification, **what: Any) -> list[Fields]:
+    what.setdefault("occurred_at", parse_timestamp(notification.mail.get("timestamp")))
+    return [{"recipient": recipient, **what} for recipient in _destination(notification)]
+
+
+def _to_each(notification: SesNotification, recipients: list[Fields], what: Fields) -> list[Fields]:
+    described = [
+        {
+            "recipient": address,
+            "mta_response": _text(recipient.get("diagnosticCode")),
+            "smtp_status": _text(recipient.get("status")),
+            **what,
+        }
+        for recipient in recipients
+        for address in _addresses([recipient.get("emailAddress")])
+    ]
+    return described or [{"recipient": address, **what} for address in _destination(notification)]
+
+
+def _to_anybody(notification: SesNotification, detail: Fields, **what: Any) -> list[Fields]:
+    recipients = _destination(notification)
+    what["occurred_at"] = parse_timestamp(detail.get("timestamp"))
+    what["user_agent"] = _text(detail.get("userAgent"))
+    what["recipient_uncertain"] = len(recipients) > 1
+    return [{"recipient": recipient, **what} for recipient in recipients]
+
+
+def _destination(notification: SesNotification) -> list[str]:
+    return _addresses(notification.mail.get("destination"))
+
+
+def _addresses(values: object) -> list[str]:
+    if not isinstance(values, list):
+        values = [values]
+    return [
+        _bare_address(value) if "<" in value else value
+        for value in values
+        if isinstance(value, str) and value
+    ]
+
+
+def _bare_address(value: str) -> str:
+    """``user@domain`` from ``Name <user@domain>``, as SES spells it."""
+    try:
+        return parseaddr(value)[1] or value
+    except Exception:  # parseaddr() fails in many ways; RecursionError is one
+        return value
+
+
+def _topic_statuses(preferences: Fields) -> dict[str, str]:
+    return {
+        topic: status
+        for name in ("topicDefaultSubscriptionStatus", "topicSubscriptionStatus")
+        for entry in _objects(preferences.get(name))
+        if isinstance(topic := entry.get("topicName"), str)
+        and isinstance(status := entry.get("subscriptionStatus"), str)
+    }
+
+
+def _message_tags(tags: object) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, values in _object(tags).items():
+        if name[:4] != "ses:":
+            found[name] = [value for value in _as_list(values) if isinstance(value, str)]
+    return found
+
+
+def _object(value: object) -> Fields:
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: object) -> list[Fields]:
+    return [item for item in _as_list(value) if isinstance(item, dict)]
+
+
+def _as_list(value: object) -> Iterable[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

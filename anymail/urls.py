@@ -1,0 +1,21 @@
+"""The webhooks' URLs: ``path("anymail/", include("anymail.urls"))``."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from .webhooks.amazon_ses import AmazonSESInboundWebhookView, AmazonSESTrackingWebhookView
+
+app_name = "anymail"
+urlpatterns = [
+    path(
+        "amazon_ses/tracking/",
+        AmazonSESTrackingWebhookView.as_view(),
+        name="amazon_ses_tracking_webhook",
+    ),
+    path(
+        "amazon_ses/inbound/",
+        AmazonSESInboundWebhookView.as_view(),
+        name="amazon_ses_inbound_webhook",
+    ),
+]

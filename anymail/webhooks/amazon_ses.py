@@ -1,0 +1,181 @@
+"""The webhooks for Amazon SES. Amazon SNS calls them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.http import HttpRequest, UnreadablePostError
+
+from .. import signals
+from ..amazon_ses import ESP_NAME, aws, receive, trust
+from ..amazon_ses.certificates import fetch_certificate
+from ..amazon_ses.notifications import SesNotification
+from ..amazon_ses.sns import (
+    HEADERS,
+    SUBSCRIPTION_CONFIRMATION,
+    UNSUBSCRIBE_CONFIRMATION,
+    SnsEnvelope,
+)
+from ..conf import AmazonSESSettings, WebhookSettings
+from ..exceptions import AnymailAPIError, AnymailWebhookValidationFailure
+from .base import AnymailBaseWebhookView
+
+logger = logging.getLogger(__name__)
+
+#: ``request.headers`` would parse every header of the request.
+META_NAMES = tuple((name, "HTTP_" + name.upper().replace("-", "_")) for name in HEADERS)
+#: SNS's words for a token that is wrong or too old, and for a topic that is gone.
+HOPELESS_CODES = frozenset(
+    {"InvalidParameter", "InvalidParameterException", "NotFound", "NotFoundException"}
+)
+
+
+class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
+    """What the tracking and the inbound webhook have in common: the way through SNS."""
+
+    esp_name = ESP_NAME
+    settings_groups = (WebhookSettings, AmazonSESSettings)
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().setup(request, *args, **kwargs)
+        self.ses_settings = self.load_settings(AmazonSESSettings)
+
+    def parse_events(self, request: HttpRequest) -> Sequence[Any]:
+        """The events in what SNS posted; none when it only wants something confirmed.
+
+        :raises AnymailWebhookValidationFailure: the message is not to be believed.
+        :raises AnymailAPIError: something else does not work at present.
+        """
+        envelope = self.trusted_envelope(request)
+        if envelope.type == SUBSCRIPTION_CONFIRMATION:
+            self.auto_confirm_sns_subscription(envelope.fields)
+            return []
+        if envelope.type == UNSUBSCRIBE_CONFIRMATION:
+            # What it asks to confirm would subscribe us again.
+            logger.info("SNS ended the subscription to %s", envelope.topic)
+            return []
+        document = envelope.ses_event()
+        if document is None:
+            logger.info("SES set up the SNS topic %s", envelope.topic)
+            return []
+        return self.esp_to_anymail_events(document, envelope.fields)
+
+    def trusted_envelope(self, request: HttpRequest) -> SnsEnvelope:
+        """The SNS message in a request.
+
+        :raises AnymailWebhookValidationFailure: it is not to be believed.
+        :raises AnymailAPIError: that cannot be told at present.
+        """
+        meta = request.META
+        headers = {name: meta[key] for name, key in META_NAMES if key in meta}
+        try:
+            body = request.body
+        except UnreadablePostError:
+            raise AnymailWebhookValidationFailure("The request's body broke off.") from None
+        envelope = SnsEnvelope.from_http(headers, body)
+        if envelope.is_raw and not self.secrets:
+            raise AnymailWebhookValidationFailure(
+                f"The subscription to the SNS topic {envelope.topic} has raw message delivery on, "
+                "so that nothing is signed. Turn it off, or protect the webhook with "
+                'ANYMAIL["WEBHOOK_SECRET"].'
+            )
+        alias = self.ses_settings.sns_cert_cache
+        trust.check(envelope, self.ses_settings, lambda url: fetch_certificate(url, alias))
+        return envelope
+
+    def auto_confirm_sns_subscription(self, sns_message: Mapping[str, Any]) -> None:
+        """Confirm a subscription, if the settings say so and the topic is surely ours.
+
+        :param sns_message: what SNS sent; it passed :func:`.trust.check`.
+        :raises AnymailWebhookValidationFailure: it was not confirmed.
+        :raises AnymailAPIError: SNS could not do it.
+        """
+        topic, token = sns_message["TopicArn"], sns_message.get("Token")
+        if not isinstance(token, str):
+            raise AnymailWebhookValidationFailure("The SNS message has no Token.")
+        if not self.ses_settings.auto_confirm_sns_subscriptions:
+            raise _unconfirmed(
+                topic, token, 'ANYMAIL["AMAZON_SES_AUTO_CONFIRM_SNS_SUBSCRIPTIONS"] is False.'
+            )
+        if not trust.is_topic_proven(self.ses_settings, knows_secret=bool(self.secrets)):
+            raise _unconfirmed(
+                topic,
+                token,
+                'Nothing proves that the topic is yours: set ANYMAIL["WEBHOOK_SECRET"], or '
+                'ANYMAIL["AMAZON_SES_SNS_TOPIC_ARNS"] with signature checking on.',
+            )
+        try:
+            aws.confirm_subscription(topic, token, self.ses_settings)
+        except AnymailAPIError as err:
+            if err.error_code in HOPELESS_CODES:
+                raise _unconfirmed(topic, token, f"SNS answered {err.error_code}.") from err
+            raise
+        logger.info("Confirmed the subscription to the SNS topic %s", topic)
+
+    def esp_to_anymail_events(
+        self, ses_event: dict[str, Any], sns_message: Mapping[str, Any]
+    ) -> Sequence[Any]:
+        """The events in a document of SES.
+
+        :param ses_event: the document.
+        :param sns_message: what SNS put around it.
+        """
+        raise NotImplementedError
+
+    def warn_if_insecure(self) -> None:
+        if not trust.is_topic_proven(self.ses_settings, knows_secret=False):
+            super().warn_if_insecure()
+
+
+class AmazonSESTrackingWebhookView(AmazonSESBaseWebhookView):
+    """Receives what happens to sent messages: both SES's notifications and published events."""
+
+    signal = signals.tracking
+
+    def esp_to_anymail_events(
+        self, ses_event: dict[str, Any], sns_message: Mapping[str, Any]
+    ) -> Sequence[signals.AnymailTrackingEvent]:
+        notification = SesNotification.from_sns(ses_event, sns_message)
+        return receive.receive_tracking(notification, self.ses_settings)
+
+
+class AmazonSESInboundWebhookView(AmazonSESBaseWebhookView):
+    """Receives mail."""
+
+    signal = signals.inbound
+
+    def esp_to_anymail_events(
+        self, ses_event: dict[str, Any], sns_message: Mapping[str, Any]
+    ) -> Sequence[signals.AnymailInboundEvent]:
+        notification = SesNotification.from_sns(ses_event, sns_message)
+        return receive.receive_inbound(notification, self.ses_settings)
+
+    def dispatch_events(
+        self, events: Iterable[signals.AnymailTrackingEvent | signals.AnymailInboundEvent]
+    ) -> None:
+        events = list(events)
+        super().dispatch_events(events)
+        receive.finish_inbound(events, self.ses_settings)
+
+
+def _unconfirmed(topic: str, token: str, reason: str) -> AnymailWebhookValidationFailure:
+    logger.warning(
+        "The subscription to the SNS topic %s was not confirmed. %s If it is yours, confirm it "
+        "with this token: %s",
+        topic,
+        reason,
+        token,
+        extra={"anymail_topic": topic},
+    )
+    return AnymailWebhookValidationFailure(
+        f"The subscription to the SNS topic {topic} was not confirmed. {reason}"
+    )
+
+
+def __getattr__(name: str) -> Any:
+    # Applications' tests patch anymail.webhooks.amazon_ses.boto3.session.Session.
+    if name in ("boto3", "AnymailBotoClientAPIError", "BOTO_BASE_ERRORS"):
+        return getattr(aws, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,142 @@
+"""System checks of the webhooks. anymail.checks registers them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from django.core.cache import caches
+from django.core.cache.backends.base import InvalidCacheBackendError
+from django.core.checks import CheckMessage, Error, Warning
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import NoReverseMatch, reverse
+
+from .. import conf
+from ..amazon_ses.sns import TOPIC_ARN
+from ..amazon_ses.trust import load_certificate
+from ..conf import AmazonSESSettings, WebhookSettings
+from ..exceptions import AnymailConfigurationError
+
+
+def check_webhook_settings() -> list[CheckMessage]:
+    """What is wrong with the values of settings: E110 to E114, and W113."""
+    try:
+        secrets = WebhookSettings.load().webhook_secret
+        settings = AmazonSESSettings.load()
+    except AnymailConfigurationError:
+        return []  # another check reports it
+    return [
+        *_secret_problems(secrets),
+        *_topic_problems(settings),
+        *_certificate_problems(settings),
+        *_cache_problems(settings),
+        *_borrowed_settings(),
+    ]
+
+
+def check_webhook_deployment() -> list[CheckMessage]:
+    """What lets other people post events: W110 to W112. For ``check --deploy``.
+
+    Only when ``anymail.urls`` is mounted.
+    """
+    try:
+        secrets = WebhookSettings.load().webhook_secret
+        settings = AmazonSESSettings.load()
+    except AnymailConfigurationError:
+        return []  # another check reports it
+    if not _is_mounted():
+        return []
+    return list(_deployment_problems(bool(secrets), settings))
+
+
+def _deployment_problems(secret: bool, settings: AmazonSESSettings) -> Iterator[CheckMessage]:
+    if not settings.verify_sns_signatures:
+        yield Warning(
+            "The signatures of Amazon SNS are not checked.",
+            hint='Remove ANYMAIL["AMAZON_SES_VERIFY_SNS_SIGNATURES"] (or '
+            "BOUNCY_VERIFY_CERTIFICATE): the default is to check them.",
+            id="anymail.W111",
+        )
+    if not secret and not settings.sns_topic_arns:
+        yield Warning(
+            "The Anymail webhooks accept events from the SNS topics of any AWS account.",
+            hint='Set ANYMAIL["WEBHOOK_SECRET"] to "some-user:some-password", or '
+            'ANYMAIL["AMAZON_SES_SNS_TOPIC_ARNS"] to the ARNs of your topics.',
+            id="anymail.W112",
+        )
+    elif not secret and not settings.verify_sns_signatures:
+        yield Warning(
+            "The Anymail webhooks accept events from anybody: without signature checking, the list "
+            "of SNS topics protects nothing.",
+            hint='Set ANYMAIL["WEBHOOK_SECRET"] to "some-user:some-password".',
+            id="anymail.W110",
+        )
+
+
+def _secret_problems(secrets: tuple[str, ...]) -> Iterator[CheckMessage]:
+    if any(":" not in secret for secret in secrets):
+        yield Error(
+            'ANYMAIL["WEBHOOK_SECRET"] has no colon, so nothing can match it.',
+            hint='It must be "some-user:some-password", or a list of such strings.',
+            id="anymail.E110",
+        )
+
+
+def _topic_problems(settings: AmazonSESSettings) -> Iterator[CheckMessage]:
+    for topic in settings.sns_topic_arns:
+        if not TOPIC_ARN.fullmatch(topic):
+            yield Error(
+                f'{topic!r} in ANYMAIL["AMAZON_SES_SNS_TOPIC_ARNS"] is no ARN of an SNS topic.',
+                hint="It must look like arn:aws:sns:us-east-1:123456789012:name, without "
+                "wildcards.",
+                id="anymail.E111",
+            )
+
+
+def _certificate_problems(settings: AmazonSESSettings) -> Iterator[CheckMessage]:
+    try:
+        re.compile(settings.sns_cert_host_regex or "")
+    except re.error as err:
+        yield Error(
+            f'ANYMAIL["AMAZON_SES_SNS_CERT_HOST_REGEX"] is no regular expression: {err}.',
+            hint="Remove it, unless your region has unusual host names.",
+            id="anymail.E112",
+        )
+    for url, pem in settings.sns_certificates.items():
+        try:
+            load_certificate(pem)
+        except (AttributeError, TypeError, ValueError) as err:
+            yield Error(
+                f'ANYMAIL["AMAZON_SES_SNS_CERTIFICATES"][{url!r}] is no certificate: {err}.',
+                hint="Each value must be the text of one PEM file.",
+                id="anymail.E113",
+            )
+
+
+def _cache_problems(settings: AmazonSESSettings) -> Iterator[CheckMessage]:
+    try:
+        caches[settings.sns_cert_cache]
+    except InvalidCacheBackendError:
+        yield Error(
+            f'ANYMAIL["AMAZON_SES_SNS_CERT_CACHE"] is {settings.sns_cert_cache!r}, and CACHES has '
+            "no such cache.",
+            hint="Name one of the keys of CACHES.",
+            id="anymail.E114",
+        )
+
+
+def _borrowed_settings() -> Iterator[CheckMessage]:
+    for old, new in conf.borrowed_names().items():
+        yield Warning(
+            f"The setting {old} of django-bouncy is used.",
+            hint=f'Rename it to ANYMAIL["{new}"].',
+            id="anymail.W113",
+        )
+
+
+def _is_mounted() -> bool:
+    try:
+        reverse("anymail:amazon_ses_tracking_webhook")
+    except (NoReverseMatch, ImproperlyConfigured):
+        return False
+    return True

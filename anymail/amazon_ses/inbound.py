@@ -1,0 +1,196 @@
+"""Received mail: a notification -> where the mail is; the mail -> the event.
+
+Source: Amazon SES Developer Guide, "Contents of notifications for Amazon SES email receiving".
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..exceptions import AnymailConfigurationError, AnymailError
+from ..inbound import AnymailInboundMessage
+from ..inbound_content import encode_source
+from ..signals import AnymailInboundEvent, EventType
+from .notifications import SesNotification, parse_timestamp
+
+#: What SES writes and announces when a receipt rule is created or changed.
+SETUP_ID = "AMAZON_SES_SETUP_NOTIFICATION"
+DMARC_POLICIES = frozenset({"none", "quarantine", "reject"})
+
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
+
+
+class UnreadableMail(AnymailError):
+    """A received mail that no retry will make readable."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class S3Object:
+    """Where SES stored a mail.
+
+    :param key: the whole key, prefix included, not URL-encoded.
+    :param region: where SES received the mail; None if the topic does not tell.
+    :param message_id: SES's id of the mail.
+    """
+
+    bucket: str
+    key: str
+    region: str | None = None
+    message_id: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.bucket}:{self.key}"
+
+
+def is_setup(notification: SesNotification) -> bool:
+    """Whether SES only tries a new receipt rule: there is no mail."""
+    key = _action(notification).get("objectKey")
+    name = key.rpartition("/")[2] if isinstance(key, str) else None
+    return SETUP_ID in (notification.mail.get("messageId"), name)
+
+
+def locate_content(notification: SesNotification) -> bytes | S3Object:
+    """The received mail, or where it is.
+
+    :raises AnymailConfigurationError: the receipt rule's action, for example Lambda, neither sends
+        nor stores the mail.
+    :raises UnreadableMail: the notification says neither.
+    """
+    action = _action(notification)
+    kind = action.get("type")
+    if kind == "SNS":
+        return _decode_content(notification.body.get("content"), action.get("encoding"))
+    if kind == "S3":
+        return _s3_object(notification, action)
+    if not kind:
+        raise UnreadableMail("SES's notification of a received mail names no action.")
+    raise AnymailConfigurationError(
+        f"The SNS topic {notification.origin} announces a mail that SES received with the receipt "
+        f"rule action {kind!r}, which neither sends nor stores the mail. Add an S3 action with "
+        f"this topic to the receipt rule, and take the topic away from the {kind} action."
+    )
+
+
+def inbound_event(
+    notification: SesNotification, mail: bytes | AnymailInboundMessage
+) -> AnymailInboundEvent:
+    """The event for a received mail.
+
+    :param mail: its source, or the message parsed already, which gets the attributes that SES
+        knows.
+    """
+    if isinstance(mail, bytes):
+        mail = AnymailInboundMessage.parse_raw_mime_bytes(mail)
+    receipt = _receipt(notification)
+    recipients = receipt.get("recipients")
+    recipients = recipients if isinstance(recipients, list) else []
+    mail.envelope_sender = _envelope_sender(notification.mail.get("source"))
+    mail.envelope_recipients = [r for r in recipients if isinstance(r, str)]
+    mail.envelope_recipient = next(iter(mail.envelope_recipients), None)
+    mail.spam_detected = _detected(_verdict(receipt, "spamVerdict"))
+    mail.virus_detected = _detected(_verdict(receipt, "virusVerdict"))
+    mail.spf_verdict = _verdict(receipt, "spfVerdict")
+    mail.dkim_verdict = _verdict(receipt, "dkimVerdict")
+    mail.dmarc_verdict = _verdict(receipt, "dmarcVerdict")
+    mail.dmarc_policy = _dmarc_policy(receipt.get("dmarcPolicy"))
+    return _event(notification, EventType.INBOUND, mail)
+
+
+def failed_event(notification: SesNotification) -> AnymailInboundEvent:
+    """The event for a received mail that cannot be read: without a message."""
+    return _event(notification, EventType.INBOUND_FAILED, None)
+
+
+def _event(
+    notification: SesNotification, event_type: str, message: AnymailInboundMessage | None
+) -> AnymailInboundEvent:
+    mail = notification.mail
+    message_id = mail.get("messageId")
+    return AnymailInboundEvent(
+        event_type=event_type,
+        # The same when two notifications announce one mail.
+        event_id=message_id if isinstance(message_id, str) else notification.id,
+        timestamp=parse_timestamp(mail.get("timestamp")) or notification.timestamp,
+        esp_event=notification.body,
+        message=message,
+    )
+
+
+def _decode_content(content: Any, encoding: Any) -> bytes:
+    """The mail in an SNS action's notification.
+
+    Without ``encoding``, which old notifications lack, it is text, unless it cannot be a mail:
+    that begins with a header.
+    """
+    if not isinstance(content, str):
+        raise UnreadableMail("SES's notification of a received mail does not contain the mail.")
+    joined = "".join(content.split())
+    if encoding is None:
+        if content and ":" not in content.lstrip().partition("\n")[0]:
+            try:
+                return base64.b64decode(joined, validate=True)
+            except ValueError:
+                pass
+    elif str(encoding).upper() == "BASE64":
+        try:
+            return base64.b64decode(joined, validate=True)
+        except ValueError as err:
+            raise UnreadableMail("The mail in SES's notification is no valid base64.") from err
+    return encode_source(content)
+
+
+def _s3_object(notification: SesNotification, action: Mapping[str, Any]) -> S3Object:
+    bucket, key = action.get("bucketName"), action.get("objectKey")
+    message_id = notification.mail.get("messageId")
+    if not isinstance(bucket, str) or not _BUCKET.fullmatch(bucket):
+        raise UnreadableMail("SES's notification of a received mail names no S3 bucket.")
+    if not isinstance(key, str) or not key or any("\ud800" <= c <= "\udfff" for c in key):
+        raise UnreadableMail("SES's notification of a received mail names no S3 object.")
+    return S3Object(
+        bucket=bucket,
+        key=key,
+        region=_topic_region(notification.origin) or _topic_region(action.get("topicArn")),
+        message_id=message_id if isinstance(message_id, str) else None,
+    )
+
+
+def _topic_region(topic: Any) -> str | None:
+    # SES requires the topic, and until 2024 the bucket, to be in the region where it receives.
+    parts = topic.split(":") if isinstance(topic, str) else []
+    return parts[3] if len(parts) == 6 and parts[2] == "sns" and parts[3] else None
+
+
+def _receipt(notification: SesNotification) -> Mapping[str, Any]:
+    receipt = notification.body.get("receipt")
+    return receipt if isinstance(receipt, dict) else {}
+
+
+def _action(notification: SesNotification) -> Mapping[str, Any]:
+    action = _receipt(notification).get("action")
+    return action if isinstance(action, dict) else {}
+
+
+def _envelope_sender(source: Any) -> str | None:
+    """MAIL FROM; empty for the null sender, which SES writes in more than one way."""
+    return source.strip().removeprefix("<").removesuffix(">") if isinstance(source, str) else None
+
+
+def _verdict(receipt: Mapping[str, Any], name: str) -> str | None:
+    """PASS or FAIL; GRAY, DISABLED, PROCESSING_FAILED and whatever comes are no verdict."""
+    verdict = receipt.get(name)
+    status = verdict.get("status") if isinstance(verdict, dict) else None
+    return status if status in ("PASS", "FAIL") else None
+
+
+def _dmarc_policy(policy: Any) -> str | None:
+    # Not of any value: the text of None would be the policy "none".
+    lowered = policy.lower() if isinstance(policy, str) else ""
+    return lowered if lowered in DMARC_POLICIES else None
+
+
+def _detected(verdict: str | None) -> bool | None:
+    return None if verdict is None else verdict == "FAIL"

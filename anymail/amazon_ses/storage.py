@@ -1,0 +1,167 @@
+"""Received mail in S3, and the KMS keys that it is encrypted with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+from ..conf import AmazonSESSettings
+from ..exceptions import AnymailAPIError
+from ..inbound_content import CHUNK_SIZE, slices
+from . import aws
+from .decryption import Envelope, decrypt, parse_envelope
+from .inbound import S3Object, UnreadableMail
+
+_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
+
+#: What to do about an error: (operation, code) -> text.
+#: Source: Amazon S3 API Reference, GetObject, "Permissions".
+HINTS = {
+    ("GetObject", "NoSuchKey"): (
+        "There is no such object: something deleted it, or the mail was processed before. The IAM "
+        "identity needs s3:GetObject, and has it."
+    ),
+    ("GetObject", "NoSuchBucket"): "There is no such bucket; the receipt rule names it.",
+    ("GetObject", "AccessDenied"): (
+        "The IAM identity needs the permission s3:GetObject on {object}, and kms:Decrypt if the "
+        "bucket is encrypted with a KMS key. S3 says the same of an object that does not exist, "
+        "unless the identity has s3:ListBucket on {bucket}."
+    ),
+    ("Decrypt", "AccessDeniedException"): (
+        "The IAM identity needs the permission kms:Decrypt on {kms_key}, in its own policy or in "
+        "the key's. The policy of the AWS managed key aws/ses may not allow it: use a key of your "
+        "own in the receipt rule."
+    ),
+    ("Decrypt", "IncorrectKeyException"): (
+        'The mail is encrypted with another key than ANYMAIL["AMAZON_SES_INBOUND_KMS_KEY_ID"].'
+    ),
+    ("Decrypt", "InvalidCiphertextException"): (
+        "The encrypted key in the object's metadata, or its x-amz-matdesc, was changed; or the "
+        "key is in another account."
+    ),
+    ("Decrypt", "NotFoundException"): "There is no KMS key {kms_key} in its region.",
+    ("Decrypt", "DisabledException"): "The KMS key {kms_key} is disabled.",
+    ("Decrypt", "KMSInvalidStateException"): "The KMS key {kms_key} cannot be used at present.",
+    ("DeleteObject", "AccessDenied"): (
+        "The IAM identity needs the permission s3:DeleteObject on {object}."
+    ),
+}
+
+
+def download(stored: S3Object, settings: AmazonSESSettings) -> Iterator[bytes | memoryview]:
+    """The mail in an S3 object, in pieces; decrypted if SES encrypted it.
+
+    A plain object is never in memory as a whole. An encrypted one is, because none of it may be
+    used before all of it is authenticated.
+
+    :raises AnymailAPIError: S3 or KMS refuses, or cannot be reached. Where they answered it is an
+        ``AnymailBotoClientAPIError``, which says what permission is missing.
+    :raises UnreadableMail: it is larger than ``AMAZON_SES_INBOUND_MAX_SIZE``, or cannot be
+        decrypted.
+    """
+    with _api_errors("Downloading", stored):
+        response = _s3_client(stored, settings).get_object(Bucket=stored.bucket, Key=stored.key)
+    with closing(response["Body"]) as body:
+        _check_size(response.get("ContentLength") or 0, stored, settings)
+        envelope = parse_envelope(response.get("Metadata") or {}, stored.message_id)
+        if envelope is None:
+            if response.get("MissingMeta"):
+                raise UnreadableMail(f"S3 does not tell all metadata of {stored}.")
+            yield from _read(body, stored, settings)
+            return
+        ciphertext = bytearray()
+        for chunk in _read(body, stored, settings):
+            ciphertext += chunk
+    content = decrypt(envelope, unwrap_key(envelope, stored, settings), ciphertext)
+    del ciphertext
+    yield from slices(content)
+
+
+def unwrap_key(envelope: Envelope, stored: S3Object, settings: AmazonSESSettings) -> bytes:
+    """The data key of an encrypted object, from KMS.
+
+    :raises AnymailAPIError: KMS refuses, or cannot be reached.
+    """
+    pinned = settings.inbound_kms_key_id
+    key_id = pinned or envelope.kms_key_id or ""
+    region = _arn_region(key_id) or _arn_region(envelope.kms_key_id or "") or stored.region
+    params = {"KeyId": pinned} if pinned else {}
+    with _api_errors("Decrypting the key of", stored, key_id):
+        client = aws.client("kms", settings, **_in_region(region, settings.kms_client_params))
+        response = client.decrypt(
+            CiphertextBlob=envelope.wrapped_key, EncryptionContext=envelope.context, **params
+        )
+    key: bytes = response["Plaintext"]
+    return key
+
+
+def delete_object(stored: S3Object, settings: AmazonSESSettings) -> None:
+    """Delete a mail from S3.
+
+    :raises AnymailAPIError: S3 refuses, or cannot be reached.
+    """
+    with _api_errors("Deleting", stored):
+        _s3_client(stored, settings).delete_object(Bucket=stored.bucket, Key=stored.key)
+
+
+def _read(body: Any, stored: S3Object, settings: AmazonSESSettings) -> Iterator[bytes]:
+    size = 0
+    chunks = body.iter_chunks(CHUNK_SIZE)
+    while True:
+        with _api_errors("Downloading", stored):
+            chunk = next(chunks, b"")
+        if not chunk:
+            return
+        size += len(chunk)
+        _check_size(size, stored, settings)
+        yield chunk
+
+
+def _check_size(size: int, stored: S3Object, settings: AmazonSESSettings) -> None:
+    if size > settings.inbound_max_size:
+        raise UnreadableMail(
+            f"The S3 object {stored} is larger than the {settings.inbound_max_size} bytes of "
+            'ANYMAIL["AMAZON_SES_INBOUND_MAX_SIZE"].'
+        )
+
+
+def _s3_client(stored: S3Object, settings: AmazonSESSettings) -> Any:
+    return aws.client("s3", settings, **_in_region(stored.region, settings.s3_client_params))
+
+
+def _in_region(region: str | None, own_params: dict[str, Any] | None) -> dict[str, str]:
+    """The region to use, unless the service's own parameters name one.
+
+    That in ``AMAZON_SES_CLIENT_PARAMS`` is where mail is sent from, which may be elsewhere.
+    """
+    if region is None or not _REGION.fullmatch(region) or "region_name" in (own_params or {}):
+        return {}
+    return {"region_name": region}
+
+
+def _arn_region(key_id: str) -> str | None:
+    parts = key_id.split(":")
+    return parts[3] if len(parts) == 6 and parts[0] == "arn" and parts[3] else None
+
+
+@contextmanager
+def _api_errors(doing: str, stored: S3Object, kms_key: str = "") -> Iterator[None]:
+    from botocore.exceptions import ClientError
+
+    text = f"{doing} the S3 object {stored}"
+    try:
+        with aws.api_errors(text):
+            yield
+    except AnymailAPIError as err:
+        cause = err.__cause__
+        if not isinstance(cause, ClientError):
+            raise
+        hint = HINTS.get((cause.operation_name, err.error_code or ""), "").format(
+            object=f"{stored.bucket}/{stored.key}",
+            bucket=stored.bucket,
+            kms_key=kms_key or "the key of the receipt rule",
+        )
+        api_error = aws.AnymailBotoClientAPIError
+        raise api_error(*err.args, *([hint] if hint else []), client_error=cause) from cause

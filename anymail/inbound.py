@@ -1,0 +1,301 @@
+"""Received mail, with the conveniences that the standard library's messages lack."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from .addresses import EmailAddress
+from .inbound_construct import attachment, construct
+from .inbound_content import ForgivingMessage, encode_source, read_chunks, safe_filename, slices
+from .inbound_headers import (
+    MAX_HEADER_LENGTH,
+    HeaderTooLongDefect,
+    InvalidAddressDefect,
+    read_addresses,
+)
+from .inbound_parser import parse_chunks
+
+if TYPE_CHECKING:
+    from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
+    from typing_extensions import Self
+
+
+class AnymailInboundMessage(ForgivingMessage):
+    """A received mail, or a part of one.
+
+    Everything that :class:`email.message.EmailMessage` can do, with the modern policy. No mail,
+    however broken, makes a property or method raise where it is not documented to; what was wrong
+    is in ``defects`` as soon as it has been noticed, which for headers is when they are read.
+    """
+
+    #: The envelope's MAIL FROM: where bounces go. Empty for a bounce.
+    envelope_sender: str | None = None
+    #: The first of :attr:`envelope_recipients`.
+    envelope_recipient: str | None = None
+    #: The body without quoted replies and signature (SES does not provide it).
+    stripped_text: str | None = None
+    #: Likewise.
+    stripped_html: str | None = None
+    #: True for a FAIL of SES's spam scan, False for a PASS, None for everything else.
+    spam_detected: bool | None = None
+    #: SES does not provide it.
+    spam_score: float | None = None
+    #: True for a FAIL of SES's virus scan, False for a PASS, None for everything else.
+    virus_detected: bool | None = None
+    #: ``"PASS"``, ``"FAIL"``, or None for everything else.
+    spf_verdict: str | None = None
+    #: Likewise.
+    dkim_verdict: str | None = None
+    #: Likewise.
+    dmarc_verdict: str | None = None
+    #: What the sender's domain asks for after a failed DMARC check: ``"none"``,
+    #: ``"quarantine"`` or ``"reject"``. None where it was not reported.
+    dmarc_policy: str | None = None
+
+    def __init__(self, policy: Any = None) -> None:
+        super().__init__(policy)
+        #: Every address that the envelope named and the receipt rule matched.
+        self.envelope_recipients: list[str] = []
+
+    # Addresses and other headers
+
+    @property
+    def from_email(self) -> EmailAddress | list[EmailAddress] | None:
+        """The address in From; None without a valid one, a list of several."""
+        addresses = self.get_address_header("From")
+        if len(addresses) > 1:
+            return addresses
+        return addresses[0] if addresses else None
+
+    @property
+    def to(self) -> list[EmailAddress]:
+        """The addresses in To."""
+        return self.get_address_header("To")
+
+    @property
+    def cc(self) -> list[EmailAddress]:
+        """The addresses in Cc."""
+        return self.get_address_header("Cc")
+
+    @property
+    def bcc(self) -> list[EmailAddress]:
+        """The addresses in Bcc, which received mail rarely has: see ``envelope_recipients``."""
+        return self.get_address_header("Bcc")
+
+    @property
+    def subject(self) -> str | None:
+        """The Subject, decoded, on one line."""
+        subject = self.get("Subject")
+        return None if subject is None else " ".join(str(subject).splitlines())
+
+    @property
+    def date(self) -> datetime | None:
+        """The Date, or None if it is missing or invalid; naive only for the zone ``-0000``."""
+        return self.get_date_header("Date")
+
+    @property
+    def auto_submitted(self) -> str | None:
+        """The keyword in Auto-Submitted (RFC 3834), for example ``"auto-replied"``.
+
+        None for a mail that a person sent: without the header, or with ``no``. Do not answer
+        others automatically.
+        """
+        words = re.split(r"[;(\s]", str(self.get("Auto-Submitted", "")).strip(), maxsplit=1)
+        keyword = words[0].lower()
+        return keyword if keyword not in ("", "no") else None
+
+    def get_address_header(self, header: str) -> list[EmailAddress]:
+        """The addresses in all headers of that name.
+
+        What is no address is left out, and noted in ``defects``.
+        """
+        found: list[EmailAddress] = []
+        problems: list[str] = []
+        length = 0
+        for name, value in self.raw_items():
+            if name.lower() != header.lower():
+                continue
+            length += len(value)
+            if length > MAX_HEADER_LENGTH:
+                self._note(HeaderTooLongDefect(f"{header}: beyond {MAX_HEADER_LENGTH} characters"))
+                break
+            addresses, wrong = read_addresses(header, value)
+            found += addresses
+            problems += wrong
+        for problem in problems:
+            self._note(InvalidAddressDefect(problem))
+        return found
+
+    def get_date_header(self, header: str) -> datetime | None:
+        """The datetime in a header, or None if it is missing or invalid."""
+        value = self.get(header)
+        try:
+            return None if value is None else parsedate_to_datetime(str(value))
+        except (TypeError, ValueError, IndexError, OverflowError):
+            return None
+
+    # Bodies and attachments
+
+    @property
+    def text(self) -> str | None:
+        """The first text/plain part that is no attachment, or None."""
+        return self._first_text("text/plain")
+
+    @property
+    def html(self) -> str | None:
+        """The first text/html part that is no attachment, or None."""
+        return self._first_text("text/html")
+
+    @property
+    def attachments(self) -> list[Self]:
+        """The parts with the disposition ``attachment``, those of attached messages included."""
+        return [p for p in self._walk() if p.is_attachment() and not p._is_container()]
+
+    @property
+    def inlines(self) -> list[Self]:
+        """The parts with the disposition ``inline``."""
+        return [p for p in self._walk() if p.is_inline() and not p._is_container()]
+
+    @property
+    def content_id_map(self) -> dict[str, Self]:
+        """The inline parts by their Content-ID, without its angle brackets."""
+        return {
+            content_id: part
+            for part in self.inlines
+            if (content_id := str(part.get("Content-ID", "")).strip().strip("<>"))
+        }
+
+    @property
+    def inline_attachments(self) -> dict[str, Self]:
+        """The old name of :attr:`content_id_map`."""
+        return self.content_id_map
+
+    def is_attachment(self) -> bool:
+        """Whether the Content-Disposition is ``attachment``."""
+        return self.get_content_disposition() == "attachment"
+
+    def is_inline(self) -> bool:
+        """Whether the Content-Disposition is ``inline``."""
+        return self.get_content_disposition() == "inline"
+
+    def is_inline_attachment(self) -> bool:
+        """The old name of :meth:`is_inline`."""
+        return self.is_inline()
+
+    def as_uploaded_file(self) -> SimpleUploadedFile | None:
+        """The attachment as a file that Django's storages and model fields take.
+
+        Its name is the last component of the sender's, without control characters. The sender
+        chooses name and content type: check both before you serve the file.
+
+        :returns: None for a part without Content-Disposition.
+        """
+        from django.core.files.uploadedfile import SimpleUploadedFile
+
+        if self.get_content_disposition() is None:
+            return None
+        whole = self.get_content_maintype() == "multipart"
+        content = self.as_bytes() if whole else self.get_content_bytes()
+        name = self.get_filename()
+        if name is not None:
+            name = safe_filename(str(name))
+        return SimpleUploadedFile(name, content, self.get_content_type())
+
+    # Making messages
+
+    @classmethod
+    def parse_raw_mime(cls, string: str) -> Self:
+        """A message from its source as text, which is encoded as UTF-8 first."""
+        return cls.parse_raw_mime_bytes(encode_source(string))
+
+    @classmethod
+    def parse_raw_mime_bytes(cls, content: bytes) -> Self:
+        """A message from its source."""
+        return cls.parse_raw_mime_chunks(slices(content))
+
+    @classmethod
+    def parse_raw_mime_file(cls, fp: IO[bytes] | IO[str]) -> Self:
+        """A message from an open file, binary or text."""
+        return cls.parse_raw_mime_chunks(read_chunks(fp))
+
+    @classmethod
+    def parse_raw_mime_chunks(cls, chunks: Iterable[bytes | memoryview]) -> Self:
+        """A message from its source in pieces of any size, which need not all be in memory."""
+        return cast("Self", parse_chunks(cls, chunks))
+
+    @classmethod
+    def construct(
+        cls,
+        raw_headers: str | None = None,
+        from_email: str | None = None,
+        to: str | None = None,
+        cc: str | None = None,
+        bcc: str | None = None,
+        subject: str | None = None,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
+        text: str | None = None,
+        text_charset: str = "utf-8",
+        html: str | None = None,
+        html_charset: str = "utf-8",
+        attachments: Iterable[Self] | None = None,
+    ) -> Self:
+        """A message from its contents.
+
+        :param raw_headers: headers as they stand in a mail; the other arguments replace those of
+            their name.
+        :param to: one or more addresses, as they stand in a header; so ``cc`` and ``bcc``.
+        :param headers: more headers, in addition to those of the same name.
+        :param attachments: made by :meth:`construct_attachment`.
+        :raises ValueError: a header has a line break in it, or a text is not of its charset.
+        """
+        fields = {"From": from_email, "To": to, "Cc": cc, "Bcc": bcc, "Subject": subject}
+        bodies = [("plain", text, text_charset), ("html", html, html_charset)]
+        return construct(cls, raw_headers, fields, headers, bodies, attachments or ())
+
+    @classmethod
+    def construct_attachment(
+        cls,
+        content_type: str,
+        content: str | bytes,
+        charset: str | None = None,
+        filename: str | None = None,
+        content_id: str | None = None,
+        base64: bool = False,
+    ) -> Self:
+        """A part for :meth:`construct`.
+
+        :param content: text is encoded as ``charset``, or as UTF-8.
+        :param content_id: makes it an inline part; angle brackets may be left out.
+        :param base64: ``content`` is base64, and is decoded first.
+        :raises ValueError: ``content`` is no base64, or not of the charset.
+        """
+        return attachment(cls, content_type, content, charset, filename, content_id, base64)
+
+    @classmethod
+    def construct_attachment_from_uploaded_file(
+        cls, file: UploadedFile[Any], content_id: str | None = None
+    ) -> Self:
+        """A part for :meth:`construct`, from a file that Django received."""
+        file.seek(0)
+        return cls.construct_attachment(
+            file.content_type or "application/octet-stream",
+            file.read(),
+            filename=file.name,
+            content_id=content_id,
+        )
+
+    def _first_text(self, content_type: str) -> str | None:
+        for part in self._walk():
+            if part.get_content_type() == content_type and not part.is_attachment():
+                return part.get_content_text()
+        return None
+
+    def _walk(self) -> Iterator[Self]:
+        return cast("Iterator[Self]", self.walk())
+
+    def _is_container(self) -> bool:
+        return self.get_content_maintype() == "multipart"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django.conf import settings as django_settings
 
@@ -13,6 +13,12 @@ from .exceptions import AnymailConfigurationError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+SomeSettings = TypeVar("SomeSettings", bound="Settings")
+
+#: What ``FEEDBACK_SUPPRESS`` can name.
+SUPPRESS_REASONS = ("hard_bounce", "complaint")
 
 
 class UNSET:
@@ -71,6 +77,20 @@ def size(value: Any, where: str) -> int:
     raise _wrong(where, "a number of bytes, more than 0", value)
 
 
+def count(value: Any, where: str) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    raise _wrong(where, "a whole number, 1 or more", value)
+
+
+def send_rate(value: Any, where: str) -> float | str | None:
+    if value in (None, "account"):
+        return None if value is None else "account"
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
+        return float(value)
+    raise _wrong(where, 'recipients per second, "account" or None', value)
+
+
 def name(value: Any, where: str) -> str:
     if isinstance(value, str) and value:
         return value
@@ -81,6 +101,16 @@ def function_or_path(value: Any, where: str) -> Any:
     if value is None or callable(value) or isinstance(value, str):
         return value or None
     raise _wrong(where, "a callable, a dotted path to one, or None", value)
+
+
+def suppress_reasons(value: Any, where: str) -> tuple[str, ...]:
+    """Which of :data:`SUPPRESS_REASONS` there are; one string or several."""
+    words = text_list(value, where)
+    if wrong := sorted(set(words) - set(SUPPRESS_REASONS)):
+        raise AnymailConfigurationError(
+            f"{where} has {wrong[0]!r}, which is none of {list(SUPPRESS_REASONS)}."
+        )
+    return words
 
 
 def setting(clean: Callable[[Any, str], Any], default: Any, *, fallback: str | None = None) -> Any:
@@ -113,21 +143,6 @@ class Settings:
         found = {} if overrides is None else overrides
         inside, outside = anymail_dict(), _settings_holder()
         return cls(**{spec.name: spec.read(found, inside, outside) for spec in _specs(cls)})
-
-    @classmethod
-    def current(cls) -> Self:
-        """The same as ``load()``, from memory as long as no setting changes. Not to be modified.
-
-        Webhooks ask for every request, and reading 30 settings takes longer than the rest of it.
-        A change *inside* of a list or dict that is a setting's value is not noticed.
-        """
-        if not (_seen and _seen[-1].is_current()):
-            _seen[:] = [_Seen.now()]
-        known = _seen[-1].groups
-        if cls not in known:
-            known[cls] = cls.load()
-        settings: Self = known[cls]
-        return settings
 
     @classmethod
     def names(cls) -> list[str]:
@@ -165,6 +180,13 @@ class WebhookSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FeedbackSettings(Settings):
+    """What concerns the app ``anymail.feedback``."""
+
+    feedback_suppress: tuple[str, ...] = setting(suppress_reasons, None)
+
+
+@dataclass(frozen=True, kw_only=True)
 class AmazonSESSettings(Settings):
     """What concerns Amazon SES: sending first, then the webhooks."""
 
@@ -177,6 +199,9 @@ class AmazonSESSettings(Settings):
     message_tag_name: str | None = setting(text, None)
     send_defaults: dict[str, Any] = setting(mapping, None)
     split_recipients: bool = setting(truth, False)
+    max_concurrency: int = setting(count, 10)
+    max_send_rate: float | str | None = setting(send_rate, None)
+    rate_limit_cache: str | None = setting(text, None)
     throttle_timeout: float = setting(seconds, 60)
     retry_timeouts: bool = setting(truth, False)
     idna_encoder: str | Callable[[str], str] | None = setting(function_or_path, None)
@@ -201,8 +226,84 @@ GROUPS: tuple[type[Settings], ...] = (
     SendSettings,
     SendDefaults,
     WebhookSettings,
+    FeedbackSettings,
     AmazonSESSettings,
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurrentSettings:
+    """The groups of settings, in memory as long as none of them changes.
+
+    Webhooks need them for every request, and to read 30 settings takes as long as checking a
+    signature. A change *inside* of a list or dict that is a setting's value is not noticed.
+    """
+
+    holder: object
+    size: int
+    inside: Any
+    flat: dict[str, Any]
+    groups: dict[type[Settings], Any]
+
+    def get(self, group: type[SomeSettings]) -> SomeSettings:
+        """The same as ``group.load()``. Not to be modified.
+
+        :raises AnymailConfigurationError: a value has the wrong type.
+        """
+        if group not in self.groups:
+            self.groups[group] = group.load()
+        settings: SomeSettings = self.groups[group]
+        return settings
+
+    def overridden(
+        self, group: type[SomeSettings], overrides: MutableMapping[str, Any]
+    ) -> SomeSettings:
+        """The same as ``group.load(overrides)``.
+
+        :param overrides: keyword arguments; what is taken is popped.
+        :raises AnymailConfigurationError: a value has the wrong type.
+        """
+        wanted = [spec for spec in _specs(group) if spec.name in overrides]
+        values = {spec.name: spec.read(overrides, {}, None) for spec in wanted}
+        return replace(self.get(group), **values) if values else self.get(group)
+
+
+def current_settings() -> CurrentSettings:
+    """The settings as they are now.
+
+    :raises AnymailConfigurationError: ``ANYMAIL`` is not a dict.
+    """
+    holder = object.__getattribute__(django_settings, "_wrapped")
+    for known in _current:
+        if (
+            known.holder is holder
+            and known.size == _size(holder)
+            and known.inside == getattr(holder, "ANYMAIL", None)
+            and not (known.flat and known.flat != _flat_settings(holder))
+        ):
+            return known
+    anymail_dict()  # makes Django read its settings, too
+    holder = _settings_holder()
+    inside = getattr(holder, "ANYMAIL", None)
+    current = CurrentSettings(
+        holder=holder,
+        size=_size(holder),
+        inside=None if inside is None else dict(inside),
+        flat=_flat_settings(holder),
+        groups={},
+    )
+    _current[:] = [current]
+    return current
+
+
+def _size(holder: object) -> int:
+    present = vars(holder)
+    return len(present) + len(present.get("_deleted", ()))  # by del, within override_settings
+
+
+def _flat_settings(holder: object) -> dict[str, Any]:
+    present = vars(holder)
+    return {name: present[name] for name in present.keys() & FLAT_NAMES}
 
 
 def known_names() -> list[str]:
@@ -217,6 +318,17 @@ def unknown_names() -> dict[str, str | None]:
         str(name): next(iter(get_close_matches(str(name).upper(), known, n=1)), None)
         for name in anymail_dict()
         if name not in known
+    }
+
+
+def borrowed_names() -> dict[str, str]:
+    """The settings of other packages that are in use, each with the name of ours that it fills."""
+    return {
+        fallback: spec.full_name
+        for group in GROUPS
+        for spec in _specs(group)
+        for fallback in spec.flat_names[1:]
+        if _find(spec.full_name, None)[0] is None and hasattr(django_settings, fallback)
     }
 
 
@@ -238,7 +350,7 @@ def anymail_dict() -> Mapping[str, Any]:
     :raises AnymailConfigurationError: it is not a dict.
     """
     value = getattr(django_settings, "ANYMAIL", None) or {}
-    if not isinstance(value, Mapping):
+    if not isinstance(value, (dict, Mapping)):
         raise _wrong("ANYMAIL", "a dict", value)
     return value
 
@@ -311,6 +423,7 @@ class _Spec:
         return self.clean(self.default, self.name)
 
 
+_current: list[CurrentSettings] = []
 _cached_specs: dict[type[Settings], tuple[_Spec, ...]] = {}
 
 
@@ -333,36 +446,9 @@ def _spec(prefix: str, spec: Field[Any]) -> _Spec:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Seen:
-    """The Django settings that concern us, as they were, and what was made of them."""
-
-    holder: object
-    size: int
-    inside: dict[str, Any]
-    flat: dict[str, Any]
-    groups: dict[type[Settings], Any]
-
-    @classmethod
-    def now(cls) -> _Seen:
-        holder, inside = _settings_holder(), dict(anymail_dict())
-        present = vars(holder)
-        flat = {name: present[name] for name in present.keys() & FLAT_NAMES}
-        return cls(holder=holder, size=len(present), inside=inside, flat=flat, groups={})
-
-    def is_current(self) -> bool:
-        inside, holder = anymail_dict(), _settings_holder()
-        if holder is not self.holder or inside != self.inside or len(vars(holder)) != self.size:
-            return False
-        return all(vars(holder).get(name, UNSET) == value for name, value in self.flat.items())
-
-
-_seen: list[_Seen] = []
-
-
 def _settings_holder() -> object:
     # Looking for what is not there takes LazySettings 30 times as long as the object behind it.
-    return getattr(django_settings, "_wrapped", django_settings)
+    return object.__getattribute__(django_settings, "_wrapped")
 
 
 def _find(name: str, fallback: str | None) -> tuple[str | None, Any]:

@@ -20,7 +20,7 @@ import django
 from botocore.stub import Stubber
 from django.test import override_settings
 
-from anymail.amazon_ses import aws
+from anymail.amazon_ses import aws, uploads
 from anymail.backends.amazon_ses import EmailBackend
 from anymail.message import AnymailMessage
 
@@ -63,6 +63,7 @@ def stubbed(service: str = "ses") -> Iterator[Stubber]:
     """A real boto3 client whose answers are prepared: parameters and answers are checked against
     Amazon's own model."""
     client = _session().client(service, **CREDENTIALS)
+    uploads.register(client)
     with Stubber(client) as stub, mock.patch.object(aws, "client", return_value=client):
         yield stub
 
@@ -84,8 +85,8 @@ class Sent:
         """The MIME of the only call, whichever API."""
         params = self.params
         content = params.get("RawMessage") or params["Content"]["Raw"]
-        data: bytes = content["Data"]
-        return data
+        data: Any = content["Data"]
+        return data if isinstance(data, bytes) else bytes(data.read())
 
     @property
     def mime(self) -> ParsedMessage:
@@ -111,9 +112,10 @@ def send(message: Any, backend: type[EmailBackend] = EmailBackend, **options: An
 def accepting(sent: Sent, service: str = "ses") -> Iterator[None]:
     """A real client that validates and serialises, and answers success instead of connecting."""
     client = _session().client(service, **CREDENTIALS)
+    uploads.register(client)
 
     def keep(params: dict[str, Any], **_kwargs: Any) -> None:
-        sent.calls.append(params)
+        sent.calls.append(dict(params))
 
     def answer(model: Any, **_kwargs: Any) -> tuple[Any, dict[str, Any]]:
         return mock.Mock(status_code=200), _success(model.name, sent.calls[-1], len(sent.calls))

@@ -102,7 +102,9 @@ class RawParamsTests(SimpleTestCase):
             cc=[f"cc{n}@example.com" for n in range(10)],
             bcc=["bcc@example.com"],
         )
-        first, second = (c["Destination"] for c in send(message, split_recipients=True).calls)
+        first, second = (
+            c["Destination"] for c in send(message, split_recipients=True, max_concurrency=1).calls
+        )
         self.assertEqual(
             {k: len(v) for k, v in first.items()}, {"ToAddresses": 45, "CcAddresses": 5}
         )
@@ -344,7 +346,9 @@ class ResponseTests(SimpleTestCase):
 class BatchOnTheWireTests(SimpleTestCase):
     """SendBulkEmail against an HTTP server that speaks the documented JSON."""
 
-    def send(self, failing: int | None) -> tuple[AnymailMessage, Any, AnymailError | None]:
+    def send(
+        self, failing: int | None, **options: Any
+    ) -> tuple[AnymailMessage, Any, AnymailError | None]:
         def answer(request: Any, number: int) -> tuple[int, bytes]:
             entries = request.json["BulkEmailEntries"]
             if number == failing:
@@ -361,6 +365,7 @@ class BatchOnTheWireTests(SimpleTestCase):
             backend = EmailBackend(
                 session_params={"aws_access_key_id": "x", "aws_secret_access_key": "x"},
                 client_params={"region_name": "us-east-1", "endpoint_url": server.url},
+                **options,
             )
             try:
                 backend.send_messages([message])
@@ -377,11 +382,24 @@ class BatchOnTheWireTests(SimpleTestCase):
             self.assertEqual((status.status, status.message_id), ("queued", address))
 
     def test_a_failing_request_keeps_what_was_accepted_before(self) -> None:
-        message, requests, error = self.send(failing=7)
+        """One call at a time: what comes after the failing one is not tried."""
+        message, requests, error = self.send(failing=7, max_concurrency=1)
         self.assertEqual(len(requests), 7)
         statuses = [r.status for r in message.anymail_status.recipients.values()]
         self.assertEqual(statuses, ["queued"] * 300 + ["failed"] * 700)
         self.assertRegex(str(error), "300 recipients were accepted")
         self.assertIn(
             "Not today", message.anymail_status.recipients["to999@example.com"].error_message
+        )
+
+    def test_what_is_on_its_way_when_a_request_fails_counts(self) -> None:
+        message, requests, error = self.send(failing=7, max_concurrency=4)
+        self.assertLess(len(requests), 20)
+        accepted = (len(requests) - 1) * 50
+        statuses = [r.status for r in message.anymail_status.recipients.values()]
+        self.assertEqual(statuses.count("queued"), accepted)
+        self.assertEqual(statuses.count("failed"), 1000 - accepted)
+        self.assertRegex(str(error), f"{accepted} recipients were accepted")
+        self.assertEqual(
+            list(message.anymail_status.recipients), [f"to{n}@example.com" for n in range(1000)]
         )

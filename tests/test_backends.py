@@ -336,7 +336,7 @@ class ErrorTests(SimpleTestCase):
         with stubbed() as stub, self.assertRaises(AnymailAPIError):
             stub.add_response("send_raw_email", {"MessageId": "m-1"})
             stub.add_client_error("send_raw_email", "MessageRejected")
-            EmailBackend().send_messages(messages)
+            EmailBackend(max_concurrency=1).send_messages(messages)
         self.assertEqual(messages[0].anymail_status.message_id, "m-1")
         self.assertFalse(messages[2].anymail_status.recipients)
 
@@ -345,7 +345,7 @@ class ErrorTests(SimpleTestCase):
             stub.add_response("send_raw_email", {"MessageId": "m-1"})
             stub.add_client_error("send_raw_email", "MessageRejected")
             stub.add_response("send_raw_email", {"MessageId": "m-3"})
-            count = EmailBackend(fail_silently=True).send_messages(
+            count = EmailBackend(fail_silently=True, max_concurrency=1).send_messages(
                 [simple_message(), simple_message(), simple_message()]
             )
         self.assertEqual(count, 2)
@@ -410,7 +410,7 @@ class ErrorTests(SimpleTestCase):
             for _ in range(6):
                 stub.add_response("send_bulk_templated_email", success)
             stub.add_client_error("send_bulk_templated_email", "AccountSendingPausedException", "P")
-            EmailBackend().send_messages([message])
+            EmailBackend(max_concurrency=1).send_messages([message])
         statuses = list(message.anymail_status.recipients.values())
         self.assertEqual([s.status for s in statuses], ["queued"] * 300 + ["failed"] * 700)
         self.assertEqual(statuses[-1].error_code, "AccountSendingPausedException")
@@ -431,7 +431,7 @@ class ErrorTests(SimpleTestCase):
             mock.patch.object(aws, "client", return_value=failing),
             self.assertRaises(AnymailAPIError),
         ):
-            EmailBackend(split_recipients=True).send_messages([message])
+            EmailBackend(split_recipients=True, max_concurrency=1).send_messages([message])
         statuses = [s.status for s in message.anymail_status.recipients.values()]
         self.assertEqual(statuses, ["queued"] * 50 + ["unknown"] * 50 + ["failed"])
 
@@ -463,8 +463,10 @@ class NoClientTests(SimpleTestCase):
             self.assertEqual(backend.send_messages([simple_message()]), 0)
 
     def test_a_backend_that_another_thread_closed_goes_on(self) -> None:
+        backend = EmailBackend()
+        (call,) = backend.start(simple_message())
         with accepting(sent := Sent()):
-            self.assertTrue(EmailBackend()._send(simple_message()))
+            self.assertEqual(backend.run(call)["MessageId"], "id-1")
         self.assertEqual(len(sent.calls), 1)
 
 

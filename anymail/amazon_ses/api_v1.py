@@ -140,6 +140,7 @@ def _template_calls(
             operation="send_bulk_templated_email",
             params={**params, "Destinations": [_destination(entry) for entry in chunk]},
             recipients=tuple(entry.recipient for entry in chunk),
+            copies=len(message.cc) + len(message.bcc),
         )
         for chunk in bulk.chunks(message, idna_encode)
     ]

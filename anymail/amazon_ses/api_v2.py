@@ -170,6 +170,7 @@ def _template_calls(
             operation="send_bulk_email",
             params={**params, "BulkEmailEntries": [_entry(message, entry) for entry in chunk]},
             recipients=tuple(entry.recipient for entry in chunk),
+            copies=len(message.cc) + len(message.bcc),
         )
         for chunk in bulk.chunks(message, idna_encode)
     ]

@@ -15,6 +15,7 @@ from django.utils.module_loading import import_string
 from .. import __version__
 from ..conf import AmazonSESSettings
 from ..exceptions import AnymailAPIError, AnymailConfigurationError, AnymailImproperlyInstalled
+from . import uploads
 from .errors import describe_exception, describe_response, mask_addresses
 
 #: IAM policies of existing projects have conditions on it (``aws:UserAgent``).
@@ -76,17 +77,38 @@ def client(service: str, settings: AmazonSESSettings, **overrides: Any) -> Any:
 
 def create_client(service: str, settings: AmazonSESSettings, params: dict[str, Any]) -> Any:
     """A new boto3 client. Use :func:`client`."""
-    where = 'ANYMAIL["AMAZON_SES_SESSION_PARAMS"] or ANYMAIL["AMAZON_SES_CLIENT_PARAMS"]'
-    try:
-        with api_errors(f"Cannot create the boto3 client for {service!r}"):
-            params = {**params, "config": _config(service, params.get("config"))}
-            if settings.client_factory is not None:
-                return _factory(settings)(service, dict(settings.session_params), params)
-            return _session_class()(**settings.session_params).client(service, **params)
-    except (TypeError, ValueError) as err:
-        if isinstance(err, AnymailAPIError):
-            raise
-        raise AnymailConfigurationError(f"boto3 does not accept {where}: {err}") from err
+    with api_errors(f"Cannot create the boto3 client for {service!r}"):
+        with _refused_parameters():
+            params = {
+                **params,
+                "config": _config(service, params.get("config"), settings.max_concurrency),
+            }
+        if settings.client_factory is not None:
+            made = _factory(settings)(service, dict(settings.session_params), params)
+        else:
+            with _refused_parameters():
+                made = _session_class()(**settings.session_params).client(service, **params)
+        if service in SEND_SERVICES and is_real(made):
+            uploads.register(made)
+        return made
+
+
+def is_real(client: Any) -> bool:
+    """Whether a client is botocore's, and not a double of somebody's tests."""
+    from botocore.client import BaseClient
+
+    return isinstance(client, BaseClient)
+
+
+def account_send_rate(client: Any) -> float:
+    """The ``MaxSendRate`` of the account, in recipients per second; 0 for no limit.
+
+    :raises AnymailAPIError: SES does not tell.
+    """
+    with api_errors("Cannot ask Amazon SES for the send rate"):
+        if client.meta.service_model.service_name == "sesv2":
+            return float(client.get_account()["SendQuota"]["MaxSendRate"])
+        return float(client.get_send_quota()["MaxSendRate"])
 
 
 def confirm_subscription(topic: str, token: str, settings: AmazonSESSettings) -> None:
@@ -125,6 +147,7 @@ def api_errors(doing: str) -> Iterator[None]:
     :param doing: what was tried, for the text.
     """
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
@@ -132,10 +155,25 @@ def api_errors(doing: str) -> Iterator[None]:
         raise AnymailAPIError(
             f"{doing}: {mask_addresses(str(err))}", response=err.response, **_meaning(err.response)
         ) from err
-    except BotoCoreError as err:
+    except (BotoCoreError, ResponseParserError) as err:
         kind = type(err).__name__
         lines = [f"{doing}: {mask_addresses(str(err))}", HINTS.get(kind, "")]
         raise AnymailAPIError(*filter(None, lines), **describe_exception(kind)) from err
+
+
+@contextmanager
+def _refused_parameters() -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        yield
+    except BotoCoreError:  # some are ValueErrors too
+        raise
+    except (TypeError, ValueError) as err:
+        raise AnymailConfigurationError(
+            'boto3 does not accept ANYMAIL["AMAZON_SES_SESSION_PARAMS"] or '
+            f'ANYMAIL["AMAZON_SES_CLIENT_PARAMS"]: {err}'
+        ) from err
 
 
 def _meaning(response: Any) -> dict[str, Any]:
@@ -176,12 +214,14 @@ def _service_params(service: str, settings: AmazonSESSettings) -> dict[str, Any]
     return settings.client_params if own is None else own
 
 
-def _config(service: str, users: Any) -> Any:
+def _config(service: str, users: Any, max_connections: int) -> Any:
     from botocore.config import Config
 
-    config = Config(user_agent_extra=USER_AGENT, tcp_keepalive=True)
+    config = Config(
+        user_agent_extra=USER_AGENT, tcp_keepalive=True, max_pool_connections=max_connections
+    )
     if users is not None:
-        config = config.merge(Config(**users) if isinstance(users, dict) else users)
+        config = config.merge(users if isinstance(users, Config) else Config(**users))
     if service in SEND_SERVICES:
         # botocore posts the message again when the answer to the first request is late, and SES
         # has no idempotency token: delivery.py repeats only what surely was not accepted.
@@ -216,6 +256,11 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def _unpickled_client_api_error(args: tuple[object, ...], client_error: Any) -> Exception:
+    error: Exception = __getattr__("AnymailBotoClientAPIError")(*args, client_error=client_error)
+    return error
+
+
 def _boto_client_api_error() -> type[AnymailAPIError]:
     from botocore.exceptions import ClientError
 
@@ -228,6 +273,10 @@ def _boto_client_api_error() -> type[AnymailAPIError]:
         def __init__(self, *args: object, client_error: ClientError) -> None:
             meaning = _meaning(client_error.response)
             super().__init__(*args, response=client_error.response, **meaning)
+            self.client_error = client_error
             self.operation_name = client_error.operation_name
+
+        def __reduce__(self) -> tuple[Any, ...]:
+            return _unpickled_client_api_error, (self.args, self.client_error), vars(self)
 
     return AnymailBotoClientAPIError

@@ -19,11 +19,18 @@ class ApiCall:
     :param operation: the method of the boto3 client, for example ``"send_raw_email"``.
     :param params: its keyword arguments.
     :param recipients: whom the response is about, in its order.
+    :param copies: how many addresses get a copy of what each recipient gets.
     """
 
     operation: str
     params: dict[str, Any]
     recipients: tuple[EmailAddress, ...]
+    copies: int = 0
+
+    @property
+    def weight(self) -> int:
+        """How many recipients SES counts against the send rate."""
+        return len(self.recipients) * (1 + self.copies)
 
 
 class SendApi(Protocol):

@@ -1,17 +1,27 @@
-"""Runs ApiCalls: repeats those that SES surely did not accept, and no others."""
+"""Runs ApiCalls: paced, and repeated only if SES surely did not accept them."""
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
+from django.core.cache import caches
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    sleep_using_event,
+    wait_random_exponential,
+)
 
 from ..conf import AmazonSESSettings
 from ..exceptions import AnymailAPIError
-from .aws import api_errors
+from .aws import account_send_rate, api_errors
 from .calls import ApiCall
+from .pacing import AccountRate, Governor, Pace, SharedPace
 
 logger = logging.getLogger(__name__)
 
@@ -19,33 +29,73 @@ logger = logging.getLogger(__name__)
 MAX_ATTEMPTS = 3
 #: Seconds. The pause before attempt n is anything up to 0.5 * 2**n ("full jitter", AWS
 #: Architecture Blog, "Exponential Backoff And Jitter").
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5
+
+_governors: WeakKeyDictionary[Any, dict[Any, Governor]] = WeakKeyDictionary()
+_rates: WeakKeyDictionary[Any, AccountRate] = WeakKeyDictionary()
+_lock = threading.Lock()
 
 
-def run(call: ApiCall, client: Any, settings: AmazonSESSettings) -> Mapping[str, Any]:
+def run(
+    call: ApiCall, client: Any, settings: AmazonSESSettings, cancelled: threading.Event
+) -> Mapping[str, Any]:
     """Post one call, and return the response.
 
     SES has no idempotency key, so by default a call is repeated only when it was throttled, when
     SES answered 503, or when no connection was made; with ``AMAZON_SES_RETRY_TIMEOUTS`` also when
     the outcome is not known.
 
-    :param client: the boto3 client.
+    :param client: the boto3 client; calls of one client are paced together.
+    :param cancelled: when it is set, nothing more is posted.
     :raises AnymailAPIError: what the last attempt failed with.
     """
+    governor = governor_for(client, settings)
     retrying = Retrying(
         retry=retry_if_exception(lambda err: _may_repeat(err, settings)),
         wait=wait_random_exponential(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE),
-        stop=lambda state: _is_over(state, settings),
+        stop=lambda state: cancelled.is_set() or _is_over(state, settings),
+        sleep=sleep_using_event(cancelled),
         before_sleep=_log_pause,
         reraise=True,
     )
-    response: Mapping[str, Any] = retrying(_post, call, client)
+    response: Mapping[str, Any] = retrying(_post, call, client, governor, cancelled)
     return response
 
 
-def _post(call: ApiCall, client: Any) -> Any:
-    with api_errors(f"Amazon SES {call.operation}"):
-        return getattr(client, call.operation)(**call.params)
+def governor_for(client: Any, settings: AmazonSESSettings) -> Governor:
+    """What paces the calls of a client."""
+    rate = settings.max_send_rate
+    if rate == "account":
+        with _lock:
+            asker = _rates.setdefault(client, AccountRate(lambda: account_send_rate(client)))
+        rate = asker.get()
+    key = (settings.max_concurrency, rate, settings.rate_limit_cache)
+    with _lock:
+        known = _governors.setdefault(client, {})
+        if key not in known:
+            known[key] = Governor(settings.max_concurrency, _pace(rate, settings.rate_limit_cache))
+        return known[key]
+
+
+def _pace(rate: Any, cache_alias: str | None) -> Pace | SharedPace | None:
+    if rate is None or rate <= 0:
+        return None
+    return Pace(rate) if cache_alias is None else SharedPace(rate, caches[cache_alias])
+
+
+def _post(call: ApiCall, client: Any, governor: Governor, cancelled: threading.Event) -> Any:
+    with governor.turn(call.weight, cancelled):
+        if cancelled.is_set():
+            raise AnymailAPIError("Sending was interrupted.", is_transient=True, is_unsent=True)
+        try:
+            with api_errors(f"Amazon SES {call.operation}"):
+                response = getattr(client, call.operation)(**call.params)
+        except AnymailAPIError as err:
+            if err.is_throttled:
+                governor.throttled()
+            raise
+        governor.accepted()
+        return response
 
 
 def _may_repeat(error: BaseException, settings: AmazonSESSettings) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import re
+import secrets
+from base64 import b64encode
 from binascii import b2a_qp
 from collections.abc import Iterable, Iterator, Sequence
 from email.encoders import encode_base64
@@ -12,11 +14,12 @@ from email.message import Message
 from typing import Any
 
 import django
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, EmailMultiAlternatives
 
 from ..addresses import EmailAddress, IdnaEncoder, encode_words
 from ..exceptions import AnymailInvalidAddress, AnymailSerializationError
 from ..outgoing import OutgoingMessage
+from .content import Base64Lines, ChunkFile, join
 from .wire import (
     MAX_LINE,
     STRUCTURED_HEADERS,
@@ -28,9 +31,17 @@ from .wire import (
     longest_word,
 )
 
+#: In bytes. Smaller ones are not worth the detour.
+LARGE_ATTACHMENT = 32 * 1024
+#: Their Base64 fits on one line, and looks like nothing else.
+TOKEN_BYTES = 48
 
-def build_mime(message: OutgoingMessage, idna_encode: IdnaEncoder) -> bytes:
+
+def build_mime(message: OutgoingMessage, idna_encode: IdnaEncoder) -> bytes | ChunkFile:
     """The whole message as SES wants it, without a Bcc header.
+
+    Up to 1 MB it is ``bytes``; above that a seekable binary file, which encodes attachments while
+    it is read.
 
     Every line ends in CRLF and has at most 998 bytes, all of them ASCII: SES corrupts 8-bit
     parts where it rewrites the body for open and click tracking (Amazon SES Developer Guide,
@@ -43,17 +54,61 @@ def build_mime(message: OutgoingMessage, idna_encode: IdnaEncoder) -> bytes:
     """
     check_headers(message)
     try:
-        stand_in: Any = _with_encoded_addresses(message, idna_encode)
-        # Django 5.2 has only the old policy; the later ones take ours while building already.
-        mime = stand_in.message() if django.VERSION < (6, 0) else stand_in.message(policy=WIRE)
-        for name, value in anymail_headers(message):
-            mime[name] = value
-        make_seven_bit(mime)
-        return as_bytes(mime)
+        stand_in = _with_encoded_addresses(message, idna_encode)
+        large = set_aside_attachments(stand_in)
+        data = _serialise(stand_in, message)
+        pieces = split_at_tokens(data, large)
+        if pieces is None:  # not where they belong: a part was encoded in another way
+            stand_in.attachments = list(message.source.attachments)
+            pieces = [_serialise(stand_in, message)]
+        return join(pieces)
     except UnicodeEncodeError as err:
         raise AnymailSerializationError(
             f"The message holds text that {err.encoding} cannot encode: {err.reason}."
         ) from err
+
+
+def _serialise(stand_in: Any, message: OutgoingMessage) -> bytes:
+    # Django 5.2 has only the old policy; the later ones take ours while building already.
+    mime = stand_in.message() if django.VERSION < (6, 0) else stand_in.message(policy=WIRE)
+    for name, value in anymail_headers(message):
+        mime[name] = value
+    make_seven_bit(mime)
+    return as_bytes(mime)
+
+
+def set_aside_attachments(message: EmailMessage) -> dict[bytes, bytes]:
+    """Replace large binary attachments by random tokens; return Base64 of token to content.
+
+    Django would encode them as a whole, in Python. A class that builds its MIME in a way of its
+    own (to sign or encrypt it) gets to see the real content.
+    """
+    if not _is_built_by_django(type(message)):
+        return {}
+    large = {}
+    attachments: list[Any] = list(message.attachments)
+    for position, attachment in enumerate(attachments):
+        if _is_large(attachment):
+            token = secrets.token_bytes(TOKEN_BYTES)
+            large[b64encode(token)] = attachment[1]
+            attachments[position] = (attachment[0], token, attachment[2])
+    message.attachments = attachments
+    return large
+
+
+def split_at_tokens(data: bytes, large: dict[bytes, bytes]) -> list[bytes | Base64Lines] | None:
+    """The serialised message with the real attachments; None if a token is not where it belongs.
+
+    :param large: in the order of the attachments.
+    """
+    pieces: list[bytes | Base64Lines] = []
+    for token, content in large.items():
+        before, found, data = data.partition(b"\r\n" + token + b"\r\n")
+        if not found:
+            return None
+        pieces += [before + b"\r\n", Base64Lines(content)]
+        data = b"\r\n" + data
+    return [*pieces, data]
 
 
 def anymail_headers(message: OutgoingMessage) -> Iterator[tuple[str, str]]:
@@ -188,6 +243,19 @@ def _with_encoded_addresses(message: OutgoingMessage, idna_encode: IdnaEncoder) 
         # SES refuses messages without a To header, where all recipients are hidden.
         stand_in.extra_headers["To"] = "undisclosed-recipients:;"
     return stand_in
+
+
+def _is_built_by_django(kind: type[EmailMessage]) -> bool:
+    base = EmailMultiAlternatives if issubclass(kind, EmailMultiAlternatives) else EmailMessage
+    builders = [name for name in dir(base) if name.startswith(("_create_", "_add_"))]
+    return all(getattr(kind, name) is getattr(base, name) for name in ("message", *builders))
+
+
+def _is_large(attachment: Any) -> bool:
+    if isinstance(attachment, Message) or not isinstance(attachment[1], bytes):
+        return False
+    maintype = (attachment[2] or "").partition("/")[0]
+    return len(attachment[1]) >= LARGE_ATTACHMENT and maintype not in ("text", "message", "")
 
 
 def _subparts(mime: Message) -> Iterable[Message]:

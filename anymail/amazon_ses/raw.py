@@ -13,6 +13,7 @@ from ..message import AnymailRecipientStatus
 from ..outgoing import OutgoingMessage, unsupported
 from . import ESP_NAME
 from .calls import ApiCall
+from .content import ChunkFile
 from .mime import build_mime, check_deliverable
 
 #: Amazon SES service quotas: recipients of one message.
@@ -73,18 +74,19 @@ def recipient_groups(
 
 def build_data(
     message: OutgoingMessage, idna_encode: IdnaEncoder, max_size: int, advice: str
-) -> bytes:
-    """The MIME to send.
+) -> bytes | ChunkFile:
+    """The MIME to send; see :func:`.mime.build_mime`.
 
     :param max_size: in bytes.
     :param advice: what to do when it is larger.
     :raises AnymailUnsupportedFeature: it is larger.
     """
     data = build_mime(message, idna_encode)
-    if len(data) > max_size:
+    size = data.size if isinstance(data, ChunkFile) else len(data)
+    if size > max_size:
         raise unsupported(
             f"messages larger than {max_size >> 20} MB with this API; this one has "
-            f"{len(data) / (1 << 20):.1f} MB ({len(data):,} bytes) after encoding. {advice}",
+            f"{size / (1 << 20):.1f} MB ({size:,} bytes) after encoding. {advice}",
             ESP_NAME,
         )
     return data

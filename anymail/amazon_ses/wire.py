@@ -142,7 +142,8 @@ class WirePolicy(EmailPolicy):
 
     def fold(self, name: str, value: Any) -> str:
         if hasattr(value, "params"):  # encodes file names (RFC 2231)
-            return super().fold(name, value)
+            folded: str = super().fold(name, value)
+            return folded
         return fold_header(name, _repair_surrogates(str(value)))
 
     def fold_binary(self, name: str, value: Any) -> bytes:

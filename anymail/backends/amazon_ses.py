@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from ..amazon_ses import ESP_NAME, api_v1, aws, delivery
 from ..amazon_ses.calls import ApiCall, SendApi
-from ..conf import AmazonSESSettings
+from ..conf import AmazonSESSettings, current_settings
 from ..exceptions import AnymailError
 from ..message import AnymailRecipientStatus
 from ..outgoing import OutgoingMessage
@@ -29,11 +29,12 @@ class EmailBackend(AnymailBaseBackend):
     api: ClassVar[SendApi] = api_v1
 
     def __init__(self, fail_silently: bool = False, **kwargs: Any) -> None:
-        self.settings = AmazonSESSettings.load(kwargs)
+        self.settings = current_settings().overridden(AmazonSESSettings, kwargs)
         super().__init__(
-            fail_silently=fail_silently, esp_send_defaults=self.settings.send_defaults, **kwargs
+            fail_silently=fail_silently, send_defaults=self.settings.send_defaults, **kwargs
         )
         self.client: Any = None
+        self.max_concurrency = self.settings.max_concurrency
 
     @property
     def session_params(self) -> dict[str, Any]:
@@ -80,7 +81,7 @@ class EmailBackend(AnymailBaseBackend):
     def run(self, call: ApiCall) -> Mapping[str, Any]:
         # Another thread that shares this backend may just have closed it.
         client = self.client or aws.client(self.api.SERVICE, self.settings)
-        return delivery.run(call, client, self.settings)
+        return delivery.run(call, client, self.settings, self._cancelled)
 
     def parse_response(
         self, call: ApiCall, response: Mapping[str, Any]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain, zip_longest
+from threading import Event
 from typing import Any, ClassVar
 
 from django.core.mail import EmailMessage
@@ -10,7 +13,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 
 from ..amazon_ses.calls import ApiCall
 from ..amazon_ses.errors import describe_status
-from ..conf import SendDefaults, SendSettings
+from ..conf import SendDefaults, SendSettings, current_settings
 from ..exceptions import (
     AnymailAPIError,
     AnymailCancelSend,
@@ -20,6 +23,7 @@ from ..exceptions import (
 from ..message import AnymailRecipientStatus, AnymailStatus
 from ..outgoing import OutgoingMessage
 from ..signals import post_send, pre_send
+from .batch import Batch, Outcome, Sending, Window
 
 
 class AnymailBaseBackend(BaseEmailBackend):
@@ -28,23 +32,28 @@ class AnymailBaseBackend(BaseEmailBackend):
     A subclass supplies :meth:`build_calls`, :meth:`run` and :meth:`parse_response`.
 
     :param fail_silently: :exc:`~anymail.exceptions.AnymailError` is not raised. Statuses tell.
+    :param send_defaults: win over ``SEND_DEFAULTS``, attribute by attribute.
     :param kwargs: settings by their lower-case names; what is left over goes to Django's class.
     """
 
     esp_name: ClassVar[str]
+    #: Calls at once within one ``send_messages()``.
+    max_concurrency = 1
 
     def __init__(
         self,
         fail_silently: bool = False,
         *,
-        esp_send_defaults: Mapping[str, Any] | None = None,
+        send_defaults: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        self.sending = SendSettings.load(kwargs)
+        current = current_settings()
+        self.sending = current.overridden(SendSettings, kwargs)
         # Not passed on: from Django 6.1 the base class deprecates it.
         super().__init__(**kwargs)
         self.fail_silently = fail_silently
-        self.send_defaults = {**SendDefaults.load().send_defaults, **(esp_send_defaults or {})}
+        self._cancelled = Event()
+        self.send_defaults = {**current.get(SendDefaults).send_defaults, **(send_defaults or {})}
 
     @property
     def ignore_unsupported_features(self) -> bool:
@@ -85,67 +94,103 @@ class AnymailBaseBackend(BaseEmailBackend):
         raise NotImplementedError
 
     def send_messages(self, email_messages: Iterable[EmailMessage] | None) -> int:
-        """Send messages, one after the other.
+        """Send messages, with up to :attr:`max_concurrency` calls at once.
 
         :param email_messages: any iterable of Django messages; it is consumed as they go.
         :return: how many were sent.
-        :raises AnymailError: the first failure, unless ``fail_silently``. Messages before it are
-            sent, those after it are not tried.
+        :raises AnymailError: the first failure in their order, unless ``fail_silently``. After it
+            nothing new is started, and what is on its way is finished.
         """
-        sent = 0
-        opened = False
-        try:
-            for position, message in enumerate(email_messages or ()):
-                if position == 0:
-                    opened = bool(self.open())
-                sent += self._send(message)
-        finally:
-            if opened:
-                self.close()
-        return sent
+        messages = iter(email_messages or ())
+        for first in messages:
+            opened = self.open()
+            self._cancelled.clear()
+            try:
+                with Window(self.run, self.max_concurrency) as window:
+                    return Batch(self, window).send(chain([first], messages))
+            finally:
+                if opened:
+                    self.close()
+        return 0
 
-    def _send(self, message: EmailMessage) -> bool:
+    def start(self, message: Any) -> Sequence[ApiCall]:
+        """Signals and calls of a message; no calls if it is not to be sent."""
+        status = message.anymail_status = AnymailStatus()
+        if not self.run_pre_send(message) or not message.recipients():
+            return ()
+        outgoing = OutgoingMessage.from_django(message, self.send_defaults)
+        refused = _refused(status)
+        if not refused:
+            return self.build_calls(outgoing)
+        outgoing = _without(outgoing, refused)
+        calls = self.build_calls(outgoing) if outgoing.recipients else ()
+        if not calls:
+            _record_copies_without_original(status, outgoing)
+        return calls
+
+    def finish(self, sending: Sending) -> bool:
+        """Statuses and signals of a message whose calls have ended.
+
+        :return: whether it was sent.
+        :raises AnymailError: its error, unless ``fail_silently``.
+        """
         try:
-            return self._send_one(message)
+            return self._finish(sending)
         except AnymailError as err:
-            err.email_message = err.email_message or message
+            err.email_message = err.email_message or sending.message
             err.backend = err.backend or self
             err.esp_name = err.esp_name or self.esp_name
             if self.fail_silently:
                 return False
             raise
 
-    def _send_one(self, message: Any) -> bool:
-        status = message.anymail_status = AnymailStatus()
-        if not self.run_pre_send(message):
-            return False
-        if not message.recipients():
-            return self._finish(message) if status.recipients else False
-        outgoing = OutgoingMessage.from_django(message, self.send_defaults)
-        failure = self._run_all(self.build_calls(outgoing), status)
+    def cancel(self) -> None:
+        """Have calls that wait to be repeated give up."""
+        self._cancelled.set()
+
+    def _finish(self, sending: Sending) -> bool:
+        message = sending.message
+        status: AnymailStatus = message.anymail_status
+        if sending.error and not sending.outcomes:
+            raise sending.error
+        failure = self._record(sending, status) or sending.error
         if failure and not _accepted(status):
             raise failure
-        return self._finish(message, failure)
-
-    def _finish(self, message: Any, failure: AnymailAPIError | None = None) -> bool:
-        """Tell the world what became of the message."""
-        self.run_post_send(message)
+        if sending.calls or status.recipients:
+            self.run_post_send(message)
         if failure:
             raise failure
-        self.raise_for_recipient_status(message.anymail_status, message)
-        return bool(message.anymail_status.esp_response)
+        self.raise_for_recipient_status(status, message)
+        return bool(sending.outcomes)
 
-    def _run_all(self, calls: Sequence[ApiCall], status: AnymailStatus) -> AnymailAPIError | None:
-        """Run calls in order, up to the first that fails, and record what becomes of everyone."""
-        for position, call in enumerate(calls):
-            try:
-                status.esp_response = self.run(call)
-                status.set_recipient_status(self.parse_response(call, status.esp_response))
-            except AnymailAPIError as err:
-                if position > 0:
-                    _record_failure(status, calls[position:], err)
-                return err
+    def _record(self, sending: Sending, status: AnymailStatus) -> AnymailAPIError | None:
+        """Write down what became of everyone; return the first failure of a call, or the one that
+        all recipients have in common."""
+        results = [
+            self._result(call, outcome, status)
+            for call, outcome in zip(sending.calls, sending.outcomes, strict=False)
+        ]
+        failures = [result for result in results if isinstance(result, AnymailAPIError)]
+        if failures and len(sending.calls) == 1:
+            return failures[0]
+        for call, result in zip_longest(sending.calls, results, fillvalue=None):
+            if isinstance(result, dict):
+                status.set_recipient_status(result)
+            elif call is not None:
+                status.set_recipient_status(_failed(call, result, failures))
+        if failures:
+            _count(status, failures[0])
+            return failures[0]
         return _common_failure(status)
+
+    def _result(
+        self, call: ApiCall, outcome: Outcome, status: AnymailStatus
+    ) -> dict[str, AnymailRecipientStatus] | AnymailAPIError:
+        try:
+            status.esp_response = outcome.result()
+            return self.parse_response(call, status.esp_response)
+        except AnymailAPIError as err:
+            return err
 
     def run_pre_send(self, message: EmailMessage) -> bool:
         """Send the ``pre_send`` signal.
@@ -181,37 +226,65 @@ class AnymailBaseBackend(BaseEmailBackend):
             )
 
 
+def _refused(status: AnymailStatus) -> set[str]:
+    """The recipients that will get nothing, as they are spelled in the message."""
+    return {name for name, r in status.recipients.items() if r.status in ("invalid", "rejected")}
+
+
+def _without(outgoing: OutgoingMessage, refused: set[str]) -> OutgoingMessage:
+    """The message for the other recipients; its headers do not show those that are refused."""
+    return replace(
+        outgoing,
+        to=tuple(a for a in outgoing.to if a.addr_spec not in refused),
+        cc=tuple(a for a in outgoing.cc if a.addr_spec not in refused),
+        bcc=tuple(a for a in outgoing.bcc if a.addr_spec not in refused),
+    )
+
+
+def _record_copies_without_original(status: AnymailStatus, outgoing: OutgoingMessage) -> None:
+    """With a template, cc and bcc are copies of what goes to each ``to``. There is none left."""
+    text = "It is a copy of messages to other recipients, and all of those are refused."
+    result = AnymailRecipientStatus(None, "rejected", "NoOriginal", text)
+    status.set_recipient_status({r.addr_spec: result for r in outgoing.recipients})
+
+
 def _accepted(status: AnymailStatus) -> int:
     return sum(r.status in ("queued", "sent") for r in status.recipients.values())
 
 
-def _record_failure(
-    status: AnymailStatus, calls: Sequence[ApiCall], error: AnymailAPIError
-) -> None:
-    """Note why the rest got nothing, so that nobody has to send to everyone again.
+def _failed(
+    call: ApiCall, error: AnymailAPIError | None, failures: Sequence[AnymailAPIError]
+) -> dict[str, AnymailRecipientStatus]:
+    """Why the recipients of a call got nothing, so that nobody has to send to everyone again.
 
-    Where the outcome of the failed call is not known, neither is what became of its recipients.
+    Where the outcome of a call is not known, neither is what became of its recipients.
+
+    :param error: what the call failed with; None if it was not tried.
+    :param failures: those of all calls of the message.
     """
-    outcome = "failed" if error.is_unsent else "unknown"
-    text = str(error)
-    for position, call in enumerate(calls):
-        result = AnymailRecipientStatus(
-            None, outcome if position == 0 else "failed", error.error_code, text
-        )
-        status.set_recipient_status({r.addr_spec: result for r in call.recipients})
-    rest = sum(len(call.recipients) for call in calls)
+    outcome = "unknown" if error and not error.is_unsent else "failed"
+    reason = error or (failures[0] if failures else None)
+    code = reason.error_code if reason else None
+    text = str(reason) if reason else "Sending was interrupted."
+    result = AnymailRecipientStatus(None, outcome, code, text)
+    return {recipient.addr_spec: result for recipient in call.recipients}
+
+
+def _count(status: AnymailStatus, error: AnymailAPIError) -> None:
+    accepted = _accepted(status)
     error.args = (
         *error.args,
-        f"{_accepted(status)} recipients were accepted before this, {rest} were not: "
+        f"{accepted} recipients were accepted, {len(status.recipients) - accepted} were not: "
         "the message's anymail_status.recipients tells which.",
     )
 
 
 def _common_failure(status: AnymailStatus) -> AnymailAPIError | None:
     """The error, if all recipients failed with the same."""
-    results = list(status.recipients.values())
+    refused = _refused(status)
+    results = [result for name, result in status.recipients.items() if name not in refused]
     reasons = {(result.error_code, result.error_message) for result in results}
-    if status.status != {"failed"} or len(reasons) > 1:
+    if {result.status for result in results} != {"failed"} or len(reasons) > 1:
         return None
     code, text = reasons.pop()
     return AnymailAPIError(

@@ -1,0 +1,195 @@
+"""How fast this process may send: a rate it is given, and what throttling teaches it."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+#: Seconds for which the rate that SES grants the account is believed.
+ACCOUNT_RATE_LIFETIME = 3600
+#: Seconds.
+BURST = 0.8
+#: Of a shared pace: short enough that what is left of one is no burst.
+PERIODS_PER_SECOND = 10
+#: Seconds. Counters are needed for as long as calls wait for their turn.
+COUNTER_LIFETIME = 3600
+#: Seconds for which a cache that did not answer is left alone.
+CACHE_PAUSE = 10
+#: Seconds within which several throttled calls count as one sign.
+SAME_SIGN = 0.5
+
+
+class Pace:
+    """Spreads recipients over time: a token bucket that holds less than one second's worth.
+
+    SES grants one second's worth at once; the rest is margin for calls that overtake each other.
+
+    :param rate: recipients per second.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+        self._free_at = 0.0
+        self._lock = threading.Lock()
+
+    def reserve(self, recipients: int) -> float:
+        """Take the next turn.
+
+        :return: for how many seconds to wait for it.
+        """
+        with self._lock:
+            now = time.monotonic()
+            turn = max(now, self._free_at)
+            self._free_at = turn + recipients / self.rate
+            return max(0.0, turn - now - BURST)
+
+
+class SharedPace:
+    """The same for all processes that share a Django cache.
+
+    Time is cut into short periods, and the cache counts the recipients of each: its ``incr()`` is
+    atomic in Redis and Memcached.
+
+    :param rate: recipients per second, of all processes together.
+    :param cache: a Django cache.
+    """
+
+    def __init__(self, rate: float, cache: Any) -> None:
+        self.rate = rate
+        self.cache = cache
+        self.own = Pace(rate)
+        self.allowance = max(1, math.ceil(rate / PERIODS_PER_SECOND))
+        self.period = self.allowance / rate
+        self._away_until = -math.inf
+        self._has_warned = False
+
+    def reserve(self, recipients: int) -> float:
+        """Take the next turn; one of this process alone while the cache is away.
+
+        :return: for how many seconds to wait for it.
+        """
+        if time.monotonic() < self._away_until:
+            return self.own.reserve(recipients)
+        try:
+            now = time.time()
+            turns = [self._turn(piece, now) for piece in self._pieces(recipients)]
+            return max(0.0, turns[0] - now)
+        except Exception as err:  # whatever the client library of the cache raises
+            self._away_until = time.monotonic() + CACHE_PAUSE
+            self._warn(err)
+            return self.own.reserve(recipients)
+
+    def _pieces(self, recipients: int) -> Iterator[int]:
+        while recipients > 0:
+            yield min(recipients, self.allowance)
+            recipients -= self.allowance
+
+    def _turn(self, recipients: int, now: float) -> float:
+        """When the next free place is, in this period or a later one."""
+        period = math.floor(now / self.period)
+        while True:
+            key = f"anymail:amazon_ses:rate:{self.rate}:{period}"
+            self.cache.add(key, 0, timeout=COUNTER_LIFETIME)
+            taken = int(self.cache.incr(key, recipients)) - recipients
+            if taken + recipients <= self.allowance:
+                return (period + taken / self.allowance) * self.period
+            period += 1
+
+    def _warn(self, err: Exception) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            logger.warning(
+                "The cache of AMAZON_SES_RATE_LIMIT_CACHE is away (%s): this process keeps to the "
+                "send rate by itself",
+                type(err).__name__,
+            )
+
+
+class Governor:
+    """How many calls at once, and at which pace; shared by everything that uses one client.
+
+    :param limit: calls at once.
+    :param pace: None for no limit of the rate.
+    """
+
+    def __init__(self, limit: int, pace: Pace | SharedPace | None) -> None:
+        self.limit = limit
+        self.pace = pace
+        self._allowed = float(limit)
+        self._running = 0
+        self._halved_at = -math.inf
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def turn(self, recipients: int, cancelled: threading.Event) -> Iterator[None]:
+        """Wait until a call may be made.
+
+        :param cancelled: ends the waiting.
+        """
+        if self.pace is not None:
+            cancelled.wait(self.pace.reserve(recipients))
+        with self._changed:
+            self._changed.wait_for(lambda: self._running < self._allowed or cancelled.is_set())
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
+
+    def throttled(self) -> None:
+        """A call was refused for the rate: half as many at once from here on."""
+        with self._changed:
+            now = time.monotonic()
+            if now - self._halved_at > SAME_SIGN:
+                self._halved_at = now
+                self._allowed = max(1.0, self._allowed / 2)
+
+    def accepted(self) -> None:
+        """A call was accepted: in time one more at once (additive increase)."""
+        with self._changed:
+            if self._allowed < self.limit:
+                self._allowed = min(self.limit, self._allowed + 1 / self._allowed)
+                self._changed.notify_all()
+
+
+class AccountRate:
+    """The send rate that SES grants the account, asked for once per hour.
+
+    :param ask: calls SES and returns recipients per second, or raises.
+    """
+
+    def __init__(self, ask: Callable[[], float]) -> None:
+        self._ask = ask
+        self._asked_at = -math.inf
+        self._rate: float | None = None
+        self._has_warned = False
+
+    def get(self) -> float | None:
+        """Recipients per second; None if SES does not tell."""
+        if time.monotonic() - self._asked_at > ACCOUNT_RATE_LIFETIME:
+            self._asked_at = time.monotonic()
+            self._rate = self._try()
+        return self._rate
+
+    def _try(self) -> float | None:
+        try:
+            return self._ask()
+        except Exception as err:
+            if not self._has_warned:
+                self._has_warned = True
+                logger.warning(
+                    'ANYMAIL["AMAZON_SES_MAX_SEND_RATE"] is "account", and SES does not tell its '
+                    "rate (%s): sending without a limit. The permission is ses:GetSendQuota, with "
+                    "the v2 API ses:GetAccount; or set a number.",
+                    getattr(err, "error_code", None) or type(err).__name__,
+                )
+            return None

@@ -1,0 +1,231 @@
+"""Many messages: what overlaps, in which order things happen, and how a batch ends."""
+
+from __future__ import annotations
+
+import threading
+import time
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+from unittest import mock
+
+from django.test import SimpleTestCase
+
+from anymail.amazon_ses import aws, delivery
+from anymail.backends.amazon_ses import EmailBackend
+from anymail.exceptions import AnymailAPIError
+from anymail.signals import post_send, pre_send
+
+from .ses import CREDENTIALS, loopback_server, simple_message, v1_error
+from .test_backends import connected
+
+
+class FakeClient:
+    """A client that answers as told: by the subject of the message.
+
+    ``"slow"`` takes a moment, ``"bad"`` is refused, ``"interrupt"`` presses Ctrl-C.
+    """
+
+    def __init__(self) -> None:
+        self.threads: set[str] = set()
+        self.order: list[str] = []
+        self.running = self.most = 0
+        self.lock = threading.Lock()
+
+    def send_raw_email(self, **params: Any) -> dict[str, str]:
+        subject = params["RawMessage"]["Data"].partition(b"Subject: ")[2].split(b"\r\n")[0].decode()
+        with self.lock:
+            self.threads.add(threading.current_thread().name)
+            self.order.append(subject)
+            self.running += 1
+            self.most = max(self.most, self.running)
+        time.sleep(0.1 if "slow" in subject else 0.01)
+        with self.lock:
+            self.running -= 1
+        if "bad" in subject:
+            raise AnymailAPIError(f"refused {subject}", is_unsent=True)
+        return {"MessageId": f"id {subject}"}
+
+
+def numbered(count: int, **special: str) -> list[Any]:
+    """Messages whose subjects are numbers, but for some: ``_3="bad"``."""
+    return [simple_message(subject=f"{n} {special.get(f'_{n}', '')}") for n in range(count)]
+
+
+class BatchTests(SimpleTestCase):
+    def setUp(self) -> None:
+        self.client_double = FakeClient()
+        patch = mock.patch.object(aws, "client", return_value=self.client_double)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def send(self, messages: Any, **options: Any) -> int:
+        return EmailBackend(**options).send_messages(messages)
+
+    def test_calls_overlap_up_to_the_setting(self) -> None:
+        self.assertEqual(self.send(numbered(20), max_concurrency=4), 20)
+        self.assertEqual(self.client_double.most, 4)
+
+    def test_every_message_gets_its_own_answer(self) -> None:
+        messages = numbered(30)
+        self.send(messages)
+        for message in messages:
+            self.assertEqual(message.anymail_status.message_id, f"id {message.subject}".strip())
+
+    def test_one_message_needs_no_thread(self) -> None:
+        self.send(numbered(1))
+        self.assertEqual(self.client_double.threads, {threading.current_thread().name})
+
+    def test_without_concurrency_there_are_no_threads(self) -> None:
+        self.send(numbered(3), max_concurrency=1)
+        self.assertEqual(self.client_double.threads, {threading.current_thread().name})
+
+    def test_signals_are_in_the_callers_thread_and_in_order(self) -> None:
+        seen: list[tuple[str, str, str]] = []
+
+        def receiver(signal: Any, message: Any, **kwargs: Any) -> None:
+            name = "pre" if signal is pre_send else "post"
+            seen.append((name, message.subject, threading.current_thread().name))
+
+        with connected(pre_send, receiver), connected(post_send, receiver):
+            self.send(numbered(12, _0="slow", _5="slow"), max_concurrency=4)
+        self.assertEqual({thread for _, _, thread in seen}, {threading.current_thread().name})
+        for name in ("pre", "post"):
+            numbers = [int(subject.split()[0]) for kind, subject, _ in seen if kind == name]
+            self.assertEqual(numbers, list(range(12)))
+
+    def test_threads_end_with_the_call(self) -> None:
+        before = threading.active_count()
+        self.send(numbered(20))
+        self.assertEqual(threading.active_count(), before)
+
+    def test_after_a_failure_nothing_new_is_started_and_the_rest_is_finished(self) -> None:
+        messages = numbered(40, _3="bad", _2="slow")
+        posted: list[str] = []
+        with (
+            connected(post_send, lambda message, **kwargs: posted.append(message.subject)),
+            self.assertRaisesRegex(AnymailAPIError, "refused 3 bad"),
+        ):
+            self.send(messages, max_concurrency=4)
+        started = self.client_double.order
+        self.assertLess(len(started), 20)
+        for message in messages:
+            if (
+                message.subject.strip() in [s.strip() for s in started]
+                and "bad" not in message.subject
+            ):
+                self.assertEqual(message.anymail_status.status, {"queued"})
+                self.assertIn(message.subject, posted)
+        self.assertEqual(len(posted), len(started) - 1)
+
+    def test_the_first_error_in_order_is_raised(self) -> None:
+        with self.assertRaisesRegex(AnymailAPIError, "refused 1 slow bad"):
+            self.send(numbered(20, _1="slow bad", _2="bad"), max_concurrency=4)
+
+    def test_silently_everything_else_is_sent(self) -> None:
+        messages = numbered(20, _3="bad", _7="bad")
+        self.assertEqual(self.send(messages, fail_silently=True), 18)
+
+    def test_an_error_while_building_waits_for_those_before_it(self) -> None:
+        messages = numbered(6, _0="slow")
+        messages[2].to = ["no address"]
+        with self.assertRaisesRegex(ValueError, "`to`"):
+            self.send(messages)
+        self.assertEqual(messages[0].anymail_status.status, {"queued"})
+        self.assertEqual(messages[1].anymail_status.status, {"queued"})
+        self.assertFalse(
+            hasattr(messages[5], "anymail_status") and messages[5].anymail_status.status
+        )
+
+    def test_an_exception_of_the_iterable_finishes_what_is_on_its_way(self) -> None:
+        messages = numbered(3, _0="slow")
+
+        def failing() -> Iterator[Any]:
+            yield from messages
+            raise RuntimeError("the source")
+
+        with self.assertRaisesRegex(RuntimeError, "the source"):
+            self.send(failing())
+        for message in messages[:2]:
+            self.assertEqual(message.anymail_status.status, {"queued"})
+
+    def test_an_interruption_finishes_what_is_on_its_way(self) -> None:
+        messages = numbered(10, _0="slow", _1="slow")
+
+        def interrupting(message: Any, **kwargs: Any) -> None:
+            if message is messages[4]:
+                raise KeyboardInterrupt
+
+        with connected(pre_send, interrupting), self.assertRaises(KeyboardInterrupt):
+            self.send(messages)
+        for message in messages[:2]:
+            self.assertEqual(message.anymail_status.status, {"queued"})
+        self.assertNotIn("9", [subject.strip() for subject in self.client_double.order])
+
+    def test_a_generator_is_consumed_as_it_goes(self) -> None:
+        ahead: list[int] = []
+
+        def messages() -> Iterator[Any]:
+            for n in range(200):
+                ahead.append(n - len(self.client_double.order))
+                yield simple_message(subject=str(n))
+
+        self.send(messages(), max_concurrency=4)
+        self.assertLessEqual(max(ahead), 20)
+
+    def test_a_long_generator_needs_constant_memory(self) -> None:
+        self.client_double.send_raw_email = lambda **params: {"MessageId": "m"}  # type: ignore[method-assign]
+
+        def peak(count: int) -> int:
+            tracemalloc.start()
+            self.send(simple_message() for _ in range(count))
+            result = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            return result
+
+        peak(50)
+        self.assertLess(peak(1500), 2 * peak(150))
+
+    def test_threads_may_share_a_backend(self) -> None:
+        backend = EmailBackend()
+        counts: list[int] = []
+        threads = [
+            threading.Thread(target=lambda: counts.append(backend.send_messages(numbered(10))))
+            for _ in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(counts, [10] * 8)
+
+
+class InterruptedRetryTests(SimpleTestCase):
+    def test_a_call_that_waits_to_be_repeated_gives_up(self) -> None:
+        throttled = (400, v1_error("Throttling", "Maximum sending rate exceeded."))
+
+        def interrupting(**kwargs: Any) -> None:
+            if len(server.requests) > 0:
+                raise KeyboardInterrupt
+
+        with (
+            loopback_server(lambda request, number: throttled) as server,
+            mock.patch.object(delivery, "FIRST_PAUSE", 30),
+            mock.patch.object(delivery, "LONGEST_PAUSE", 30),
+            connected(pre_send, interrupting),
+        ):
+            backend = EmailBackend(
+                session_params=CREDENTIALS, client_params={"endpoint_url": server.url}
+            )
+
+            def messages() -> Iterator[Any]:
+                for n in range(5):
+                    if n == 2:
+                        while not server.requests:
+                            time.sleep(0.01)
+                    yield simple_message()
+
+            start = time.monotonic()
+            with self.assertRaises(KeyboardInterrupt):
+                backend.send_messages(messages())
+            self.assertLess(time.monotonic() - start, 15)

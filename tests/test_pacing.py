@@ -1,0 +1,200 @@
+"""How fast a process may send."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+from unittest import mock
+
+from django.core.cache import caches
+from django.test import SimpleTestCase, override_settings
+
+from anymail.amazon_ses import delivery, pacing
+from anymail.amazon_ses.pacing import AccountRate, Governor, Pace, SharedPace
+from anymail.backends.amazon_ses import EmailBackend
+from anymail.backends.amazon_sesv2 import EmailBackend as V2Backend
+from anymail.conf import AmazonSESSettings
+
+from .ses import simple_message, stubbed
+
+
+class Clock:
+    """Time that only tests move."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    time = monotonic
+
+
+class ClockTestCase(SimpleTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        patch = mock.patch.object(pacing, "time", self.clock)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+
+class PaceTests(ClockTestCase):
+    def test_a_burst_then_evenly_spread(self) -> None:
+        pace = Pace(10)
+        waits = [pace.reserve(1) for _ in range(12)]
+        self.assertEqual(waits[:9], [0.0] * 9)
+        for wait, expected in zip(waits[9:], (0.1, 0.2, 0.3), strict=True):
+            self.assertAlmostEqual(wait, expected)
+
+    def test_recipients_count_not_calls(self) -> None:
+        pace = Pace(10)
+        self.assertEqual(pace.reserve(50), 0)
+        self.assertAlmostEqual(pace.reserve(1), 5 - pacing.BURST)
+
+    def test_what_was_not_used_is_not_saved(self) -> None:
+        pace = Pace(10)
+        pace.reserve(1)
+        self.clock.now += 3600
+        waits = [pace.reserve(1) for _ in range(10)]
+        self.assertGreater(waits[-1], 0)
+
+
+class SharedPaceTests(ClockTestCase):
+    def test_two_processes_share_the_rate(self) -> None:
+        cache = caches["default"]
+        cache.clear()
+        one, two = SharedPace(50, cache), SharedPace(50, cache)
+        waits = [pace.reserve(1) for _ in range(100) for pace in (one, two)]
+        self.assertAlmostEqual(max(waits), 4, delta=0.4)
+        for second in range(4):
+            in_second = [wait for wait in waits if second <= wait < second + 1]
+            self.assertAlmostEqual(len(in_second), 50, delta=6)
+
+    def test_any_rate(self) -> None:
+        for rate in (0.5, 1, 14, 50, 333.3):
+            cache = caches["default"]
+            cache.clear()
+            pace = SharedPace(rate, cache)
+            waits = [pace.reserve(1) for _ in range(100)]
+            with self.subTest(rate):
+                self.assertAlmostEqual(max(waits) / (100 / rate), 1, delta=0.12)
+
+    def test_large_calls_take_several_periods(self) -> None:
+        cache = caches["default"]
+        cache.clear()
+        pace = SharedPace(14, cache)
+        pace.reserve(50)
+        self.assertAlmostEqual(pace.reserve(1), 50 / 14, delta=0.2)
+
+    def test_without_the_cache_the_process_keeps_its_own_pace_and_warns_once(self) -> None:
+        cache = mock.Mock()
+        cache.add.side_effect = ConnectionError("away")
+        pace = SharedPace(10, cache)
+        with self.assertLogs("anymail.amazon_ses.pacing", "WARNING") as logs:
+            waits = [pace.reserve(1) for _ in range(20)]
+            self.clock.now += pacing.CACHE_PAUSE + 1
+            pace.reserve(1)
+        self.assertEqual(len(logs.output), 1)
+        self.assertGreater(waits[-1], 1)
+        self.assertEqual(cache.add.call_count, 2)
+
+
+class GovernorTests(ClockTestCase):
+    def allowed(self, governor: Governor) -> int:
+        """How many calls it lets run at once."""
+        inside: list[int] = []
+        most = 0
+
+        def call() -> None:
+            nonlocal most
+            with governor.turn(1, threading.Event()):
+                inside.append(1)
+                most = max(most, len(inside))
+                time.sleep(0.02)
+                inside.pop()
+
+        threads = [threading.Thread(target=call) for _ in range(governor.limit)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return most
+
+    def test_throttling_halves_how_many_run_at_once(self) -> None:
+        governor = Governor(8, None)
+        self.assertEqual(self.allowed(governor), 8)
+        governor.throttled()
+        self.assertEqual(self.allowed(governor), 4)
+
+    def test_several_refusals_of_one_moment_count_once(self) -> None:
+        governor = Governor(8, None)
+        for _ in range(8):
+            governor.throttled()
+        self.assertEqual(self.allowed(governor), 4)
+
+    def test_it_never_stops_and_recovers_step_by_step(self) -> None:
+        governor = Governor(4, None)
+        for _ in range(10):
+            self.clock.now += 1
+            governor.throttled()
+        self.assertEqual(self.allowed(governor), 1)
+        governor.accepted()
+        self.assertEqual(self.allowed(governor), 2)
+        for _ in range(20):
+            governor.accepted()
+        self.assertEqual(self.allowed(governor), 4)
+
+
+class AccountRateTests(ClockTestCase):
+    def test_it_is_asked_once_per_hour(self) -> None:
+        ask = mock.Mock(return_value=14.0)
+        rate = AccountRate(ask)
+        self.assertEqual([rate.get(), rate.get()], [14.0, 14.0])
+        self.assertEqual(ask.call_count, 1)
+        self.clock.now += 3601
+        rate.get()
+        self.assertEqual(ask.call_count, 2)
+
+    def test_without_the_permission_there_is_no_limit_and_one_warning(self) -> None:
+        rate = AccountRate(mock.Mock(side_effect=PermissionError))
+        with self.assertLogs("anymail.amazon_ses.pacing", "WARNING") as logs:
+            self.assertIsNone(rate.get())
+            self.clock.now += 3601
+            self.assertIsNone(rate.get())
+        self.assertEqual(len(logs.output), 1)
+        self.assertIn("ses:GetSendQuota", logs.output[0])
+
+
+class SettingTests(SimpleTestCase):
+    def test_both_apis_tell_the_rate_of_the_account(self) -> None:
+        quota: dict[str, Any] = {
+            "Max24HourSend": 200.0,
+            "MaxSendRate": 14.0,
+            "SentLast24Hours": 0.0,
+        }
+        for backend, service, operation, answer in (
+            (EmailBackend, "ses", "get_send_quota", quota),
+            (V2Backend, "sesv2", "get_account", {"SendQuota": quota}),
+        ):
+            with self.subTest(service), stubbed(service) as stub:
+                stub.add_response(operation, answer)
+                send = "send_raw_email" if service == "ses" else "send_email"
+                stub.add_response(send, {"MessageId": "m"})
+                sender = backend(max_send_rate="account")
+                self.assertEqual(sender.send_messages([simple_message()]), 1)
+                governor = delivery.governor_for(stub.client, sender.settings)
+                assert governor.pace is not None
+                self.assertEqual(governor.pace.rate, 14)
+
+    def test_one_client_has_one_governor_for_all_threads(self) -> None:
+        settings = AmazonSESSettings.load({"max_send_rate": 5})
+        client = mock.Mock()
+        found = {id(delivery.governor_for(client, settings)) for _ in range(3)}
+        self.assertEqual(len(found), 1)
+
+    @override_settings(ANYMAIL={"AMAZON_SES_RATE_LIMIT_CACHE": "default"})
+    def test_the_cache_of_the_setting_is_used(self) -> None:
+        settings = AmazonSESSettings.load({"max_send_rate": 5})
+        pace = delivery.governor_for(mock.Mock(), settings).pace
+        self.assertIsInstance(pace, SharedPace)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
+import shutil
+import socket
+import subprocess
 import threading
 import time
+from contextlib import suppress
 from typing import Any
-from unittest import mock
+from unittest import mock, skipUnless
 
 from django.core.cache import caches
 from django.test import SimpleTestCase, override_settings
@@ -16,7 +21,7 @@ from anymail.backends.amazon_ses import EmailBackend
 from anymail.backends.amazon_sesv2 import EmailBackend as V2Backend
 from anymail.conf import AmazonSESSettings
 
-from .ses import simple_message, stubbed
+from .ses import Sent, accepting, simple_message, stubbed
 
 
 class Clock:
@@ -64,7 +69,7 @@ class SharedPaceTests(ClockTestCase):
     def test_two_processes_share_the_rate(self) -> None:
         cache = caches["default"]
         cache.clear()
-        one, two = SharedPace(50, cache), SharedPace(50, cache)
+        one, two = SharedPace(50, lambda: cache), SharedPace(50, lambda: cache)
         waits = [pace.reserve(1) for _ in range(100) for pace in (one, two)]
         self.assertAlmostEqual(max(waits), 4, delta=0.4)
         for second in range(4):
@@ -75,7 +80,7 @@ class SharedPaceTests(ClockTestCase):
         for rate in (0.5, 1, 14, 50, 333.3):
             cache = caches["default"]
             cache.clear()
-            pace = SharedPace(rate, cache)
+            pace = SharedPace(rate, lambda: caches["default"])
             waits = [pace.reserve(1) for _ in range(100)]
             with self.subTest(rate):
                 self.assertAlmostEqual(max(waits) / (100 / rate), 1, delta=0.12)
@@ -83,14 +88,14 @@ class SharedPaceTests(ClockTestCase):
     def test_large_calls_take_several_periods(self) -> None:
         cache = caches["default"]
         cache.clear()
-        pace = SharedPace(14, cache)
+        pace = SharedPace(14, lambda: cache)
         pace.reserve(50)
         self.assertAlmostEqual(pace.reserve(1), 50 / 14, delta=0.2)
 
     def test_without_the_cache_the_process_keeps_its_own_pace_and_warns_once(self) -> None:
         cache = mock.Mock()
         cache.add.side_effect = ConnectionError("away")
-        pace = SharedPace(10, cache)
+        pace = SharedPace(10, lambda: cache)
         with self.assertLogs("anymail.amazon_ses.pacing", "WARNING") as logs:
             waits = [pace.reserve(1) for _ in range(20)]
             self.clock.now += pacing.CACHE_PAUSE + 1
@@ -164,6 +169,69 @@ class AccountRateTests(ClockTestCase):
             self.assertIsNone(rate.get())
         self.assertEqual(len(logs.output), 1)
         self.assertIn("ses:GetSendQuota", logs.output[0])
+
+
+def answers(port: int) -> bool:
+    """Whether a server listens on loopback."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=0.5):
+        return True
+    return False
+
+
+REDIS = "django.core.cache.backends.redis.RedisCache"
+MEMCACHED = "django.core.cache.backends.memcached.PyMemcacheCache"
+
+
+class RealCacheTests(SimpleTestCase):
+    def check(self, backend: str, location: str) -> None:
+        with override_settings(CACHES={"default": {"BACKEND": backend, "LOCATION": location}}):
+            # A rate that no other run of the tests counts.
+            rate = 50 + secrets.randbelow(10**6) / 10**7
+            paces = [SharedPace(rate, lambda: caches["default"]) for _ in range(4)]
+            start = time.monotonic()
+            turns = [
+                pace.reserve(1) + time.monotonic() - start for _ in range(50) for pace in paces
+            ]
+            self.assertAlmostEqual(max(turns), 200 / rate, delta=0.6)
+            for pace in paces:
+                self.assertFalse(pace._has_warned)
+
+    @skipUnless(answers(6379), "no Redis answers on 127.0.0.1:6379")
+    def test_redis(self) -> None:
+        self.check(REDIS, "redis://127.0.0.1:6379/5")
+
+    @skipUnless(answers(11211), "no Memcached answers on 127.0.0.1:11211")
+    def test_memcached(self) -> None:
+        self.check(MEMCACHED, "127.0.0.1:11211")
+
+    @skipUnless(shutil.which("redis-server"), "there is no redis-server to start and stop")
+    def test_when_redis_goes_away_everything_is_still_sent_with_one_warning(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        arguments = ["--port", str(port), "--save", "", "--appendonly", "no", "--dir", "/tmp"]
+        redis = subprocess.Popen(["redis-server", *arguments], stdout=subprocess.DEVNULL)
+        self.addCleanup(redis.wait)
+        self.addCleanup(redis.kill)
+        while not answers(port):
+            time.sleep(0.02)
+        location = f"redis://127.0.0.1:{port}/0"
+
+        def messages() -> Any:
+            for number in range(60):
+                if number == 30:
+                    redis.kill()
+                    redis.wait()
+                yield simple_message()
+
+        with (
+            override_settings(CACHES={"default": {"BACKEND": REDIS, "LOCATION": location}}),
+            accepting(sent := Sent()),
+            self.assertLogs("anymail.amazon_ses.pacing", "WARNING") as logs,
+        ):
+            backend = EmailBackend(max_send_rate=100, rate_limit_cache="default")
+            self.assertEqual(backend.send_messages(messages()), 60)
+        self.assertEqual(len(sent.calls), 60)
+        self.assertEqual(len(logs.output), 1)
 
 
 class SettingTests(SimpleTestCase):

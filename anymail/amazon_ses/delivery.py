@@ -80,7 +80,9 @@ def governor_for(client: Any, settings: AmazonSESSettings) -> Governor:
 def _pace(rate: Any, cache_alias: str | None) -> Pace | SharedPace | None:
     if rate is None or rate <= 0:
         return None
-    return Pace(rate) if cache_alias is None else SharedPace(rate, caches[cache_alias])
+    if cache_alias is None:
+        return Pace(rate)
+    return SharedPace(rate, lambda: caches[cache_alias])
 
 
 def _post(call: ApiCall, client: Any, governor: Governor, cancelled: threading.Event) -> Any:

@@ -58,15 +58,16 @@ class SharedPace:
     atomic in Redis and Memcached.
 
     :param rate: recipients per second, of all processes together.
-    :param cache: a Django cache.
+    :param cache: returns the Django cache; called in each thread, since caches are per thread.
     """
 
-    def __init__(self, rate: float, cache: Any) -> None:
+    def __init__(self, rate: float, cache: Callable[[], Any]) -> None:
         self.rate = rate
         self.cache = cache
         self.own = Pace(rate)
         self.allowance = max(1, math.ceil(rate / PERIODS_PER_SECOND))
         self.period = self.allowance / rate
+        self._not_full = 0  # every period before is full, or over
         self._away_until = -math.inf
         self._has_warned = False
 
@@ -93,12 +94,14 @@ class SharedPace:
 
     def _turn(self, recipients: int, now: float) -> float:
         """When the next free place is, in this period or a later one."""
-        period = math.floor(now / self.period)
+        period = max(math.floor(now / self.period), self._not_full)
+        cache = self.cache()
         while True:
             key = f"anymail:amazon_ses:rate:{self.rate}:{period}"
-            self.cache.add(key, 0, timeout=COUNTER_LIFETIME)
-            taken = int(self.cache.incr(key, recipients)) - recipients
+            cache.add(key, 0, timeout=COUNTER_LIFETIME)
+            taken = int(cache.incr(key, recipients)) - recipients
             if taken + recipients <= self.allowance:
+                self._not_full = period
                 return (period + taken / self.allowance) * self.period
             period += 1
 

@@ -12,7 +12,7 @@ from typing import Any
 from unittest import mock
 
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, tag
 
 from anymail.addresses import EmailAddress
 from anymail.inbound import AnymailInboundMessage
@@ -482,13 +482,16 @@ class Fuzz1Tests(SimpleTestCase):
                 raise AssertionError(f"{err!r} for {mail!r}") from err
 
 
+@tag("fuzz")
 class Fuzz2Tests(Fuzz1Tests):
     seed = 2
 
 
+@tag("fuzz")
 class Fuzz3Tests(Fuzz1Tests):
     seed = 3
 
 
+@tag("fuzz")
 class Fuzz4Tests(Fuzz1Tests):
     seed = 4

@@ -106,6 +106,8 @@ def fold_header(name: str, value: str) -> str:
 
     :param value: ASCII or not; folds that it already has are undone first.
     """
+    if len(name) + len(value) < PREFERRED_LINE - 1 and _is_plain(value):
+        return f"{name}: {value.strip()}\r\n"
     value = re.sub(r"(\r\n|\r|\n)(?=[ \t])", "", value)
     value = re.sub(r"[\r\n]+", " ", value).strip(" \t")
     value = encode_header(name, value)
@@ -171,7 +173,7 @@ def encode_header(name: str, value: str) -> str:
     :raises ValueError: a line break in it.
     """
     check_no_line_break(name, value)
-    if value.isascii() and all(c == "\t" or c.isprintable() for c in value):
+    if _is_plain(value.replace("\t", " ")):
         return value
     if name.lower() in ADDRESS_HEADERS:
         try:
@@ -180,6 +182,10 @@ def encode_header(name: str, value: str) -> str:
         except AnymailError:
             pass  # free text, as in an obsolete phrase or a group
     return encode_words(value, first_column=len(name) + 2)
+
+
+def _is_plain(value: str) -> bool:
+    return value.isascii() and value.isprintable()
 
 
 def _punycode(domain: str) -> str:

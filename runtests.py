@@ -1,18 +1,45 @@
 #!/usr/bin/env python
-"""Run the tests: ``python runtests.py [labels] [--tag TAG] [--parallel [N]] ...``
+"""Run the tests: ``python runtests.py [labels] [--db sqlite|postgres|mariadb] [--tag TAG] ...``
 
-Arguments are those of ``manage.py test``.
+Other arguments are those of ``manage.py test``. PostgreSQL and MariaDB are the servers on loopback,
+see tests/settings.py.
 """
 
+import argparse
 import os
+import socket
 import sys
 import warnings
+
+#: Where the databases are that have a server.
+SERVERS = {"postgres": ("127.0.0.1", 5432), "mariadb": ("127.0.0.1", 3306)}
+
+
+def choose_database(arguments: list[str]) -> list[str]:
+    """Take ``--db`` out of the arguments, and tell tests/settings.py about it.
+
+    Exits if there is no such database, or if its server does not answer.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--db", choices=["sqlite", *SERVERS], default="sqlite")
+    options, rest = parser.parse_known_args(arguments)
+    if options.db in SERVERS:
+        host, port = SERVERS[options.db]
+        try:
+            socket.create_connection((host, port), timeout=5).close()
+        except OSError as err:
+            sys.exit(f"--db {options.db}: no server answers on {host}:{port} ({err})")
+    os.environ["ANYMAIL_TEST_DB"] = options.db
+    # Several runs at the same time do not meet.
+    os.environ.setdefault("ANYMAIL_TEST_DB_NAME", f"anymail_{os.getpid()}")
+    return rest
 
 
 def main(arguments: list[str]) -> None:
     os.chdir(os.path.dirname(os.path.abspath(__file__)))
     sys.path.insert(0, os.getcwd())
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    arguments = choose_database(arguments)
 
     from django.core.management import execute_from_command_line
     from django.utils import deprecation

@@ -89,7 +89,8 @@ class AnymailStatus:
         """Add recipients, or replace what is known of them, and update the summary."""
         self.recipients.update(recipients)
         self.status = {recipient.status for recipient in self.recipients.values()} or None
-        ids = {recipient.message_id for recipient in self.recipients.values()}
+        # Nothing was sent to those that were refused beforehand, so there is no id to miss.
+        ids = {r.message_id for r in self.recipients.values() if r.status != "rejected"}
         self.message_id = ids if len(ids) > 1 else next(iter(ids), None)
 
     def __repr__(self) -> str:

@@ -1,0 +1,166 @@
+"""Tracking event -> what the rows about its notification hold.
+
+A notification can be about several recipients. Each of them becomes a tracking event, and any one
+of these is enough to find the others: it carries SES's whole document.
+
+Source: Amazon SES Developer Guide, "Amazon SNS notification contents".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timezone
+from hashlib import sha256
+from typing import Any
+
+from ..signals import AnymailTrackingEvent, EventType
+from .notifications import SesNotification, parse_timestamp
+from .tracking import tracking_events
+
+#: Names of columns, and their values as SES has them.
+Details = dict[str, Any]
+
+
+def feedback_details(event: AnymailTrackingEvent) -> list[Details]:
+    """What to store of an event's notification: one dict for each recipient.
+
+    :param event: a bounce, complaint or delivery.
+    :raises KeyError: it is something else.
+    """
+    describe = DETAILS[event.event_type]
+    body = event.esp_event if isinstance(event.esp_event, dict) else {}
+    mail = _object(body.get("mail"))
+    events = _same_notification(event, body)
+    common: Details = {
+        "sns_topic": event.origin or "",
+        "sns_messageid": event.event_id or _made_up_id(event),
+        "mail_timestamp": parse_timestamp(mail.get("timestamp")) or event.timestamp,
+        "mail_id": event.message_id or "",
+        "mail_from": _text(mail.get("source")) or "",
+        "event": body,
+    }
+    return [
+        {**common, "address": one.recipient or "", **details}
+        for one, details in zip(events, describe(events, body), strict=True)
+    ]
+
+
+def bounce_details(events: list[AnymailTrackingEvent], body: Details) -> list[Details]:
+    """The columns of :class:`~anymail.feedback.models.Bounce`."""
+    bounce = _object(body.get("bounce"))
+    recipients = _recipients(bounce.get("bouncedRecipients"), len(events))
+    return [
+        {
+            **_feedback(bounce, event),
+            "hard": event.is_hard_bounce,
+            "bounce_type": event.bounce_type or "",
+            "bounce_subtype": event.bounce_subtype or "",
+            "reporting_mta": _text(bounce.get("reportingMTA")),
+            "action": _text(recipient.get("action")),
+            "status": event.smtp_status,
+            "diagnostic_code": event.mta_response,
+        }
+        for event, recipient in zip(events, recipients, strict=True)
+    ]
+
+
+def complaint_details(events: list[AnymailTrackingEvent], body: Details) -> list[Details]:
+    """The columns of :class:`~anymail.feedback.models.Complaint`."""
+    complaint = _object(body.get("complaint"))
+    return [
+        {
+            **_feedback(complaint, event),
+            "useragent": event.user_agent,
+            "feedback_type": event.complaint_type,
+            "arrival_date": parse_timestamp(complaint.get("arrivalDate")),
+        }
+        for event in events
+    ]
+
+
+def delivery_details(events: list[AnymailTrackingEvent], body: Details) -> list[Details]:
+    """The columns of :class:`~anymail.feedback.models.Delivery`."""
+    delivery = _object(body.get("delivery"))
+    return [
+        {
+            "delivered_time": event.occurred_at,
+            "processing_time": _milliseconds(delivery.get("processingTimeMillis")),
+            "smtp_response": event.mta_response,
+        }
+        for event in events
+    ]
+
+
+#: What to do for each type of event.
+DETAILS: dict[str, Callable[[list[AnymailTrackingEvent], Details], list[Details]]] = {
+    EventType.BOUNCED: bounce_details,
+    EventType.COMPLAINED: complaint_details,
+    EventType.DELIVERED: delivery_details,
+}
+
+
+def sns_notification(event: AnymailTrackingEvent) -> Details:
+    """What SNS put around SES's document, without what concerns the signature."""
+    return {
+        "Type": "Notification",
+        "MessageId": event.event_id,
+        "TopicArn": event.origin,
+        "Message": json.dumps(event.esp_event, default=str),
+        "Timestamp": _sns_timestamp(event.timestamp),
+    }
+
+
+def _same_notification(event: AnymailTrackingEvent, body: Details) -> list[AnymailTrackingEvent]:
+    """The events of all recipients, in SES's order; the event alone if it is not among them."""
+    notification = SesNotification(
+        id=event.event_id, timestamp=event.timestamp, origin=event.origin or "", body=body
+    )
+    events = [one for one in tracking_events(notification) if one.event_type == event.event_type]
+    return events if event.recipient in [one.recipient for one in events] else [event]
+
+
+def _recipients(values: object, count: int) -> list[Details]:
+    """SES's own words about each recipient; empty where the events came from elsewhere."""
+    found = [
+        value
+        for value in (values if isinstance(values, list) else [values])
+        if isinstance(value, dict) and _text(value.get("emailAddress"))
+    ]
+    return found if len(found) == count else [{} for _ in range(count)]
+
+
+def _feedback(detail: Details, event: AnymailTrackingEvent) -> Details:
+    return {
+        "feedback_id": _text(detail.get("feedbackId")),
+        "feedback_timestamp": event.occurred_at,
+    }
+
+
+def _made_up_id(event: AnymailTrackingEvent) -> str:
+    """What recognises a repetition where the carrier gave no id."""
+    content = (event.message_id, event.timestamp, event.occurred_at, event.esp_event)
+    return "sha256:" + sha256(repr(content).encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def _milliseconds(value: object) -> int:
+    # Some of AWS's software writes it as a string.
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:18])
+    return value if isinstance(value, int) and value >= 0 else 0
+
+
+def _sns_timestamp(moment: datetime | None) -> str | None:
+    if moment is None:
+        return None
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(timezone.utc).replace(tzinfo=None)
+    return moment.isoformat(timespec="milliseconds") + "Z"
+
+
+def _object(value: object) -> Details:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

@@ -1,0 +1,217 @@
+"""Lists of what happened, and of who gets no more mail."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from .changelist import AnyModelAdmin, CappedPaginator, SpanQuerySet, WordsFilter, capped_count
+from .columns import address_key, text
+from .models import Bounce, Complaint, Delivery, Feedback, Suppression
+
+#: What the links count to.
+MAX_KNOWN = 1_000
+
+
+class ListAdmin(AnyModelAdmin):
+    """A list that may have millions of rows, to look at.
+
+    Rows can be deleted by whoever has the permission.
+    """
+
+    paginator = CappedPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+    sortable_by = ("created_at",)
+    search_fields = ("address",)
+    search_help_text = _("A whole address, or the id of a message or notification.")
+    #: What a model has more than the others.
+    own_fields: tuple[str, ...] = ()
+    #: What is too large for lists.
+    deferred: tuple[str, ...] = ("event",)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        usual: QuerySet[Any] = super().get_queryset(request)
+        rows: QuerySet[Any] = SpanQuerySet(self.model, usual.query, usual.db).defer(*self.deferred)
+        return rows
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        term = text(search_term.strip())
+        if not term:
+            return queryset, False
+        if "@" in term:
+            return queryset.filter(address_key=address_key(term)), False
+        # One index or the other: databases are bad at "or".
+        if queryset.filter(mail_id=term).exists():
+            return queryset.filter(mail_id=term), False
+        return queryset.filter(sns_messageid=term), False
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return [
+            "address",
+            "known",
+            *self.own_fields,
+            "mail_from",
+            "mail_id",
+            "mail_timestamp",
+            "sns_topic",
+            "sns_messageid",
+            "created_at",
+            "document",
+        ]
+
+    @admin.display(description=_("Everything known"))
+    def known(self, row: Any) -> SafeString:
+        """Links to the rows about the same address, and about the same message."""
+        return format_html_join(
+            SafeString("<br>"),
+            "{}: {}",
+            [
+                (_("of this address"), self._links(row.address, address_key=row.address_key)),
+                (_("of this message"), self._links(row.mail_id, mail_id=row.mail_id)),
+            ],
+        )
+
+    def _links(self, term: str, **lookup: str) -> SafeString:
+        if not term:
+            return SafeString("-")
+        found: list[tuple[str, Any, str]] = []
+        for model in (Bounce, Complaint, Delivery):
+            rows = model._default_manager.filter(**lookup)
+            found.append((_changelist_url(self.admin_site, model, term), *_counted(model, rows)))
+        if "address_key" in lookup:
+            entries = Suppression.objects.filter(address=lookup["address_key"])
+            url = _changelist_url(self.admin_site, Suppression, term)
+            found.append((url, *_counted(Suppression, entries)))
+        return format_html_join(" · ", '<a href="{}">{} ({})</a>', found)
+
+    @admin.display(description=_("SES event"))
+    def document(self, row: Feedback) -> SafeString:
+        """What SES sent."""
+        document = json.dumps(row.event, indent=2, ensure_ascii=False)
+        return format_html("<pre>{}</pre>", document)
+
+
+@admin.register(Bounce)
+class BounceAdmin(ListAdmin):
+    list_display = (
+        "address",
+        "bounce_type",
+        "bounce_subtype",
+        "status",
+        "created_at",
+        "mail_from",
+    )
+    list_filter = (("bounce_type", WordsFilter), ("bounce_subtype", WordsFilter))
+    own_fields = (
+        "hard",
+        "bounce_type",
+        "bounce_subtype",
+        "action",
+        "status",
+        "diagnostic_code",
+        "reporting_mta",
+        "feedback_timestamp",
+        "feedback_id",
+    )
+
+
+@admin.register(Complaint)
+class ComplaintAdmin(ListAdmin):
+    list_display = ("address", "feedback_type", "created_at", "mail_from")
+    list_filter = (("feedback_type", WordsFilter),)
+    own_fields = (
+        "feedback_type",
+        "useragent",
+        "arrival_date",
+        "feedback_timestamp",
+        "feedback_id",
+    )
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ListAdmin):
+    list_display = ("address", "created_at", "mail_from")
+    own_fields = ("delivered_time", "processing_time", "smtp_response")
+
+
+@admin.register(Suppression)
+class SuppressionAdmin(ListAdmin):
+    """The suppression list: add by hand, change expiry and note, lift."""
+
+    list_display = ("address", "reason", "created_at", "expires_at", "note")
+    list_filter = ("reason",)
+    search_help_text = _("A whole address.")
+    deferred = ()
+    actions = ("lift",)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return AnyModelAdmin.has_add_permission(self, request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return AnyModelAdmin.has_change_permission(self, request, obj)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        fields = ["address", "reason", "expires_at", "note", "event_id", "created_at"]
+        return fields if obj is None else ["address", "known", *fields[1:]]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        added = ("event_id", "created_at")
+        return added if obj is None else ("address", "known", "reason", *added)
+
+    @admin.display(description=_("Everything known"))
+    def known(self, row: Any) -> SafeString:
+        """Links to the rows about the same address."""
+        return self._links(row.address, address_key=row.address)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        term = text(search_term.strip())
+        return (queryset.filter(address=address_key(term)) if term else queryset), False
+
+    def has_lift_permission(self, request: HttpRequest) -> bool:
+        """Whether somebody may lift suppressions."""
+        return request.user.has_perm("anymail_feedback.lift_suppression")
+
+    @admin.action(description=_("Lift: send to these addresses again"), permissions=["lift"])
+    def lift(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Take addresses off the list, whatever the reasons; the admin's log keeps who did it."""
+        addresses = set(queryset.values_list("address", flat=True))
+        entries = Suppression.objects.filter(address__in=addresses)
+        self.log_deletions(request, entries)
+        entries.delete()
+        count = len(addresses)
+        done = ngettext("%d address gets mail again.", "%d addresses get mail again.", count)
+        self.message_user(request, done % count, messages.SUCCESS)
+
+
+def _counted(model: type[Any], rows: QuerySet[Any]) -> tuple[Any, str]:
+    count = capped_count(rows, MAX_KNOWN)
+    return model._meta.verbose_name_plural, f"{count}+" if count == MAX_KNOWN else str(count)
+
+
+def _changelist_url(site: admin.AdminSite, model: type[Any], term: str) -> str:
+    options = model._meta
+    url = reverse(f"{site.name}:{options.app_label}_{options.model_name}_changelist")
+    return f"{url}?{urlencode({'q': term})}"

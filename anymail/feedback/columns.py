@@ -1,0 +1,124 @@
+"""Values as every database takes them.
+
+What SES sends is longer, stranger and less complete than its documentation says, and a row that
+the database refuses would be refused for ever: nothing here raises.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from datetime import datetime, timezone
+from email.utils import parseaddr
+from hashlib import sha256
+from typing import Any
+
+from django.utils.timezone import is_aware
+
+from ..addresses import idna_encoder
+from ..conf import AmazonSESSettings, SendSettings, current_settings, django_setting
+
+#: RFC 5321 allows 64 + 1 + 255 characters.
+ADDRESS_LENGTH = 320
+MAX_INTEGER = 2**31 - 1
+#: MariaDB takes no JSON that is nested deeper than 32.
+MAX_DEPTH = 24
+# PostgreSQL stores no NUL; half of a surrogate pair is no text anywhere.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def address_key(address: str) -> str:
+    """An address for comparison: however it is spelled, the same address gives the same key.
+
+    Upper and lower case are the same, before the ``@`` too; a domain is in its ASCII form. The key
+    itself is ASCII and at most :data:`ADDRESS_LENGTH` long, so that no database's collation finds
+    two of them equal, and the key of a key is that key.
+
+    :param address: with or without a display name.
+    """
+    address = _bare(address).strip()
+    local, at, domain = address.rpartition("@")
+    if not domain.isascii():
+        domain = _ascii_domain(domain)
+    key = unicodedata.normalize("NFC", f"{local}{at}{domain.rstrip('.')}").casefold()
+    return fit(_escape(key), ADDRESS_LENGTH)
+
+
+def text(value: str) -> str:
+    """Text without what a database refuses."""
+    return _UNSTORABLE.sub("\ufffd", value)
+
+
+def fit(value: str, length: int) -> str:
+    """Text for a column: what is too long keeps its beginning, and is still told apart.
+
+    :param length: of the column; more than 65.
+    """
+    value = text(value)
+    if len(value) <= length:
+        return value
+    digest = sha256(value.encode()).hexdigest()
+    return f"{value[: length - len(digest) - 1]}~{digest}"
+
+
+def moment(value: datetime | None) -> datetime | None:
+    """A time for a DateTimeField: aware, or in naive UTC with ``USE_TZ = False``.
+
+    A naive one is taken for UTC; what is no date of e-mail (and would overflow in some database
+    or time zone) is dropped.
+    """
+    if value is None or not 1900 <= value.year <= 9000:
+        return None
+    if is_aware(value):
+        value = value.astimezone(timezone.utc)
+    value = value.replace(tzinfo=timezone.utc)
+    return value if django_setting("USE_TZ") else value.replace(tzinfo=None)
+
+
+def number(value: int) -> int:
+    """A number for an IntegerField."""
+    return max(-MAX_INTEGER, min(int(value), MAX_INTEGER))
+
+
+def json_value(value: Any, depth: int = MAX_DEPTH) -> Any:
+    """A JSON document without what a database refuses."""
+    if isinstance(value, str):
+        return text(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if depth == 0:
+        return text(str(value))
+    if isinstance(value, dict):
+        return {text(str(key)): json_value(item, depth - 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_value(item, depth - 1) for item in value]
+    return text(str(value))
+
+
+def _bare(address: str) -> str:
+    if "<" not in address:
+        return address
+    try:
+        return parseaddr(address)[1] or address
+    except Exception:  # parseaddr() fails in many ways
+        return address
+
+
+def _ascii_domain(domain: str) -> str:
+    settings = current_settings()
+    choice = settings.get(AmazonSESSettings).idna_encoder or settings.get(SendSettings).idna_encoder
+    try:
+        return idna_encoder(choice)(domain)
+    except UnicodeError:
+        return domain
+
+
+def _escape(value: str) -> str:
+    if value.isascii() and value.isprintable():
+        return value
+    return "".join(
+        char if char.isascii() and char.isprintable() else f"\\u{ord(char):04x}" for char in value
+    )

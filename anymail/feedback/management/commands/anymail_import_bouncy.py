@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from ... import bouncy
+from ...models import Feedback
+from ...recording import clean
+
+WIDTH = 30
+
+
+class Command(BaseCommand):
+    help = (
+        "Copy the bounces, complaints and deliveries of django-bouncy, which need not be "
+        "installed. Nothing is sent or suppressed. What is here already is left alone, so it can "
+        "be repeated, and what django-bouncy stored twice is copied once."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--from-database", default=DEFAULT_DB_ALIAS, help="alias of the one with their tables"
+        )
+        parser.add_argument(
+            "--database", default=DEFAULT_DB_ALIAS, help="alias of the one to copy to"
+        )
+        parser.add_argument(
+            "--batch-size", type=int, default=1_000, help="rows to copy at once (default: 1000)"
+        )
+
+    def handle(self, **options: Any) -> None:
+        source, target = options["from_database"], options["database"]
+        if source not in connections:
+            raise CommandError(f"There is no database {source!r} in your settings.")
+        tables = set(connections[source].introspection.table_names())
+        wanted = {old._meta.db_table for old in bouncy.MODELS}
+        if not tables & wanted:
+            names = ", ".join(sorted(wanted))
+            raise CommandError(f"The database {source!r} has no table of django-bouncy: {names}.")
+        for old, new in bouncy.MODELS.items():
+            if old._meta.db_table in tables:
+                self.copy(old, new, source, target, max(options["batch_size"], 1))
+
+    def copy(
+        self, old: type[Any], new: type[Feedback], source: str, target: str, size: int
+    ) -> None:
+        """Copy one table."""
+        name = str(new._meta.verbose_name_plural)
+        total = old._default_manager.using(source).count()
+        read = copied = 0
+        for batch in old_batches(old, source, size):
+            read += len(batch)
+            copied += insert_missing(new, [to_row(new, values) for values in batch], target)
+            self.show_progress(name, read, total)
+        if self.shows_progress:
+            self.stdout.write("")
+        if self.verbosity > 0:
+            self.stdout.write(f"{name}: {copied} copied, {read - copied} were here already")
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        self.verbosity = options["verbosity"]
+        self.last_shown = 0.0
+        return super().execute(*args, **options)
+
+    @property
+    def shows_progress(self) -> bool:
+        """Whether a person is watching."""
+        return self.verbosity > 0 and self.stdout.isatty()
+
+    def show_progress(self, name: str, read: int, total: int) -> None:
+        """Draw the progress bar, at most ten times a second."""
+        now = time.monotonic()
+        if not self.shows_progress or (read < total and now - self.last_shown < 0.1):
+            return
+        self.last_shown = now
+        part = min(read / total, 1) if total else 1
+        bar = "#" * int(part * WIDTH)
+        self.stdout.write(f"\r{name}: [{bar:<{WIDTH}}] {part:4.0%} {read}/{total}", ending="")
+        self.stdout.flush()
+
+
+def old_batches(old: type[Any], source: str, size: int) -> Iterator[list[dict[str, Any]]]:
+    """The rows of a table in the order of their ids."""
+    last = 0
+    while True:
+        rows = old._default_manager.using(source).filter(id__gt=last).order_by("id")
+        batch = list(rows.values()[:size])
+        if not batch:
+            return
+        last = batch[-1]["id"]
+        yield batch
+
+
+def to_row(new: type[Feedback], values: dict[str, Any]) -> Feedback:
+    """An unsaved row of ours for one of theirs; there is no SES document in theirs."""
+    return new(**clean(new, {name: value for name, value in values.items() if name != "id"}))
+
+
+def insert_missing(new: type[Feedback], rows: list[Feedback], target: str) -> int:
+    """Insert the rows that are not there yet.
+
+    :return: how many.
+    """
+    manager = new._default_manager.using(target)
+    ids = {row.sns_messageid for row in rows}
+    there = set(manager.filter(sns_messageid__in=ids).values_list("sns_messageid", "address_key"))
+    missing: dict[tuple[str, str], Feedback] = {}
+    for row in rows:
+        key = (row.sns_messageid, row.address_key)
+        if key not in there:
+            missing.setdefault(key, row)
+    # A webhook may be storing one of them at this moment.
+    manager.bulk_create(missing.values(), ignore_conflicts=True, batch_size=500)
+    return len(missing)

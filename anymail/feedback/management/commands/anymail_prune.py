@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import re
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db import DEFAULT_DB_ALIAS
+from django.utils import timezone
+
+from ...models import Bounce, Complaint, Delivery, Suppression
+
+UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+def duration(text: str) -> timedelta:
+    """``90d``, ``12h`` or ``4w``.
+
+    :raises argparse.ArgumentTypeError: it is something else, or nothing.
+    """
+    match = re.fullmatch(r"([1-9][0-9]{0,4})([hdw])", text.strip().lower())
+    if not match:
+        raise ArgumentTypeError(f"{text!r} is no duration like 90d, 12h or 4w")
+    return timedelta(**{UNITS[match[2]]: int(match[1])})
+
+
+class Command(BaseCommand):
+    help = (
+        "Delete old bounces, complaints and deliveries, and suppressions that expired as long ago. "
+        "Suppressions that have not expired are never deleted."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--older-than",
+            type=duration,
+            required=True,
+            metavar="90d",
+            help="how old: a number with h, d or w for hours, days or weeks",
+        )
+        parser.add_argument("--dry-run", action="store_true", help="only tell how many there are")
+        parser.add_argument(
+            "--batch-size", type=int, default=1_000, help="rows to delete at once (default: 1000)"
+        )
+        parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="the database's alias")
+
+    def handle(self, **options: Any) -> None:
+        limit: datetime = timezone.now() - options["older_than"]
+        done = "would be deleted" if options["dry_run"] else "deleted"
+        for model, column in (
+            (Bounce, "created_at"),
+            (Complaint, "created_at"),
+            (Delivery, "created_at"),
+            (Suppression, "expires_at"),
+        ):
+            rows = model._default_manager.using(options["database"])
+            rows = rows.filter(**{f"{column}__lt": limit}).order_by(column, "pk")
+            count = rows.count() if options["dry_run"] else delete(rows, options["batch_size"])
+            if options["verbosity"] > 0:
+                self.stdout.write(f"{model._meta.verbose_name_plural}: {count} {done}")
+
+
+def delete(rows: Any, batch_size: int) -> int:
+    """Delete rows in batches, each in a transaction of its own, so that nobody waits for long.
+
+    Interrupted, it has deleted what it has deleted; run again, it goes on.
+
+    :return: how many.
+    """
+    count = 0
+    while batch := list(rows.values_list("pk", flat=True)[: max(batch_size, 1)]):
+        rows.model._default_manager.using(rows.db).filter(pk__in=batch).delete()
+        count += len(batch)
+    return count

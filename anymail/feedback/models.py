@@ -1,0 +1,202 @@
+"""What happened to messages, and who gets no more of them.
+
+The models and fields of django-bouncy keep their names and their meaning. ``address_key``,
+``event`` and :class:`Suppression` are new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from .columns import ADDRESS_LENGTH, address_key, fit
+from .querysets import LOOKED_UP, SuppressionQuerySet
+
+
+class Feedback(models.Model):
+    """What SES said about one recipient of a message.
+
+    Times of SES are in UTC, also with ``USE_TZ = False``; they are then naive, as django-bouncy's.
+    """
+
+    created_at = models.DateTimeField(_("Created"), default=timezone.now, editable=False)
+    modified_at = models.DateTimeField(_("Modified"), auto_now=True)
+    sns_topic = models.CharField(_("SNS topic"), max_length=350)
+    sns_messageid = models.CharField(_("SNS message id"), max_length=255)
+    mail_timestamp = models.DateTimeField(_("Mail time"), null=True, blank=True)
+    mail_id = models.CharField(_("Mail id"), max_length=255)
+    mail_from = models.TextField(_("From"))
+    address = models.CharField(_("Address"), max_length=ADDRESS_LENGTH)
+    #: The address for comparison, see :func:`.columns.address_key`.
+    address_key = models.CharField(
+        _("Address for comparison"), max_length=ADDRESS_LENGTH, editable=False
+    )
+    feedback_id = models.CharField(_("Feedback id"), max_length=255, null=True, blank=True)  # noqa: DJ001
+    feedback_timestamp = models.DateTimeField(_("Feedback Time"), null=True, blank=True)
+    #: SES's document. What a database cannot hold of it is replaced.
+    event = models.JSONField(_("SES event"), default=dict, blank=True)
+
+    class Meta:
+        abstract = True
+        ordering = ["-created_at"]
+        get_latest_by = "created_at"
+        constraints = [
+            # SNS repeats a notification until it is answered, and sometimes although it is.
+            models.UniqueConstraint(
+                fields=["sns_messageid", "address_key"], name="anymail_%(class)s_once"
+            )
+        ]
+        # The admin orders by created_at and id; whatever it filters by comes before these.
+        indexes = [
+            models.Index(fields=["created_at", "id"], name="anymail_%(class)s_created"),
+            models.Index(
+                fields=["address_key", "created_at", "id"], name="anymail_%(class)s_address"
+            ),
+            models.Index(fields=["mail_id", "created_at", "id"], name="anymail_%(class)s_mail"),
+        ]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Fill in ``address_key`` if it is empty."""
+        self.address_key = self.address_key or address_key(self.address)
+        super().save(*args, **kwargs)
+
+
+class Bounce(Feedback):
+    """A message was not delivered, and SES gave up."""
+
+    hard = models.BooleanField(_("Hard Bounce"))
+    bounce_type = models.CharField(_("Bounce Type"), max_length=150, blank=True)
+    bounce_subtype = models.CharField(_("Bounce Subtype"), max_length=150, blank=True)
+    reporting_mta = models.TextField(_("Reporting MTA"), null=True, blank=True)  # noqa: DJ001
+    action = models.CharField(_("Action"), max_length=150, null=True, blank=True)  # noqa: DJ001
+    status = models.CharField(_("Status"), max_length=150, null=True, blank=True)  # noqa: DJ001
+    diagnostic_code = models.TextField(_("Diagnostic Code"), null=True, blank=True)  # noqa: DJ001
+
+    class Meta(Feedback.Meta):
+        verbose_name = _("bounce")
+        verbose_name_plural = _("bounces")
+        indexes = [
+            *Feedback.Meta.indexes,
+            models.Index(fields=["bounce_type", "created_at", "id"], name="anymail_bounce_type"),
+            models.Index(
+                fields=["bounce_subtype", "created_at", "id"], name="anymail_bounce_subtype"
+            ),
+            models.Index(
+                fields=["bounce_type", "bounce_subtype", "created_at", "id"],
+                name="anymail_bounce_both_types",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address} {self.bounce_type} Bounce (message from {self.mail_from})"
+
+
+class Complaint(Feedback):
+    """A recipient called a message spam, or a mail server did."""
+
+    useragent = models.TextField(_("User Agent"), null=True, blank=True)  # noqa: DJ001
+    feedback_type = models.CharField(  # noqa: DJ001
+        _("Complaint Type"), max_length=150, null=True, blank=True
+    )
+    arrival_date = models.DateTimeField(_("Arrival date"), null=True, blank=True)
+
+    class Meta(Feedback.Meta):
+        verbose_name = _("complaint")
+        verbose_name_plural = _("complaints")
+        indexes = [
+            *Feedback.Meta.indexes,
+            models.Index(
+                fields=["feedback_type", "created_at", "id"], name="anymail_complaint_type"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address} Complaint (message from {self.mail_from})"
+
+
+class Delivery(Feedback):
+    """A recipient's mail server accepted a message. ``feedback_…`` stay None."""
+
+    delivered_time = models.DateTimeField(_("Delivered"), null=True, blank=True)
+    processing_time = models.IntegerField(_("Processing time (ms)"), default=0)
+    smtp_response = models.TextField(_("SMTP response"), null=True, blank=True)  # noqa: DJ001
+
+    class Meta(Feedback.Meta):
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+
+    def __str__(self) -> str:
+        return f"{self.address} Delivery (message from {self.mail_from})"
+
+
+class Reason(models.TextChoices):
+    """Why an address is on the suppression list."""
+
+    HARD_BOUNCE = "hard_bounce", _("hard bounce")
+    COMPLAINT = "complaint", _("complaint")
+    MANUAL = "manual", _("by hand")
+
+
+class Suppression(models.Model):
+    """An address that gets no messages while ``FEEDBACK_SUPPRESS`` names the reason.
+
+    An address can be here once for each reason.
+    """
+
+    #: In the form of :func:`.columns.address_key`.
+    address = models.CharField(_("Address"), max_length=ADDRESS_LENGTH)
+    reason = models.CharField(
+        _("Reason"), max_length=20, choices=Reason.choices, default=Reason.MANUAL
+    )
+    #: ``sns_messageid`` of the bounce or complaint; empty for what was added by hand.
+    event_id = models.CharField(_("Source event"), max_length=255, blank=True)
+    created_at = models.DateTimeField(_("Created"), default=timezone.now, editable=False)
+    #: From then on, messages are sent again. None: never.
+    expires_at = models.DateTimeField(_("Expires"), null=True, blank=True)
+    note = models.TextField(_("Note"), blank=True)
+
+    objects = SuppressionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("suppressed address")
+        verbose_name_plural = _("suppressed addresses")
+        ordering = ["-created_at"]
+        permissions = [("lift_suppression", _("Can lift suppressions"))]
+        constraints = [
+            # In this order, so that databases look addresses up in the index that is made for it.
+            models.UniqueConstraint(fields=["reason", "address"], name="anymail_suppression_once")
+        ]
+        indexes = [
+            models.Index(fields=LOOKED_UP, name="anymail_suppression_lookup"),
+            models.Index(fields=["created_at", "id"], name="anymail_suppression_created"),
+            models.Index(fields=["reason", "created_at", "id"], name="anymail_suppression_reason"),
+            models.Index(fields=["expires_at", "id"], name="anymail_suppression_expires"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address} ({self.get_reason_display()})"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Likewise."""
+        self.clean()
+        self.event_id = fit(self.event_id, 255)
+        super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        """Bring the address into its form for comparison, so that forms find duplicates."""
+        self.address = address_key(self.address)
+
+    def counts(self, now: datetime, reasons: Collection[str] | None = None) -> bool:
+        """Whether this keeps messages from being sent.
+
+        :param now: the time, to compare with ``expires_at``.
+        :param reasons: those that are looked at; None for all.
+        """
+        if reasons is not None and self.reason not in reasons:
+            return False
+        return self.expires_at is None or self.expires_at > now

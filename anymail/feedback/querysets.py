@@ -1,0 +1,101 @@
+"""The questions that the suppression list answers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+
+from django.db import models
+from django.utils import timezone
+
+from .columns import address_key, fit, text
+
+if TYPE_CHECKING:
+    from .models import Suppression
+
+T = TypeVar("T")
+
+#: Addresses in one query: SQLite takes 32,766 parameters.
+BATCH = 10_000
+#: What sending has to know of an entry; there is an index of these columns.
+LOOKED_UP = ("address", "reason", "expires_at")
+
+
+class SuppressionQuerySet(models.QuerySet["Suppression"]):
+    """``Suppression.objects``."""
+
+    def active(self) -> SuppressionQuerySet:
+        """The entries that have not expired."""
+        unexpired = models.Q(expires_at__isnull=True) | models.Q(expires_at__gt=timezone.now())
+        found: SuppressionQuerySet = self.filter(unexpired)
+        return found
+
+    def blocked(
+        self, addresses: Iterable[str], reasons: Collection[str] | None = None
+    ) -> dict[str, Suppression]:
+        """Which addresses are on the list, with their oldest entry. One query per 10,000 of them.
+
+        The other columns of an entry are read when they are asked for.
+
+        :param addresses: spelled in whatever way; they are the keys of the result as they are
+            given here.
+        :param reasons: look at these only.
+        """
+        keys = {address: address_key(address) for address in addresses}
+        found: dict[str, Suppression] = {}
+        now = timezone.now()
+        for batch in batches(sorted(set(keys.values())), BATCH):
+            # All of it is in one index. Which of the few entries count is decided here: with every
+            # further condition MariaDB looks at more pages before it starts.
+            for entry in self.filter(address__in=batch).only(*LOOKED_UP).order_by():
+                if entry.counts(now, reasons):
+                    oldest = found.setdefault(entry.address, entry)
+                    found[entry.address] = min(oldest, entry, key=lambda one: one.pk)
+        return {address: found[key] for address, key in keys.items() if key in found}
+
+    def suppress(
+        self,
+        addresses: Iterable[str],
+        reason: str = "manual",
+        *,
+        event_id: str = "",
+        expires_at: datetime | None = None,
+        note: str = "",
+    ) -> None:
+        """Put addresses on the list. Those that are on it for this reason stay as they are.
+
+        Safe to repeat, also at the same time: the unique constraint decides.
+
+        :param reason: one of :class:`.models.Reason`.
+        :param event_id: ``sns_messageid`` of what made it happen.
+        :param expires_at: None for never.
+        """
+        # Sorted, so that two transactions never wait for each other.
+        keys = sorted({address_key(address) for address in addresses})
+        new = {"event_id": fit(event_id, 255), "expires_at": expires_at, "note": text(note)}
+        for batch in batches(keys, BATCH):
+            self.bulk_create(
+                [self.model(address=key, reason=reason, **new) for key in batch],
+                ignore_conflicts=True,
+                batch_size=1_000,
+            )
+            now = timezone.now()
+            expired = self.filter(address__in=batch, reason=reason, expires_at__lte=now)
+            expired.update(created_at=now, **new)
+
+    def lift(self, address: str) -> int:
+        """Send to an address again.
+
+        :return: how many entries it had.
+        """
+        count: int = self.filter(address=address_key(address)).delete()[0]
+        return count
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The items in lists of at most ``size``."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

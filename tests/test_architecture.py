@@ -1,0 +1,460 @@
+"""Imports point down, names have one owner, functions and class trees stay small.
+
+``docs/architecture.rst`` draws the picture; this file makes it a rule. Adding a module means adding
+its name here, which is the moment to think about where it belongs.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.test import SimpleTestCase
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "anymail"
+
+#: A module may import from its own layer or from lower ones.
+LAYERS: dict[str, int] = {
+    name: layer
+    for layer, names in {
+        0: "anymail anymail.conf anymail.exceptions",
+        1: """
+            anymail.addresses anymail.headers anymail.inbound anymail.inbound_construct
+            anymail.inbound_content anymail.inbound_headers anymail.inbound_parser anymail.message
+            anymail.signals
+        """,
+        2: "anymail.outgoing",
+        3: """
+            anymail.amazon_ses anymail.amazon_ses.api_v1 anymail.amazon_ses.api_v2
+            anymail.amazon_ses.aws anymail.amazon_ses.bulk anymail.amazon_ses.calls
+            anymail.amazon_ses.certificates anymail.amazon_ses.content anymail.amazon_ses.decryption
+            anymail.amazon_ses.delivery anymail.amazon_ses.errors anymail.amazon_ses.feedback
+            anymail.amazon_ses.inbound anymail.amazon_ses.mime anymail.amazon_ses.notifications
+            anymail.amazon_ses.pacing anymail.amazon_ses.raw anymail.amazon_ses.receive
+            anymail.amazon_ses.sns anymail.amazon_ses.storage anymail.amazon_ses.tracking
+            anymail.amazon_ses.trust
+            anymail.amazon_ses.uploads anymail.amazon_ses.wire
+        """,
+        4: """
+            anymail.backends anymail.backends.amazon_ses anymail.backends.amazon_sesv1
+            anymail.backends.amazon_sesv2 anymail.backends.base anymail.backends.batch
+            anymail.backends.console anymail.backends.test
+            anymail.webhooks anymail.webhooks.amazon_ses anymail.webhooks.base
+            anymail.webhooks.checks
+        """,
+        5: "anymail.apps anymail.checks anymail.testing anymail.urls anymail.utils",
+    }.items()
+    for name in names.split()
+}
+#: Whole folders of layer 5. Deleting one breaks nothing outside of it.
+OPTIONAL_FOLDERS = ("anymail.feedback", "anymail.management", "anymail.sandbox")
+
+#: Modules of layer 3 that touch the network. ``receive`` joins them with the pure ones.
+NETWORK = frozenset(
+    f"anymail.amazon_ses.{name}" for name in ("aws", "certificates", "delivery", "storage")
+)
+MAY_USE_NETWORK = NETWORK | {"anymail.amazon_ses.receive"}
+
+#: Who may import a foreign package, even inside of a function.
+OWNERS: dict[str, tuple[str, ...]] = {
+    "django.conf": ("anymail.conf", "anymail.sandbox"),
+    "boto3": ("anymail.amazon_ses.aws", "anymail.amazon_ses.storage", "anymail.sandbox"),
+    "botocore": ("anymail.amazon_ses.aws", "anymail.amazon_ses.storage", "anymail.sandbox"),
+}
+
+MAX_LINES = 50
+MAX_DEPTH = 2
+#: Classes with more than two of our own in a row, and why.
+DEEPER = {
+    "anymail.backends.amazon_sesv2.EmailBackend": "one class attribute differs from the v1 backend",
+    "anymail.exceptions.AnymailRequestsAPIError": "applications catch these bases",
+    "anymail.amazon_ses.aws.AnymailBotoClientAPIError": "applications catch these bases",
+    "anymail.webhooks.base.AnymailBaseWebhookView": "applications subclass each of these views",
+    "anymail.webhooks.amazon_ses.AmazonSESBaseWebhookView": "likewise",
+    "anymail.webhooks.amazon_ses.AmazonSESTrackingWebhookView": "likewise",
+    "anymail.webhooks.amazon_ses.AmazonSESInboundWebhookView": "likewise",
+}
+
+CATCH_ALL_NAMES = {"common", "compat", "helpers", "misc", "tools", "util", "utils"}
+TOP_LEVEL = {
+    "CHANGELOG.rst",
+    "LICENSE",
+    "README.rst",
+    "anymail",
+    "docs",
+    "pyproject.toml",
+    "runtests.py",
+    "tests",
+}
+
+Sources = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Import:
+    """``names``: what may be meant: ``from a import b`` is the module a.b, or the module a."""
+
+    names: tuple[str, ...]
+    type_only: bool
+
+
+def read_sources() -> dict[str, str]:
+    """Every module of the package, by its dotted name."""
+    sources = {}
+    for path in PACKAGE.rglob("*.py"):
+        if "migrations" not in path.parts:
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            sources[".".join(parts).removesuffix(".__init__")] = path.read_text("utf-8")
+    return sources
+
+
+def imports_of(module: str, sources: Sources) -> Iterator[Import]:
+    """Every import of a module, those inside of functions and blocks too."""
+    # "from . import x" means another thing in a package than in a module.
+    is_package = any(name.startswith(module + ".") for name in {*LAYERS, *sources})
+    yield from _imports(ast.parse(sources[module]), module, is_package, type_only=False)
+
+
+def _imports(tree: ast.AST, module: str, is_package: bool, type_only: bool) -> Iterator[Import]:
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from (Import((alias.name,), type_only) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            package = _resolved(node, module, is_package)
+            for alias in node.names:
+                yield Import((f"{package}.{alias.name}", package), type_only)
+        elif isinstance(node, ast.If) and _is_type_checking(node.test):
+            yield from _imports(ast.Module(node.body, []), module, is_package, True)
+            yield from _imports(ast.Module(node.orelse, []), module, is_package, type_only)
+        else:
+            yield from _imports(node, module, is_package, type_only)
+
+
+def _resolved(node: ast.ImportFrom, module: str, is_package: bool) -> str:
+    if not node.level:
+        return node.module or ""
+    parts = module.split(".")
+    parts = parts[: len(parts) - node.level + is_package]
+    return ".".join([*parts, *([node.module] if node.module else [])])
+
+
+def _is_type_checking(test: ast.expr) -> bool:
+    return ast.unparse(test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+
+
+def layer_of(module: str) -> int | None:
+    if is_in(module, OPTIONAL_FOLDERS):
+        return 5
+    return LAYERS.get(module)
+
+
+def is_in(module: str, folders: tuple[str, ...]) -> bool:
+    return any(module == folder or module.startswith(folder + ".") for folder in folders)
+
+
+def own_target(found: Import) -> str | None:
+    """The module of ours that is imported, or None."""
+    ours = [name for name in found.names if name == "anymail" or name.startswith("anymail.")]
+    return next((name for name in ours if layer_of(name) is not None), ours[-1] if ours else None)
+
+
+def unlisted_modules(sources: Sources) -> list[str]:
+    return sorted(module for module in sources if layer_of(module) is None)
+
+
+def upward_imports(sources: Sources) -> list[str]:
+    """Imports of a higher layer; only for types they are allowed."""
+    problems = []
+    for module in sources:
+        for found in imports_of(module, sources):
+            target = own_target(found)
+            if target is None or found.type_only:
+                continue
+            own, other = layer_of(module), layer_of(target)
+            if own is None or other is None or other > own:
+                problems.append(f"{module} imports {target}")
+    return sorted(problems)
+
+
+def imports_of_optional_folders(sources: Sources) -> list[str]:
+    """Imports of an optional folder from outside of it."""
+    return sorted(
+        f"{module} imports {target}"
+        for module in sources
+        for found in imports_of(module, sources)
+        if (target := own_target(found))
+        for folder in OPTIONAL_FOLDERS
+        if is_in(target, (folder,)) and not is_in(module, (folder,))
+    )
+
+
+def network_imports(sources: Sources) -> list[str]:
+    """Imports of a network module by one of the pure modules of layer 3."""
+    return sorted(
+        f"{module} imports {target}"
+        for module in sources
+        if layer_of(module) == 3 and module not in MAY_USE_NETWORK
+        for found in imports_of(module, sources)
+        if not found.type_only and (target := own_target(found)) in NETWORK
+    )
+
+
+def stray_imports(sources: Sources) -> list[str]:
+    """Imports of a foreign package by somebody who does not own it."""
+    return sorted(
+        f"{module} imports {foreign}"
+        for module in sources
+        for found in imports_of(module, sources)
+        for foreign, owners in OWNERS.items()
+        if not found.type_only
+        and any(is_in(name, (foreign,)) for name in found.names)
+        and not is_in(module, owners)
+    )
+
+
+def catch_all_modules(sources: Sources) -> list[str]:
+    """Modules without a subject. Only anymail.utils may be, and only to re-export."""
+    problems = []
+    for module, source in sources.items():
+        if module.rpartition(".")[2] not in CATCH_ALL_NAMES:
+            continue
+        only_imports = all(_is_reexport(node) for node in ast.parse(source).body)
+        if module != "anymail.utils" or not only_imports:
+            problems.append(module)
+    return sorted(problems)
+
+
+def _is_reexport(node: ast.stmt) -> bool:
+    is_docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    is_all = isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    return is_docstring or is_all or isinstance(node, ast.ImportFrom)
+
+
+def long_functions(sources: Sources) -> list[str]:
+    return sorted(
+        f"{module}.{node.name}: {node.end_lineno - node.lineno + 1} lines"
+        for module, source in sources.items()
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and node.end_lineno is not None
+        and node.end_lineno - node.lineno >= MAX_LINES
+    )
+
+
+def class_depths(sources: Sources) -> dict[str, int]:
+    """How many of our own classes stand in a row, for each class."""
+    bases = {}
+    for module, source in sources.items():
+        tree = ast.parse(source)
+        names = _class_names(tree, module, sources)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                found = (_full_name(ast.unparse(base), names) for base in node.bases)
+                bases[f"{module}.{node.name}"] = [base for base in found if base]
+
+    def depth(name: str) -> int:
+        return 1 + max((depth(base) for base in bases[name] if base in bases), default=0)
+
+    return {name: depth(name) for name in bases}
+
+
+def _class_names(tree: ast.Module, module: str, sources: Sources) -> dict[str, str]:
+    """What each name in a module stands for."""
+    names = {
+        name: found.names[0]
+        for found in imports_of(module, sources)
+        if (name := found.names[0].rpartition(".")[2])
+    }
+    local = {n.name for n in ast.walk(tree) if isinstance(n, ast.ClassDef)}
+    return {**names, **{name: f"{module}.{name}" for name in local}}
+
+
+def _full_name(base: str, names: Mapping[str, str]) -> str | None:
+    first, _, rest = base.partition("[")[0].partition(".")
+    if first not in names:
+        return None
+    return f"{names[first]}.{rest}" if rest else names[first]
+
+
+class PackageTests(SimpleTestCase):
+    """The package as it is."""
+
+    sources: dict[str, str]
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.sources = read_sources()
+
+    def test_every_module_is_listed(self):
+        self.assertEqual(unlisted_modules(self.sources), [])
+
+    def test_imports_point_down(self):
+        self.assertEqual(upward_imports(self.sources), [])
+
+    def test_nothing_imports_an_optional_folder(self):
+        self.assertEqual(imports_of_optional_folders(self.sources), [])
+
+    def test_pure_modules_import_no_network_module(self):
+        self.assertEqual(network_imports(self.sources), [])
+
+    def test_settings_and_boto3_have_one_owner(self):
+        self.assertEqual(stray_imports(self.sources), [])
+
+    def test_there_is_no_catch_all_module(self):
+        self.assertEqual(catch_all_modules(self.sources), [])
+
+    def test_functions_are_short(self):
+        self.assertEqual(long_functions(self.sources), [])
+
+    def test_class_trees_are_flat(self):
+        depths = class_depths(self.sources)
+        deeper = {name for name, depth in depths.items() if depth > MAX_DEPTH}
+        self.assertEqual(deeper - DEEPER.keys(), set())
+
+    def test_no_exception_to_that_is_outdated(self):
+        depths = class_depths(self.sources)
+        self.assertEqual([name for name in DEEPER if depths.get(name, 0) <= MAX_DEPTH], [])
+
+    def test_the_top_level_holds_what_it_should_and_dot_files(self):
+        if not (ROOT / ".git").exists():
+            self.skipTest("not in a git checkout")
+        done = subprocess.run(
+            ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        if done.returncode or not done.stdout:
+            self.skipTest("git does not know this folder")
+        tracked = {line.strip('"').partition("/")[0] for line in done.stdout.splitlines()}
+        self.assertEqual({name for name in tracked if not name.startswith(".")}, TOP_LEVEL)
+
+
+class CheckerTests(SimpleTestCase):
+    """The rules above find what they should, on small examples."""
+
+    def test_a_module_that_is_not_listed(self):
+        self.assertEqual(unlisted_modules({"anymail.new": ""}), ["anymail.new"])
+        self.assertEqual(unlisted_modules({"anymail.conf": "", "anymail.sandbox.new": ""}), [])
+
+    def test_imports_of_a_higher_layer_in_every_form(self):
+        for source in (
+            "from .backends import base",
+            "from .backends.base import AnymailBaseBackend",
+            "from anymail.backends.base import AnymailBaseBackend",
+            "import anymail.backends.base",
+            "import anymail.backends.base as b",
+            "from . import outgoing",
+            "from .outgoing import OutgoingMessage",
+            "def f():\n    from .outgoing import OutgoingMessage",
+            "class C:\n    def f(self):\n        if 1:\n            from . import outgoing",
+            "try:\n    from . import outgoing\nexcept ImportError:\n    pass",
+            "if TYPE_CHECKING:\n    pass\nelse:\n    from . import outgoing",
+            "if not TYPE_CHECKING:\n    from . import outgoing",
+            "from .new import x",
+        ):
+            with self.subTest(source=source):
+                self.assertEqual(len(upward_imports({"anymail.message": source})), 1)
+
+    def test_imports_from_a_folder_are_resolved(self):
+        for source in (
+            "from ..backends import base",
+            "from .. import urls",
+            "from ..webhooks.base import View",
+        ):
+            with self.subTest(source=source):
+                self.assertEqual(len(upward_imports({"anymail.amazon_ses.sns": source})), 1)
+                self.assertEqual(len(upward_imports({"anymail.amazon_ses.sns": source})), 1)
+        self.assertEqual(upward_imports({"anymail.amazon_ses": "from .sns import x"}), [])
+        self.assertEqual(
+            upward_imports({"anymail.amazon_ses": "from ..urls import x"}),
+            ["anymail.amazon_ses imports anymail.urls"],
+        )
+
+    def test_imports_that_are_allowed(self):
+        for source in (
+            "from .conf import UNSET",
+            "from . import __version__",
+            "from .signals import pre_send",
+            "import os, django.conf.urls, requests",
+            "if TYPE_CHECKING:\n    from .outgoing import OutgoingMessage",
+            "if typing.TYPE_CHECKING:\n    from .outgoing import OutgoingMessage",
+        ):
+            with self.subTest(source=source):
+                self.assertEqual(upward_imports({"anymail.message": source}), [])
+
+    def test_imports_of_an_optional_folder(self):
+        source = "from anymail.feedback.models import Bounce"
+        self.assertEqual(len(imports_of_optional_folders({"anymail.urls": source})), 1)
+        self.assertEqual(len(imports_of_optional_folders({"anymail.sandbox.x": source})), 1)
+        self.assertEqual(imports_of_optional_folders({"anymail.feedback.admin": source}), [])
+
+    def test_imports_of_the_network(self):
+        for source in (
+            "from . import aws",
+            "from .delivery import run",
+            "def f():\n    from .certificates import fetch_certificate",
+            "from anymail.amazon_ses.storage import download",
+        ):
+            with self.subTest(source=source):
+                self.assertEqual(len(network_imports({"anymail.amazon_ses.trust": source})), 1)
+                self.assertEqual(network_imports({"anymail.amazon_ses.receive": source}), [])
+                self.assertEqual(network_imports({"anymail.backends.base": source}), [])
+
+    def test_imports_of_what_has_an_owner(self):
+        for source in (
+            "from django.conf import settings",
+            "import django.conf",
+            "from django import conf",
+            "import boto3",
+            "import boto3.session as s",
+            "from botocore.exceptions import ClientError",
+            "def f():\n    from botocore import config",
+        ):
+            with self.subTest(source=source):
+                self.assertEqual(len(stray_imports({"anymail.amazon_ses.sns": source})), 1)
+        self.assertEqual(stray_imports({"anymail.amazon_ses.aws": "import boto3"}), [])
+        self.assertEqual(stray_imports({"anymail.conf": "from django.conf import settings"}), [])
+        self.assertEqual(stray_imports({"anymail.urls": "import django.configuration"}), [])
+        types = "if TYPE_CHECKING:\n    from botocore.config import Config"
+        self.assertEqual(stray_imports({"anymail.urls": types}), [])
+
+    def test_catch_all_modules(self):
+        for sources in (
+            {"anymail.helpers": ""},
+            {"anymail.amazon_ses.utils": ""},
+            {"anymail.utils": "def f(): pass"},
+            {"anymail.utils": "x = 1"},
+        ):
+            with self.subTest(sources=sources):
+                self.assertEqual(catch_all_modules(sources), list(sources))
+        fine = '"""Doc."""\nfrom .conf import UNSET\n__all__ = ["UNSET"]'
+        self.assertEqual(catch_all_modules({"anymail.utils": fine}), [])
+
+    def test_long_functions(self):
+        def function(lines: int) -> dict[str, str]:
+            return {"m": "class C:\n  def f(self):\n" + "    pass\n" * (lines - 1)}
+
+        self.assertEqual(long_functions(function(MAX_LINES)), [])
+        self.assertEqual(long_functions(function(MAX_LINES + 1)), ["m.f: 51 lines"])
+
+    def test_deep_class_trees_across_modules(self):
+        depths = class_depths(
+            {
+                "anymail.backends.base": "class A(Django): pass\nclass B(A): pass",
+                "anymail.backends.test": "from .base import B\nclass C(B, Other): pass",
+                "anymail.backends.console": "from . import test\nclass D(test.C[int]): pass",
+                "anymail.checks": (
+                    "def f():\n"
+                    "    from anymail.backends.console import D\n"
+                    "    class E(D): pass\n"
+                    "class F(Unknown): pass"
+                ),
+            }
+        )
+        self.assertEqual(
+            {name.rpartition(".")[2]: depth for name, depth in depths.items()},
+            {"A": 1, "B": 2, "C": 3, "D": 4, "E": 5, "F": 1},
+        )

@@ -9,6 +9,7 @@ from email import errors
 from email.errors import MessageDefect
 from email.generator import BytesGenerator
 from email.message import EmailMessage
+from email.utils import decode_params
 from io import BytesIO
 from typing import IO, Any, cast
 
@@ -29,6 +30,8 @@ CHUNK_SIZE = 64 * 1024
 #: Content-Type and Content-Disposition as nearly every mail has them (RFC 2045 section 5.1).
 SIMPLE_TYPE = re.compile(r"\s*([A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+)\s*(?:;|$)")
 SIMPLE_DISPOSITION = re.compile(r"\s*([A-Za-z0-9!#$&^_.+-]+)\s*(?:;|$)")
+#: What matters when parameters are separated.
+QUOTE_OR_SEMICOLON = re.compile(r'\\"|[";]')
 #: What the standard library raises when it reads hostile mail.
 FORGIVEN = (
     ArithmeticError,
@@ -196,6 +199,19 @@ class ForgivingMessage(EmailMessage):
         simple = self._simple_value("content-disposition", SIMPLE_DISPOSITION)
         return super().get_content_disposition() if simple is None else simple
 
+    def _get_params_preserve(self, failobj: Any, header: str) -> Any:
+        # The standard library's own, which all its methods for parameters call, takes quadratic
+        # time before Python 3.13.6.
+        value = self.get(header)
+        if value is None:
+            return failobj
+        params = []
+        for piece in split_parameters(str(value)):
+            name, equals, content = piece.partition("=")
+            name = name.strip()
+            params.append((name.lower() if equals else name, content.strip()))
+        return decode_params(params)
+
     def _declared_type(self) -> str:
         simple = self._simple_value("content-type", SIMPLE_TYPE)
         return super().get_content_type() if simple is None else simple
@@ -236,6 +252,18 @@ class ForgivingMessage(EmailMessage):
         except FORGIVEN:
             self._note(errors.InvalidHeaderDefect("the standard library cannot read this part"))
             return otherwise
+
+
+def split_parameters(value: str) -> Iterator[str]:
+    """The pieces of a header between those semicolons that are not in quotes."""
+    start, is_quoted = 0, False
+    for match in QUOTE_OR_SEMICOLON.finditer(value):
+        if match.group() == '"':
+            is_quoted = not is_quoted
+        elif match.group() == ";" and not is_quoted:
+            yield value[start : match.start()]
+            start = match.end()
+    yield value[start:]
 
 
 def decode_base64(payload: str) -> bytes | None:

@@ -40,12 +40,13 @@ MAX_CACHED_LENGTH = 500
 MAX_PARSED_LENGTH = 4000
 
 _ADDRESS = re.compile(
-    r"=\?[^?\s]{1,60}\?[^?\s]\?[^?\s]{0,500}\?="  # an encoded-word,
+    r"\\[\\\"()]"  # an escaped quotation mark or bracket, lest it opens anything;
+    r"|=\?[^?\s]{1,60}\?[^?\s]\?[^?\s]{0,500}\?="  # an encoded-word,
     r'|"(?:[^"\\]|\\.)*"'  # a quoted string,
     r"|\((?:[^()\\]|\\.)*\)"  # a comment,
     r"|<[^<>]*>|\[[^\[\]]*\]"  # brackets: no comma in them separates anything;
     r"|(?P<separator>[,;:])"
-    r"|[^\"(<\[,;:=]+|.",
+    r"|[^\\\"(<\[,;:=]+|.",
     re.DOTALL,
 )
 

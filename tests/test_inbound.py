@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import pickle
+import random
+import time
 from datetime import datetime, timedelta, timezone
 from email.feedparser import BytesFeedParser
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -404,6 +406,43 @@ class LimitTests(SimpleTestCase):
         for name in ("From", "To", "Subject", "Content-Type", "Date", "Message-ID"):
             with self.subTest(name):
                 use(parse(f"{name}: " + "(" * 20_000))
+
+    def test_escapes_and_semicolons_take_no_time(self):
+        """Each of these took the standard library, or a regular expression, seconds."""
+        for header, value in (
+            ("To", '"' + '\\"' * 32_000),
+            ("To", "(" + "\\(" * 32_000),
+            ("Content-Type", 'text/plain; a="' + ";" * 64_000),
+            ("Content-Disposition", 'inline; a="' + '\\";' * 20_000),
+        ):
+            with self.subTest(header, value=value[:20]):
+                start = time.process_time()
+                message = AnymailInboundMessage.parse_raw_mime(f"{header}: {value}\r\n\r\nx")
+                self.assertEqual((message.to, message.get_filename()), ([], None))
+                self.assertEqual(message.text, "x")
+                self.assertLess(time.process_time() - start, 0.8)
+
+    def test_escaped_quotes_and_brackets_separate_nothing(self):
+        good = ", ".join(f"a{number}@example.com" for number in range(70))
+        message = parse(f'To: "x \\", y" <b@example.com>, (\\), z) c@example.com, {good}')
+        self.assertEqual([a.username for a in message.to[:3]], ["b", "c", "a0"])
+        self.assertEqual(len(message.to), 72)
+
+    def test_parameters_are_those_of_the_standard_library(self):
+        randomness = random.Random(7)
+        pieces = ['"', ";", "\\", "=", "a", "B", " ", "*", "0", "'", "%41", "name", "/"]
+        for _ in range(1000):
+            value = "".join(randomness.choices(pieces, k=15))
+            message = AnymailInboundMessage()
+            message.set_raw("Content-Type", value)
+            with (
+                self.subTest(value),
+                mock.patch.object(
+                    AnymailInboundMessage, "_get_params_preserve", Message._get_params_preserve
+                ),
+            ):
+                expected = message.get_params()
+            self.assertEqual(message.get_params(), expected, value)
 
     def test_endless_headers_are_skipped_with_a_defect(self):
         message = parse(*["X: y"] * (MAX_HEADER_LINES + 5), "Subject: late")

@@ -26,6 +26,8 @@ from anymail.signals import EventType, inbound
 from anymail.testing import sns_notification, sns_request, trusted_sns
 from anymail.webhooks.amazon_ses import AmazonSESInboundWebhookView
 
+from .sns_samples import ignore_insecure_webhooks
+
 PAYLOADS = Path(__file__).parent / "payloads"
 EXPECTED = json.loads((PAYLOADS / "expected-inbound.json").read_text())["files"]
 OBJECT = json.loads((PAYLOADS / "encrypted" / "object.metadata.json").read_text())
@@ -459,6 +461,21 @@ class DeletionTests(WebhookTestCase):
         self.set_up_anymail()
         self.receive(self.body)
         self.assertTrue(self.is_stored())
+
+    def test_object_stays_if_anybody_may_have_named_it(self):
+        ignore_insecure_webhooks(self)
+        for open_to_anybody in (
+            {},
+            {"AMAZON_SES_SNS_TOPIC_ARNS": [TOPIC], "AMAZON_SES_VERIFY_SNS_SIGNATURES": False},
+        ):
+            with self.subTest(open_to_anybody):
+                self.set_up_anymail(
+                    WEBHOOK_SECRET=None, AMAZON_SES_INBOUND_DELETE_S3_OBJECT=True, **open_to_anybody
+                )
+                with self.assertLogs("anymail.amazon_ses.receive", "ERROR") as logs:
+                    self.receive(self.body)
+                self.assertIn("WEBHOOK_SECRET", logs.output[0])
+                self.assertTrue(self.is_stored())
 
     def test_object_that_cannot_be_read_stays(self):
         self.set_up_anymail(AMAZON_SES_INBOUND_DELETE_S3_OBJECT=True, AMAZON_SES_INBOUND_MAX_SIZE=1)

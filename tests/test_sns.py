@@ -113,6 +113,9 @@ class FromJsonTests(SimpleTestCase):
             "arn:aws:sns::123456789012:ses-events",
             "arn:aws:sns:us-east-1:123456789012:ses-events\n",
             "arn:evil:sns:us-east-1:123456789012:ses-events",
+            f"arn:aws-{'a' * 99}:sns:us-east-1:123456789012:ses-events",
+            f"arn:aws{'-a' * 99}:sns:us-east-1:123456789012:ses-events",
+            f"arn:aws:sns:us-{'a' * 99}-1:123456789012:ses-events",
         ):
             with self.subTest(topic), self.assertRaises(AnymailWebhookValidationFailure):
                 envelope(TopicArn=topic)
@@ -172,6 +175,19 @@ class StringToSignTests(SimpleTestCase):
 
     def test_an_empty_subject_is_signed(self):
         self.assertIn(b"Subject\n\n", envelope(Subject="").string_to_sign())
+
+    def test_a_line_break_outside_of_the_message_is_refused(self):
+        """The text below is the same as that of the id "m" and the subject "s"."""
+        with self.assertRaisesMessage(AnymailWebhookValidationFailure, "MessageId"):
+            envelope(MessageId="m\nSubject\ns").string_to_sign()
+        for name in ("Subject", "Timestamp", "Token", "SubscribeURL"):
+            fields = {"Token": "t", "SubscribeURL": "u", name: "x\ny"}
+            kind = "Notification" if name == "Subject" else "SubscriptionConfirmation"
+            with (
+                self.subTest(name),
+                self.assertRaisesMessage(AnymailWebhookValidationFailure, name),
+            ):
+                envelope(Type=kind, **fields).string_to_sign()
 
     def test_what_cannot_be_signed_is_refused(self):
         for changes in (
@@ -249,6 +265,13 @@ class ParseTimestampTests(SimpleTestCase):
                 found = parse_timestamp(text)
                 assert found is not None
                 self.assertEqual(found.isoformat(), expected)
+
+    def test_a_date_alone_is_never_naive(self):
+        """Naive times cannot be compared with ours."""
+        for text in ("2025-03-04Z", "20250304Z", "2025-03-04"):
+            with self.subTest(text):
+                found = parse_timestamp(text)
+                self.assertTrue(found is None or found.tzinfo is not None)
 
     def test_what_is_no_time_is_none(self):
         for value in (

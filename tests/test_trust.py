@@ -77,6 +77,12 @@ class SignatureTests(SimpleTestCase):
                     with self.subTest(name, field=field):
                         self.assertRefused({**fields, field: changed})
 
+    def test_fields_that_are_split_in_another_way_are_refused(self):
+        """The text to sign would be the same, and the id another."""
+        fields = read_json("sns/notification-v2.json")
+        name = f"{fields['MessageId']}\nSubject\n{fields.pop('Subject')}"
+        self.assertRefused({**fields, "MessageId": name})
+
     def test_any_changed_bit_of_the_signature_is_refused(self):
         randomness = random.Random(5)
         fields = read_json("sns/notification-v2.json")

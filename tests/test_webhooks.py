@@ -312,6 +312,19 @@ class HttpTests(WebhookTestCase):
             response = self.client.post(TRACKING_URL, b"x", content_type="text/plain")
         self.assertEqual(response.status_code, 400)
 
+    def test_a_form_that_a_middleware_has_read_is_refused(self):
+        with override_settings(MIDDLEWARE=["tests.test_webhooks.reads_forms"]):
+            response = self.client.post(TRACKING_URL, {"Type": "Notification"})
+        self.assertEqual((response.status_code, self.events), (400, []))
+
+    def test_a_date_without_a_time_is_no_500(self):
+        fields = read_json("sns/notification-v1.json")
+        with freeze_time(), fetch_sample(), anymail_settings():
+            for timestamp in ("2025-03-04Z", "20250304Z", "2025-W10-2Z"):
+                with self.subTest(timestamp):
+                    response = self.post_text(json.dumps({**fields, "Timestamp": timestamp}))
+                    self.assertEqual(response.status_code, 400)
+
     def test_a_body_over_djangos_limit_is_refused(self):
         with override_settings(DATA_UPLOAD_MAX_MEMORY_SIZE=10):
             self.assertEqual(self.post_text("x" * 100).status_code, 400)
@@ -472,6 +485,18 @@ class SubscriptionTests(WebhookTestCase):
         self.assertEqual(response.status_code, 200)
         client.assert_not_called()
         get.assert_not_called()
+
+    def test_a_token_that_sns_never_writes_is_not_logged(self):
+        for token in ("x\nERROR forged", "x" * 1025, "", None):
+            request = testing.sns_subscription(topic=EVENTS_TOPIC)
+            fields = {**json.loads(request["data"]), "Token": token}
+            with (
+                self.subTest(str(token)[:20]),
+                override_settings(ANYMAIL={"AMAZON_SES_VERIFY_SNS_SIGNATURES": False}),
+                self.assertNoLogs(LOGGER),
+                self.assertLogs("django.security", "ERROR"),
+            ):
+                self.assertEqual(self.post_text(json.dumps(fields)).status_code, 400)
 
     def assertUnconfirmed(self, reason: str, answer: str | None = None, **settings: Any) -> None:
         """400; the topic is in the error, the token only in the log."""
@@ -662,6 +687,16 @@ class PatchPointTests(SimpleTestCase):
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
         )
         self.assertEqual(found.stdout.strip(), "[]")
+
+
+def reads_forms(get_response: Any) -> Any:
+    """A middleware, for example for the method in a form's hidden field."""
+
+    def middleware(request: Any) -> Any:
+        request.POST.get("_method")
+        return get_response(request)
+
+    return middleware
 
 
 def basic(secret: str) -> str:

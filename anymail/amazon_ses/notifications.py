@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, TypeVar
 
 from django.utils.dateparse import parse_datetime
+
+Value = TypeVar("Value")
 
 #: SES's spelling of what it publishes ("Contents of notifications", "Examples of event data").
 KINDS = (
@@ -51,11 +53,14 @@ class SesNotification:
         :param ses_event: the document inside.
         :param sns_message: the document around it.
         """
-        return cls(
-            id=sns_message.get("MessageId"),
-            timestamp=parse_timestamp(sns_message.get("Timestamp")),
-            origin=sns_message.get("TopicArn", ""),
-            body=ses_event,
+        return frozen(
+            cls,
+            {
+                "id": sns_message.get("MessageId"),
+                "timestamp": parse_timestamp(sns_message.get("Timestamp")),
+                "origin": sns_message.get("TopicArn", ""),
+                "body": ses_event,
+            },
         )
 
     @property
@@ -77,6 +82,16 @@ class SesNotification:
         return mail if isinstance(mail, dict) else {}
 
 
+def frozen(kind: type[Value], fields: dict[str, Any]) -> Value:
+    """The same as ``kind(**fields)`` for a frozen dataclass, in a fraction of the time.
+
+    :param fields: every field, those with defaults too; it becomes the object's ``__dict__``.
+    """
+    value = object.__new__(kind)
+    object.__setattr__(value, "__dict__", fields)
+    return value
+
+
 def parse_timestamp(value: object) -> datetime | None:
     """A time as AWS writes it, in UTC; None if it is none.
 
@@ -87,15 +102,17 @@ def parse_timestamp(value: object) -> datetime | None:
         return None
     try:
         if value[-1:] == "Z":
-            return datetime.fromisoformat(value[:-1] + "+00:00")
+            parsed = datetime.fromisoformat(value[:-1] + "+00:00")
+            if parsed.tzinfo is not None:  # after a bare date, "+00:00" is read as the time
+                return parsed
     except ValueError:
         pass
     try:
-        parsed = parse_datetime(value)
-        if parsed is None:
+        found = parse_datetime(value)
+        if found is None:
             return None
-        if parsed.tzinfo is None:
-            return parsed.replace(tzinfo=timezone.utc)
-        return parsed.astimezone(timezone.utc)
+        if found.tzinfo is None:
+            return found.replace(tzinfo=timezone.utc)
+        return found.astimezone(timezone.utc)
     except (ValueError, OverflowError):
         return None

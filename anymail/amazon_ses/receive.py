@@ -79,14 +79,27 @@ def receive_inbound(
 
 
 def finish_inbound(
-    events: Iterable[AnymailTrackingEvent | AnymailInboundEvent], settings: AmazonSESSettings
+    events: Iterable[AnymailTrackingEvent | AnymailInboundEvent],
+    settings: AmazonSESSettings,
+    *,
+    is_proven: bool,
 ) -> None:
     """Delete the S3 objects of received mails, if ``AMAZON_SES_INBOUND_DELETE_S3_OBJECT`` says so.
 
     To be called when every receiver has returned without an exception. Mails that could not be
     read stay. A failure is only logged: the mail has been processed, and must not be again.
+
+    :param is_proven: the notification is surely from a topic of ours. Nothing is deleted
+        otherwise: other people could name any object.
     """
     if not settings.inbound_delete_s3_object:
+        return
+    if not is_proven:
+        logger.error(
+            "Received mail stays in S3, because nothing proves that the SNS topic is yours: set "
+            'ANYMAIL["WEBHOOK_SECRET"], or ANYMAIL["AMAZON_SES_SNS_TOPIC_ARNS"] with signature '
+            "checking on."
+        )
         return
     for event in events:
         stored = _stored_mail(event)

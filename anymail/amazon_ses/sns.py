@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from ..exceptions import AnymailWebhookValidationFailure
-from .notifications import SesNotification, parse_timestamp
+from .notifications import SesNotification, frozen, parse_timestamp
 
 NOTIFICATION = "Notification"
 SUBSCRIPTION_CONFIRMATION = "SubscriptionConfirmation"
@@ -54,7 +54,8 @@ SETUP_KIND = "AmazonSnsSubscriptionSucceeded"
 JSON_DECODER = json.JSONDecoder()
 JSON_WHITESPACE = " \t\r\n"  # RFC 8259 section 2
 TOPIC_ARN = re.compile(
-    r"arn:aws(?:-[a-z]+)*:sns:[a-z]{2,4}(?:-[a-z]+){1,2}-[0-9]{1,2}:[0-9]{12}:[A-Za-z0-9_-]{1,256}"
+    r"arn:aws(?:-[a-z]{1,8}){0,3}:sns:[a-z]{2,4}(?:-[a-z]{1,16}){1,2}-[0-9]{1,2}"
+    r":[0-9]{12}:[A-Za-z0-9_-]{1,256}"
 )
 
 
@@ -111,21 +112,25 @@ class SnsEnvelope:
 
     @classmethod
     def _from_fields(cls, fields: dict[str, Any], is_raw: bool = False) -> SnsEnvelope:
-        type_, id_, topic, message = map(fields.get, ("Type", "MessageId", "TopicArn", "Message"))
+        type_, id_ = fields.get("Type"), fields.get("MessageId")
+        topic, message = fields.get("TopicArn"), fields.get("Message")
         if not (isinstance(type_, str) and isinstance(id_, str) and isinstance(message, str)):
             raise AnymailWebhookValidationFailure("The SNS message has no Type, id or Message.")
         if type_ not in SIGNED_FIELDS:
             raise AnymailWebhookValidationFailure("The SNS message has a Type that SNS never uses.")
         if not isinstance(topic, str) or not TOPIC_ARN.fullmatch(topic):
             raise AnymailWebhookValidationFailure("The SNS message has no valid TopicArn.")
-        return cls(
-            type=type_,
-            id=id_,
-            topic=topic,
-            message=message,
-            timestamp=parse_timestamp(fields.get("Timestamp")),
-            fields=fields,
-            is_raw=is_raw,
+        return frozen(
+            cls,
+            {
+                "type": type_,
+                "id": id_,
+                "topic": topic,
+                "message": message,
+                "timestamp": parse_timestamp(fields.get("Timestamp")),
+                "fields": fields,
+                "is_raw": is_raw,
+            },
         )
 
     @property
@@ -143,12 +148,18 @@ class SnsEnvelope:
     def string_to_sign(self) -> bytes:
         """The text that the signature is about.
 
-        :raises AnymailWebhookValidationFailure: a field that is always signed is missing.
+        Nothing in it tells a line break in a value from the end of the value. Only the message has
+        any; elsewhere, they would let the same text be read as other fields.
+
+        :raises AnymailWebhookValidationFailure: a field that is always signed is missing, or has
+            line breaks that SNS never writes.
         """
         text = ""
         for name in SIGNED_FIELDS[self.type]:
             value = self.fields.get(name)
             if isinstance(value, str):
+                if "\n" in value and name != "Message":
+                    raise AnymailWebhookValidationFailure(f"The SNS message has no valid {name}.")
                 text += f"{name}\n{value}\n"
             elif name != "Subject" or value is not None:
                 raise AnymailWebhookValidationFailure(f"The SNS message has no {name}.")

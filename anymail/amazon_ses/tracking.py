@@ -17,7 +17,7 @@ from email.utils import parseaddr
 from typing import Any
 
 from ..signals import AnymailTrackingEvent, EventType, RejectReason
-from .notifications import SesNotification, parse_timestamp
+from .notifications import SesNotification, frozen, parse_timestamp
 
 #: Keyword arguments of an event.
 Fields = dict[str, Any]
@@ -61,7 +61,10 @@ def tracking_events(
         "origin": notification.origin or None,
     }
     describe = DESCRIBERS.get(notification.kind, describe_unknown)
-    return [_event({**_BLANK, **common, **fields}) for fields in describe(notification)]
+    return [
+        frozen(AnymailTrackingEvent, {**_BLANK, **common, **fields})
+        for fields in describe(notification)
+    ]
 
 
 def describe_send(notification: SesNotification) -> list[Fields]:
@@ -248,23 +251,16 @@ def custom_headers(headers: object) -> tuple[list[str], Any]:
     metadata: Any = None
     for header in headers if isinstance(headers, list) else ():
         try:
-            name, value = header["name"].lower(), header["value"]
+            name = header["name"].lower()
         except (AttributeError, KeyError, TypeError):
             continue
-        if name not in CUSTOM_HEADERS or not isinstance(value, str):
+        if name not in CUSTOM_HEADERS or not isinstance(value := header.get("value"), str):
             continue
         if name == "x-tag":
             tags.append(_decode_words(_FOLD.sub("", value)))
         elif metadata is None:
             metadata = _parse_metadata(_FOLD.sub("", value))
     return tags, {} if metadata is None else metadata
-
-
-def _event(fields: Fields) -> AnymailTrackingEvent:
-    # The __init__() of a frozen dataclass takes as long as the rest of this module.
-    event = object.__new__(AnymailTrackingEvent)
-    object.__setattr__(event, "__dict__", fields)
-    return event
 
 
 def _parse_metadata(value: str) -> Any:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from django.http import HttpRequest, UnreadablePostError
+from django.http import HttpRequest, RawPostDataException, UnreadablePostError
 
 from .. import signals
 from ..amazon_ses import ESP_NAME, aws, receive, trust
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 #: ``request.headers`` would parse every header of the request.
 META_NAMES = tuple((name, "HTTP_" + name.upper().replace("-", "_")) for name in HEADERS)
+#: SNS writes hexadecimal digits. A token may have to be logged.
+TOKEN = re.compile(r"[!-~]{1,1024}")
 #: SNS's words for a token that is wrong or too old, and for a topic that is gone.
 HOPELESS_CODES = frozenset(
     {"InvalidParameter", "InvalidParameterException", "NotFound", "NotFoundException"}
@@ -74,6 +77,8 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
             body = request.body
         except UnreadablePostError:
             raise AnymailWebhookValidationFailure("The request's body broke off.") from None
+        except RawPostDataException:  # some middleware took it for an uploaded form
+            raise AnymailWebhookValidationFailure("The request's body is a form.") from None
         envelope = SnsEnvelope.from_http(headers, body)
         if envelope.is_raw and not self.secrets:
             raise AnymailWebhookValidationFailure(
@@ -93,13 +98,13 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
         :raises AnymailAPIError: SNS could not do it.
         """
         topic, token = sns_message["TopicArn"], sns_message.get("Token")
-        if not isinstance(token, str):
-            raise AnymailWebhookValidationFailure("The SNS message has no Token.")
+        if not isinstance(token, str) or not TOKEN.fullmatch(token):
+            raise AnymailWebhookValidationFailure("The SNS message has no valid Token.")
         if not self.ses_settings.auto_confirm_sns_subscriptions:
             raise _unconfirmed(
                 topic, token, 'ANYMAIL["AMAZON_SES_AUTO_CONFIRM_SNS_SUBSCRIPTIONS"] is False.'
             )
-        if not trust.is_topic_proven(self.ses_settings, knows_secret=bool(self.secrets)):
+        if not self.is_topic_proven:
             raise _unconfirmed(
                 topic,
                 token,
@@ -123,6 +128,11 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
         :param sns_message: what SNS put around it.
         """
         raise NotImplementedError
+
+    @property
+    def is_topic_proven(self) -> bool:
+        """Whether what passed the checks is surely from a topic of ours."""
+        return trust.is_topic_proven(self.ses_settings, knows_secret=bool(self.secrets))
 
     def warn_if_insecure(self) -> None:
         if not trust.is_topic_proven(self.ses_settings, knows_secret=False):
@@ -157,7 +167,7 @@ class AmazonSESInboundWebhookView(AmazonSESBaseWebhookView):
     ) -> None:
         events = list(events)
         super().dispatch_events(events)
-        receive.finish_inbound(events, self.ses_settings)
+        receive.finish_inbound(events, self.ses_settings, is_proven=self.is_topic_proven)
 
 
 def _unconfirmed(topic: str, token: str, reason: str) -> AnymailWebhookValidationFailure:

@@ -302,8 +302,12 @@ class _Reader:
     def dictionary(self, name: str) -> dict[str, Any] | None:
         both = self._both(name)
         for value in both:
-            if value is not UNSET and value is not None and not isinstance(value, Mapping):
+            if value is UNSET or value is None:
+                continue
+            if not isinstance(value, Mapping):
                 raise TypeError(f"`{name}` must be a dict, not {type(value).__name__}")
+            if name in MERGED_BY_ADDRESS:
+                _check_by_address(name, value)
         if name == "esp_extra":
             merged = combine_deeply(*both)
         elif name in MERGED_BY_ADDRESS:
@@ -336,6 +340,13 @@ def _absent_to_none(value: Any) -> Any:
 def _check_list(name: str, value: Any) -> None:
     if isinstance(value, (str, bytes, Mapping, Promise)) or not isinstance(value, Iterable):
         raise TypeError(f"`{name}` must be a list or other iterable, not {type(value).__name__}")
+
+
+def _check_by_address(name: str, value: Mapping[Any, Any]) -> None:
+    for address, data in value.items():
+        if not isinstance(address, (str, Promise)) or not isinstance(data, Mapping):
+            kinds = f"{type(address).__name__} to {type(data).__name__}"
+            raise TypeError(f"`{name}` must be a dict of address to dict, not of {kinds}")
 
 
 def _force_deeply(value: Any) -> Any:

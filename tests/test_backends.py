@@ -267,6 +267,33 @@ class SignalTests(SimpleTestCase):
                 self.assertEqual(backend.send_messages([simple_message()]), 0)
             self.assertEqual(sent.calls, [])
 
+    def test_recipients_that_pre_send_refuses_are_left_out_and_stay_in_the_message(self) -> None:
+        def receiver(message: Any, **kwargs: Any) -> None:
+            refused = AnymailRecipientStatus(None, "rejected", "Suppressed")
+            message.anymail_status.set_recipient_status(
+                {"to@example.com": refused, "c@example.com": refused}
+            )
+
+        with connected(pre_send, receiver):
+            message = simple_message(to=["to@example.com", "b@example.com"], cc=["c@example.com"])
+            sent = send(message)
+        self.assertEqual(sent.params["Destinations"], ["b@example.com"])
+        self.assertEqual((sent.mime["To"], sent.mime["Cc"]), ("b@example.com", None))
+        self.assertEqual(message.to, ["to@example.com", "b@example.com"])
+        self.assertEqual(message.cc, ["c@example.com"])
+        self.assertEqual(message.anymail_status.recipients["c@example.com"].status, "rejected")
+
+    def test_a_cancelled_message_is_not_refused_because_of_what_receivers_said(self) -> None:
+        def refuse_and_cancel(message: Any, **kwargs: Any) -> None:
+            refused = AnymailRecipientStatus(None, "rejected")
+            message.anymail_status.set_recipient_status({"to@example.com": refused})
+            raise AnymailCancelSend
+
+        with connected(pre_send, refuse_and_cancel):
+            message = simple_message()
+            self.assertEqual(send(message).calls, [])
+        self.assertIsNone(message.anymail_status.status)
+
     def test_post_send_gets_the_status(self) -> None:
         received = []
         message = simple_message()

@@ -46,6 +46,10 @@ class FakeClient:
             raise AnymailAPIError(f"refused {subject}", is_unsent=True)
         return {"MessageId": f"id {subject}"}
 
+    def order_seen(self) -> list[str]:
+        """The subjects of what was posted, without blanks around them."""
+        return [subject.strip() for subject in self.order]
+
 
 def numbered(count: int, **special: str) -> list[Any]:
     """Messages whose subjects are numbers, but for some: ``_3="bad"``."""
@@ -58,6 +62,9 @@ class BatchTests(SimpleTestCase):
         patch = mock.patch.object(aws, "client", return_value=self.client_double)
         patch.start()
         self.addCleanup(patch.stop)
+
+    def started(self, message: Any) -> bool:
+        return message.subject.strip() in self.client_double.order_seen()
 
     def send(self, messages: Any, **options: Any) -> int:
         return EmailBackend(**options).send_messages(messages)
@@ -146,8 +153,101 @@ class BatchTests(SimpleTestCase):
 
         with self.assertRaisesRegex(RuntimeError, "the source"):
             self.send(failing())
-        for message in messages[:2]:
+        for message in messages:
             self.assertEqual(message.anymail_status.status, {"queued"})
+
+    def test_a_message_is_sent_before_the_next_one_is_asked_for(self) -> None:
+        messages = numbered(3)
+
+        def waiting() -> Iterator[Any]:
+            for message in messages:
+                yield message
+                deadline = time.monotonic() + 5
+                while message.subject.strip() not in self.client_double.order_seen():
+                    self.assertLess(time.monotonic(), deadline)
+                    time.sleep(0.01)
+
+        self.assertEqual(self.send(waiting()), 3)
+
+    def test_an_interruption_ends_a_silent_batch_too(self) -> None:
+        messages = numbered(10, _0="slow")
+        seen: list[Any] = []
+
+        def interrupting(message: Any, **kwargs: Any) -> None:
+            seen.append(message)
+            if message is messages[4]:
+                raise KeyboardInterrupt
+
+        with connected(pre_send, interrupting), self.assertRaises(KeyboardInterrupt):
+            self.send(messages, fail_silently=True)
+        self.assertEqual(seen, messages[:5])
+
+    def test_an_error_that_is_not_silenced_ends_a_silent_batch(self) -> None:
+        messages = numbered(10, _0="slow")
+        messages[3].extra_headers = {"X-Bad": "a\nb"}
+        with self.assertRaises(ValueError):
+            self.send(messages, fail_silently=True)
+        self.assertFalse(self.started(messages[5]))
+
+    def test_an_interruption_of_one_thread_leaves_others_alone(self) -> None:
+        backend, inside, interrupted = EmailBackend(), threading.Event(), threading.Event()
+        results: list[Any] = []
+
+        def receiver(message: Any, **kwargs: Any) -> None:
+            if message.subject == "waits":
+                inside.set()
+                interrupted.wait(5)
+            if message.subject == "interrupted":
+                raise KeyboardInterrupt
+
+        with connected(pre_send, receiver):
+            messages = [simple_message(subject="waits"), simple_message(subject="after")]
+            thread = threading.Thread(
+                target=lambda: results.append(backend.send_messages(messages))
+            )
+            thread.start()
+            inside.wait(5)
+            with self.assertRaises(KeyboardInterrupt):
+                backend.send_messages([simple_message(subject="interrupted")])
+            interrupted.set()
+            thread.join()
+        self.assertEqual(results, [2])
+
+    def test_a_call_that_was_under_way_when_interrupted_may_have_been_accepted(self) -> None:
+        message = simple_message(to=[f"to{n}@example.com" for n in range(101)])
+        calls: list[Any] = []
+
+        def post(**params: Any) -> dict[str, str]:
+            calls.append(params)
+            if len(calls) == 2:
+                raise KeyboardInterrupt
+            return {"MessageId": f"id {len(calls)}"}
+
+        self.client_double.send_raw_email = post  # type: ignore[method-assign]
+        with self.assertRaises(KeyboardInterrupt):
+            self.send([message], max_concurrency=1, split_recipients=True)
+        recipients = message.anymail_status.recipients
+        self.assertEqual(recipients["to0@example.com"].status, "queued")
+        self.assertEqual(recipients["to50@example.com"].status, "unknown")
+        self.assertEqual(recipients["to100@example.com"].status, "failed")
+
+    def test_an_exception_nobody_knows_keeps_the_statuses_of_other_calls(self) -> None:
+        message = simple_message(to=[f"to{n}@example.com" for n in range(100)])
+        answers = iter([{"MessageId": "id"}, OSError("from to60@example.com")])
+
+        def post(**params: Any) -> Any:
+            answer = next(answers)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        self.client_double.send_raw_email = post  # type: ignore[method-assign]
+        with self.assertRaises(OSError):
+            self.send([message], max_concurrency=1, split_recipients=True)
+        recipients = message.anymail_status.recipients
+        self.assertEqual(recipients["to0@example.com"].message_id, "id")
+        self.assertEqual(recipients["to60@example.com"].status, "unknown")
+        self.assertNotIn("to60", str(recipients["to60@example.com"].error_message))
 
     def test_an_interruption_finishes_what_is_on_its_way(self) -> None:
         messages = numbered(10, _0="slow", _1="slow")

@@ -10,6 +10,7 @@ from unittest import mock
 from django.test import SimpleTestCase
 
 from anymail.amazon_ses import delivery
+from anymail.amazon_ses.pacing import Pace
 from anymail.backends.amazon_ses import EmailBackend
 from anymail.exceptions import AnymailAPIError
 
@@ -65,6 +66,12 @@ class DeliveryTests(SimpleTestCase):
         self.assertTrue(error.is_throttled)
         self.assertTrue(error.is_transient)
         self.assertGreater(count, 1)
+
+    def test_to_wait_for_the_first_turn_is_not_to_be_throttled(self) -> None:
+        with mock.patch.object(Pace, "reserve", side_effect=[0.3, 0]):
+            script = [self.RATE, self.OK]
+            _, error, count = self.send(script, throttle_timeout=0.2, max_send_rate=1)
+        self.assertEqual((error, count), (None, 2))
 
     def test_without_a_throttle_timeout_it_is_given_up_at_once(self) -> None:
         self.assertEqual(self.send([self.RATE], throttle_timeout=0)[2], 1)

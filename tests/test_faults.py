@@ -258,13 +258,17 @@ class FaultTests(SimpleTestCase):
     @skipUnless(hasattr(os, "fork"), "this system has no fork")
     def test_a_child_of_a_process_that_has_sent_has_connections_of_its_own(self) -> None:
         with server("accept") as running:
-            self.backend(running.url).send_messages([simple_message()])
-            child = os.fork()
-            if child == 0:
-                sent = self.backend(running.url).send_messages([simple_message()] * 3)
-                os._exit(0 if sent == 3 else 1)
-            _, status = os.waitpid(child, 0)
-            self.assertEqual(status, 0)
-            self.backend(running.url).send_messages([simple_message()])
-            self.assertEqual(running.posted, 5)
-            self.assertGreaterEqual(running.connections, 2)
+            opened = self.backend(running.url)
+            opened.open()
+            opened.send_messages([simple_message()])
+            for backend in (self.backend(running.url), opened):
+                before = running.connections
+                child = os.fork()
+                if child == 0:
+                    sent = backend.send_messages([simple_message()] * 3)
+                    os._exit(0 if sent == 3 else 1)
+                _, status = os.waitpid(child, 0)
+                self.assertEqual(status, 0)
+                self.assertGreater(running.connections, before)
+            opened.send_messages([simple_message()])
+            self.assertEqual(running.posted, 8)

@@ -6,6 +6,7 @@ import datetime
 import warnings
 from decimal import Decimal
 from email import message_from_bytes, policy
+from email.charset import Charset
 from email.header import decode_header, make_header
 from email.message import MIMEPart
 from email.mime.base import MIMEBase
@@ -15,6 +16,7 @@ from typing import Any
 import django
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.test import SimpleTestCase, override_settings
+from django.utils.functional import lazystr
 from django.utils.translation import gettext_lazy
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -218,6 +220,83 @@ class WireFormatTests(SimpleTestCase):
             (received["Subject"], received["To"], received["X-Lazy"]),
             ("Subject", "to@example.com", "value"),
         )
+
+    def test_lazy_strings_in_attachments_and_alternatives_are_forced(self) -> None:
+        message = simple_message()
+        message.attach_alternative(lazystr("<p>ü</p>"), "text/html")
+        message.attach(lazystr("naïve.bin"), b"\xff", "application/octet-stream")
+        html, attachment = leaves(wire(message))[1:]
+        self.assertEqual(html.get_content().strip(), "<p>ü</p>")
+        self.assertEqual(attachment.get_filename(), "naïve.bin")
+
+    def test_attachments_need_no_media_type(self) -> None:
+        content = bytes(range(256)) * 200
+        for form in (("a.pdf", content), ("a.pdf", content, None), ["a.pdf", content]):
+            message = simple_message()
+            message.attachments.append(form)  # type: ignore[arg-type]
+            with self.subTest(type(form), length=len(form)):
+                part = leaves(wire(message))[1]
+                self.assertEqual(part.get_content_type(), "application/pdf")
+                self.assertEqual(part.get_payload(decode=True), content)
+
+    def test_text_of_any_other_media_type_arrives(self) -> None:
+        message = simple_message()
+        message.attach("price.json", '{"price": "3 €"}', "application/json")
+        message.attach_alternative('{"ü": "€"}', "application/ld+json")
+        message.attach_alternative("<p>ü</p>".encode(), "text/html")
+        data, html, attachment = leaves(wire(message))[1:]
+        self.assertEqual(attachment.get_payload(decode=True).decode(), '{"price": "3 €"}')
+        self.assertEqual(data.get_payload(decode=True).decode(), '{"ü": "€"}')
+        self.assertEqual(html.get_content().strip(), "<p>ü</p>")
+
+    def test_a_charset_object_is_a_charset(self) -> None:
+        message = simple_message(subject="ü", body="ü")
+        message.encoding = Charset("utf-8")  # type: ignore[assignment]
+        self.assertEqual(parse(wire(message)).get_content().strip(), "ü")
+
+    def test_file_names_of_any_length_arrive(self) -> None:
+        for name in ("ü" * 400 + ".bin", "u" * 2000 + ".bin", 'a "b" ' * 300 + ".bin"):
+            message = simple_message()
+            message.attach(name, b"\xff", "application/octet-stream")
+            raw = wire(message)
+            with self.subTest(name[:5]):
+                self.assert_clean(raw)
+                self.assertEqual(leaves(raw)[1].get_filename(), name)
+
+    def test_parts_that_the_user_encoded_badly_are_encoded_anew(self) -> None:
+        for encoding, payload, content in (
+            ("base64", "QUJD" * 3000, b"ABC" * 3000),
+            ("base64", "QUJD\udcff", b"ABC"),
+            ("quoted-printable", "a=3Db" * 300, b"a=b" * 300),
+            ("x-unknown", "a\udcff", b"a\xff"),
+        ):
+            part: Any = MIMEBase("application", "x-data")
+            if django.VERSION >= (6, 0):
+                part = MIMEPart()
+                part["Content-Type"] = "application/x-data"
+            part.set_payload(payload)
+            part["Content-Transfer-Encoding"] = encoding
+            message = simple_message()
+            message.attach(part)
+            raw = wire(message)
+            with self.subTest(encoding, payload=payload[:5]):
+                self.assert_clean(raw)
+                self.assertEqual(leaves(raw)[1].get_payload(decode=True), content)
+
+    def test_a_multipart_that_is_not_one_has_crlf_too(self) -> None:
+        message = simple_message()
+        message.attach("x", b"hello\xff", "multipart/mixed")
+        self.assert_clean(wire(message))
+
+    def test_a_class_that_builds_its_own_mime_shows_no_bcc(self) -> None:
+        class Own(EmailMessage):
+            def message(self, **kwargs: Any) -> Any:
+                mime = super().message(**kwargs)
+                mime["Bcc"] = "hidden@example.com"
+                return mime
+
+        raw = wire(Own("s", "b", "from@example.com", ["to@example.com"]))
+        self.assertNotIn(b"hidden", raw)
 
     def test_the_callers_message_is_left_alone(self) -> None:
         message = simple_message(

@@ -413,6 +413,17 @@ class DefaultsTests(SimpleTestCase):
                 self.assertIsNotNone(getattr(outgoing(defaults), name))
                 self.assertIsNone(getattr(outgoing(defaults, **{name: None}), name))
 
+    def test_merge_attributes_are_dicts_of_address_to_dict(self) -> None:
+        for name in ("merge_data", "merge_metadata", "merge_headers"):
+            for value in ({"a@example.com": "x"}, {"a@example.com": None}, {1: {"a": 1}}):
+                message = AnymailMessage(to=["a@example.com"], **{name: value})
+                with (
+                    self.subTest(name, value=value),
+                    self.assertRaisesRegex(TypeError, f"`{name}` must be a dict of address") as got,
+                ):
+                    OutgoingMessage.from_django(message, {})
+                self.assertNotIn("@", str(got.exception))
+
     def test_defaults_must_have_the_right_type_too(self):
         with self.assertRaisesMessage(TypeError, "`metadata` must be a dict"):
             outgoing({"metadata": ["a"]})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import secrets
 import shutil
 import socket
 import subprocess
 import threading
 import time
+import weakref
 from contextlib import suppress
 from typing import Any
 from unittest import mock, skipUnless
@@ -92,6 +94,14 @@ class SharedPaceTests(ClockTestCase):
         pace.reserve(50)
         self.assertAlmostEqual(pace.reserve(1), 50 / 14, delta=0.2)
 
+    def test_calls_that_do_not_fit_into_a_period_leave_no_gap(self) -> None:
+        for recipients in (2, 3, 4, 7):
+            caches["default"].clear()
+            pace = SharedPace(50, lambda: caches["default"])
+            waits = [pace.reserve(recipients) for _ in range(100)]
+            with self.subTest(recipients):
+                self.assertAlmostEqual(max(waits) / (100 * recipients / 50), 1, delta=0.1)
+
     def test_without_the_cache_the_process_keeps_its_own_pace_and_warns_once(self) -> None:
         cache = mock.Mock()
         cache.add.side_effect = ConnectionError("away")
@@ -154,21 +164,39 @@ class GovernorTests(ClockTestCase):
 class AccountRateTests(ClockTestCase):
     def test_it_is_asked_once_per_hour(self) -> None:
         ask = mock.Mock(return_value=14.0)
-        rate = AccountRate(ask)
-        self.assertEqual([rate.get(), rate.get()], [14.0, 14.0])
+        rate = AccountRate()
+        self.assertEqual([rate.get(ask), rate.get(ask)], [14.0, 14.0])
         self.assertEqual(ask.call_count, 1)
         self.clock.now += 3601
-        rate.get()
+        rate.get(ask)
         self.assertEqual(ask.call_count, 2)
 
     def test_without_the_permission_there_is_no_limit_and_one_warning(self) -> None:
-        rate = AccountRate(mock.Mock(side_effect=PermissionError))
+        rate, ask = AccountRate(), mock.Mock(side_effect=PermissionError)
         with self.assertLogs("anymail.amazon_ses.pacing", "WARNING") as logs:
-            self.assertIsNone(rate.get())
+            self.assertIsNone(rate.get(ask))
             self.clock.now += 3601
-            self.assertIsNone(rate.get())
+            self.assertIsNone(rate.get(ask))
         self.assertEqual(len(logs.output), 1)
         self.assertIn("ses:GetSendQuota", logs.output[0])
+
+    def test_threads_wait_for_the_answer_instead_of_sending_without_a_limit(self) -> None:
+        rate, asked = AccountRate(), threading.Barrier(2)
+        found: list[float | None] = []
+
+        def ask() -> float:
+            asked.wait(5)
+            time.sleep(0.05)
+            return 14.0
+
+        threads = [threading.Thread(target=lambda: found.append(rate.get(ask))) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        asked.wait(5)
+        found.append(rate.get(ask))
+        for thread in threads:
+            thread.join()
+        self.assertEqual(found, [14.0] * 5)
 
 
 def answers(port: int) -> bool:
@@ -234,6 +262,15 @@ class RealCacheTests(SimpleTestCase):
         self.assertEqual(len(logs.output), 1)
 
 
+class FakeAccount:
+    """A client that tells its rate."""
+
+    meta = mock.Mock()
+
+    def get_send_quota(self) -> dict[str, float]:
+        return {"MaxSendRate": 14.0}
+
+
 class SettingTests(SimpleTestCase):
     def test_both_apis_tell_the_rate_of_the_account(self) -> None:
         quota: dict[str, Any] = {
@@ -260,6 +297,25 @@ class SettingTests(SimpleTestCase):
         client = mock.Mock()
         found = {id(delivery.governor_for(client, settings)) for _ in range(3)}
         self.assertEqual(len(found), 1)
+
+    def test_clients_that_nobody_uses_any_more_are_freed(self) -> None:
+        settings = AmazonSESSettings.load({"max_send_rate": "account"})
+        client = FakeAccount()
+        self.assertIsNotNone(delivery.governor_for(client, settings).pace)
+        freed = weakref.ref(client)
+        del client
+        gc.collect()
+        self.assertIsNone(freed())
+
+    def test_backends_with_another_concurrency_keep_to_the_same_rate(self) -> None:
+        client = mock.Mock()
+        paces = [
+            delivery.governor_for(
+                client, AmazonSESSettings.load({"max_send_rate": 5, "max_concurrency": limit})
+            ).pace
+            for limit in (1, 10)
+        ]
+        self.assertIs(paces[0], paces[1])
 
     @override_settings(ANYMAIL={"AMAZON_SES_RATE_LIMIT_CACHE": "default"})
     def test_the_cache_of_the_setting_is_used(self) -> None:

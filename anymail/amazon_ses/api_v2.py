@@ -163,7 +163,8 @@ def _template_calls(
         params["DefaultEmailTags"] = tags
     extra = _extra_params(message, sending)
     extra.pop("ListManagementOptions", None)  # refused above, unless that is ignored
-    template = {**_template(message), **extra.pop("DefaultContent", {}).get("Template", {})}
+    default_content = extra.pop("DefaultContent", None) or {}
+    template = {**_template(message), **default_content.get("Template", {})}
     params |= {**extra, "DefaultContent": {"Template": template}}
     return [
         ApiCall(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Event
 from typing import Any, Protocol
 
 from ..addresses import EmailAddress
@@ -20,12 +21,14 @@ class ApiCall:
     :param params: its keyword arguments.
     :param recipients: whom the response is about, in its order.
     :param copies: how many addresses get a copy of what each recipient gets.
+    :param cancelled: set by the sender: whatever of the call waits gives up.
     """
 
     operation: str
     params: dict[str, Any]
     recipients: tuple[EmailAddress, ...]
     copies: int = 0
+    cancelled: Event = field(default_factory=Event, init=False, repr=False, compare=False)
 
     @property
     def weight(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -32,33 +33,31 @@ MAX_ATTEMPTS = 3
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5
 
 _governors: WeakKeyDictionary[Any, dict[Any, Governor]] = WeakKeyDictionary()
+_paces: WeakKeyDictionary[Any, dict[Any, Pace | SharedPace | None]] = WeakKeyDictionary()
 _rates: WeakKeyDictionary[Any, AccountRate] = WeakKeyDictionary()
 _lock = threading.Lock()
 
 
-def run(
-    call: ApiCall, client: Any, settings: AmazonSESSettings, cancelled: threading.Event
-) -> Mapping[str, Any]:
-    """Post one call, and return the response.
+def run(call: ApiCall, client: Any, settings: AmazonSESSettings) -> Mapping[str, Any]:
+    """Post one call, and return the response. Nothing more is posted once it is cancelled.
 
     SES has no idempotency key, so by default a call is repeated only when it was throttled, when
     SES answered 503, or when no connection was made; with ``AMAZON_SES_RETRY_TIMEOUTS`` also when
     the outcome is not known.
 
     :param client: the boto3 client; calls of one client are paced together.
-    :param cancelled: when it is set, nothing more is posted.
     :raises AnymailAPIError: what the last attempt failed with.
     """
     governor = governor_for(client, settings)
     retrying = Retrying(
         retry=retry_if_exception(lambda err: _may_repeat(err, settings)),
         wait=wait_random_exponential(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE),
-        stop=lambda state: cancelled.is_set() or _is_over(state, settings),
-        sleep=sleep_using_event(cancelled),
+        stop=lambda state: call.cancelled.is_set() or _is_over(state, settings),
+        sleep=sleep_using_event(call.cancelled),
         before_sleep=_log_pause,
         reraise=True,
     )
-    response: Mapping[str, Any] = retrying(_post, call, client, governor, cancelled)
+    response: Mapping[str, Any] = retrying(_post, call, client, governor)
     return response
 
 
@@ -67,14 +66,17 @@ def governor_for(client: Any, settings: AmazonSESSettings) -> Governor:
     rate = settings.max_send_rate
     if rate == "account":
         with _lock:
-            asker = _rates.setdefault(client, AccountRate(lambda: account_send_rate(client)))
-        rate = asker.get()
-    key = (settings.max_concurrency, rate, settings.rate_limit_cache)
+            asker = _rates.setdefault(client, AccountRate())
+        rate = asker.get(lambda: account_send_rate(client))
+    wanted = (rate, settings.rate_limit_cache)
+    key = (settings.max_concurrency, *wanted)
     with _lock:
-        known = _governors.setdefault(client, {})
-        if key not in known:
-            known[key] = Governor(settings.max_concurrency, _pace(rate, settings.rate_limit_cache))
-        return known[key]
+        paces, governors = _paces.setdefault(client, {}), _governors.setdefault(client, {})
+        if wanted not in paces:
+            paces[wanted] = _pace(*wanted)
+        if key not in governors:
+            governors[key] = Governor(settings.max_concurrency, paces[wanted])
+        return governors[key]
 
 
 def _pace(rate: Any, cache_alias: str | None) -> Pace | SharedPace | None:
@@ -85,9 +87,14 @@ def _pace(rate: Any, cache_alias: str | None) -> Pace | SharedPace | None:
     return SharedPace(rate, lambda: caches[cache_alias])
 
 
-def _post(call: ApiCall, client: Any, governor: Governor, cancelled: threading.Event) -> Any:
-    with governor.turn(call.weight, cancelled):
-        if cancelled.is_set():
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()  # a thread of the parent may hold the old one
+
+
+def _post(call: ApiCall, client: Any, governor: Governor) -> Any:
+    with governor.turn(call.weight, call.cancelled):
+        if call.cancelled.is_set():
             raise AnymailAPIError("Sending was interrupted.", is_transient=True, is_unsent=True)
         try:
             with api_errors(f"Amazon SES {call.operation}"):
@@ -108,6 +115,8 @@ def _may_repeat(error: BaseException, settings: AmazonSESSettings) -> bool:
 
 def _is_over(state: RetryCallState, settings: AmazonSESSettings) -> bool:
     error = state.outcome.exception() if state.outcome else None
+    if state.attempt_number == 1:  # to wait for its turn is not to be throttled
+        state.start_time = state.outcome_timestamp or state.start_time
     if isinstance(error, AnymailAPIError) and error.is_throttled:
         waited = (state.seconds_since_start or 0) + state.upcoming_sleep
         return waited > settings.throttle_timeout or not settings.throttle_timeout
@@ -123,3 +132,7 @@ def _log_pause(state: RetryCallState) -> None:
         state.upcoming_sleep,
         extra={"anymail_error_code": code, "anymail_attempt": state.attempt_number},
     )
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

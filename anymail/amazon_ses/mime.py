@@ -15,10 +15,12 @@ from typing import Any
 
 import django
 from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.core.mail.message import EmailAlternative
 
 from ..addresses import EmailAddress, IdnaEncoder, encode_words
+from ..conf import django_setting
 from ..exceptions import AnymailInvalidAddress, AnymailSerializationError
-from ..outgoing import OutgoingMessage
+from ..outgoing import OutgoingMessage, force_non_lazy
 from .content import Base64Lines, ChunkFile, join
 from .wire import (
     MAX_LINE,
@@ -55,11 +57,13 @@ def build_mime(message: OutgoingMessage, idna_encode: IdnaEncoder) -> bytes | Ch
     check_headers(message)
     try:
         stand_in = _with_encoded_addresses(message, idna_encode)
+        _make_content_plain(stand_in)
+        attachments = stand_in.attachments
         large = set_aside_attachments(stand_in)
         data = _serialise(stand_in, message)
         pieces = split_at_tokens(data, large)
         if pieces is None:  # not where they belong: a part was encoded in another way
-            stand_in.attachments = list(message.source.attachments)
+            stand_in.attachments = attachments
             pieces = [_serialise(stand_in, message)]
         return join(pieces)
     except UnicodeEncodeError as err:
@@ -73,6 +77,7 @@ def _serialise(stand_in: Any, message: OutgoingMessage) -> bytes:
     mime = stand_in.message() if django.VERSION < (6, 0) else stand_in.message(policy=WIRE)
     for name, value in anymail_headers(message):
         mime[name] = value
+    del mime["Bcc"]  # of a class that builds its MIME in a way of its own
     make_seven_bit(mime)
     return as_bytes(mime)
 
@@ -218,6 +223,8 @@ def make_seven_bit(mime: Message) -> None:
         return
     if mime.get("Content-Transfer-Encoding", "7bit").lower() in ("7bit", "8bit", "binary"):
         _encode_leaf(mime)
+    elif not _is_wire_ready(mime.get_payload()):  # encoded by the user, and not well
+        _encode_leaf(mime, may_stay=False)
 
 
 def _with_encoded_addresses(message: OutgoingMessage, idna_encode: IdnaEncoder) -> EmailMessage:
@@ -245,6 +252,37 @@ def _with_encoded_addresses(message: OutgoingMessage, idna_encode: IdnaEncoder) 
     return stand_in
 
 
+def _make_content_plain(message: Any) -> None:
+    """Attachments and alternatives as every Django can build them: with a media type, text as str,
+    everything else as bytes (Django 5.2 writes a str with backslashes there)."""
+    encoding = str(message.encoding or django_setting("DEFAULT_CHARSET"))
+    if django.VERSION >= (6, 0):
+        message.encoding = encoding  # it may be a Charset, which only the old policy knows
+    message.attachments = [_plain_attachment(a, encoding) for a in message.attachments]
+    if alternatives := getattr(message, "alternatives", None):
+        message.alternatives = [
+            EmailAlternative(_plain_content(content, mimetype, encoding), mimetype)
+            for content, mimetype in alternatives
+        ]
+
+
+def _plain_attachment(attachment: Any, encoding: str) -> Any:
+    if isinstance(attachment, Message):
+        return attachment
+    holder = EmailMessage()
+    holder.attach(*map(force_non_lazy, attachment))  # guesses the media type
+    name, content, mimetype = holder.attachments[0]
+    return name, _plain_content(content, mimetype, encoding), mimetype
+
+
+def _plain_content(content: Any, mimetype: str, encoding: str) -> Any:
+    content = force_non_lazy(content)
+    if mimetype.startswith("text/"):
+        return content.decode(encoding) if isinstance(content, bytes) else content
+    is_text = isinstance(content, str) and not mimetype.startswith("message/")
+    return content.encode(encoding) if is_text else content
+
+
 def _is_built_by_django(kind: type[EmailMessage]) -> bool:
     base = EmailMultiAlternatives if issubclass(kind, EmailMultiAlternatives) else EmailMessage
     builders = [name for name in dir(base) if name.startswith(("_create_", "_add_"))]
@@ -263,14 +301,20 @@ def _subparts(mime: Message) -> Iterable[Message]:
     return [part for part in parts if isinstance(part, Message)]
 
 
-def _encode_leaf(part: Message) -> None:
+def _is_wire_ready(payload: Any) -> bool:
+    return not isinstance(payload, str) or (
+        payload.isascii() and max(map(len, payload.splitlines()), default=0) <= MAX_LINE
+    )
+
+
+def _encode_leaf(part: Message, *, may_stay: bool = True) -> None:
     data: Any = part.get_payload(decode=True)
     if not isinstance(data, bytes):
         return
     is_text = part.get_content_maintype() == "text"
     if is_text:
         data = re.sub(rb"\r\n?", b"\n", data)
-    if data.isascii() and b"\0" not in data and _fits_lines(data):
+    if may_stay and data.isascii() and b"\0" not in data and _fits_lines(data):
         if "Content-Transfer-Encoding" in part:
             part.replace_header("Content-Transfer-Encoding", "7bit")
     elif is_text:

@@ -80,29 +80,30 @@ class SharedPace:
             return self.own.reserve(recipients)
         try:
             now = time.time()
-            turns = [self._turn(piece, now) for piece in self._pieces(recipients)]
-            return max(0.0, turns[0] - now)
+            return max(0.0, self._turn(recipients, now) - now)
         except Exception as err:  # whatever the client library of the cache raises
             self._away_until = time.monotonic() + CACHE_PAUSE
             self._warn(err)
             return self.own.reserve(recipients)
 
-    def _pieces(self, recipients: int) -> Iterator[int]:
-        while recipients > 0:
-            yield min(recipients, self.allowance)
-            recipients -= self.allowance
-
     def _turn(self, recipients: int, now: float) -> float:
-        """When the next free place is, in this period or a later one."""
+        """When the next free place is, in this period or a later one.
+
+        What does not fit into a period goes on in the next, so that no place stays empty.
+        """
         period = max(math.floor(now / self.period), self._not_full)
         cache = self.cache()
+        turn = math.inf
         while True:
             key = f"anymail:amazon_ses:rate:{self.rate}:{period}"
             cache.add(key, 0, timeout=COUNTER_LIFETIME)
             taken = int(cache.incr(key, recipients)) - recipients
-            if taken + recipients <= self.allowance:
+            if taken < self.allowance:
+                turn = min(turn, (period + taken / self.allowance) * self.period)
+                recipients -= self.allowance - taken
+            if recipients <= 0:
                 self._not_full = period
-                return (period + taken / self.allowance) * self.period
+                return turn
             period += 1
 
     def _warn(self, err: Exception) -> None:
@@ -165,27 +166,29 @@ class Governor:
 
 
 class AccountRate:
-    """The send rate that SES grants the account, asked for once per hour.
+    """The send rate that SES grants the account, asked for once per hour."""
 
-    :param ask: calls SES and returns recipients per second, or raises.
-    """
-
-    def __init__(self, ask: Callable[[], float]) -> None:
-        self._ask = ask
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._asked_at = -math.inf
         self._rate: float | None = None
         self._has_warned = False
 
-    def get(self) -> float | None:
-        """Recipients per second; None if SES does not tell."""
-        if time.monotonic() - self._asked_at > ACCOUNT_RATE_LIFETIME:
-            self._asked_at = time.monotonic()
-            self._rate = self._try()
-        return self._rate
+    def get(self, ask: Callable[[], float]) -> float | None:
+        """Recipients per second; None if SES does not tell.
 
-    def _try(self) -> float | None:
+        :param ask: calls SES and returns recipients per second, or raises. Meanwhile other threads
+            wait, so that they do not send without a limit.
+        """
+        with self._lock:
+            if time.monotonic() - self._asked_at > ACCOUNT_RATE_LIFETIME:
+                self._rate = self._try(ask)
+                self._asked_at = time.monotonic()
+            return self._rate
+
+    def _try(self, ask: Callable[[], float]) -> float | None:
         try:
-            return self._ask()
+            return ask()
         except Exception as err:
             if not self._has_warned:
                 self._has_warned = True

@@ -95,7 +95,11 @@ def as_bytes(mime: Message) -> bytes:
     """Serialise, with CRLF, and with long words in headers unbroken."""
     buffer = BytesIO()
     BytesGenerator(buffer, mangle_from_=False, policy=WIRE).flatten(mime, linesep="\r\n")
-    return buffer.getvalue()
+    data = buffer.getvalue()
+    if not data.count(b"\r") == data.count(b"\n") == data.count(b"\r\n"):
+        # The standard library writes the text of a message/* or multipart/* part as it is.
+        data = re.sub(rb"\r\n|\r|\n", b"\r\n", data)
+    return data
 
 
 def fold_header(name: str, value: str) -> str:
@@ -143,6 +147,8 @@ class WirePolicy(EmailPolicy):
         return value  # parsed when it was stored, or never
 
     def fold(self, name: str, value: Any) -> str:
+        if _is_mime_header(name) and longest_word(str(value).split(), name) > MAX_LINE:
+            value = self.header_factory(name, str(value))
         if hasattr(value, "params"):  # encodes file names (RFC 2231)
             folded: str = super().fold(name, value)
             return folded

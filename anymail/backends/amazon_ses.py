@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -34,6 +35,7 @@ class EmailBackend(AnymailBaseBackend):
             fail_silently=fail_silently, send_defaults=self.settings.send_defaults, **kwargs
         )
         self.client: Any = None
+        self._opened_by = os.getpid()
         self.max_concurrency = self.settings.max_concurrency
 
     @property
@@ -62,6 +64,9 @@ class EmailBackend(AnymailBaseBackend):
         :return: whether there was none before.
         :raises AnymailAPIError: it cannot be created; not with ``fail_silently``.
         """
+        if self._opened_by != os.getpid():
+            # After a fork, parent and child would write to the same connections.
+            self.client, self._opened_by = None, os.getpid()
         if self.client is not None:
             return False
         try:
@@ -81,7 +86,7 @@ class EmailBackend(AnymailBaseBackend):
     def run(self, call: ApiCall) -> Mapping[str, Any]:
         # Another thread that shares this backend may just have closed it.
         client = self.client or aws.client(self.api.SERVICE, self.settings)
-        return delivery.run(call, client, self.settings, self._cancelled)
+        return delivery.run(call, client, self.settings)
 
     def parse_response(
         self, call: ApiCall, response: Mapping[str, Any]

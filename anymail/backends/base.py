@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import replace
 from itertools import chain, zip_longest
-from threading import Event
 from typing import Any, ClassVar
 
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
 from ..amazon_ses.calls import ApiCall
-from ..amazon_ses.errors import describe_status
+from ..amazon_ses.errors import describe_status, mask_addresses
 from ..conf import SendDefaults, SendSettings, current_settings
 from ..exceptions import (
     AnymailAPIError,
@@ -52,7 +51,6 @@ class AnymailBaseBackend(BaseEmailBackend):
         # Not passed on: from Django 6.1 the base class deprecates it.
         super().__init__(**kwargs)
         self.fail_silently = fail_silently
-        self._cancelled = Event()
         self.send_defaults = {**current.get(SendDefaults).send_defaults, **(send_defaults or {})}
 
     @property
@@ -102,12 +100,13 @@ class AnymailBaseBackend(BaseEmailBackend):
             nothing new is started, and what is on its way is finished.
         """
         messages = iter(email_messages or ())
+        is_single = isinstance(email_messages, Sized) and len(email_messages) == 1
         for first in messages:
             opened = self.open()
-            self._cancelled.clear()
             try:
                 with Window(self.run, self.max_concurrency) as window:
-                    return Batch(self, window).send(chain([first], messages))
+                    batch = Batch(self, window, is_single=is_single)
+                    return batch.send(chain([first], messages))
             finally:
                 if opened:
                     self.close()
@@ -116,7 +115,11 @@ class AnymailBaseBackend(BaseEmailBackend):
     def start(self, message: Any) -> Sequence[ApiCall]:
         """Signals and calls of a message; no calls if it is not to be sent."""
         status = message.anymail_status = AnymailStatus()
-        if not self.run_pre_send(message) or not message.recipients():
+        if not self.run_pre_send(message):
+            # Cancelled: what another receiver said about recipients does not matter any more.
+            message.anymail_status = AnymailStatus()
+            return ()
+        if not message.recipients():
             return ()
         outgoing = OutgoingMessage.from_django(message, self.send_defaults)
         refused = _refused(status)
@@ -144,33 +147,30 @@ class AnymailBaseBackend(BaseEmailBackend):
                 return False
             raise
 
-    def cancel(self) -> None:
-        """Have calls that wait to be repeated give up."""
-        self._cancelled.set()
-
     def _finish(self, sending: Sending) -> bool:
         message = sending.message
         status: AnymailStatus = message.anymail_status
         if sending.error and not sending.outcomes:
             raise sending.error
-        failure = self._record(sending, status) or sending.error
-        if failure and not _accepted(status):
-            raise failure
+        failure = self._record(sending, status)
+        error = sending.error or failure
+        if error and not _accepted(status):
+            raise error
         if sending.calls or status.recipients:
             self.run_post_send(message)
-        if failure:
-            raise failure
+        if error:
+            raise error
         self.raise_for_recipient_status(status, message)
         return bool(sending.outcomes)
 
-    def _record(self, sending: Sending, status: AnymailStatus) -> AnymailAPIError | None:
+    def _record(self, sending: Sending, status: AnymailStatus) -> Exception | None:
         """Write down what became of everyone; return the first failure of a call, or the one that
         all recipients have in common."""
         results = [
             self._result(call, outcome, status)
             for call, outcome in zip(sending.calls, sending.outcomes, strict=False)
         ]
-        failures = [result for result in results if isinstance(result, AnymailAPIError)]
+        failures = [result for result in results if isinstance(result, Exception)]
         if failures and len(sending.calls) == 1:
             return failures[0]
         for call, result in zip_longest(sending.calls, results, fillvalue=None):
@@ -185,11 +185,11 @@ class AnymailBaseBackend(BaseEmailBackend):
 
     def _result(
         self, call: ApiCall, outcome: Outcome, status: AnymailStatus
-    ) -> dict[str, AnymailRecipientStatus] | AnymailAPIError:
+    ) -> dict[str, AnymailRecipientStatus] | Exception:
         try:
             status.esp_response = outcome.result()
             return self.parse_response(call, status.esp_response)
-        except AnymailAPIError as err:
+        except Exception as err:  # a client_factory may make anything
             return err
 
     def run_pre_send(self, message: EmailMessage) -> bool:
@@ -253,7 +253,7 @@ def _accepted(status: AnymailStatus) -> int:
 
 
 def _failed(
-    call: ApiCall, error: AnymailAPIError | None, failures: Sequence[AnymailAPIError]
+    call: ApiCall, error: Exception | None, failures: Sequence[Exception]
 ) -> dict[str, AnymailRecipientStatus]:
     """Why the recipients of a call got nothing, so that nobody has to send to everyone again.
 
@@ -262,15 +262,15 @@ def _failed(
     :param error: what the call failed with; None if it was not tried.
     :param failures: those of all calls of the message.
     """
-    outcome = "unknown" if error and not error.is_unsent else "failed"
+    outcome = "unknown" if error and not getattr(error, "is_unsent", False) else "failed"
     reason = error or (failures[0] if failures else None)
-    code = reason.error_code if reason else None
-    text = str(reason) if reason else "Sending was interrupted."
+    code = getattr(reason, "error_code", None)
+    text = mask_addresses(str(reason)) if reason else "Sending was interrupted."
     result = AnymailRecipientStatus(None, outcome, code, text)
     return {recipient.addr_spec: result for recipient in call.recipients}
 
 
-def _count(status: AnymailStatus, error: AnymailAPIError) -> None:
+def _count(status: AnymailStatus, error: Exception) -> None:
     accepted = _accepted(status)
     error.args = (
         *error.args,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..amazon_ses.calls import ApiCall
+from ..exceptions import AnymailAPIError, AnymailError
 
 Response = Mapping[str, Any]
 Outcome = Future[Response]
@@ -34,20 +35,23 @@ class Window:
         if self._pool:
             self._pool.shutdown(wait=True)
 
-    def submit(self, call: ApiCall, *, alone: bool) -> Outcome:
+    def submit(self, call: ApiCall, outcomes: list[Outcome], *, alone: bool) -> None:
         """Start a call; wait first while too many are running.
 
+        :param outcomes: what its outcome is added to.
         :param alone: there is nothing to overlap it with: it runs here and now.
         """
         if alone or self.limit == 1:
-            return _run_here(self._run, call)
+            outcomes.append(Future())
+            return _run_here(self._run, call, outcomes[-1])
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.limit, "anymail")
         while len(self._running) >= self.limit:
             _, self._running = wait(self._running, return_when=FIRST_COMPLETED)
         outcome = self._pool.submit(self._run, call)
         self._running.add(outcome)
-        return outcome
+        outcomes.append(outcome)
+        return None
 
 
 @dataclass
@@ -64,9 +68,10 @@ class Sending:
     error: BaseException | None = None
 
     @property
-    def has_failed(self) -> bool:
-        """Whether it is known to have failed."""
-        return bool(self.error) or any(o.done() and o.exception() for o in self.outcomes)
+    def errors(self) -> list[BaseException]:
+        """What is known by now to have failed."""
+        ended = [outcome.exception() for outcome in self.outcomes if outcome.done()]
+        return [error for error in (self.error, *ended) if error is not None]
 
     @property
     def is_done(self) -> bool:
@@ -90,21 +95,20 @@ class BatchBackend(Protocol):
         """
         ...
 
-    def cancel(self) -> None:
-        """End waiting calls soon."""
-        ...
-
 
 class Batch:
     """Sends messages in order, with their calls overlapping.
 
     After the first failure nothing new is started; what is on its way ends, and gets its statuses
     and signals.
+
+    :param is_single: there is only one message: nothing to overlap it with.
     """
 
-    def __init__(self, backend: BatchBackend, window: Window) -> None:
+    def __init__(self, backend: BatchBackend, window: Window, *, is_single: bool = False) -> None:
         self.backend = backend
         self.window = window
+        self.is_single = is_single
         self.pending: deque[Sending] = deque()
         self.sent = 0
         self.error: BaseException | None = None
@@ -115,8 +119,8 @@ class Batch:
         :raises BaseException: the first error, in the order of messages.
         """
         with self._first_error_kept():
-            for message, is_last in _with_last(messages):
-                self._start(message, alone=is_last and not self.pending)
+            for message in messages:
+                self._start(message)
                 while self.pending and (self.pending[0].is_done or self._is_full):
                     self._finish_oldest()
                 if self._is_over:
@@ -135,30 +139,32 @@ class Batch:
     @property
     def _is_over(self) -> bool:
         """Whether nothing new is to be started."""
-        if self.backend.fail_silently:
-            return self.error is not None
-        return self.error is not None or any(sending.has_failed for sending in self.pending)
+        errors = (error for sending in self.pending for error in sending.errors)
+        return self.error is not None or any(not self._is_silent(error) for error in errors)
 
-    def _start(self, message: Any, *, alone: bool) -> None:
+    def _is_silent(self, error: BaseException) -> bool:
+        return self.backend.fail_silently and isinstance(error, AnymailError)
+
+    def _start(self, message: Any) -> None:
         sending = Sending(message)
         self.pending.append(sending)
         try:
             sending.calls = self.backend.start(message)
             for call in sending.calls:
-                outcome = self.window.submit(call, alone=alone and len(sending.calls) == 1)
-                sending.outcomes.append(outcome)
-                if sending.has_failed:
+                alone = self.is_single and len(sending.calls) == 1
+                self.window.submit(call, sending.outcomes, alone=alone)
+                if sending.errors:
                     break
         except BaseException as err:
             sending.error = err
-            if not isinstance(err, Exception):
-                self.backend.cancel()
+            self._cancel_if_interrupted(err)
 
     def _finish_oldest(self) -> None:
-        sending = self.pending.popleft()
+        sending = self.pending[0]
         while not sending.is_done:
             with self._first_error_kept():
                 wait(sending.outcomes)
+        self.pending.popleft()
         with self._first_error_kept():
             self.sent += self.backend.finish(sending)
 
@@ -168,28 +174,24 @@ class Batch:
         try:
             yield
         except BaseException as err:
-            if not isinstance(err, Exception):
-                self.backend.cancel()
+            self._cancel_if_interrupted(err)
             interrupts = not isinstance(err, Exception) and isinstance(self.error, Exception)
             if self.error is None or interrupts:
                 self.error = err
 
+    def _cancel_if_interrupted(self, error: BaseException) -> None:
+        """Have calls that wait, for their turn or to be repeated, give up."""
+        if not isinstance(error, Exception):
+            for sending in self.pending:
+                for call in sending.calls:
+                    call.cancelled.set()
 
-def _run_here(run: Callable[[ApiCall], Response], call: ApiCall) -> Outcome:
-    outcome: Outcome = Future()
+
+def _run_here(run: Callable[[ApiCall], Response], call: ApiCall, outcome: Outcome) -> None:
     try:
         outcome.set_result(run(call))
     except Exception as err:
         outcome.set_exception(err)
-    return outcome
-
-
-def _with_last(messages: Iterable[Any]) -> Iterator[tuple[Any, bool]]:
-    """Each message with whether it is the last."""
-    iterator = iter(messages)
-    for message in iterator:
-        current = message
-        for following in iterator:
-            yield current, False
-            current = following
-        yield current, True
+    except BaseException:  # SES may have got it
+        outcome.set_exception(AnymailAPIError("Sending was interrupted.", is_transient=True))
+        raise

@@ -30,6 +30,7 @@ LAYERS: dict[str, int] = {
         2: "anymail.outgoing",
         3: """
             anymail.amazon_ses anymail.amazon_ses.api_v1 anymail.amazon_ses.api_v2
+            anymail.amazon_ses.attachments anymail.amazon_ses.seven_bit
             anymail.amazon_ses.aws anymail.amazon_ses.bulk anymail.amazon_ses.calls
             anymail.amazon_ses.certificates anymail.amazon_ses.content anymail.amazon_ses.decryption
             anymail.amazon_ses.delivery anymail.amazon_ses.errors anymail.amazon_ses.feedback

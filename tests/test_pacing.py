@@ -17,7 +17,7 @@ from unittest import mock, skipUnless
 from django.core.cache import caches
 from django.test import SimpleTestCase, override_settings
 
-from anymail.amazon_ses import delivery, pacing
+from anymail.amazon_ses import aws, delivery, pacing
 from anymail.amazon_ses.pacing import AccountRate, Governor, Pace, SharedPace
 from anymail.backends.amazon_ses import EmailBackend
 from anymail.backends.amazon_sesv2 import EmailBackend as V2Backend
@@ -119,19 +119,21 @@ class GovernorTests(ClockTestCase):
     def allowed(self, governor: Governor) -> int:
         """How many calls it lets run at once."""
         inside: list[int] = []
-        most = 0
+        release = threading.Event()
 
         def call() -> None:
-            nonlocal most
             with governor.turn(1, threading.Event()):
                 inside.append(1)
-                most = max(most, len(inside))
-                time.sleep(0.02)
-                inside.pop()
+                release.wait(10)
 
         threads = [threading.Thread(target=call) for _ in range(governor.limit)]
         for thread in threads:
             thread.start()
+        waiting: Any = governor._changed
+        while len(inside) + len(waiting._waiters) < len(threads):
+            time.sleep(0.001)
+        most = len(inside)
+        release.set()
         for thread in threads:
             thread.join()
         return most
@@ -291,6 +293,14 @@ class SettingTests(SimpleTestCase):
                 governor = delivery.governor_for(stub.client, sender.settings)
                 assert governor.pace is not None
                 self.assertEqual(governor.pace.rate, 14)
+
+    def test_a_client_that_cannot_be_a_key_works(self) -> None:
+        class Double(dict[str, Any]):
+            def send_raw_email(self, **params: Any) -> dict[str, str]:
+                return {"MessageId": "m"}
+
+        with mock.patch.object(aws, "client", return_value=Double()):
+            self.assertEqual(EmailBackend().send_messages([simple_message()]), 1)
 
     def test_one_client_has_one_governor_for_all_threads(self) -> None:
         settings = AmazonSESSettings.load({"max_send_rate": 5})

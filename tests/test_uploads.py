@@ -112,7 +112,7 @@ class LargeMessageTests(SimpleTestCase):
     def test_the_message_is_the_one_that_django_would_build(self) -> None:
         message, _ = self.large()
         message.extra_headers = {"Message-ID": "<id@example.com>", "Date": "now"}
-        with mock.patch("anymail.amazon_ses.mime.LARGE_ATTACHMENT", 10**9):
+        with mock.patch("anymail.amazon_ses.attachments.LARGE_ATTACHMENT", 10**9):
             whole = send(message).raw
         streamed = send(message).raw
         boundary = message_from_bytes(whole).get_boundary() or ""

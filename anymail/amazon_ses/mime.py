@@ -5,23 +5,19 @@ from __future__ import annotations
 import copy
 import json
 import re
-import secrets
-from base64 import b64encode
-from binascii import b2a_qp
-from collections.abc import Iterable, Iterator, Sequence
-from email.encoders import encode_base64
+from collections.abc import Iterator, Sequence
 from email.message import Message
 from typing import Any
 
 import django
-from django.core.mail import EmailMessage, EmailMultiAlternatives
-from django.core.mail.message import EmailAlternative
+from django.core.mail import EmailMessage
 
 from ..addresses import EmailAddress, IdnaEncoder, encode_words
-from ..conf import django_setting
 from ..exceptions import AnymailInvalidAddress, AnymailSerializationError
-from ..outgoing import OutgoingMessage, force_non_lazy
-from .content import Base64Lines, ChunkFile, join
+from ..outgoing import OutgoingMessage
+from .attachments import make_content_plain, set_aside_attachments, split_at_tokens
+from .content import ChunkFile, join
+from .seven_bit import make_seven_bit
 from .wire import (
     MAX_LINE,
     STRUCTURED_HEADERS,
@@ -32,11 +28,6 @@ from .wire import (
     encode_header,
     longest_word,
 )
-
-#: In bytes. Smaller ones are not worth the detour.
-LARGE_ATTACHMENT = 32 * 1024
-#: Their Base64 fits on one line, and looks like nothing else.
-TOKEN_BYTES = 48
 
 
 def build_mime(message: OutgoingMessage, idna_encode: IdnaEncoder) -> bytes | ChunkFile:
@@ -57,7 +48,7 @@ def build_mime(message: OutgoingMessage, idna_encode: IdnaEncoder) -> bytes | Ch
     check_headers(message)
     try:
         stand_in = _with_encoded_addresses(message, idna_encode)
-        _make_content_plain(stand_in)
+        make_content_plain(stand_in)
         attachments = stand_in.attachments
         large = set_aside_attachments(stand_in)
         data = _serialise(stand_in, message)
@@ -80,40 +71,6 @@ def _serialise(stand_in: Any, message: OutgoingMessage) -> bytes:
     del mime["Bcc"]  # of a class that builds its MIME in a way of its own
     make_seven_bit(mime)
     return as_bytes(mime)
-
-
-def set_aside_attachments(message: EmailMessage) -> dict[bytes, bytes]:
-    """Replace large binary attachments by random tokens; return Base64 of token to content.
-
-    Django would encode them as a whole, in Python. A class that builds its MIME in a way of its
-    own (to sign or encrypt it) gets to see the real content.
-    """
-    if not _is_built_by_django(type(message)):
-        return {}
-    large = {}
-    attachments: list[Any] = list(message.attachments)
-    for position, attachment in enumerate(attachments):
-        if _is_large(attachment):
-            token = secrets.token_bytes(TOKEN_BYTES)
-            large[b64encode(token)] = attachment[1]
-            attachments[position] = (attachment[0], token, attachment[2])
-    message.attachments = attachments
-    return large
-
-
-def split_at_tokens(data: bytes, large: dict[bytes, bytes]) -> list[bytes | Base64Lines] | None:
-    """The serialised message with the real attachments; None if a token is not where it belongs.
-
-    :param large: in the order of the attachments.
-    """
-    pieces: list[bytes | Base64Lines] = []
-    for token, content in large.items():
-        before, found, data = data.partition(b"\r\n" + token + b"\r\n")
-        if not found:
-            return None
-        pieces += [before + b"\r\n", Base64Lines(content)]
-        data = b"\r\n" + data
-    return [*pieces, data]
 
 
 def anymail_headers(message: OutgoingMessage) -> Iterator[tuple[str, str]]:
@@ -207,26 +164,6 @@ def check_deliverable(address: EmailAddress, field: str) -> None:
         )
 
 
-def make_seven_bit(mime: Message) -> None:
-    """Encode every part that is not ASCII, or has too long lines, in place.
-
-    Text becomes quoted-printable, everything else Base64. What a signature covers (RFC 1847) is
-    left alone: it is 7-bit already, and any change breaks the signature.
-    """
-    if mime.get_content_type() == "multipart/signed":
-        return
-    if mime.is_multipart():
-        for part in _subparts(mime):
-            make_seven_bit(part)
-        if mime.get("Content-Transfer-Encoding", "7bit").lower() in ("8bit", "binary"):
-            mime.replace_header("Content-Transfer-Encoding", "7bit")
-        return
-    if mime.get("Content-Transfer-Encoding", "7bit").lower() in ("7bit", "8bit", "binary"):
-        _encode_leaf(mime)
-    elif not _is_wire_ready(mime.get_payload()):  # encoded by the user, and not well
-        _encode_leaf(mime, may_stay=False)
-
-
 def _with_encoded_addresses(message: OutgoingMessage, idna_encode: IdnaEncoder) -> EmailMessage:
     """A copy of the Django message whose addresses are ASCII; the caller's is left alone."""
 
@@ -250,82 +187,3 @@ def _with_encoded_addresses(message: OutgoingMessage, idna_encode: IdnaEncoder) 
         # SES refuses messages without a To header, where all recipients are hidden.
         stand_in.extra_headers["To"] = "undisclosed-recipients:;"
     return stand_in
-
-
-def _make_content_plain(message: Any) -> None:
-    """Attachments and alternatives as every Django can build them: with a media type, text as str,
-    everything else as bytes (Django 5.2 writes a str with backslashes there)."""
-    encoding = str(message.encoding or django_setting("DEFAULT_CHARSET"))
-    if django.VERSION >= (6, 0):
-        message.encoding = encoding  # it may be a Charset, which only the old policy knows
-    message.attachments = [_plain_attachment(a, encoding) for a in message.attachments]
-    if alternatives := getattr(message, "alternatives", None):
-        message.alternatives = [
-            EmailAlternative(_plain_content(content, mimetype, encoding), mimetype)
-            for content, mimetype in alternatives
-        ]
-
-
-def _plain_attachment(attachment: Any, encoding: str) -> Any:
-    if isinstance(attachment, Message):
-        return attachment
-    holder = EmailMessage()
-    holder.attach(*map(force_non_lazy, attachment))  # guesses the media type
-    name, content, mimetype = holder.attachments[0]
-    return name, _plain_content(content, mimetype, encoding), mimetype
-
-
-def _plain_content(content: Any, mimetype: str, encoding: str) -> Any:
-    content = force_non_lazy(content)
-    if mimetype.startswith("text/"):
-        return content.decode(encoding) if isinstance(content, bytes) else content
-    is_text = isinstance(content, str) and not mimetype.startswith("message/")
-    return content.encode(encoding) if is_text else content
-
-
-def _is_built_by_django(kind: type[EmailMessage]) -> bool:
-    base = EmailMultiAlternatives if issubclass(kind, EmailMultiAlternatives) else EmailMessage
-    builders = [name for name in dir(base) if name.startswith(("_create_", "_add_"))]
-    return all(getattr(kind, name) is getattr(base, name) for name in ("message", *builders))
-
-
-def _is_large(attachment: Any) -> bool:
-    if isinstance(attachment, Message) or not isinstance(attachment[1], bytes):
-        return False
-    maintype = (attachment[2] or "").partition("/")[0]
-    return len(attachment[1]) >= LARGE_ATTACHMENT and maintype not in ("text", "message", "")
-
-
-def _subparts(mime: Message) -> Iterable[Message]:
-    parts: Any = mime.get_payload()
-    return [part for part in parts if isinstance(part, Message)]
-
-
-def _is_wire_ready(payload: Any) -> bool:
-    return not isinstance(payload, str) or (
-        payload.isascii() and max(map(len, payload.splitlines()), default=0) <= MAX_LINE
-    )
-
-
-def _encode_leaf(part: Message, *, may_stay: bool = True) -> None:
-    data: Any = part.get_payload(decode=True)
-    if not isinstance(data, bytes):
-        return
-    is_text = part.get_content_maintype() == "text"
-    if is_text:
-        data = re.sub(rb"\r\n?", b"\n", data)
-    if may_stay and data.isascii() and b"\0" not in data and _fits_lines(data):
-        if "Content-Transfer-Encoding" in part:
-            part.replace_header("Content-Transfer-Encoding", "7bit")
-    elif is_text:
-        part.set_payload(b2a_qp(data).decode("ascii"))
-        del part["Content-Transfer-Encoding"]
-        part["Content-Transfer-Encoding"] = "quoted-printable"
-    else:
-        part.set_payload(data)
-        del part["Content-Transfer-Encoding"]
-        encode_base64(part)
-
-
-def _fits_lines(data: bytes) -> bool:
-    return len(data) <= MAX_LINE or max(map(len, data.split(b"\n"))) <= MAX_LINE

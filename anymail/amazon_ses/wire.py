@@ -159,7 +159,7 @@ class WirePolicy(EmailPolicy):
 
 
 class WireContentManager(ContentManager):
-    """Leaves the encoding of text to :func:`.mime.make_seven_bit`.
+    """Leaves the encoding of text to :func:`.seven_bit.make_seven_bit`.
 
     The standard library takes Base64 for some texts, and its quoted-printable is slow.
     """

@@ -179,6 +179,7 @@ def inbound_event(
     message = AnymailInboundMessage.parse_raw_mime_bytes(_mail_bytes(mail))
     message.envelope_sender = envelope_sender
     message.envelope_recipient = envelope_recipient
+    message.envelope_recipients = [] if envelope_recipient is None else [envelope_recipient]
     message.spam_detected = spam_detected
     common = {"event_id": str(uuid.uuid4()), "timestamp": utc_now(), "esp_event": {}}
     return AnymailInboundEvent(**{**common, "message": message, **fields})

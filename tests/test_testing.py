@@ -60,6 +60,7 @@ class InboundEventTests(SimpleTestCase):
                     assert event.message is not None
                     self.assertEqual(event.message.subject, "Hi")
                     self.assertEqual(event.message.envelope_recipient, "in@b.example")
+                    self.assertEqual(event.message.envelope_recipients, ["in@b.example"])
 
     def test_it_has_the_type_inbound(self):
         self.assertIsInstance(inbound_event(), AnymailInboundEvent)

@@ -12,11 +12,12 @@ from unittest import mock
 from django.test import SimpleTestCase
 
 from anymail.amazon_ses import aws, delivery
+from anymail.backends import batch
 from anymail.backends.amazon_ses import EmailBackend
 from anymail.exceptions import AnymailAPIError
 from anymail.signals import post_send, pre_send
 
-from .ses import CREDENTIALS, loopback_server, simple_message, v1_error
+from .ses import CREDENTIALS, loopback_server, simple_message, v1_error, v1_success
 from .test_backends import connected
 
 
@@ -78,6 +79,11 @@ class BatchTests(SimpleTestCase):
         self.send(messages)
         for message in messages:
             self.assertEqual(message.anymail_status.message_id, f"id {message.subject}".strip())
+
+    def test_quick_answers_need_no_threads(self) -> None:
+        with mock.patch.object(batch, "QUICK", 10):
+            self.send(numbered(5))
+        self.assertEqual(self.client_double.threads, {threading.current_thread().name})
 
     def test_one_message_needs_no_thread(self) -> None:
         self.send(numbered(1))
@@ -304,12 +310,16 @@ class InterruptedRetryTests(SimpleTestCase):
     def test_a_call_that_waits_to_be_repeated_gives_up(self) -> None:
         throttled = (400, v1_error("Throttling", "Maximum sending rate exceeded."))
 
+        def answer(request: Any, number: int) -> tuple[int, bytes]:
+            time.sleep(2 * batch.QUICK)
+            return (200, v1_success()) if number == 1 else throttled
+
         def interrupting(**kwargs: Any) -> None:
-            if len(server.requests) > 0:
+            if len(server.requests) > 1:
                 raise KeyboardInterrupt
 
         with (
-            loopback_server(lambda request, number: throttled) as server,
+            loopback_server(answer) as server,
             mock.patch.object(delivery, "FIRST_PAUSE", 30),
             mock.patch.object(delivery, "LONGEST_PAUSE", 30),
             connected(pre_send, interrupting),
@@ -320,8 +330,8 @@ class InterruptedRetryTests(SimpleTestCase):
 
             def messages() -> Iterator[Any]:
                 for n in range(5):
-                    if n == 2:
-                        while not server.requests:
+                    if n == 3:
+                        while len(server.requests) < 2:
                             time.sleep(0.01)
                     yield simple_message()
 

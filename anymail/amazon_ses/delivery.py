@@ -29,9 +29,9 @@ logger = logging.getLogger(__name__)
 
 #: For errors that pass in a moment or not at all: no connection, 503.
 MAX_ATTEMPTS = 3
-#: Seconds. The pause before attempt n is anything up to 0.5 * 2**n ("full jitter", AWS
-#: Architecture Blog, "Exponential Backoff And Jitter").
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5
+#: Seconds. A pause is anything up to 0.25, 0.5, 1, 2 … ("full jitter", AWS Architecture Blog,
+#: "Exponential Backoff And Jitter"); no longer, since SES grants by the second.
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 2
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, zip_longest
 from typing import Any, ClassVar
@@ -100,13 +100,11 @@ class AnymailBaseBackend(BaseEmailBackend):
             nothing new is started, and what is on its way is finished.
         """
         messages = iter(email_messages or ())
-        is_single = isinstance(email_messages, Sized) and len(email_messages) == 1
         for first in messages:
             opened = self.open()
             try:
                 with Window(self.run, self.max_concurrency) as window:
-                    batch = Batch(self, window, is_single=is_single)
-                    return batch.send(chain([first], messages))
+                    return Batch(self, window).send(chain([first], messages))
             finally:
                 if opened:
                     self.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -16,8 +17,15 @@ Response = Mapping[str, Any]
 Outcome = Future[Response]
 
 
+#: Seconds. A call that takes less is mostly computing, which threads of Python cannot overlap.
+QUICK = 0.008
+
+
 class Window:
     """Runs calls, up to ``limit`` at once.
+
+    The first runs here and now, and so do the others while answers come quickly: one message needs
+    no thread, and neither does a server next door.
 
     :param run: posts one call and returns the response. Nothing else ever runs in a worker thread.
     """
@@ -25,6 +33,7 @@ class Window:
     def __init__(self, run: Callable[[ApiCall], Response], limit: int) -> None:
         self.limit = limit
         self._run = run
+        self._is_quick = True
         self._running: set[Outcome] = set()
         self._pool: ThreadPoolExecutor | None = None
 
@@ -35,15 +44,17 @@ class Window:
         if self._pool:
             self._pool.shutdown(wait=True)
 
-    def submit(self, call: ApiCall, outcomes: list[Outcome], *, alone: bool) -> None:
+    def submit(self, call: ApiCall, outcomes: list[Outcome]) -> None:
         """Start a call; wait first while too many are running.
 
         :param outcomes: what its outcome is added to.
-        :param alone: there is nothing to overlap it with: it runs here and now.
         """
-        if alone or self.limit == 1:
+        if self._is_quick or self.limit == 1:
             outcomes.append(Future())
-            return _run_here(self._run, call, outcomes[-1])
+            started = time.perf_counter()
+            _run_here(self._run, call, outcomes[-1])
+            self._is_quick = time.perf_counter() - started < QUICK
+            return
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.limit, "anymail")
         while len(self._running) >= self.limit:
@@ -51,7 +62,6 @@ class Window:
         outcome = self._pool.submit(self._run, call)
         self._running.add(outcome)
         outcomes.append(outcome)
-        return None
 
 
 @dataclass
@@ -101,14 +111,11 @@ class Batch:
 
     After the first failure nothing new is started; what is on its way ends, and gets its statuses
     and signals.
-
-    :param is_single: there is only one message: nothing to overlap it with.
     """
 
-    def __init__(self, backend: BatchBackend, window: Window, *, is_single: bool = False) -> None:
+    def __init__(self, backend: BatchBackend, window: Window) -> None:
         self.backend = backend
         self.window = window
-        self.is_single = is_single
         self.pending: deque[Sending] = deque()
         self.sent = 0
         self.error: BaseException | None = None
@@ -151,8 +158,7 @@ class Batch:
         try:
             sending.calls = self.backend.start(message)
             for call in sending.calls:
-                alone = self.is_single and len(sending.calls) == 1
-                self.window.submit(call, sending.outcomes, alone=alone)
+                self.window.submit(call, sending.outcomes)
                 if sending.errors:
                     break
         except BaseException as err:

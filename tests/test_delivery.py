@@ -33,7 +33,7 @@ class DeliveryTests(SimpleTestCase):
             return step() if isinstance(step, Callable) else step  # type: ignore[arg-type]
 
         message = simple_message()
-        config = {"read_timeout": 0.2, "connect_timeout": 0.5, **options.pop("config", {})}
+        config = {"read_timeout": 0.6, "connect_timeout": 2, **options.pop("config", {})}
         with loopback_server(answer) as server:
             backend = EmailBackend(
                 session_params=CREDENTIALS,
@@ -52,7 +52,7 @@ class DeliveryTests(SimpleTestCase):
 
     @staticmethod
     def late() -> tuple[int, bytes]:
-        time.sleep(0.4)
+        time.sleep(1.0)
         return 200, v1_success()
 
     def test_a_throttled_call_is_repeated_until_it_is_accepted(self) -> None:

@@ -131,7 +131,7 @@ def reset_during_the_body(peer: Peer) -> None:
 
 
 def slow_headers(peer: Peer) -> None:
-    time.sleep(0.6)
+    time.sleep(1.6)
     peer.connection.sendall(b"HTTP/1.1 200 OK\r\n")
 
 
@@ -148,7 +148,7 @@ class FaultTests(SimpleTestCase):
         self.addCleanup(aws.clear_clients)
 
     def backend(self, url: str, **options: Any) -> EmailBackend:
-        config = {"read_timeout": 0.3, "connect_timeout": 0.5}
+        config = {"read_timeout": 1.0, "connect_timeout": 2}
         return EmailBackend(
             session_params=CREDENTIALS,
             client_params={"endpoint_url": url, "config": config},

@@ -18,7 +18,9 @@ IdnaEncoder = Callable[[str], str]
 
 
 class EmailAddress:
-    """One address: a display name, which may be empty, and an addr-spec (``user@domain``).
+    """One address (RFC 5322): a display name, which may be empty, and an addr-spec, user@domain.
+
+    To be treated as unchangeable: it has a hash, and is equal to others with the same parts.
 
     :param display_name: without quotes or encoding. A ``(display_name, addr_spec)`` pair is
         accepted as the only argument.
@@ -33,19 +35,19 @@ class EmailAddress:
     ) -> None:
         if isinstance(display_name, tuple):
             display_name, addr_spec = display_name
-        self.display_name = display_name or ""
-        self.addr_spec = addr_spec or ""
+        self.display_name: str = display_name or ""
+        self.addr_spec: str = addr_spec or ""
         if any(character in self.display_name + self.addr_spec for character in "\r\n"):
             raise ValueError("An email address can't contain newlines.")
 
     @property
     def username(self) -> str:
-        """What stands before the ``@``."""
+        """What stands before the ``@``; everything if there is none."""
         return self.addr_spec.rpartition("@")[0] if "@" in self.addr_spec else self.addr_spec
 
     @property
     def domain(self) -> str:
-        """What stands after the ``@``."""
+        """What stands after the last ``@``; empty if there is none."""
         return self.addr_spec.rpartition("@")[2] if "@" in self.addr_spec else ""
 
     @property
@@ -68,7 +70,10 @@ class EmailAddress:
         return hash((self.display_name, self.addr_spec))
 
     def formataddr(self, encoding: str | None = None) -> str:
-        """The address for a header: a display name that is not ASCII becomes encoded-words."""
+        """The address for a header: a display name that is not ASCII becomes encoded-words.
+
+        :param encoding: their charset; UTF-8 unless given.
+        """
         return self.format(charset=encoding or "utf-8")
 
     def format(
@@ -80,8 +85,9 @@ class EmailAddress:
         """The whole address.
 
         :param use_rfc2047: encode a display name that is not ASCII (RFC 2047).
-        :param idna_encode: encodes the domain.
+        :param idna_encode: encodes a domain that is not ASCII; None to leave it as it is.
         :param charset: for the encoded-words.
+        :raises AnymailInvalidAddress: the domain cannot be encoded.
         """
         addr_spec = self.format_addr_spec(idna_encode)
         if not self.display_name:
@@ -93,7 +99,7 @@ class EmailAddress:
     def format_addr_spec(self, idna_encode: IdnaEncoder | None = None) -> str:
         """The addr-spec.
 
-        :param idna_encode: encodes the domain.
+        :param idna_encode: encodes a domain that is not ASCII; None to leave it as it is.
         :raises AnymailInvalidAddress: the domain cannot be encoded.
         """
         if idna_encode is None or self.domain.isascii():
@@ -130,6 +136,8 @@ def parse_address_list(
 def parse_single_address(address: Any, field: str | None = None) -> EmailAddress:
     """The one address in a string.
 
+    :param address: a string, possibly a lazy one.
+    :param field: where it comes from, for the error.
     :raises AnymailInvalidAddress: there is none, or more than one.
     """
     parsed = parse_address_list([address], field=field)
@@ -146,7 +154,9 @@ def encode_words(value: str, charset: str = "utf-8", first_column: int = 0) -> s
     Each is at most 75 characters long, so that it can stand on a line of its own; a decoder drops
     the spaces and gets back exactly ``value``.
 
-    :param first_column: where the first encoded-word will stand on its line.
+    :param charset: of the words; UTF-8 instead of one that cannot hold the text.
+    :param first_column: where the first encoded-word will stand on its line, from 0.
+    :raises UnicodeEncodeError: the text has half of a surrogate pair.
     """
     try:
         value.encode(charset)
@@ -195,6 +205,7 @@ def _encode_none(domain: str) -> str:
     return domain
 
 
+#: By the names that ``IDNA_ENCODER`` knows.
 IDNA_ENCODERS: dict[str, IdnaEncoder] = {
     "idna2008": _encode_idna2008,
     "idna2003": _encode_idna2003,

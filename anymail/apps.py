@@ -1,14 +1,17 @@
+"""The Django app ``"anymail"``."""
+
 from django.apps import AppConfig
 
 
 class AnymailBaseConfig(AppConfig):
-    """The Django app ``"anymail"``."""
+    """The Django app: goes into ``INSTALLED_APPS`` as ``"anymail"``."""
 
     name = "anymail"
-    verbose_name = "Anymail"
+    verbose_name: str = "Anymail"
     default = True
 
     def ready(self) -> None:
+        """Register the system checks."""
         from . import checks
 
         checks.register()

@@ -1,4 +1,4 @@
-"""System checks. Each id keeps its meaning for ever; docs/settings lists them."""
+"""System checks. Each id keeps its meaning for ever; docs/troubleshooting lists them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from django.apps.config import AppConfig
 from django.core import checks, mail
+from django.core.cache import caches
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail.backends.base import BaseEmailBackend
 from django.utils.module_loading import import_string
@@ -26,6 +27,7 @@ def register() -> None:
         check_unknown_settings,
         check_setting_types,
         check_mailers,
+        check_rate_limit_cache,
         check_other_distribution,
     ):
         checks.register(check, "mail")
@@ -62,7 +64,7 @@ def check_insecure_settings(app_configs: Apps = None, **kwargs: Any) -> list[che
         checks.Warning(
             "You have enabled the ANYMAIL setting DEBUG_API_REQUESTS, which can leak API keys and "
             "other sensitive data into logs or the console.",
-            hint="You should not use DEBUG_API_REQUESTS in production deployment.",
+            hint='Remove "DEBUG_API_REQUESTS" from ANYMAIL: it should not be on in production.',
             id="anymail.W002",
         )
     ]
@@ -94,7 +96,7 @@ def check_unknown_settings(app_configs: Apps = None, **kwargs: Any) -> list[chec
             hint=(
                 f"Did you mean {meant}?"
                 if meant
-                else "The settings page of the documentation lists every setting."
+                else "Remove it: the settings page of the documentation lists every setting."
             ),
             id="anymail.W100",
         )
@@ -106,7 +108,14 @@ def check_unknown_settings(app_configs: Apps = None, **kwargs: Any) -> list[chec
 def check_setting_types(app_configs: Apps = None, **kwargs: Any) -> list[checks.CheckMessage]:
     """E101: a setting has the wrong type."""
     return [
-        checks.Error(problem, hint="Correct it in your Django settings.", id="anymail.E101")
+        checks.Error(
+            problem,
+            hint=(
+                "Give it such a value. What comes from the environment is a string: convert it, "
+                'for example by int(os.environ["..."]).'
+            ),
+            id="anymail.E101",
+        )
         for problem in conf.type_problems()
     ]
 
@@ -125,6 +134,23 @@ def check_mailers(app_configs: Apps = None, **kwargs: Any) -> list[checks.CheckM
             id="anymail.E102",
         )
         for where, problem in _broken_mailers()
+    ]
+
+
+def check_rate_limit_cache(app_configs: Apps = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """E103: without the cache that is named, each process would keep to the rate by itself."""
+    try:
+        alias = conf.AmazonSESSettings.load().rate_limit_cache
+    except AnymailConfigurationError:
+        return []  # E101 reports it
+    if alias is None or alias in caches:
+        return []
+    return [
+        checks.Error(
+            f'ANYMAIL["AMAZON_SES_RATE_LIMIT_CACHE"] is {alias!r}, and CACHES has no such cache.',
+            hint=f"Name one that it has: {', '.join(map(repr, caches))}.",
+            id="anymail.E103",
+        )
     ]
 
 

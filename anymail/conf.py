@@ -33,6 +33,7 @@ def truth(value: Any, where: str) -> bool:
 
 
 def text(value: Any, where: str) -> str | None:
+    """A string, or None; an empty one is None."""
     if value is None or isinstance(value, str):
         return value or None
     raise _wrong(where, "a string or None", value)
@@ -50,6 +51,7 @@ def text_list(value: Any, where: str) -> tuple[str, ...]:
 
 
 def mapping(value: Any, where: str) -> dict[str, Any]:
+    """A dict, copied one level deep; None is an empty one."""
     if value is None:
         return {}
     if isinstance(value, Mapping):
@@ -58,32 +60,38 @@ def mapping(value: Any, where: str) -> dict[str, Any]:
 
 
 def optional_mapping(value: Any, where: str) -> dict[str, Any] | None:
+    """A dict, copied one level deep, or None."""
     return None if value is None else mapping(value, where)
 
 
 def seconds(value: Any, where: str) -> float:
+    """A number of seconds, 0 or more; no timedelta."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
         return float(value)
     raise _wrong(where, "a number of seconds, 0 or more", value)
 
 
 def optional_seconds(value: Any, where: str) -> float | None:
+    """A number of seconds, 0 or more, or None."""
     return None if value is None else seconds(value, where)
 
 
 def size(value: Any, where: str) -> int:
+    """A number of bytes, more than 0."""
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return value
     raise _wrong(where, "a number of bytes, more than 0", value)
 
 
 def count(value: Any, where: str) -> int:
+    """A whole number, 1 or more."""
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return value
     raise _wrong(where, "a whole number, 1 or more", value)
 
 
 def send_rate(value: Any, where: str) -> float | str | None:
+    """Recipients per second, ``"account"`` for what SES grants, or None for no limit."""
     if value in (None, "account"):
         return None if value is None else "account"
     if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
@@ -92,12 +100,14 @@ def send_rate(value: Any, where: str) -> float | str | None:
 
 
 def name(value: Any, where: str) -> str:
+    """A string that is not empty."""
     if isinstance(value, str) and value:
         return value
     raise _wrong(where, "a string", value)
 
 
 def function_or_path(value: Any, where: str) -> Any:
+    """A callable, a dotted path to one (imported later), or None."""
     if value is None or callable(value) or isinstance(value, str):
         return value or None
     raise _wrong(where, "a callable, a dotted path to one, or None", value)
@@ -116,8 +126,9 @@ def suppress_reasons(value: Any, where: str) -> tuple[str, ...]:
 def setting(clean: Callable[[Any, str], Any], default: Any, *, fallback: str | None = None) -> Any:
     """Declare a setting.
 
-    :param clean: takes the value and where it was found; returns it normalised, or raises
-        :exc:`~anymail.exceptions.AnymailConfigurationError`.
+    :param clean: takes the value and where it was found, for the error; returns it normalised, or
+        raises :exc:`~anymail.exceptions.AnymailConfigurationError`.
+    :param default: is cleaned too.
     :param fallback: a Django setting of another package that is read when ours is absent.
     """
     return field(default=default, metadata={"clean": clean, "fallback": fallback})
@@ -125,7 +136,10 @@ def setting(clean: Callable[[Any, str], Any], default: Any, *, fallback: str | N
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """A group of settings. The name of a field, in capitals, is the name of the setting."""
+    """A group of settings. The name of a field, in capitals, is the name of the setting.
+
+    What each setting means, its unit and its default are in the settings page of the documentation.
+    """
 
     PREFIX: ClassVar[str] = ""
 
@@ -138,7 +152,8 @@ class Settings:
 
         :param overrides: keyword arguments; what is taken is popped, so that the caller can tell
             what is left over.
-        :raises AnymailConfigurationError: a value has the wrong type.
+        :return: a group with every field set.
+        :raises AnymailConfigurationError: a value has the wrong type, or ``ANYMAIL`` is no dict.
         """
         found = {} if overrides is None else overrides
         inside, outside = anymail_dict(), _settings_holder()
@@ -233,10 +248,16 @@ GROUPS: tuple[type[Settings], ...] = (
 
 @dataclass(frozen=True, kw_only=True)
 class CurrentSettings:
-    """The groups of settings, in memory as long as none of them changes.
+    """The groups of settings, kept in memory as long as none of them changes.
 
     Webhooks need them for every request, and to read 30 settings takes as long as checking a
     signature. A change *inside* of a list or dict that is a setting's value is not noticed.
+
+    :param holder: the object behind ``django.conf.settings``; another one, and they are read anew.
+    :param size: how many settings it had.
+    :param inside: a copy of ``ANYMAIL``, or None.
+    :param flat: the settings beside it that count, by name.
+    :param groups: the groups that were asked for.
     """
 
     holder: object
@@ -312,7 +333,10 @@ def known_names() -> list[str]:
 
 
 def unknown_names() -> dict[str, str | None]:
-    """The keys of ``ANYMAIL`` that no setting has, each with the name that was probably meant."""
+    """The keys of ``ANYMAIL`` that no setting has, each with the name that was probably meant.
+
+    :raises AnymailConfigurationError: ``ANYMAIL`` is not a dict.
+    """
     known = known_names()
     return {
         str(name): next(iter(get_close_matches(str(name).upper(), known, n=1)), None)
@@ -356,7 +380,10 @@ def anymail_dict() -> Mapping[str, Any]:
 
 
 def has_setting(name: str) -> bool:
-    """Whether ``ANYMAIL[name]`` or ``ANYMAIL_name`` is there, whatever its value."""
+    """Whether ``ANYMAIL[name]`` or ``ANYMAIL_name`` is there, whatever its value.
+
+    :raises AnymailConfigurationError: ``ANYMAIL`` is not a dict.
+    """
     return name in anymail_dict() or hasattr(django_settings, f"ANYMAIL_{name}")
 
 
@@ -379,6 +406,7 @@ def get_anymail_setting(
     :param esp_name: a service; its upper-cased name is put before the setting's.
     :param kwargs: keyword arguments to look at first; what is found is popped.
     :param allow_bare: also look at the Django setting without ``ANYMAIL_`` before it.
+    :return: the value as it stands there; its type is not checked.
     :raises AnymailConfigurationError: it is nowhere, and there is no default.
     """
     prefix = "" if esp_name is None else esp_name.upper().replace(" ", "_") + "_"

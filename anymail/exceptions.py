@@ -21,6 +21,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
@@ -93,7 +95,11 @@ class AnymailAPIError(AnymailError):
 
 
 class AnymailRecipientsRefused(AnymailError):
-    """Every recipient was refused; ``email_message.anymail_status`` says why."""
+    """Every recipient was refused; ``email_message.anymail_status`` says why.
+
+    SES itself refuses nobody while sending: this is about recipients that a receiver of
+    ``addressed`` or ``pre_send`` (the suppression list is one) marked ``rejected`` or ``invalid``.
+    """
 
     def __init__(self, *args: object, **kwargs: Any) -> None:
         super().__init__(*(args or ("All message recipients were rejected or invalid",)), **kwargs)
@@ -111,7 +117,11 @@ class AnymailUnsupportedFeature(AnymailError, ValueError):
 
 
 class AnymailSerializationError(AnymailError, TypeError):
-    """Metadata or merge data that JSON cannot hold."""
+    """Metadata or merge data that JSON cannot hold, or text that cannot be encoded.
+
+    :param message: the text.
+    :param orig_err: what :func:`json.dumps` raised; makes up the text if there is none.
+    """
 
     def __init__(
         self, message: str | None = None, orig_err: Exception | None = None, **kwargs: Any
@@ -126,7 +136,11 @@ class AnymailCancelSend(AnymailError):
 
 
 class AnymailWebhookValidationFailure(AnymailError, SuspiciousOperation):
-    """A request to a webhook that is not to be believed. Django answers 400."""
+    """A request to a webhook that is not to be believed. Django answers 400.
+
+    SNS does not repeat what was answered with 4xx (Amazon SNS Developer Guide, "Amazon SNS message
+    delivery retries").
+    """
 
 
 class AnymailConfigurationError(ImproperlyConfigured):
@@ -134,7 +148,10 @@ class AnymailConfigurationError(ImproperlyConfigured):
 
 
 class AnymailInvalidMailer(AnymailConfigurationError):
-    """A ``MAILERS`` entry that names one of our backends cannot be used."""
+    """A ``MAILERS`` entry that names one of our backends cannot be used.
+
+    ``MAILERS`` is Django's setting from version 6.1 on.
+    """
 
 
 class AnymailImproperlyInstalled(AnymailConfigurationError, ImportError):
@@ -172,6 +189,21 @@ class AnymailDeprecationWarning(AnymailWarning, DeprecationWarning):
 
 class AnymailNotSupportedWarning(AnymailWarning):
     """Something that has no effect here."""
+
+
+def warn_of_gone_hooks(subclass: type, names: Iterable[str]) -> None:
+    """Warn that a subclass overrides what django-anymail called, and this package does not.
+
+    :param names: of methods.
+    """
+    for name in names:
+        if name in vars(subclass):
+            warnings.warn(
+                f"{subclass.__module__}.{subclass.__qualname__} has {name}(), which is never "
+                'called. What to use instead is in the documentation, on the page "Migrating".',
+                AnymailNotSupportedWarning,
+                stacklevel=3,
+            )
 
 
 if TYPE_CHECKING:

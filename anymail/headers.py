@@ -12,6 +12,8 @@ class CaseInsensitiveCasePreservingDict(MutableMapping[str, Any]):
     """Header fields by name: ``h["reply-to"]`` finds ``Reply-To``.
 
     The spelling that was set first stays.
+
+    :param items: fields: a mapping, or pairs of name and value.
     """
 
     def __init__(self, items: Any = (), **kwargs: Any) -> None:
@@ -48,12 +50,18 @@ def angle_wrap(text: str) -> str:
 
 
 def rfc2822date(moment: datetime) -> str:
-    """A datetime as it stands in a Date header; a naive one is taken to be UTC."""
+    """A datetime as it stands in a Date header (RFC 5322 section 3.3).
+
+    :param moment: a naive one is taken for UTC, and gets the zone ``-0000``.
+    """
     return format_datetime(moment)
 
 
 def parse_rfc2822date(value: str) -> datetime | None:
-    """The datetime in a Date header, or None if it cannot be read."""
+    """The datetime in a Date header (RFC 5322 section 3.3).
+
+    :return: aware, naive for the zone ``-0000``, or None if it cannot be read.
+    """
     try:
         return parsedate_to_datetime(value)
     except (IndexError, OverflowError, TypeError, ValueError):
@@ -63,7 +71,9 @@ def parse_rfc2822date(value: str) -> datetime | None:
 def getfirst(mapping: Mapping[str, Any], keys: list[str], default: Any = ...) -> Any:
     """The value of the first key that is there.
 
-    :raises KeyError: none is, and there is no default.
+    :param keys: in this order.
+    :param default: returned if none is there.
+    :raises KeyError: none is there, and there is no default.
     """
     for key in keys:
         if key in mapping:

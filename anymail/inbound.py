@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from .addresses import EmailAddress
+from .headers import parse_rfc2822date
 from .inbound_construct import attachment, construct
 from .inbound_content import ForgivingMessage, encode_source, read_chunks, safe_filename, slices
 from .inbound_headers import (
@@ -30,6 +30,12 @@ class AnymailInboundMessage(ForgivingMessage):
     Everything that :class:`email.message.EmailMessage` can do, with the modern policy. No mail,
     however broken, makes a property or method raise where it is not documented to; what was wrong
     is in ``defects`` as soon as it has been noticed, which for headers is when they are read.
+
+    Headers and contents are the sender's words, and anybody can write any. What SES found out is in
+    the attributes from ``envelope_sender`` on (Amazon SES Developer Guide, "Contents of
+    notifications for Amazon SES email receiving").
+
+    :param policy: of the standard library; the one for received mail unless given.
     """
 
     #: The envelope's MAIL FROM: where bounces go. Empty for a bounce.
@@ -65,7 +71,10 @@ class AnymailInboundMessage(ForgivingMessage):
 
     @property
     def from_email(self) -> EmailAddress | list[EmailAddress] | None:
-        """The address in From; None without a valid one, a list of several."""
+        """The address in From; None without a valid one, a list of several.
+
+        Who sent the mail is not proven by it: see :attr:`dmarc_verdict`.
+        """
         addresses = self.get_address_header("From")
         if len(addresses) > 1:
             return addresses
@@ -112,6 +121,8 @@ class AnymailInboundMessage(ForgivingMessage):
         """The addresses in all headers of that name.
 
         What is no address is left out, and noted in ``defects``.
+
+        :param header: its name, in any case.
         """
         found: list[EmailAddress] = []
         problems: list[str] = []
@@ -131,23 +142,27 @@ class AnymailInboundMessage(ForgivingMessage):
         return found
 
     def get_date_header(self, header: str) -> datetime | None:
-        """The datetime in a header, or None if it is missing or invalid."""
+        """The datetime in a header.
+
+        :param header: its name, in any case.
+        :return: aware, naive for the zone ``-0000``, or None if it is missing or invalid.
+        """
         value = self.get(header)
-        try:
-            return None if value is None else parsedate_to_datetime(str(value))
-        except (TypeError, ValueError, IndexError, OverflowError):
-            return None
+        return None if value is None else parse_rfc2822date(str(value))
 
     # Bodies and attachments
 
     @property
     def text(self) -> str | None:
-        """The first text/plain part that is no attachment, or None."""
+        r"""The first text/plain part that is no attachment, with ``\n`` at line ends, or None."""
         return self._first_text("text/plain")
 
     @property
     def html(self) -> str | None:
-        """The first text/html part that is no attachment, or None."""
+        """The first text/html part that is no attachment, likewise.
+
+        It may hold scripts: make it safe before you show it.
+        """
         return self._first_text("text/html")
 
     @property
@@ -192,7 +207,7 @@ class AnymailInboundMessage(ForgivingMessage):
         Its name is the last component of the sender's, without control characters. The sender
         chooses name and content type: check both before you serve the file.
 
-        :returns: None for a part without Content-Disposition.
+        :return: None for a part without Content-Disposition.
         """
         from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -209,22 +224,35 @@ class AnymailInboundMessage(ForgivingMessage):
 
     @classmethod
     def parse_raw_mime(cls, string: str) -> Self:
-        """A message from its source as text, which is encoded as UTF-8 first."""
+        """A message from its source as text.
+
+        :param string: is encoded as UTF-8 first; bytes in it may be surrogates.
+        """
         return cls.parse_raw_mime_bytes(encode_source(string))
 
     @classmethod
     def parse_raw_mime_bytes(cls, content: bytes) -> Self:
-        """A message from its source."""
+        """A message from its source.
+
+        :param content: the whole mail as it was transferred (RFC 5322).
+        """
         return cls.parse_raw_mime_chunks(slices(content))
 
     @classmethod
     def parse_raw_mime_file(cls, fp: IO[bytes] | IO[str]) -> Self:
-        """A message from an open file, binary or text."""
+        """A message from an open file.
+
+        :param fp: binary or text; it is read to its end, and not closed.
+        """
         return cls.parse_raw_mime_chunks(read_chunks(fp))
 
     @classmethod
     def parse_raw_mime_chunks(cls, chunks: Iterable[bytes | memoryview]) -> Self:
-        """A message from its source in pieces of any size, which need not all be in memory."""
+        """A message from its source in pieces, which need not all be in memory.
+
+        :param chunks: of any size.
+        :raises Exception: what reading them raises.
+        """
         return cast("Self", parse_chunks(cls, chunks))
 
     @classmethod
@@ -247,10 +275,15 @@ class AnymailInboundMessage(ForgivingMessage):
 
         :param raw_headers: headers as they stand in a mail; the other arguments replace those of
             their name.
-        :param to: one or more addresses, as they stand in a header; so ``cc`` and ``bcc``.
+        :param from_email: one or more addresses, as they stand in a header; so ``to``, ``cc`` and
+            ``bcc``.
+        :param subject: not encoded.
         :param headers: more headers, in addition to those of the same name.
+        :param text: the body; None for none.
+        :param html: likewise; with both, they are alternatives.
         :param attachments: made by :meth:`construct_attachment`.
         :raises ValueError: a header has a line break in it, or a text is not of its charset.
+        :raises LookupError: there is no such charset.
         """
         fields = {"From": from_email, "To": to, "Cc": cc, "Bcc": bcc, "Subject": subject}
         bodies = [("plain", text, text_charset), ("html", html, html_charset)]
@@ -268,10 +301,14 @@ class AnymailInboundMessage(ForgivingMessage):
     ) -> Self:
         """A part for :meth:`construct`.
 
+        :param content_type: with or without parameters, for example ``"text/csv"``.
         :param content: text is encoded as ``charset``, or as UTF-8.
+        :param charset: of the content; None to leave it out for bytes.
+        :param filename: None for no name.
         :param content_id: makes it an inline part; angle brackets may be left out.
         :param base64: ``content`` is base64, and is decoded first.
         :raises ValueError: ``content`` is no base64, or not of the charset.
+        :raises LookupError: there is no such charset.
         """
         return attachment(cls, content_type, content, charset, filename, content_id, base64)
 
@@ -279,7 +316,11 @@ class AnymailInboundMessage(ForgivingMessage):
     def construct_attachment_from_uploaded_file(
         cls, file: UploadedFile[Any], content_id: str | None = None
     ) -> Self:
-        """A part for :meth:`construct`, from a file that Django received."""
+        """A part for :meth:`construct`, from a file that Django received.
+
+        :param file: read from its beginning; its name and content type are taken over.
+        :param content_id: makes it an inline part; angle brackets may be left out.
+        """
         file.seek(0)
         return cls.construct_attachment(
             file.content_type or "application/octet-stream",

@@ -26,8 +26,12 @@ def construct(
 ) -> M:
     """A message; see :meth:`~anymail.inbound.AnymailInboundMessage.construct`.
 
+    :param cls: the class to make.
+    :param raw_headers: headers as they stand in a mail.
     :param fields: headers that replace those in ``raw_headers``, unless None.
+    :param headers: more headers, in addition to those of the same name.
     :param bodies: for each subtype of text, the content (None: there is none) and its charset.
+    :param attachments: made by :func:`attachment`.
     """
     source = encode_source(raw_headers or "")
     message: M = parse_chunks(cls, [source], headersonly=True)
@@ -53,7 +57,10 @@ def attachment(
     content_id: str | None,
     base64: bool,
 ) -> M:
-    """A part; see :meth:`~anymail.inbound.AnymailInboundMessage.construct_attachment`."""
+    """A part; see :meth:`~anymail.inbound.AnymailInboundMessage.construct_attachment`.
+
+    :param cls: the class to make; the other arguments and errors are those of that method.
+    """
     if base64:
         content = base64_module.b64decode(content)
     if isinstance(content, str):
@@ -77,7 +84,10 @@ def attachment(
 
 
 def header_text(value: Any) -> str:
-    """What to write in a header: one address, several, or any text."""
+    """What to write in a header.
+
+    :param value: an :class:`~anymail.addresses.EmailAddress`, a list of them, or any text.
+    """
     if isinstance(value, EmailAddress):
         return value.address
     if isinstance(value, (list, tuple)):

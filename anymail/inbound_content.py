@@ -52,7 +52,10 @@ class ForgivingGenerator(BytesGenerator):
     """Writes a message again, a broken one as well."""
 
     def write(self, s: str) -> None:
-        """Write text in which bytes that are not ASCII may be surrogates."""
+        """Write text.
+
+        :param s: bytes in it that are not ASCII may be surrogates.
+        """
         self._fp.write(encode_source(s))  # type: ignore[attr-defined]
 
     def _handle_multipart(self, msg: Any) -> None:
@@ -64,7 +67,10 @@ class ForgivingGenerator(BytesGenerator):
 
 
 class ForgivingMessage(EmailMessage):
-    """A message whose methods do not raise, except where they say so."""
+    """A message whose methods do not raise, except where they say so.
+
+    :param policy: of the standard library; the one for received mail unless given.
+    """
 
     #: How many parts this one is nested in.
     nesting = 0
@@ -111,14 +117,22 @@ class ForgivingMessage(EmailMessage):
         return text.replace("\r\n", "\n").replace("\r", "\n")
 
     def set_raw(self, name: str, value: str) -> None:
-        """Add a header as it stands in the mail (the parser's way in)."""
+        """Add a header as it stands in the mail (the parser's way in).
+
+        :param name: beyond 1,000 characters it is cut off.
+        :param value: folded or not; beyond 65,536 characters it is cut off.
+        """
         if len(value) > MAX_HEADER_LENGTH or len(name) > MAX_NAME_LENGTH:
             self._note(HeaderTooLongDefect(f"{name[:50]}: beyond {MAX_HEADER_LENGTH} characters"))
             name, value = name[:MAX_NAME_LENGTH], value[:MAX_HEADER_LENGTH]
         super().set_raw(name, value)
 
     def attach(self, payload: Any) -> None:
-        """Add a part."""
+        """Add a part, which makes this a multipart.
+
+        :param payload: another message.
+        :raises TypeError: the content is no list of parts.
+        """
         if isinstance(payload, ForgivingMessage):
             payload.nesting = self.nesting + 1
         super().attach(payload)
@@ -135,13 +149,13 @@ class ForgivingMessage(EmailMessage):
     def get_params(
         self, failobj: Any = None, header: str = "content-type", unquote: bool = True
     ) -> Any:
-        """The parameters of a header, or ``failobj``."""
+        """The parameters of a header, or ``failobj``; see :mod:`email.message`."""
         return self._forgive(super().get_params, failobj, failobj, header, unquote)
 
     def get_param(
         self, param: str, failobj: Any = None, header: str = "content-type", unquote: bool = True
     ) -> Any:
-        """A parameter of a header, or ``failobj``."""
+        """A parameter of a header, or ``failobj``; see :mod:`email.message`."""
         return self._forgive(super().get_param, failobj, param, failobj, header, unquote)
 
     def get_filename(self, failobj: Any = None) -> Any:
@@ -157,7 +171,13 @@ class ForgivingMessage(EmailMessage):
         return self._forgive(super().get_content_charset, failobj, failobj)
 
     def get_payload(self, i: int | None = None, decode: bool = False) -> Any:
-        """The parts, or the content, decoded or not; see :mod:`email.message`."""
+        """The parts, or the content; see :mod:`email.message`.
+
+        :param i: only the part with this index, from 0.
+        :param decode: undo the Content-Transfer-Encoding, and return bytes; None for a multipart.
+        :raises IndexError: there is no such part.
+        :raises TypeError: ``i`` is given, and it has no parts.
+        """
         if i is not None or self.is_multipart():
             return cast(Any, super()).get_payload(i, decode)
         if decode:
@@ -181,7 +201,11 @@ class ForgivingMessage(EmailMessage):
         return self._decoded_payload()
 
     def as_bytes(self, unixfrom: bool = False, policy: Any = None) -> bytes:
-        """The source, with the line ends of the policy."""
+        """The source, with the line ends of the policy.
+
+        :param unixfrom: begin with a line ``From …`` (of the mbox format).
+        :param policy: instead of the message's own.
+        """
         file = BytesIO()
         writer = ForgivingGenerator(file, mangle_from_=False, policy=policy or self.policy)
         writer.flatten(self, unixfrom=unixfrom)
@@ -190,7 +214,7 @@ class ForgivingMessage(EmailMessage):
     def as_string(
         self, unixfrom: bool = False, maxheaderlen: int | None = None, policy: Any = None
     ) -> str:
-        """The source as text."""
+        """The source as text; see :meth:`as_bytes`. Headers are written as they came."""
         text: str | None = self._forgive(super().as_string, None, unixfrom, maxheaderlen, policy)
         return self.as_bytes(unixfrom).decode("utf-8", "replace") if text is None else text
 
@@ -255,7 +279,7 @@ class ForgivingMessage(EmailMessage):
 
 
 def split_parameters(value: str) -> Iterator[str]:
-    """The pieces of a header between those semicolons that are not in quotes."""
+    """The pieces of a header between those semicolons that are not in quotes (RFC 2045)."""
     start, is_quoted = 0, False
     for match in QUOTE_OR_SEMICOLON.finditer(value):
         if match.group() == '"':
@@ -269,7 +293,7 @@ def split_parameters(value: str) -> Iterator[str]:
 def decode_base64(payload: str) -> bytes | None:
     """The bytes of flawless base64, at a fraction of what the standard library takes for them.
 
-    :returns: None if there is any flaw: leave it to the standard library, which repairs it.
+    :return: None if there is any flaw: leave it to the standard library, which repairs it.
     """
     try:
         return base64.b64decode(payload.encode("ascii").translate(None, b"\r\n"), validate=True)
@@ -278,7 +302,11 @@ def decode_base64(payload: str) -> bytes | None:
 
 
 def usable_charset(declared: str | None, content: bytes) -> tuple[str, bool]:
-    """The charset to decode with, and whether it is another one than the one declared."""
+    """The charset to decode with, and whether it is another one than the one declared.
+
+    :param declared: in the Content-Type; None if it declares none.
+    :param content: the bytes to decode.
+    """
     if declared is None or is_ascii(declared):
         # Most 8-bit text that is labelled wrongly, or not at all, is UTF-8.
         return "utf-8", declared is not None and not content.isascii()
@@ -303,12 +331,12 @@ def encode_source(source: str) -> bytes:
 
 
 def read_chunks(file: IO[bytes] | IO[str]) -> Iterator[bytes]:
-    """What is in a file, binary or text, in pieces."""
+    """What is in a file, binary or text, in pieces of up to :data:`CHUNK_SIZE`."""
     while chunk := file.read(CHUNK_SIZE):
         yield encode_source(chunk) if isinstance(chunk, str) else chunk
 
 
 def slices(content: bytes) -> Iterator[memoryview]:
-    """Bytes in pieces, without a copy."""
+    """Bytes in pieces of up to :data:`CHUNK_SIZE`, without a copy."""
     view = memoryview(content)
     return (view[start : start + CHUNK_SIZE] for start in range(0, len(view), CHUNK_SIZE))

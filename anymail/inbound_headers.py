@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from email import errors
 from email.header import decode_header, make_header
 from email.headerregistry import Address, AddressHeader, Group, HeaderRegistry, UnstructuredHeader
@@ -69,7 +69,11 @@ class LongTextHeader(UnstructuredHeader):
 
     @classmethod
     def parse(cls, value: str, kwds: dict[str, Any]) -> None:
-        """Fill in what the standard library's header types are made from."""
+        """Fill in what the standard library's header types are made from.
+
+        :param value: unfolded.
+        :param kwds: what is filled in.
+        """
         kwds["decoded"] = _ENCODED_WORDS.sub(_decode_words, value)
         kwds["parse_tree"] = _no_tree()
 
@@ -87,7 +91,10 @@ class UnreadableHeader:
         kwds["defects"] = [errors.InvalidHeaderDefect("the header cannot be parsed")]
 
     def fold(self, *, policy: Any) -> str:
-        """The header's lines, for a message that is written again."""
+        """The header's lines, for a message that is written again.
+
+        :param policy: of the standard library; tells the line ends.
+        """
         name: str = self.name  # type: ignore[attr-defined]
         value = "".join(str(self).split("\n")).replace("\r", "")
         return f"{name}: {value.encode('ascii', 'replace').decode()}{policy.linesep}"
@@ -119,7 +126,10 @@ class LongAddressHeader(AddressHeader):
 
     @classmethod
     def parse_one(cls, text: str) -> dict[str, Any]:
-        """The same for one address: without its display name, or none, if that must be."""
+        """The same for one address: without its display name, or none, if that must be.
+
+        :return: the groups of one address, and the defects.
+        """
         found: list[errors.MessageDefect] = []
         for candidate in (text, text[text.rfind("<") :]):
             one: dict[str, Any] = {}
@@ -140,6 +150,7 @@ class ForgivingRegistry(HeaderRegistry):
     def __call__(self, name: str, value: Any) -> Any:
         """The header object for a value.
 
+        :param name: of the header.
         :param value: what stands in the mail, unfolded; or address objects of the standard
             library.
         """
@@ -160,7 +171,7 @@ class InboundPolicy(EmailPolicy):
     verify_generated_headers = False
 
     def header_max_count(self, name: str) -> int | None:
-        """How often a header may be there."""
+        """How often a header may be there: any number of times."""
         return None
 
     def header_fetch_parse(self, name: str, value: str) -> Any:
@@ -186,6 +197,7 @@ def read_addresses(name: str, value: Any) -> tuple[list[EmailAddress], list[str]
 
     :param name: the header's name; any, also of one that holds no addresses by the standards.
     :param value: a header object, or what stands in the mail.
+    :return: the addresses; and a text for each problem, with the header's name.
     """
     header = value
     if not hasattr(value, "addresses"):
@@ -228,7 +240,7 @@ def replace_surrogates(text: str) -> str:
 
 
 def is_charset(name: str) -> bool:
-    """Whether it is a charset that Python can decode."""
+    """Whether it is a charset that Python can decode, and safely so."""
     try:
         b"a".decode(name, "replace")
         return codecs.lookup(name).name.replace("_", "-") not in NO_CHARSETS
@@ -262,7 +274,7 @@ def make_header_object(kind: Any, base: Any, name: str, value: Any) -> Any:
 
 
 #: The content type of a part is asked for time and again, and parsing it takes long.
-make_cached_header = lru_cache(maxsize=64)(make_header_object)
+make_cached_header: Callable[[Any, Any, str, Any], Any] = lru_cache(maxsize=64)(make_header_object)
 
 
 @cache

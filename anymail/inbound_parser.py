@@ -46,7 +46,9 @@ def parse_chunks(
     """A message from its bytes, which need not all be in memory.
 
     :param factory: the class of the message and of its parts.
+    :param chunks: of any size.
     :param headersonly: everything after the headers is the body.
+    :return: a ``factory``; whatever was wrong is in the ``defects`` of its parts.
     """
     parser = InboundParser(factory, headersonly)
     for chunk in chunks:
@@ -55,7 +57,11 @@ def parse_chunks(
 
 
 class InboundParser(_Parser):
-    """Parses the bytes of a mail, and notes what it had to leave out in ``defects``."""
+    """Parses the bytes of a mail, and notes what it had to leave out in ``defects``.
+
+    :param factory: the class of the message and of its parts.
+    :param headersonly: everything after the headers is the body.
+    """
 
     _cur: AnymailInboundMessage
     _msgstack: list[AnymailInboundMessage]
@@ -69,7 +75,7 @@ class InboundParser(_Parser):
             self._set_headersonly()  # type: ignore[attr-defined]
 
     def close(self) -> AnymailInboundMessage:
-        """The message."""
+        """There is no more text: the message."""
         root = super().close()
         while self._bodies:
             part, blocks = self._bodies.pop()
@@ -133,7 +139,8 @@ class BlockInput:
     def expect_headers(self) -> None:
         """What follows is the headers of a part."""
         self._is_header = self._is_line_by_line = True
-        self._is_leaf = self.has_skipped_headers = False
+        self._is_leaf = False
+        self.has_skipped_headers: bool = False
         self._header_lines = 0
         self._body: list[str] = []
 
@@ -153,15 +160,18 @@ class BlockInput:
         self._has_boundaries = False
 
     def push_eof_matcher(self, matcher: Callable[[str], Any]) -> None:
-        """Have a line that matches end the current part."""
+        """Have a line that matches end the current part.
+
+        :param matcher: called with a line; anything true for a match.
+        """
         self._eof_matchers.append(matcher)
 
     def pop_eof_matcher(self) -> Callable[[str], Any]:
-        """Undo the last :meth:`push_eof_matcher`."""
+        """Undo the last :meth:`push_eof_matcher`, and return what it was given."""
         return self._eof_matchers.pop()
 
     def push(self, data: str) -> None:
-        """Add text."""
+        """Add text, which need not end where a line ends."""
         # A CR at the end may be the first half of a CRLF.
         end = max(data.rfind("\n"), data.rfind("\r", 0, len(data) - 1)) + 1
         if end:
@@ -177,7 +187,7 @@ class BlockInput:
         self._closed = True
 
     def unreadline(self, line: str) -> None:
-        """Put back what :meth:`readline` gave."""
+        """Put back what :meth:`readline` gave, or another line."""
         if self._text.startswith(line, self._position - len(line)):
             self._position -= len(line)
         else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
 from email.mime.image import MIMEImage
 from email.utils import make_msgid, unquote
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 
 import django
 from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.utils.functional import Promise
 
 from .conf import UNSET
+from .exceptions import AnymailAPIError
 
 __all__ = [
     "ANYMAIL_STATUSES",
@@ -29,7 +32,7 @@ ANYMAIL_STATUSES = ["sent", "queued", "invalid", "rejected", "failed", "unknown"
 
 
 class AnymailRecipientStatus:
-    """What became of one recipient.
+    """What became of one recipient. Equal, and with the same hash, if all of it is.
 
     :param message_id: SES's id of the message, or None.
     :param status: one of :data:`ANYMAIL_STATUSES`, or None while nothing is known.
@@ -71,26 +74,31 @@ class AnymailRecipientStatus:
 
 
 class AnymailStatus:
-    """What became of a message: ``message.anymail_status`` after it was sent.
-
-    ``message_id`` is the one id that SES gave, a set when there are several, or None; ``status`` a
-    set of :data:`ANYMAIL_STATUSES`, or None before sending; ``recipients`` maps each address (as
-    the message spells it) to its :class:`AnymailRecipientStatus`; ``esp_response`` is the last
-    answer as boto3 returned it.
-    """
+    """What became of a message: ``message.anymail_status`` after it was sent."""
 
     def __init__(self) -> None:
+        #: The one id that SES gave; a set when there are several; None for none.
         self.message_id: str | set[str | None] | None = None
+        #: Those of :data:`ANYMAIL_STATUSES` that recipients have; None before sending.
         self.status: set[str | None] | None = None
+        #: By address, as the message spells it, without a display name.
         self.recipients: dict[str, AnymailRecipientStatus] = {}
+        #: SES's last answer, the dict that boto3 returned; None before sending.
         self.esp_response: Any = None
 
     def set_recipient_status(self, recipients: Mapping[str, AnymailRecipientStatus]) -> None:
-        """Add recipients, or replace what is known of them, and update the summary."""
+        """Add recipients, or replace what is known of them, and update the summary.
+
+        :param recipients: address, as the message spells it, to status.
+        """
         self.recipients.update(recipients)
         self.status = {recipient.status for recipient in self.recipients.values()} or None
         # Nothing was sent to those that were refused beforehand, so there is no id to miss.
-        ids = {r.message_id for r in self.recipients.values() if r.status != "rejected"}
+        ids = {
+            recipient.message_id
+            for recipient in self.recipients.values()
+            if recipient.message_id is not None or recipient.status not in ("rejected", "invalid")
+        }
         self.message_id = ids if len(ids) > 1 else next(iter(ids), None)
 
     def __repr__(self) -> str:
@@ -112,53 +120,60 @@ class AnymailMessageMixin(EmailMessage):
     """Adds the attributes of Anymail to an e-mail message class of your own.
 
     Each is also a keyword of the constructor; None means "none, whatever ``SEND_DEFAULTS`` says".
-    They work on plain Django messages too, once they are set.
+    They work on plain Django messages too, once they are set. Nothing is checked before the message
+    is sent.
 
-    :param esp_extra: parameters for the API call, by the names of SES.
-    :param envelope_sender: the address that bounces go to.
-    :param metadata: dict, comes back in tracking events.
+    :param esp_extra: dict of parameters for the API call, by the names of SES.
+    :param envelope_sender: the one address that bounces go to.
+    :param metadata: dict that JSON can hold; comes back in tracking events.
     :param tags: list of strings, likewise.
     :param template_id: the name of an SES template.
-    :param merge_data: dict of address to dict of variables.
-    :param merge_global_data: variables for every recipient.
+    :param merge_data: dict of address (without display name) to dict of variables.
+    :param merge_global_data: dict of variables for every recipient.
     :param merge_metadata: dict of address to metadata.
-    :param merge_headers: dict of address to headers.
-    :param send_at: not supported by SES.
-    :param track_clicks: not supported by SES for a single message; use a configuration set.
+    :param merge_headers: dict of address to dict of headers.
+    :param send_at: datetime; not supported by SES.
+    :param track_clicks: bool; not supported by SES for a single message; use a configuration set.
     :param track_opens: likewise.
     """
+
+    #: For :class:`anymail.backends.test.EmailBackend`: what comes of sending it.
+    anymail_test_response: AnymailAPIError | Mapping[str, Any] | None
+    #: What that backend recorded.
+    anymail_test_params: dict[str, Any]
 
     def __init__(
         self,
         *args: Any,
-        esp_extra: Any = UNSET,
-        envelope_sender: Any = UNSET,
-        metadata: Any = UNSET,
-        merge_headers: Any = UNSET,
-        merge_metadata: Any = UNSET,
-        send_at: Any = UNSET,
-        tags: Any = UNSET,
-        track_clicks: Any = UNSET,
-        track_opens: Any = UNSET,
-        template_id: Any = UNSET,
-        merge_data: Any = UNSET,
-        merge_global_data: Any = UNSET,
+        esp_extra: Mapping[str, Any] | type[UNSET] | None = UNSET,
+        envelope_sender: str | Promise | type[UNSET] | None = UNSET,
+        metadata: Mapping[str, Any] | type[UNSET] | None = UNSET,
+        merge_headers: Mapping[str, Mapping[str, Any]] | type[UNSET] | None = UNSET,
+        merge_metadata: Mapping[str, Mapping[str, Any]] | type[UNSET] | None = UNSET,
+        send_at: datetime | date | float | type[UNSET] | None = UNSET,
+        tags: Iterable[str | Promise] | type[UNSET] | None = UNSET,
+        track_clicks: bool | type[UNSET] | None = UNSET,
+        track_opens: bool | type[UNSET] | None = UNSET,
+        template_id: str | Promise | type[UNSET] | None = UNSET,
+        merge_data: Mapping[str, Mapping[str, Any]] | type[UNSET] | None = UNSET,
+        merge_global_data: Mapping[str, Any] | type[UNSET] | None = UNSET,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.esp_extra = esp_extra
-        self.envelope_sender = envelope_sender
-        self.metadata = metadata
-        self.merge_headers = merge_headers
-        self.merge_metadata = merge_metadata
-        self.send_at = send_at
-        self.tags = tags
-        self.track_clicks = track_clicks
-        self.track_opens = track_opens
-        self.template_id = template_id
-        self.merge_data = merge_data
-        self.merge_global_data = merge_global_data
-        self.anymail_status = AnymailStatus()
+        self.esp_extra: Any = esp_extra
+        self.envelope_sender: Any = envelope_sender
+        self.metadata: Any = metadata
+        self.merge_headers: Any = merge_headers
+        self.merge_metadata: Any = merge_metadata
+        self.send_at: Any = send_at
+        self.tags: Any = tags
+        self.track_clicks: Any = track_clicks
+        self.track_opens: Any = track_opens
+        self.template_id: Any = template_id
+        self.merge_data: Any = merge_data
+        self.merge_global_data: Any = merge_global_data
+        #: What became of it; a new one each time it is sent.
+        self.anymail_status: AnymailStatus = AnymailStatus()
 
     def attach_inline_image_file(
         self,
@@ -167,7 +182,10 @@ class AnymailMessageMixin(EmailMessage):
         idstring: str = "img",
         domain: str | None = None,
     ) -> str:
-        """Attach an image for use in the HTML body; see :func:`attach_inline_image_file`."""
+        """Attach an image file for use in the HTML body.
+
+        Arguments, result and errors are those of :func:`attach_inline_image_file`.
+        """
         return attach_inline_image_file(self, path, subtype, idstring, domain)
 
     def attach_inline_image(
@@ -178,7 +196,10 @@ class AnymailMessageMixin(EmailMessage):
         idstring: str = "img",
         domain: str | None = None,
     ) -> str:
-        """Attach an image for use in the HTML body; see :func:`attach_inline_image`."""
+        """Attach an image for use in the HTML body.
+
+        Arguments, result and errors are those of :func:`attach_inline_image`.
+        """
         return attach_inline_image(self, content, filename, subtype, idstring, domain)
 
 
@@ -193,8 +214,14 @@ def attach_inline_image_file(
     idstring: str = "img",
     domain: str | None = None,
 ) -> str:
-    """Attach an image file for use in the HTML body. Arguments and result are those of
-    :func:`attach_inline_image`; the file's name is the attachment's."""
+    """Attach an image file for use in the HTML body.
+
+    The other arguments, the result and the other errors are those of :func:`attach_inline_image`.
+
+    :param message: any Django message.
+    :param path: of the file; its name is the attachment's.
+    :raises OSError: the file cannot be read.
+    """
     path = Path(path)
     return attach_inline_image(message, path.read_bytes(), path.name, subtype, idstring, domain)
 
@@ -207,11 +234,11 @@ def attach_inline_image(
     idstring: str = "img",
     domain: str | None = None,
 ) -> str:
-    """Attach an image for use in the HTML body (RFC 2392).
+    """Attach an image for use in the HTML body (``cid:`` URLs, RFC 2392).
 
     :param message: any Django message.
-    :param content: the image.
-    :param filename: what to call it.
+    :param content: the image file's bytes.
+    :param filename: what to call it; None for no name.
     :param subtype: for example ``"png"``; guessed from the content unless given.
     :param idstring: a part of the content id.
     :param domain: what the content id ends with; ``"inline"`` unless given.

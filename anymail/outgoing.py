@@ -61,10 +61,19 @@ class OutgoingMessage:
     """What to send: addresses parsed, defaults merged, lazy strings forced; absent is None.
 
     :param source: the Django message, for its MIME.
-    :param from_emails: what the From header shows.
+    :param from_emails: what the From header shows; at least one.
+    :param to: as ``cc``, ``bcc`` and ``reply_to``: addresses; empty for none.
+    :param subject: may be empty.
+    :param body: may be empty.
+    :param content_subtype: of the body: ``"plain"`` or ``"html"``.
+    :param alternatives: pairs of content and media type.
+    :param attachments: in Django's forms; :class:`Attachment` reads them.
     :param headers: extra headers without From, To and Reply-To.
     :param header_to: what the To header shows instead of ``to``.
     :param envelope_sender: where bounces go, if not to From.
+    :param send_at: aware datetime for whatever could be made into one.
+    :param template_id: and the attributes after it: as on
+        :class:`~anymail.message.AnymailMessageMixin`, merged with ``SEND_DEFAULTS``.
     :param defaulted: the names of Django's own attributes that ``SEND_DEFAULTS`` has.
     """
 
@@ -99,8 +108,10 @@ class OutgoingMessage:
     def from_django(cls, message: EmailMessage, defaults: Mapping[str, Any]) -> OutgoingMessage:
         """Read any Django message.
 
+        :param message: with or without the attributes of Anymail; it is not changed.
         :param defaults: ``SEND_DEFAULTS``: attribute name to value.
         :raises AnymailInvalidAddress: no From, or an address that cannot be parsed.
+        :raises AnymailSerializationError: a dict is nested too deeply, or contains itself.
         :raises TypeError: an attribute has the wrong type.
         """
         value = _Reader(message, defaults)
@@ -155,7 +166,10 @@ class OutgoingMessage:
         return [name for name in FEATURES if getattr(self, name) not in (None, ())]
 
     def reduced_to(self, supported: Collection[str]) -> OutgoingMessage:
-        """The same message without the features that are not supported."""
+        """The same message without the features that are not supported.
+
+        :param supported: names of :data:`FEATURES`.
+        """
         dropped: dict[str, Any] = {name: None for name in self.features if name not in supported}
         return replace(self, **dropped)
 
@@ -164,8 +178,9 @@ class OutgoingMessage:
     ) -> None:
         """Refuse features that a send API cannot express.
 
-        :param supported: those that it can.
-        :param wording: feature to how the error calls it.
+        :param supported: those that it can: names of :data:`FEATURES`.
+        :param wording: feature to how the error calls it; the feature's own name unless given.
+        :param esp_name: the service, for the error.
         :raises AnymailUnsupportedFeature: the message uses another one.
         """
         for name in self.features:
@@ -177,14 +192,17 @@ class Attachment:
     """One attachment of a Django message, whatever its form.
 
     ``name`` may be None; ``content`` is bytes; ``mimetype`` its media type; ``inline`` whether it
-    belongs into the body; ``content_id`` as in its header, ``cid`` without angle brackets.
+    belongs into the body; ``content_id`` as in its header, or None.
 
     :param attachment: a ``(filename, content, mimetype)`` tuple or a MIME part.
     :param encoding: the charset for text.
+    :raises UnicodeEncodeError: the charset cannot hold the text.
     """
 
     def __init__(self, attachment: Any, encoding: str | None = "utf-8") -> None:
-        self.inline = False
+        self.inline: bool = False
+        self.content: bytes
+        self.mimetype: str
         self.content_id: str | None = None
         if isinstance(attachment, Message):
             self.name = attachment.get_filename()
@@ -199,7 +217,7 @@ class Attachment:
 
     @property
     def cid(self) -> str | None:
-        """The content id without angle brackets."""
+        """The content id without angle brackets, or None."""
         return None if self.content_id is None else unquote(str(self.content_id))
 
     @property
@@ -209,7 +227,11 @@ class Attachment:
 
 
 def unsupported(feature: str, esp_name: str) -> AnymailUnsupportedFeature:
-    """The error for a feature that cannot be expressed."""
+    """The error for a feature that cannot be expressed.
+
+    :param feature: what the text calls it.
+    :param esp_name: the service.
+    """
     return AnymailUnsupportedFeature(f"{esp_name} does not support {feature}")
 
 
@@ -217,6 +239,9 @@ def combine(*values: Any) -> Any:
     """Merge defaults with a message's own value: dicts by key, lists by concatenation.
 
     Later ones win; UNSET is passed over; None forgets what came before.
+
+    :param values: all dicts, or all iterables.
+    :return: UNSET if there is nothing.
     """
     result: Any = UNSET
     for value in values:
@@ -236,7 +261,9 @@ def combine(*values: Any) -> Any:
 def combine_deeply(*values: Any, levels: int | None = None) -> Any:
     """Like :func:`combine`, but dicts within dicts are merged too.
 
+    :param values: dicts.
     :param levels: how many dicts deep; None for all the way.
+    :return: UNSET if there is nothing.
     """
     result: Any = UNSET
     for value in values:

@@ -16,23 +16,32 @@ if TYPE_CHECKING:
 #: Sent before a message is built. Arguments: ``sender`` (the backend's class), ``message``,
 #: ``esp_name``. A receiver may change the message, or raise
 #: :exc:`~anymail.exceptions.AnymailCancelSend`.
-pre_send = Signal()
+pre_send: Signal = Signal()
+
+#: Sent after ``pre_send``, when it is known who a message goes to: what other receivers changed and
+#: what ``SEND_DEFAULTS`` adds included. Arguments: ``sender`` (the backend's class), ``message``,
+#: ``recipients`` (:class:`~anymail.addresses.EmailAddress` of To, Cc and Bcc), ``esp_name``. A
+#: receiver may set the status of recipients to ``"rejected"``, so that they are not sent to.
+addressed: Signal = Signal()
 
 #: Sent after SES answered. Arguments: ``sender`` (the backend's class), ``message``, ``status``
 #: (``message.anymail_status``), ``esp_name``.
-post_send = Signal()
+post_send: Signal = Signal()
 
 #: Sent for each tracking event. Arguments: ``sender`` (the view's class), ``event``
 #: (:class:`AnymailTrackingEvent`), ``esp_name``.
-tracking = Signal()
+tracking: Signal = Signal()
 
 #: Sent for each received mail. Arguments: ``sender`` (the view's class), ``event``
 #: (:class:`AnymailInboundEvent`), ``esp_name``.
-inbound = Signal()
+inbound: Signal = Signal()
 
 
 class EventType(TextChoices):
-    """What happened to a message. Members are strings: ``EventType.BOUNCED == "bounced"``."""
+    """What happened to a message. Members are strings: ``EventType.BOUNCED == "bounced"``.
+
+    The words are those of django-anymail. SES has no event for ``QUEUED`` and ``AUTORESPONDED``.
+    """
 
     QUEUED = "queued"
     SENT = "sent"
@@ -53,7 +62,11 @@ class EventType(TextChoices):
 
 
 class RejectReason(TextChoices):
-    """Why a recipient did not get a message. Members are strings."""
+    """Why a recipient did not get a message. Members are strings.
+
+    SES's events give ``BOUNCED`` (every bounce), ``SPAM`` (every complaint) and ``BLOCKED`` (a
+    virus was found).
+    """
 
     INVALID = "invalid"
     BOUNCED = "bounced"
@@ -69,9 +82,9 @@ class AnymailEvent:
     """What tracking and inbound events have in common.
 
     :param event_type: one of :class:`EventType`.
-    :param timestamp: when the service reported it; aware, or None.
+    :param timestamp: when SNS published it, or SES received the mail; aware, or None.
     :param event_id: the same for every retry of one notification: use it to recognise repetitions.
-    :param esp_event: the SES document as it came.
+    :param esp_event: the SES document as it came: a dict.
     """
 
     event_type: str
@@ -84,23 +97,28 @@ class AnymailEvent:
 class AnymailTrackingEvent(AnymailEvent):
     """Something that happened to a sent message, for one recipient.
 
+    SES's words are an open vocabulary (Amazon SES Developer Guide, "Contents of event data that
+    Amazon SES publishes to Amazon SNS").
+
     :param message_id: the id in ``anymail_status.message_id`` of the message that was sent.
     :param recipient: the address, as SES reports it.
-    :param metadata: what the message was sent with.
-    :param tags: likewise.
+    :param metadata: what the message was sent with, as JSON gives it back: a dict, empty if there
+        was none or SES did not tell.
+    :param tags: likewise: a list of strings.
     :param reject_reason: one of :class:`RejectReason`, or None.
     :param description: a few words for people.
     :param mta_response: what the recipient's server said.
     :param user_agent: the browser of an open or click, or the reporter of a complaint.
     :param click_url: the link that was clicked.
-    :param occurred_at: when it happened (``timestamp`` is when SNS published it).
+    :param occurred_at: when it happened (``timestamp`` is when SNS published it); aware, or None.
     :param bounce_type: SES's own word, for example ``"Permanent"``.
     :param bounce_subtype: likewise, for example ``"NoEmail"``.
-    :param complaint_type: likewise, for example ``"abuse"``.
-    :param delay_type: likewise, for example ``"MailboxFull"``.
+    :param complaint_type: the feedback type (RFC 5965), for example ``"abuse"``.
+    :param delay_type: SES's word, for example ``"MailboxFull"``.
     :param is_hard_bounce: the bounce is permanent.
     :param is_suppressed: SES never tried, because the address is on a suppression list.
-    :param is_autoreply: the bounce looks like an out-of-office reply.
+    :param is_autoreply: the bounce looks like an out-of-office reply. A guess: see
+        :func:`~anymail.amazon_ses.tracking.is_autoreply`.
     :param smtp_status: the enhanced status code (RFC 3463), for example ``"5.1.1"``.
     :param message_tags: SES message tags, name to values, without SES's own ``ses:`` ones.
     :param recipient_uncertain: an open or click of a message with several recipients: it could
@@ -135,22 +153,31 @@ class AnymailTrackingEvent(AnymailEvent):
 class AnymailInboundEvent(AnymailEvent):
     """A received mail.
 
-    :param message: the mail.
+    :param message: the mail; None if it could not be read (``inbound_failed``).
+    :param description: why it could not be read.
     """
 
     event_type: str = EventType.INBOUND
     message: AnymailInboundMessage | None = None
+    description: str | None = None
 
 
 def dispatch(
-    events: Iterable[AnymailTrackingEvent | AnymailInboundEvent], *, sender: type, esp_name: str
+    events: Iterable[AnymailTrackingEvent | AnymailInboundEvent],
+    *,
+    sender: type,
+    esp_name: str,
+    signal: Signal | None = None,
 ) -> None:
     """Send each event to the receivers of its signal.
 
-    :param sender: the view's class.
+    :param events: tracking events, inbound events, or both.
+    :param sender: what receivers get as ``sender``: the view's class, or that of another carrier.
+    :param esp_name: the service's name, for receivers.
+    :param signal: instead of ``tracking`` or ``inbound``.
     :raises Exception: whatever a receiver raises; the events after it are not sent, so that the
         whole notification is retried.
     """
     for event in events:
-        signal = inbound if isinstance(event, AnymailInboundEvent) else tracking
-        signal.send(sender=sender, event=event, esp_name=esp_name)
+        usual = inbound if isinstance(event, AnymailInboundEvent) else tracking
+        (signal or usual).send(sender=sender, event=event, esp_name=esp_name)

@@ -54,12 +54,16 @@ __all__ = [
     "trusted_sns",
 ]
 
+#: A JSON object.
 Document = dict[str, Any]
 
 #: The topic of the messages here, unless ``AMAZON_SES_SNS_TOPIC_ARNS`` names another one.
 DEFAULT_TOPIC = "arn:aws:sns:us-east-1:123456789012:ses-events"
+#: Whom events and mails are for, unless said otherwise.
 DEFAULT_RECIPIENT = "ann@example.com"
+#: Where the certificate would be, if it were SNS's.
 CERTIFICATE_URL = "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-AnymailTesting.pem"
+#: What was received, unless said otherwise.
 DEFAULT_MAIL = (
     b"From: Bob <bob@example.net>\r\nTo: ann@example.com\r\nSubject: Hello\r\n"
     b"Date: Tue, 04 Mar 2025 05:06:07 +0000\r\nMIME-Version: 1.0\r\n"
@@ -148,7 +152,9 @@ def tracking_event(
     """A tracking event, as the webhook would make it.
 
     :param event_type: one of :class:`~anymail.signals.EventType`.
-    :param fields: of the event, for example ``message_id`` or ``metadata``.
+    :param recipient: the address that it is about.
+    :param fields: of the event, for example ``message_id`` or ``metadata``; the others are those of
+        a typical event of this type.
     :raises TypeError: an event has no such field.
     """
     kind, detail = EVENT_KINDS.get(event_type, ("send", {}))
@@ -170,9 +176,13 @@ def inbound_event(
     spam_detected: bool | None = False,
     **fields: Any,
 ) -> AnymailInboundEvent:
-    """An inbound event.
+    """An inbound event, as the webhook would make it.
 
-    :param mail: the whole mail, or the path of a file with it.
+    :param mail: the whole mail, as bytes or str, or the path of a file with it (a
+        :class:`~pathlib.Path`, since a str is the mail).
+    :param envelope_sender: MAIL FROM; empty for a bounce.
+    :param envelope_recipient: the only one in ``envelope_recipients``; None for none.
+    :param spam_detected: see :attr:`.AnymailInboundMessage.spam_detected`.
     :param fields: of the event, for example ``event_id`` or ``esp_event``.
     :raises TypeError: an event has no such field.
     """
@@ -196,15 +206,18 @@ def ses_event(
     occurred_at: datetime | None = None,
     **detail: Any,
 ) -> Document:
-    """The document that SES publishes for an event (event publishing).
+    """The document that SES publishes for an event.
+
+    Source: Amazon SES Developer Guide, "Contents of event data that Amazon SES publishes to Amazon
+    SNS".
 
     :param kind: a key of :data:`KINDS`, for example ``"bounce"``.
     :param recipient: one address, or several.
     :param message_id: what ``anymail_status.message_id`` was.
     :param tags: what the message was sent with.
-    :param metadata: likewise.
-    :param message_tags: SES message tags.
-    :param occurred_at: when; now, unless given.
+    :param metadata: likewise; what JSON can hold.
+    :param message_tags: SES message tags: name to values.
+    :param occurred_at: when, aware; now, unless given.
     :param detail: what the details of this kind shall have, in SES's words:
         ``bounceType="Transient"``.
     :raises KeyError: there is no such kind.
@@ -243,9 +256,12 @@ def ses_received(
 ) -> Document:
     """The document that SES publishes for a received mail (an SNS action, Base64).
 
-    :param mail: the whole mail, or the path of a file with it.
+    Source: Amazon SES Developer Guide, "Contents of notifications for Amazon SES email receiving".
+
+    :param mail: the whole mail, as bytes or str, or the path of a file with it.
     :param sender: of the envelope.
     :param recipient: of the envelope; one address, or several.
+    :param message_id: SES's id of the mail.
     :param receipt: what ``receipt`` shall have, in SES's words:
         ``spamVerdict={"status": "FAIL"}``.
     """
@@ -290,16 +306,15 @@ def sns_notification(
     :param secret: ``"user:password"`` to send along, ``""`` for none; the first in
         ``WEBHOOK_SECRET`` unless given.
     :param detail: other arguments of :func:`ses_event`.
+    :return: ``data``, ``content_type`` and ``headers``.
+    :raises KeyError: there is no such kind.
     """
     document = ses_event(event, **detail) if isinstance(event, str) else event
-    fields = {
-        "Type": NOTIFICATION,
-        "MessageId": str(uuid.uuid4()),
-        "TopicArn": _topic(topic),
-        "Subject": "Amazon SES Email Event Notification",
-        "Message": json.dumps(document) + "\n",
-        "Timestamp": _timestamp(utc_now()),
-    }
+    fields = notification_fields(
+        _topic(topic),
+        json.dumps(document) + "\n",
+        subject="Amazon SES Email Event Notification",
+    )
     return sns_request(fields, secret=secret)
 
 
@@ -307,21 +322,54 @@ def sns_subscription(*, topic: str | None = None, secret: str | None = None) -> 
     """What SNS posts when a webhook is subscribed to a topic, likewise.
 
     ``AMAZON_SES_AUTO_CONFIRM_SNS_SUBSCRIPTIONS`` then makes the webhook call SNS: stub boto3.
+
+    :param topic: as in :func:`sns_notification`; so ``secret``.
     """
-    arn = _topic(topic)
-    _, partition, _, region, *_ = arn.split(":")
-    token = "0123456789abcdef" * 12
-    fields = {
+    fields = confirmation_fields(_topic(topic), "0123456789abcdef" * 12)
+    return sns_request(fields, secret=secret)
+
+
+def notification_fields(topic: str, message: str, *, subject: str | None = None) -> Document:
+    """A message in a topic, as SNS delivers it, without what concerns the signature.
+
+    :param topic: an ARN.
+    """
+    return {
+        "Type": NOTIFICATION,
+        "MessageId": str(uuid.uuid4()),
+        "TopicArn": topic,
+        **({} if subject is None else {"Subject": subject}),
+        "Message": message,
+        "Timestamp": _timestamp(utc_now()),
+    }
+
+
+def confirmation_fields(topic: str, token: str) -> Document:
+    """SNS's request to confirm a subscription, likewise.
+
+    :param topic: an ARN.
+    :param token: what is to be confirmed with.
+    """
+    url = f"{sns_url(topic)}?Action=ConfirmSubscription&TopicArn={topic}&Token={token}"
+    return {
         "Type": SUBSCRIPTION_CONFIRMATION,
         "MessageId": str(uuid.uuid4()),
         "Token": token,
-        "TopicArn": arn,
-        "Message": f"You have chosen to subscribe to the topic {arn}.",
-        "SubscribeURL": f"https://sns.{region}.{DNS_SUFFIXES[partition]}/"
-        f"?Action=ConfirmSubscription&TopicArn={arn}&Token={token}",
+        "TopicArn": topic,
+        "Message": f"You have chosen to subscribe to the topic {topic}.\n"
+        "To confirm the subscription, visit the SubscribeURL included in this message.",
+        "SubscribeURL": url,
         "Timestamp": _timestamp(utc_now()),
     }
-    return sns_request(fields, secret=secret)
+
+
+def sns_url(topic: str) -> str:
+    """The URL of SNS itself in the region of a topic.
+
+    :param topic: an ARN.
+    """
+    _, partition, _, region, *_ = topic.split(":")
+    return f"https://sns.{region}.{DNS_SUFFIXES[partition]}/"
 
 
 def sns_request(
@@ -329,20 +377,16 @@ def sns_request(
 ) -> dict[str, Any]:
     """Sign an SNS document and make a request of it, likewise.
 
+    Source: Amazon SNS Developer Guide, "Verifying the signatures of Amazon SNS messages".
+
     :param fields: the document, without what concerns the signature.
+    :param secret: as in :func:`sns_notification`.
     :param signature_version: ``"1"`` (SHA-1) or ``"2"`` (SHA-256).
     """
     if secret is None:
         secret = next(iter(WebhookSettings.load().webhook_secret), "")
-    unsigned = {
-        **fields,
-        "SignatureVersion": signature_version,
-        "SigningCertURL": CERTIFICATE_URL,
-    }
     key, _ = _signing_key()
-    text = SnsEnvelope.from_json(json.dumps(unsigned)).string_to_sign()
-    signature = key.sign(text, *signature_schemes()[signature_version])
-    signed = {**unsigned, "Signature": base64.b64encode(signature).decode()}
+    signed = sign_document(fields, key, CERTIFICATE_URL, signature_version)
     headers = {
         "x-amz-sns-message-type": fields["Type"],
         "x-amz-sns-message-id": fields["MessageId"],
@@ -355,6 +399,47 @@ def sns_request(
         "content_type": "text/plain; charset=UTF-8",
         "headers": headers,
     }
+
+
+def sign_document(
+    fields: Mapping[str, Any], key: RSAPrivateKey, certificate_url: str, signature_version: str
+) -> Document:
+    """Sign an SNS document as SNS does.
+
+    :param fields: the document, without what concerns the signature.
+    :param certificate_url: where webhooks find the certificate.
+    :param signature_version: ``"1"`` (SHA-1) or ``"2"`` (SHA-256).
+    :raises AnymailWebhookValidationFailure: SNS never sends such a document.
+    """
+    unsigned = {
+        **fields,
+        "SignatureVersion": signature_version,
+        "SigningCertURL": certificate_url,
+    }
+    text = SnsEnvelope.from_json(json.dumps(unsigned)).string_to_sign()
+    signature = key.sign(text, *signature_schemes()[signature_version])
+    return {**unsigned, "Signature": base64.b64encode(signature).decode()}
+
+
+def make_certificate(key: RSAPrivateKey, not_before: datetime, not_after: datetime) -> str:
+    """The PEM text of a certificate for a key that SNS documents are signed with."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.serialization import Encoding
+    from cryptography.x509.oid import NameOID
+
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(not_before)
+        .not_valid_after(not_after)
+        .sign(key, hashes.SHA256())
+    )
+    return certificate.public_bytes(Encoding.PEM).decode()
 
 
 def trusted_sns() -> override_settings:
@@ -376,25 +461,11 @@ def trusted_sns() -> override_settings:
 
 @lru_cache(maxsize=1)
 def _signing_key() -> tuple[RSAPrivateKey, str]:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import rsa
-    from cryptography.hazmat.primitives.serialization import Encoding
-    from cryptography.x509.oid import NameOID
 
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(datetime(1970, 1, 1))  # for tests that freeze the time
-        .not_valid_after(utc_now() + timedelta(days=36_500))
-        .sign(key, hashes.SHA256())
-    )
-    return key, certificate.public_bytes(Encoding.PEM).decode()
+    long_ago = datetime(1970, 1, 1)  # for tests that freeze the time
+    return key, make_certificate(key, long_ago, utc_now() + timedelta(days=36_500))
 
 
 def _topic(topic: str | None) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import URLPattern, path
 
 from .webhooks.amazon_ses import AmazonSESInboundWebhookView, AmazonSESTrackingWebhookView
 
 app_name = "anymail"
-urlpatterns = [
+urlpatterns: list[URLPattern] = [
     path(
         "amazon_ses/tracking/",
         AmazonSESTrackingWebhookView.as_view(),

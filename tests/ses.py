@@ -26,9 +26,11 @@ from anymail.message import AnymailMessage
 
 V1 = "anymail.backends.amazon_ses.EmailBackend"
 V2 = "anymail.backends.amazon_sesv2.EmailBackend"
+#: No log has it.
+BODY = "The text of a message"
 CREDENTIALS = {
     "aws_access_key_id": "test",
-    "aws_secret_access_key": "test",
+    "aws_secret_access_key": "secret-key-of-tests",
     "region_name": "us-east-1",
 }
 
@@ -46,7 +48,7 @@ def simple_message(**kwargs: Any) -> AnymailMessage:
     """A message that needs nothing special."""
     defaults: dict[str, Any] = {
         "subject": "Subject",
-        "body": "Text",
+        "body": BODY,
         "from_email": "from@example.com",
         "to": ["to@example.com"],
     }
@@ -113,6 +115,13 @@ def accepting(sent: Sent, service: str = "ses") -> Iterator[None]:
     """A real client that validates and serialises, and answers success instead of connecting."""
     client = _session().client(service, **CREDENTIALS)
     uploads.register(client)
+    accept_calls(client, sent)
+    with mock.patch.object(aws, "client", return_value=client):
+        yield
+
+
+def accept_calls(client: Any, sent: Sent) -> None:
+    """Have a real client answer success instead of connecting, and keep what it is asked."""
 
     def keep(params: dict[str, Any], **_kwargs: Any) -> None:
         sent.calls.append(dict(params))
@@ -122,8 +131,6 @@ def accepting(sent: Sent, service: str = "ses") -> Iterator[None]:
 
     client.meta.events.register("provide-client-params.*.*", keep)
     client.meta.events.register("before-call.*.*", answer)
-    with mock.patch.object(aws, "client", return_value=client):
-        yield
 
 
 def _success(operation: str, params: dict[str, Any], number: int) -> dict[str, Any]:

@@ -39,6 +39,7 @@ TEMPLATES = [
 ]
 STATIC_URL = "static/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+TEST_RUNNER = "tests.log_guard.Runner"
 
 # runtests.py --db sets these. The servers are those on loopback, without a password.
 _DATABASE_NAME = os.environ.get("ANYMAIL_TEST_DB_NAME", "anymail")

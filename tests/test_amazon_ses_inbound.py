@@ -100,6 +100,7 @@ class LocateContentTests(SimpleTestCase):
             ("bucket", None),
             ("bucket", ""),
             ("bucket", "\ud800"),
+            ("bucket", "key\nCRITICAL all is lost"),
             ("arn:aws:s3:us-east-1:123456789012:accesspoint/x", "key"),
             ("../bucket", "key"),
         ):
@@ -117,6 +118,11 @@ class LocateContentTests(SimpleTestCase):
             error = self.assertRaisesMessage(AnymailConfigurationError, repr(action))
             with self.subTest(name), error:
                 locate_content(sample(f"alert-{name}-action"))
+
+    def test_errors_are_one_line_whatever_the_action_is_called(self):
+        with self.assertRaises(AnymailConfigurationError) as raised:
+            locate_content(notification(received(type="Stop\nCRITICAL all is lost")))
+        self.assertNotIn("\n", str(raised.exception))
 
     def test_broken_documents_are_unreadable(self):
         for receipt in (None, [], {}, {"action": None}, {"action": {}}):
@@ -197,8 +203,9 @@ class InboundEventTests(SimpleTestCase):
                 self.assertEqual(message.envelope_recipients, expected)
 
     def test_failed_event_has_no_message(self):
-        event = failed_event(sample("sns-bad-base64"))
+        event = failed_event(sample("sns-bad-base64"), "no valid base64")
         self.assertEqual((event.event_type, event.message), (EventType.INBOUND_FAILED, None))
+        self.assertEqual(event.description, "no valid base64")
         self.assertIsNotNone(event.event_id)
 
     def test_content_survives_the_way_through_base64(self):

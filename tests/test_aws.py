@@ -89,6 +89,16 @@ class CacheTests(CacheTestCase):
         )
         self.assertIsNot(aws.client("ses", one), aws.client("ses", two))
 
+    def test_backends_with_another_concurrency_have_connections_of_their_own(self):
+        def client(concurrency):
+            params = {"client_params": CREDENTIALS, "max_concurrency": concurrency}
+            return aws.client("ses", AmazonSESSettings.load(params))
+
+        self.assertIs(client(5), client(5))
+        for concurrency in (5, 20):
+            config = client(concurrency).meta.config
+            self.assertEqual(config.max_pool_connections, concurrency)
+
     def test_overrides_count(self):
         settings = ses_settings()
         sns = aws.client("sns", settings, region_name="eu-west-1")

@@ -15,7 +15,7 @@ from django.test import SimpleTestCase
 from anymail.backends.console import EmailBackend
 from anymail.exceptions import AnymailInvalidAddress
 
-from .ses import simple_message, use_backend
+from .ses import BODY, simple_message, use_backend
 from .test_backend_test import received
 
 PATH = "anymail.backends.console.EmailBackend"
@@ -32,7 +32,7 @@ class ConsoleTests(SimpleTestCase):
         text = printed(simple_message(subject="Hello"))
         self.assertIn("Subject: Hello", text)
         self.assertIn("To: to@example.com", text)
-        self.assertIn("\nText", text)
+        self.assertIn(f"\n{BODY}", text)
 
     def test_it_prints_to_standard_output_at_the_time_of_sending(self):
         backend = EmailBackend()

@@ -25,7 +25,7 @@ from anymail.message import AnymailRecipientStatus
 from anymail.outgoing import Attachment
 from anymail.signals import post_send, pre_send
 
-from .ses import simple_message, use_backend
+from .ses import BODY, simple_message, use_backend
 
 PATH = "anymail.backends.test.EmailBackend"
 
@@ -186,7 +186,7 @@ class ParamsTests(SimpleTestCase):
                 "from": EmailAddress("", "from@example.com"),
                 "to": [EmailAddress("", "to@example.com")],
                 "subject": "Subject",
-                "text_body": "Text",
+                "text_body": BODY,
                 "is_batch_send": False,
             },
         )
@@ -226,7 +226,7 @@ class ParamsTests(SimpleTestCase):
                 "bcc": [EmailAddress("", "b@x.com")],
                 "reply_to": [EmailAddress("", "r@x.com")],
                 "subject": "Subject",
-                "text_body": "Text",
+                "text_body": BODY,
                 "html_body": "<p>",
                 "alternatives": [("BEGIN:VCALENDAR", "text/calendar")],
                 "extra_headers": {"X-A": "1"},

@@ -28,7 +28,7 @@ from anymail.exceptions import (
     AnymailUnsupportedFeature,
 )
 from anymail.message import AnymailRecipientStatus
-from anymail.signals import post_send, pre_send
+from anymail.signals import addressed, post_send, pre_send
 
 from .ses import (
     CREDENTIALS,
@@ -282,6 +282,28 @@ class SignalTests(SimpleTestCase):
         self.assertEqual(message.to, ["to@example.com", "b@example.com"])
         self.assertEqual(message.cc, ["c@example.com"])
         self.assertEqual(message.anymail_status.recipients["c@example.com"].status, "rejected")
+
+    def test_addressed_tells_everybody_who_will_be_sent_to(self) -> None:
+        told = []
+
+        def receiver(sender: Any, message: Any, recipients: Any, esp_name: str, **kw: Any) -> None:
+            told.append([recipient.addr_spec for recipient in recipients])
+            self.assertEqual((sender, esp_name), (EmailBackend, "Amazon SES"))
+            refused = AnymailRecipientStatus(None, "rejected", "Closed")
+            message.anymail_status.set_recipient_status({"d@example.com": refused})
+
+        def add(message: Any, **kwargs: Any) -> None:
+            message.cc = ["c@example.com"]
+
+        with connected(addressed, receiver), connected(pre_send, add):
+            message = simple_message(to=["To <to@example.com>"])
+            options = {
+                "send_defaults": {"bcc": ["d@example.com"]},
+                "ignore_unsupported_features": True,
+            }
+            params = send(message, **options).params
+        self.assertEqual(told, [["to@example.com", "c@example.com", "d@example.com"]])
+        self.assertEqual(params["Destinations"], ["To <to@example.com>", "c@example.com"])
 
     def test_a_cancelled_message_is_not_refused_because_of_what_receivers_said(self) -> None:
         def refuse_and_cancel(message: Any, **kwargs: Any) -> None:

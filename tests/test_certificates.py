@@ -28,6 +28,7 @@ from anymail.amazon_ses import certificates
 from anymail.amazon_ses.certificates import fetch_certificate
 from anymail.exceptions import AnymailAPIError
 
+from .log_guard import recorded
 from .sns_samples import certificate
 
 
@@ -273,7 +274,7 @@ class CacheTests(CertificateTestCase):
             with self.subTest(rubbish):
                 self.forget()
                 caches["default"].set(certificates.cache_key(self.url()), rubbish)
-                with mock.patch.object(certificates, "logger"):
+                with recorded("anymail.amazon_ses.certificates"):
                     self.assertEqual(self.fetch(), certificate())
 
     def test_a_cache_that_fails_is_done_without(self):

@@ -136,6 +136,24 @@ class SettingTypeTests(SimpleTestCase):
         self.assertEqual(found[0].msg, "ANYMAIL must be a dict, not str.")
 
 
+class RateLimitCacheTests(SimpleTestCase):
+    @override_settings(ANYMAIL={"AMAZON_SES_RATE_LIMIT_CACHE": "rates"})
+    def test_e103_reports_a_cache_that_is_not_there(self):
+        [error] = anymail_checks.check_rate_limit_cache()
+        self.assertEqual((error.id, error.level), ("anymail.E103", checks.ERROR))
+        self.assertIn("'rates', and CACHES has no such cache", error.msg)
+        self.assertIn("'default'", error.hint)
+
+    def test_e103_is_silent_without_one_and_about_one_that_is_there(self):
+        for alias in (None, "default"):
+            with override_settings(ANYMAIL={"AMAZON_SES_RATE_LIMIT_CACHE": alias}):
+                self.assertEqual(anymail_checks.check_rate_limit_cache(), [])
+
+    @override_settings(ANYMAIL={"AMAZON_SES_RATE_LIMIT_CACHE": 1})
+    def test_e103_leaves_wrong_types_to_e101(self):
+        self.assertEqual(anymail_checks.check_rate_limit_cache(), [])
+
+
 class CannotConstruct(BaseEmailBackend):
     """A backend that is not ours."""
 
@@ -252,13 +270,18 @@ class RegistrationTests(SimpleTestCase):
             use_backend("anymail.backends.nothing.EmailBackend"),
             mock.patch.object(anymail_checks, "distribution"),
             override_settings(
-                ANYMAIL={"WEBHOOK_AUTHORIZATION": "x", "SQUIRRELS": 1, "DEBUG_API_REQUESTS": True},
+                ANYMAIL={
+                    "WEBHOOK_AUTHORIZATION": "x",
+                    "SQUIRRELS": 1,
+                    "DEBUG_API_REQUESTS": True,
+                    "AMAZON_SES_RATE_LIMIT_CACHE": "rates",
+                },
                 DEBUG=False,
             ),
         ):
             found = {message.id for message in run_checks()}
         self.assertLessEqual(
-            {"anymail.E001", "anymail.W002", "anymail.W100", "anymail.E100", "anymail.E102"}, found
+            {f"anymail.{n}" for n in ("E001", "W002", "W100", "E100", "E102", "E103")}, found
         )
         with override_settings(ANYMAIL={"WEBHOOK_SECRET": 1}):
             self.assertIn("anymail.E101", {message.id for message in run_checks()})
@@ -281,9 +304,9 @@ class RegistrationTests(SimpleTestCase):
     def test_no_message_has_an_id_that_is_not_documented_here(self):
         with open(anymail_checks.__file__, encoding="utf-8") as source:
             text = source.read()
-        for number in ("E001", "W002", "W100", "E100", "E101", "E102"):
+        for number in ("E001", "W002", "W100", "E100", "E101", "E102", "E103"):
             self.assertIn(f'id="anymail.{number}"', text)
-        self.assertEqual(text.count('id="anymail.'), 6)
+        self.assertEqual(text.count('id="anymail.'), 7)
 
     def test_the_app_registers_them_when_it_is_ready(self):
         registered = checks.registry.registry.get_checks()

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta, timezone
+from html import unescape
 from typing import Any
 from unittest import mock
+from urllib.parse import parse_qsl
 
+from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.db import connection
@@ -96,6 +100,35 @@ class ListTests(AdminTestCase):
         self.assertEqual(len(self.found(Bounce, bounce_subtype="MailboxFull")), 1)
         self.assertEqual(len(self.found(Complaint, feedback_type="abuse")), 1)
         self.assertEqual(self.found(Suppression, reason__exact="manual"), {"bob@example.com"})
+
+    def test_filters_for_hard_bounces_and_for_the_action(self) -> None:
+        Bounce.objects.filter(mail_id="soft-1").update(action="delayed")
+        soft = {Bounce.objects.get(mail_id="soft-1").address}
+        self.assertEqual(self.found(Bounce, hard__exact="0"), soft)
+        self.assertEqual(len(self.found(Bounce, hard__exact="1")), 3)
+        self.assertEqual(self.found(Bounce, action="delayed"), soft)
+
+    def test_filters_that_have_no_common_index_are_not_combined(self) -> None:
+        Bounce.objects.filter(mail_id="soft-1").update(action="delayed")
+
+        def links(**params: str) -> list[dict[str, str]]:
+            page = self.client.get(url(Bounce), {"q": "Ann1@example.com", **params})
+            hrefs = re.findall(r'<a href="\?([^"]*)"', page.content.decode())
+            return [dict(parse_qsl(unescape(href))) for href in hrefs]
+
+        q = {"q": "Ann1@example.com"}
+        of_type = links(bounce_type="Transient")
+        self.assertIn({**q, "bounce_type": "Transient", "bounce_subtype": "General"}, of_type)
+        self.assertIn({**q, "hard__exact": "0"}, of_type)
+        self.assertIn({**q, "action": "delayed"}, of_type)
+        for chosen in ({"hard__exact": "0"}, {"action": "delayed"}):
+            self.assertIn({**q, "bounce_type": "Transient"}, links(**chosen))
+
+    def test_there_is_an_index_for_every_filter(self) -> None:
+        for model in MODELS:
+            indexed = {index.fields[0] for index in model._meta.indexes}
+            for item in admin.site.get_model_admin(model).list_filter:
+                self.assertIn(item if isinstance(item, str) else item[0], indexed)
 
     def test_filters_offer_what_there_is(self) -> None:
         page = self.client.get(url(Bounce))

@@ -13,13 +13,14 @@ from anymail.backends import amazon_ses, amazon_sesv2
 from anymail.backends.test import EmailBackend as RecordingBackend
 from anymail.conf import FeedbackSettings
 from anymail.exceptions import (
+    AnymailCancelSend,
     AnymailConfigurationError,
     AnymailInvalidAddress,
     AnymailRecipientsRefused,
 )
 from anymail.feedback.models import Bounce, Suppression
 from anymail.feedback.signals import feedback
-from anymail.signals import post_send
+from anymail.signals import post_send, pre_send
 
 from .feedback import FeedbackTestCase
 from .ses import Sent, accepting, send, simple_message
@@ -323,6 +324,45 @@ class EnforceTests(FeedbackTestCase):
         Suppression.objects.suppress(["x@bücher.example", "x@xn--caf-dma.example"])
         to = ["x@xn--bcher-kva.example", "X@BÜCHER.example", "x@café.example", "a@x.test"]
         self.assertEqual(send(simple_message(to=to)).params["Destinations"], ["a@x.test"])
+
+    def test_addresses_from_send_defaults(self) -> None:
+        defaults = {"cc": ["angry@example.com", "b@x.test"], "bcc": ["gone@example.com"]}
+        message = simple_message(to=["a@x.test"], template_id="welcome")
+        message.subject = message.body = ""
+        entry = {"ToAddresses": ["a@x.test"], "CcAddresses": ["b@x.test"]}
+        both = {"FEEDBACK_SUPPRESS": ["hard_bounce", "complaint"], "SEND_DEFAULTS": defaults}
+        with override_settings(ANYMAIL=both):
+            [destination] = send(message).params["Destinations"]
+        self.assertEqual(destination["Destination"], entry)
+        [destination] = send(message, send_defaults=defaults).params["Destinations"]
+        self.assertEqual(destination["Destination"], entry)
+
+    def test_addresses_from_send_defaults_in_ordinary_mail(self) -> None:
+        message = simple_message(to=["a@x.test"])
+        options = {
+            "send_defaults": {"bcc": ["gone@example.com"]},
+            "ignore_unsupported_features": True,
+        }
+        self.assertEqual(send(message, **options).params["Destinations"], ["a@x.test"])
+        self.assertEqual(message.anymail_status.recipients["gone@example.com"].status, "rejected")
+
+    def test_addresses_that_another_receiver_adds_whenever_it_is_called(self) -> None:
+        def add_copy(message: Any, **kwargs: Any) -> None:
+            message.bcc = ["gone@example.com"]
+
+        pre_send.connect(add_copy)
+        self.addCleanup(pre_send.disconnect, add_copy)
+        message = simple_message(to=["a@x.test"])
+        self.assertEqual(send(message).params["Destinations"], ["a@x.test"])
+
+    def test_no_query_for_a_message_that_is_cancelled(self) -> None:
+        def cancel(**kwargs: Any) -> None:
+            raise AnymailCancelSend
+
+        pre_send.connect(cancel)
+        self.addCleanup(pre_send.disconnect, cancel)
+        with self.assertNumQueries(0):
+            send(simple_message(to=["gone@example.com"]))
 
     def test_several_addresses_in_one_string(self) -> None:
         message = simple_message(to=["a@x.test, Gone <gone@example.com>"])

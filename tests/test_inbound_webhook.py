@@ -26,6 +26,7 @@ from anymail.signals import EventType, inbound
 from anymail.testing import sns_notification, sns_request, trusted_sns
 from anymail.webhooks.amazon_ses import AmazonSESInboundWebhookView
 
+from .log_guard import recorded
 from .sns_samples import ignore_insecure_webhooks
 
 PAYLOADS = Path(__file__).parent / "payloads"
@@ -33,11 +34,11 @@ EXPECTED = json.loads((PAYLOADS / "expected-inbound.json").read_text())["files"]
 OBJECT = json.loads((PAYLOADS / "encrypted" / "object.metadata.json").read_text())
 TOPIC = "arn:aws:sns:us-east-1:123456789012:ses-inbound"
 BUCKET = "example-inbound-mail"
-LOGGER = "anymail.amazon_ses.receive.logger.error"
+LOGGER = "anymail.amazon_ses.receive"
 URL = "/anymail/amazon_ses/inbound/"
 KEYS = {
     "aws_access_key_id": "test",
-    "aws_secret_access_key": "test",
+    "aws_secret_access_key": "secret-key-of-tests",
     "region_name": "us-east-1",
 }
 
@@ -138,15 +139,18 @@ class SampleTests(WebhookTestCase):
         if body["receipt"]["action"]["type"] == "S3" and "eml" in expected:
             key = self.store(body, eml(expected["eml"]))
             self.assertEqual(key, expected.get("object_key", key))
-        with mock.patch(LOGGER) as error:
+        with recorded(LOGGER) as records:
             status = self.post(body).status_code
         outcome = expected["outcome"]
+        for event in self.events:
+            self.assertEqual(bool(event.description), event.event_type == "inbound_failed")
         self.assertEqual(status, 400 if outcome == "refuse" else 200)
         has_event = outcome in ("inbound", "inbound_failed")
         self.assertEqual([e.event_type for e in self.events], [outcome] if has_event else [])
         is_setup = body["mail"]["messageId"] == "AMAZON_SES_SETUP_NOTIFICATION"
         self.assertEqual(
-            error.called, outcome == "inbound_failed" or (outcome == "ignore" and not is_setup)
+            any(record.levelname == "ERROR" for record in records),
+            outcome == "inbound_failed" or (outcome == "ignore" and not is_setup),
         )
         if outcome == "inbound":
             self._check_message(self.events[0].message, expected)
@@ -205,6 +209,52 @@ class TrustTests(WebhookTestCase):
             self.assertEqual(self.post(document("s3-plain")).status_code, 400)
         download.assert_not_called()
 
+    def test_nothing_is_downloaded_for_anybody(self):
+        ignore_insecure_webhooks(self)
+        for is_open in (
+            {},
+            {"AMAZON_SES_SNS_TOPIC_ARNS": [TOPIC], "AMAZON_SES_VERIFY_SNS_SIGNATURES": False},
+        ):
+            self.set_up_anymail(WEBHOOK_SECRET=None, **is_open)
+            with (
+                self.subTest(is_open),
+                mock.patch("anymail.amazon_ses.storage.download") as download,
+                self.assertRaises(AnymailConfigurationError) as raised,
+            ):
+                self.post(document("s3-plain"))
+            download.assert_not_called()
+            for text in (
+                TOPIC,
+                BUCKET,
+                'ANYMAIL["WEBHOOK_SECRET"]',
+                'ANYMAIL["AMAZON_SES_SNS_TOPIC_ARNS"]',
+                'ANYMAIL["AMAZON_SES_INBOUND_BUCKETS"]',
+            ):
+                self.assertIn(text, str(raised.exception))
+
+    def test_refused_download_is_answered_with_500_so_that_it_heals(self):
+        ignore_insecure_webhooks(self)
+        self.set_up_anymail(WEBHOOK_SECRET=None)
+        self.client.raise_request_exception = False
+        self.assertEqual(self.post(document("s3-plain")).status_code, 500)
+
+    def test_a_secret_a_list_of_topics_or_a_list_of_buckets_is_enough(self):
+        ignore_insecure_webhooks(self)
+        self.store(document("s3-plain"), b"Subject: mine\r\n\r\n")
+        for setting in (
+            {"WEBHOOK_SECRET": "user:pass"},
+            {"AMAZON_SES_SNS_TOPIC_ARNS": TOPIC},
+            {"AMAZON_SES_INBOUND_BUCKETS": BUCKET},
+        ):
+            with self.subTest(setting):
+                self.set_up_anymail(**{"WEBHOOK_SECRET": None, **setting})
+                self.assertEqual(self.receive(document("s3-plain")).message.subject, "mine")
+
+    def test_mail_inside_the_notification_needs_no_download(self):
+        ignore_insecure_webhooks(self)
+        self.set_up_anymail(WEBHOOK_SECRET=None)
+        self.assertIsNotNone(self.receive(document("sns-base64-plain")).message)
+
     def test_tracking_event_is_a_configuration_error_that_names_the_topic(self):
         request = sns_notification("bounce", topic=TOPIC)
         with self.assertRaisesMessage(AnymailConfigurationError, TOPIC):
@@ -216,6 +266,20 @@ class TrustTests(WebhookTestCase):
         self.assertIn("'Lambda'", logs.output[0])
         self.assertIn("Add an S3 action", logs.output[0])
         self.assertEqual(logs.records[0].anymail_topic, TOPIC)
+
+    def test_nobody_writes_lines_into_logs_and_errors(self):
+        for body in (
+            {**document("sns-bad-base64"), "mail": {"messageId": "m1\nCRITICAL all is lost"}},
+            {**document("sns-bad-base64"), "notificationType": "Other\nCRITICAL all is lost"},
+        ):
+            with recorded(LOGGER) as records:
+                try:
+                    self.post(body)
+                    text = records[0].getMessage()
+                except AnymailConfigurationError as err:
+                    text = str(err)
+            self.assertIn("CRITICAL", text)
+            self.assertNotIn("\n", text)
 
     def test_logs_name_no_addresses(self):
         with self.assertLogs("anymail", "DEBUG") as logs:
@@ -297,6 +361,7 @@ class ErrorTests(WebhookTestCase):
         read.assert_not_called()
         self.assertEqual((event.event_type, event.message), (EventType.INBOUND_FAILED, None))
         self.assertIn("AMAZON_SES_INBOUND_MAX_SIZE", logs.output[0])
+        self.assertIn("AMAZON_SES_INBOUND_MAX_SIZE", event.description)
 
     def test_object_that_grows_while_it_is_read_gives_a_failed_event(self):
         self.set_up_anymail(AMAZON_SES_INBOUND_MAX_SIZE=100)
@@ -397,9 +462,11 @@ class EncryptedTests(WebhookTestCase):
             self.check_failed(body)
 
     def check_failed(self, body: dict[str, Any]) -> None:
-        with self.assertLogs("anymail.amazon_ses.receive", "ERROR"):
+        with self.assertLogs("anymail.amazon_ses.receive", "ERROR") as logs:
             event = self.receive(body)
         self.assertEqual((event.event_type, event.message), (EventType.INBOUND_FAILED, None))
+        self.assertTrue(event.description)
+        self.assertIn(event.description, logs.output[0])
 
     def test_object_encrypted_with_a_key_of_kms_is_read(self):
         kms = boto3.client("kms", endpoint_url=self.endpoint, **KEYS)
@@ -470,7 +537,10 @@ class DeletionTests(WebhookTestCase):
         ):
             with self.subTest(open_to_anybody):
                 self.set_up_anymail(
-                    WEBHOOK_SECRET=None, AMAZON_SES_INBOUND_DELETE_S3_OBJECT=True, **open_to_anybody
+                    WEBHOOK_SECRET=None,
+                    AMAZON_SES_INBOUND_BUCKETS=[BUCKET],
+                    AMAZON_SES_INBOUND_DELETE_S3_OBJECT=True,
+                    **open_to_anybody,
                 )
                 with self.assertLogs("anymail.amazon_ses.receive", "ERROR") as logs:
                     self.receive(self.body)
@@ -508,7 +578,7 @@ class HostileDocumentTests(WebhookTestCase):
     def test_documents_of_any_shape_are_answered(self):
         strange: list[Any] = [None, [], {}, "x", 1, {"action": "S3"}, {"action": {"type": 1}}]
         for value, name in itertools.product(strange, ("mail", "receipt", "content")):
-            with self.subTest(value=value, name=name), mock.patch(LOGGER):
+            with self.subTest(value=value, name=name), recorded(LOGGER):
                 body = {**document("sns-base64-plain"), name: value}
                 self.assertEqual(self.post(body).status_code, 200)
 

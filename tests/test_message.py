@@ -171,9 +171,10 @@ class StatusTests(SimpleTestCase):
         return status
 
     def test_recipients_that_were_refused_beforehand_have_no_id_to_miss(self):
-        status = self.status(a=("id", "queued"), b=(None, "rejected"))
-        self.assertEqual((status.message_id, status.status), ("id", {"queued", "rejected"}))
-        self.assertIsNone(self.status(a=(None, "rejected")).message_id)
+        for refused in ("rejected", "invalid"):
+            status = self.status(a=("id", "queued"), b=(None, refused))
+            self.assertEqual((status.message_id, status.status), ("id", {"queued", refused}))
+            self.assertIsNone(self.status(a=(None, refused)).message_id)
 
     def test_it_is_empty_before_sending(self):
         status = AnymailStatus()

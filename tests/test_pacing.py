@@ -14,6 +14,9 @@ from contextlib import suppress
 from typing import Any
 from unittest import mock, skipUnless
 
+import boto3
+from botocore.config import Config
+from botocore.exceptions import CredentialRetrievalError
 from django.core.cache import caches
 from django.test import SimpleTestCase, override_settings
 
@@ -22,8 +25,9 @@ from anymail.amazon_ses.pacing import AccountRate, Governor, Pace, SharedPace
 from anymail.backends.amazon_ses import EmailBackend
 from anymail.backends.amazon_sesv2 import EmailBackend as V2Backend
 from anymail.conf import AmazonSESSettings
+from anymail.exceptions import AnymailAPIError
 
-from .ses import Sent, accepting, simple_message, stubbed
+from .ses import CREDENTIALS, Sent, accepting, simple_message, stubbed
 
 
 class Clock:
@@ -71,7 +75,7 @@ class SharedPaceTests(ClockTestCase):
     def test_two_processes_share_the_rate(self) -> None:
         cache = caches["default"]
         cache.clear()
-        one, two = SharedPace(50, lambda: cache), SharedPace(50, lambda: cache)
+        one, two = SharedPace(50, lambda: cache, "owner"), SharedPace(50, lambda: cache, "owner")
         waits = [pace.reserve(1) for _ in range(100) for pace in (one, two)]
         self.assertAlmostEqual(max(waits), 4, delta=0.4)
         for second in range(4):
@@ -82,7 +86,7 @@ class SharedPaceTests(ClockTestCase):
         for rate in (0.5, 1, 14, 50, 333.3):
             cache = caches["default"]
             cache.clear()
-            pace = SharedPace(rate, lambda: caches["default"])
+            pace = SharedPace(rate, lambda: caches["default"], "owner")
             waits = [pace.reserve(1) for _ in range(100)]
             with self.subTest(rate):
                 self.assertAlmostEqual(max(waits) / (100 / rate), 1, delta=0.12)
@@ -90,14 +94,14 @@ class SharedPaceTests(ClockTestCase):
     def test_large_calls_take_several_periods(self) -> None:
         cache = caches["default"]
         cache.clear()
-        pace = SharedPace(14, lambda: cache)
+        pace = SharedPace(14, lambda: cache, "owner")
         pace.reserve(50)
         self.assertAlmostEqual(pace.reserve(1), 50 / 14, delta=0.2)
 
     def test_calls_that_do_not_fit_into_a_period_leave_no_gap(self) -> None:
         for recipients in (2, 3, 4, 7):
             caches["default"].clear()
-            pace = SharedPace(50, lambda: caches["default"])
+            pace = SharedPace(50, lambda: caches["default"], "owner")
             waits = [pace.reserve(recipients) for _ in range(100)]
             with self.subTest(recipients):
                 self.assertAlmostEqual(max(waits) / (100 * recipients / 50), 1, delta=0.1)
@@ -105,7 +109,7 @@ class SharedPaceTests(ClockTestCase):
     def test_without_the_cache_the_process_keeps_its_own_pace_and_warns_once(self) -> None:
         cache = mock.Mock()
         cache.add.side_effect = ConnectionError("away")
-        pace = SharedPace(10, lambda: cache)
+        pace = SharedPace(10, lambda: cache, "owner")
         with self.assertLogs("anymail.amazon_ses.pacing", "WARNING") as logs:
             waits = [pace.reserve(1) for _ in range(20)]
             self.clock.now += pacing.CACHE_PAUSE + 1
@@ -217,7 +221,7 @@ class RealCacheTests(SimpleTestCase):
         with override_settings(CACHES={"default": {"BACKEND": backend, "LOCATION": location}}):
             # A rate that no other run of the tests counts.
             rate = 50 + secrets.randbelow(10**6) / 10**7
-            paces = [SharedPace(rate, lambda: caches["default"]) for _ in range(4)]
+            paces = [SharedPace(rate, lambda: caches["default"], "owner") for _ in range(4)]
             start = time.monotonic()
             turns = [
                 pace.reserve(1) + time.monotonic() - start for _ in range(50) for pace in paces
@@ -273,6 +277,82 @@ class FakeAccount:
         return {"MaxSendRate": 14.0}
 
 
+def real_client(service: str = "ses", **params: Any) -> Any:
+    return boto3.client(service, **{**CREDENTIALS, **params})
+
+
+class QuotaOwnerTests(SimpleTestCase):
+    """SES grants rates to an account in each region."""
+
+    def owner(self, client: Any, **settings: Any) -> str:
+        return aws.quota_owner(client, AmazonSESSettings.load(settings))
+
+    def test_accounts_and_regions_differ_and_apis_do_not(self) -> None:
+        owners = {
+            self.owner(client)
+            for client in (
+                real_client(),
+                real_client(region_name="eu-west-1"),
+                real_client(aws_access_key_id="other"),
+                real_client(endpoint_url="http://127.0.0.1:1"),
+            )
+        }
+        self.assertEqual(len(owners), 4)
+        self.assertEqual(self.owner(real_client("sesv2")), self.owner(real_client("ses")))
+
+    def test_another_set_of_parameters_is_still_the_same_account(self) -> None:
+        one = self.owner(real_client(config=Config(read_timeout=5)), max_concurrency=3)
+        self.assertEqual(one, self.owner(real_client(aws_secret_access_key="rotated")))
+
+    def test_keys_of_an_account_that_is_known_count_together(self) -> None:
+        owners = {
+            self.owner(real_client(aws_access_key_id=key, aws_account_id=account))
+            for key, account in (("a", "1" * 12), ("b", "1" * 12), ("c", "2" * 12))
+        }
+        self.assertEqual(len(owners), 2)
+
+    def test_temporary_keys_of_a_role_count_together_and_roles_do_not(self) -> None:
+        def owner(key: str, role: str) -> str:
+            client = real_client(aws_access_key_id=key, aws_session_token="token")
+            return self.owner(client, client_factory="x.y", session_params={"role_arn": role})
+
+        self.assertEqual(owner("ASIA1", "arn:1"), owner("ASIA2", "arn:1"))
+        self.assertNotEqual(owner("ASIA1", "arn:1"), owner("ASIA1", "arn:2"))
+
+    def test_it_tells_nothing_secret_and_fits_into_every_cache(self) -> None:
+        with mock.patch.object(aws, "hashlib") as hashed:
+            for token in (None, "a-token"):
+                self.owner(
+                    real_client(aws_secret_access_key="a-secret", aws_session_token=token),
+                    session_params={"aws_secret_access_key": "a-secret"},
+                    client_params={"aws_session_token": "a-token"},
+                )
+        self.assertEqual(hashed.sha256.call_count, 2)
+        for call in hashed.sha256.call_args_list:
+            self.assertNotIn(b"a-secret", call.args[0])
+            self.assertNotIn(b"a-token", call.args[0])
+        owner = self.owner(real_client(aws_access_key_id="AKIAEXAMPLE"))
+        self.assertRegex(owner, r"\A[0-9a-f]{32}\Z")
+
+    def test_a_double_has_the_settings_for_an_owner(self) -> None:
+        params = {"region_name": "eu-west-1"}
+        owners = {self.owner(object(), client_params=params) for _ in range(2)}
+        self.assertEqual(owners - {self.owner(object())}, owners)
+        self.assertEqual(len(owners), 1)
+
+    def test_credentials_that_cannot_be_fetched_are_an_error_of_sending(self) -> None:
+        client = real_client()
+        credentials = mock.Mock()
+        credentials.get_frozen_credentials.side_effect = CredentialRetrievalError(
+            provider="x", error_msg="y"
+        )
+        with (
+            mock.patch.object(client._request_signer, "_credentials", credentials),
+            self.assertRaises(AnymailAPIError),
+        ):
+            self.owner(client)
+
+
 class SettingTests(SimpleTestCase):
     def test_both_apis_tell_the_rate_of_the_account(self) -> None:
         quota: dict[str, Any] = {
@@ -326,6 +406,29 @@ class SettingTests(SimpleTestCase):
             for limit in (1, 10)
         ]
         self.assertIs(paces[0], paces[1])
+
+    @override_settings(ANYMAIL={"AMAZON_SES_RATE_LIMIT_CACHE": "default"})
+    def test_processes_of_one_account_count_together_and_those_of_others_do_not(self) -> None:
+        caches["default"].clear()
+        with mock.patch.object(pacing, "time", Clock()):
+            waits: dict[str, list[float]] = {"a": [], "b": []}
+            for _ in range(2):  # processes, which know nothing of each other
+                for account, found in waits.items():
+                    delivery._paces.clear()
+                    settings = AmazonSESSettings.load({"max_send_rate": 10})
+                    with mock.patch.object(delivery, "quota_owner", return_value=account):
+                        pace = delivery.governor_for(mock.Mock(), settings).pace
+                    assert pace is not None
+                    found += [pace.reserve(1) for _ in range(10)]
+        for found in waits.values():
+            self.assertAlmostEqual(max(found), 2, delta=0.3)
+
+    def test_both_apis_keep_to_one_rate_together(self) -> None:
+        settings = AmazonSESSettings.load({"max_send_rate": 5})
+        clients = real_client("ses"), real_client("sesv2")
+        one, two = (delivery.governor_for(client, settings) for client in clients)
+        self.assertIs(one.pace, two.pace)
+        self.assertIsNot(one, two)
 
     @override_settings(ANYMAIL={"AMAZON_SES_RATE_LIMIT_CACHE": "default"})
     def test_the_cache_of_the_setting_is_used(self) -> None:

@@ -46,8 +46,8 @@ NAMES = {
         UNSET attach_inline_image attach_inline_image_file
     """,
     "anymail.signals": """
-        AnymailEvent AnymailInboundEvent AnymailTrackingEvent EventType RejectReason inbound
-        post_send pre_send tracking
+        AnymailEvent AnymailInboundEvent AnymailTrackingEvent EventType RejectReason addressed
+        inbound post_send pre_send tracking
     """,
     "anymail.urls": "app_name urlpatterns",
     "anymail.utils": """
@@ -257,7 +257,7 @@ class KindTests(SimpleTestCase):
         self.assertEqual(message.AnymailMessageMixin.__bases__, (EmailMessage,))
 
     def test_signals_are_signals(self):
-        for name in ("pre_send", "post_send", "tracking", "inbound"):
+        for name in ("pre_send", "addressed", "post_send", "tracking", "inbound"):
             with self.subTest(name=name):
                 self.assertIsInstance(getattr(signals, name), Signal)
 
@@ -267,7 +267,7 @@ class KindTests(SimpleTestCase):
         expected = {
             "AnymailEvent": common,
             "AnymailTrackingEvent": common | {*tracking.split(), "tags", "user_agent"},
-            "AnymailInboundEvent": common | {"message"},
+            "AnymailInboundEvent": common | {"message", "description"},
         }
         for name, names in expected.items():
             with self.subTest(name=name):

@@ -16,6 +16,7 @@ from anymail.signals import (
     AnymailTrackingEvent,
     EventType,
     RejectReason,
+    addressed,
     dispatch,
     inbound,
     post_send,
@@ -150,5 +151,6 @@ class DispatchTests(SimpleTestCase):
         dispatch([], sender=type(self), esp_name="Amazon SES")
         self.assertEqual(self.calls, [])
 
-    def test_the_four_signals_are_four(self):
-        self.assertEqual(len({id(s) for s in (pre_send, post_send, tracking, inbound)}), 4)
+    def test_the_five_signals_are_five(self):
+        signals = (pre_send, addressed, post_send, tracking, inbound)
+        self.assertEqual(len({id(signal) for signal in signals}), 5)

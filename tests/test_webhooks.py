@@ -31,6 +31,7 @@ from anymail.webhooks.base import (
     get_request_uri,
 )
 
+from .log_guard import recorded
 from .sns_samples import (
     EVENTS_TOPIC,
     INBOUND_URL,
@@ -193,7 +194,7 @@ class CertificateUrlSampleTests(WebhookTestCase):
             freeze_time(),
             anymail_settings(AMAZON_SES_SNS_TOPIC_ARNS=topic),
             mock.patch("anymail.amazon_ses.certificates.download", side_effect=error) as download,
-            mock.patch("anymail.webhooks.base.logger"),
+            recorded("anymail.webhooks.base"),
         ):
             response = self.post_text(json.dumps({**fields, "TopicArn": topic}))
         return response.status_code, download.call_count
@@ -499,14 +500,17 @@ class SubscriptionTests(WebhookTestCase):
                 self.assertEqual(self.post_text(json.dumps(fields)).status_code, 400)
 
     def assertUnconfirmed(self, reason: str, answer: str | None = None, **settings: Any) -> None:
-        """400; the topic is in the error, the token only in the log."""
+        """400; the topic is in the error, the token only in the log, and there at DEBUG."""
         with (
-            self.assertLogs(LOGGER, "WARNING") as logs,
+            self.assertLogs(LOGGER, "DEBUG") as logs,
             self.assertLogs("django.security", "ERROR") as errors,
         ):
             response = self.subscribe(answer=answer, **settings)
         self.assertEqual(response.status_code, 400)
-        self.assertIn(self.ARGUMENTS["Token"], logs.output[0])
+        found = [record.levelname for record in logs.records]
+        self.assertEqual(found, ["WARNING", "DEBUG"])
+        self.assertNotIn(self.ARGUMENTS["Token"], logs.output[0])
+        self.assertIn(self.ARGUMENTS["Token"], logs.output[1])
         self.assertIn(EVENTS_TOPIC, errors.output[0])
         self.assertIn(reason, errors.output[0])
         self.assertNotIn(self.ARGUMENTS["Token"], errors.output[0].partition("\n")[0])

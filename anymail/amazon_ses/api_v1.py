@@ -1,10 +1,15 @@
-"""SES API v1: message -> SendRawEmail or SendBulkTemplatedEmail; response -> statuses."""
+"""SES API v1: message -> SendRawEmail or SendBulkTemplatedEmail; response -> statuses.
+
+Source: Amazon Simple Email Service API Reference, "SendRawEmail", "SendBulkTemplatedEmail",
+"BulkEmailDestinationStatus".
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..addresses import EmailAddress
 from ..conf import AmazonSESSettings, SendSettings
 from ..message import AnymailRecipientStatus
 from ..outgoing import OutgoingMessage, unsupported
@@ -54,14 +59,14 @@ V2_PARAMS = frozenset(
 def build_calls(
     message: OutgoingMessage, settings: AmazonSESSettings, sending: SendSettings
 ) -> Sequence[ApiCall]:
-    """See :meth:`.calls.SendApi.build_calls`."""
+    """The calls for a message; see :meth:`.calls.SendApi.build_calls`."""
     if message.template_id:
         return _template_calls(message, settings, sending)
     return _raw_calls(message, settings, sending)
 
 
 def parse_response(call: ApiCall, response: Mapping[str, Any]) -> dict[str, AnymailRecipientStatus]:
-    """See :meth:`.calls.SendApi.parse_response`."""
+    """The status of each recipient; see :meth:`.calls.SendApi.parse_response`."""
     if call.operation == "send_raw_email":
         return raw.parse_message_id(call, response)
     return bulk.parse_entries(call, response, "Status")
@@ -92,12 +97,11 @@ def _raw_calls(
     ]
 
 
-def _source(message: OutgoingMessage) -> Any:
+def _source(message: OutgoingMessage) -> EmailAddress | None:
     """SES reads the From header itself, unless bounces go elsewhere or there are several."""
-    if message.envelope_sender:
-        return type(message.envelope_sender)("", message.envelope_sender.addr_spec)
-    if len(message.from_emails) > 1:
-        return type(message.from_emails[0])("", message.from_emails[0].addr_spec)
+    if message.envelope_sender or len(message.from_emails) > 1:
+        sender = message.envelope_sender or message.from_emails[0]
+        return EmailAddress("", sender.addr_spec)
     return None
 
 

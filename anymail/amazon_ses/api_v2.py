@@ -1,4 +1,7 @@
-"""SES API v2: message -> SendEmail or SendBulkEmail; response -> statuses."""
+"""SES API v2: message -> SendEmail or SendBulkEmail; response -> statuses.
+
+Source: Amazon SES API v2 Reference, "SendEmail", "SendBulkEmail", "BulkEmailEntryResult".
+"""
 
 from __future__ import annotations
 
@@ -60,14 +63,14 @@ V1_PARAMS = {
 def build_calls(
     message: OutgoingMessage, settings: AmazonSESSettings, sending: SendSettings
 ) -> Sequence[ApiCall]:
-    """See :meth:`.calls.SendApi.build_calls`."""
+    """The calls for a message; see :meth:`.calls.SendApi.build_calls`."""
     if message.template_id or _is_inline_template(message):
         return _template_calls(message, settings, sending)
     return _raw_calls(message, settings, sending)
 
 
 def parse_response(call: ApiCall, response: Mapping[str, Any]) -> dict[str, AnymailRecipientStatus]:
-    """See :meth:`.calls.SendApi.parse_response`."""
+    """The status of each recipient; see :meth:`.calls.SendApi.parse_response`."""
     if call.operation == "send_email":
         return raw.parse_message_id(call, response)
     return bulk.parse_entries(call, response, "BulkEmailEntryResults")

@@ -23,7 +23,11 @@ TOKEN_BYTES = 48
 
 def make_content_plain(message: Any) -> None:
     """Attachments and alternatives as every Django can build them: with a media type, text as str,
-    everything else as bytes (Django 5.2 writes a str with backslashes there)."""
+    everything else as bytes (Django 5.2 writes a str with backslashes there).
+
+    :param message: a Django message of ours, which is changed.
+    :raises UnicodeEncodeError: its charset cannot hold its text.
+    """
     encoding = str(message.encoding or django_setting("DEFAULT_CHARSET"))
     if django.VERSION >= (6, 0):
         message.encoding = encoding  # it may be a Charset, which only the old policy knows
@@ -40,6 +44,8 @@ def set_aside_attachments(message: EmailMessage) -> dict[bytes, bytes]:
 
     Django would encode them as a whole, in Python. A class that builds its MIME in a way of its
     own (to sign or encrypt it) gets to see the real content.
+
+    :param message: a Django message of ours, which is changed.
     """
     if not _is_built_by_django(type(message)):
         return {}
@@ -57,7 +63,8 @@ def set_aside_attachments(message: EmailMessage) -> dict[bytes, bytes]:
 def split_at_tokens(data: bytes, large: dict[bytes, bytes]) -> list[bytes | Base64Lines] | None:
     """The serialised message with the real attachments; None if a token is not where it belongs.
 
-    :param large: in the order of the attachments.
+    :param data: the message with tokens in it.
+    :param large: Base64 of token to content, in the order of the attachments.
     """
     pieces: list[bytes | Base64Lines] = []
     for token, content in large.items():

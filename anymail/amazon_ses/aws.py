@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from collections import OrderedDict
@@ -22,6 +23,8 @@ from .errors import describe_exception, describe_response, mask_addresses
 USER_AGENT = f"django-anymail/{__version__}-amazon-ses"
 #: Services whose calls must not be repeated by botocore.
 SEND_SERVICES = ("ses", "sesv2")
+#: Parameters that may change although the account stays the same, or are nobody's business.
+CREDENTIALS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 #: Several sets of parameters are usual (regions, tenants); without a bound, parameters made anew
 #: for each send would fill the memory.
 MAX_CLIENTS = 64
@@ -65,6 +68,7 @@ def client(service: str, settings: AmazonSESSettings, **overrides: Any) -> Any:
         service,
         _freeze(settings.session_params),
         _freeze(params),
+        settings.max_concurrency,  # how many connections it keeps
     )
     with _lock:
         if key not in _clients:
@@ -76,7 +80,13 @@ def client(service: str, settings: AmazonSESSettings, **overrides: Any) -> Any:
 
 
 def create_client(service: str, settings: AmazonSESSettings, params: dict[str, Any]) -> Any:
-    """A new boto3 client. Use :func:`client`."""
+    """A new boto3 client, or what ``AMAZON_SES_CLIENT_FACTORY`` makes. Use :func:`client`.
+
+    :param service: boto3's name, for example ``"ses"``.
+    :param params: keyword arguments for the client.
+    :raises AnymailAPIError: boto3 cannot make it.
+    :raises AnymailConfigurationError: boto3 does not know a parameter, or there is no such factory.
+    """
     with api_errors(f"Cannot create the boto3 client for {service!r}"):
         with _refused_parameters():
             params = {
@@ -103,6 +113,9 @@ def is_real(client: Any) -> bool:
 def account_send_rate(client: Any) -> float:
     """The ``MaxSendRate`` of the account, in recipients per second; 0 for no limit.
 
+    Source: SES API reference, "GetSendQuota"; v2 reference, "GetAccount".
+
+    :param client: of ``ses`` or ``sesv2``.
     :raises AnymailAPIError: SES does not tell.
     """
     with api_errors("Cannot ask Amazon SES for the send rate"):
@@ -111,11 +124,27 @@ def account_send_rate(client: Any) -> float:
         return float(client.get_send_quota()["MaxSendRate"])
 
 
+def quota_owner(client: Any, settings: AmazonSESSettings) -> str:
+    """Whose quota a client uses up, as a hash: SES grants rates to an account, in each region.
+
+    The account is told by the credentials where they know it, otherwise by their access key.
+    Temporary keys differ from process to process: then it is told by the parameters of the client.
+
+    Source: Amazon SES Developer Guide, "Service quotas in Amazon SES".
+
+    :raises AnymailAPIError: the credentials cannot be refreshed.
+    """
+    meta = getattr(client, "meta", None)
+    where = [getattr(meta, "region_name", ""), getattr(meta, "endpoint_url", "")]
+    parts = [*(part for part in where if isinstance(part, str)), *_account(client, settings)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
 def confirm_subscription(topic: str, token: str, settings: AmazonSESSettings) -> None:
     """Tell SNS that we want what a topic sends (SNS API, "ConfirmSubscription").
 
     :param topic: the topic's ARN; the call goes to its region.
-    :param token: from the request to confirm.
+    :param token: from the request to confirm; SNS takes it for two days.
     :raises AnymailAPIError: SNS refused, or could not be reached.
     """
     region = topic.split(":")[3]
@@ -145,6 +174,7 @@ def api_errors(doing: str) -> Iterator[None]:
     """Turn everything that boto3 raises into :exc:`~anymail.exceptions.AnymailAPIError`.
 
     :param doing: what was tried, for the text.
+    :raises AnymailAPIError: within the block, boto3 raised something of its own.
     """
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
@@ -180,6 +210,29 @@ def _meaning(response: Any) -> dict[str, Any]:
     error = response.get("Error", {})
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return describe_response(error.get("Code", ""), error.get("Message", ""), status)
+
+
+def _account(client: Any, settings: AmazonSESSettings) -> list[str]:
+    # botocore has no public way to a client's credentials.
+    signer = getattr(client, "_request_signer", None) if is_real(client) else None
+    if credentials := getattr(signer, "_credentials", None):
+        with api_errors("Cannot get credentials for Amazon SES"):
+            frozen = credentials.get_frozen_credentials()
+        if account := getattr(frozen, "account_id", None):
+            return ["account", account]
+        if not frozen.token:
+            return ["key", frozen.access_key]
+    factory = settings.client_factory
+    name = factory if isinstance(factory, str) else getattr(factory, "__qualname__", "")
+    given = {**settings.session_params, **settings.client_params}
+    return [
+        name,
+        *(
+            f"{key}={value}"
+            for key, value in sorted(given.items())
+            if isinstance(value, str) and key not in CREDENTIALS
+        ),
+    ]
 
 
 def _session_class() -> Any:

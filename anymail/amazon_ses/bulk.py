@@ -24,7 +24,8 @@ MAX_TEMPLATE_DATA = 262_144
 class Entry:
     """One recipient of a template.
 
-    :param destination: SES's ``Destination``.
+    :param recipient: one of the message's ``to``.
+    :param destination: SES's ``Destination``: addresses under ``ToAddresses`` and so on.
     :param data: its template data, as JSON.
     """
 
@@ -39,8 +40,11 @@ def chunks(message: OutgoingMessage, idna_encode: IdnaEncoder) -> list[list[Entr
     AWS counts the 50 of a call as destinations in one place and as addresses in another: both
     hold here (Amazon SES service quotas; API reference, "SendBulkTemplatedEmail").
 
+    :param idna_encode: encodes domains.
+    :return: the entries of each call.
     :raises AnymailInvalidAddress: SES cannot deliver to one of them.
-    :raises AnymailUnsupportedFeature: cc and bcc are too many.
+    :raises AnymailUnsupportedFeature: cc and bcc are too many, or the data of one entry too long.
+    :raises AnymailSerializationError: JSON cannot hold the data.
     """
     copies = {
         "CcAddresses": [format_for_wire(address, idna_encode, "cc") for address in message.cc],
@@ -59,13 +63,19 @@ def chunks(message: OutgoingMessage, idna_encode: IdnaEncoder) -> list[list[Entr
 
 
 def default_data(message: OutgoingMessage) -> str:
-    """``merge_global_data`` as JSON: what SES uses for a recipient without data."""
+    """``merge_global_data`` as JSON: what SES uses for a recipient without data.
+
+    :raises AnymailSerializationError: JSON cannot hold it.
+    :raises AnymailUnsupportedFeature: it is too long.
+    """
     return _template_data(message.merge_global_data or {}, "merge_global_data")
 
 
 def single_from(message: OutgoingMessage, idna_encode: IdnaEncoder) -> str:
     """The one From address of a template.
 
+    :param idna_encode: encodes its domain.
+    :raises AnymailInvalidAddress: SES cannot send from it.
     :raises AnymailUnsupportedFeature: there are several.
     """
     if len(message.from_emails) > 1:
@@ -91,7 +101,11 @@ def check_no_content(message: OutgoingMessage) -> None:
 def for_recipient(
     by_address: Mapping[str, Mapping[str, Any]] | None, recipient: EmailAddress
 ) -> Mapping[str, Any]:
-    """What a merge attribute holds for one recipient: by the exact address, or ignoring case."""
+    """What a merge attribute holds for one recipient: by the exact address, or ignoring case.
+
+    :param by_address: addr-spec to data, or None.
+    :return: empty if it holds nothing.
+    """
     if not by_address:
         return {}
     if recipient.addr_spec in by_address:
@@ -103,8 +117,9 @@ def for_recipient(
 def parse_entries(
     call: ApiCall, response: Mapping[str, Any], key: str
 ) -> dict[str, AnymailRecipientStatus]:
-    """The status of each recipient of a bulk call.
+    """The status of each recipient of a bulk call, by addr-spec.
 
+    :param response: its list has one entry per recipient, in the same order.
     :param key: where the response has its list.
     :raises AnymailAPIError: the list is missing, or has another length than the call.
     """

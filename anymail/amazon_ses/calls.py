@@ -18,9 +18,9 @@ class ApiCall:
     """One request to SES, not yet sent.
 
     :param operation: the method of the boto3 client, for example ``"send_raw_email"``.
-    :param params: its keyword arguments.
+    :param params: its keyword arguments, as boto3 takes them.
     :param recipients: whom the response is about, in its order.
-    :param copies: how many addresses get a copy of what each recipient gets.
+    :param copies: how many addresses (cc and bcc) get a copy of what each recipient gets.
     :param cancelled: set by the sender: whatever of the call waits gives up.
     """
 
@@ -32,7 +32,10 @@ class ApiCall:
 
     @property
     def weight(self) -> int:
-        """How many recipients SES counts against the send rate."""
+        """How many recipients SES counts against the send rate.
+
+        Source: Amazon SES Developer Guide, "Managing your Amazon SES sending limits".
+        """
         return len(self.recipients) * (1 + self.copies)
 
 
@@ -47,6 +50,10 @@ class SendApi(Protocol):
     ) -> Sequence[ApiCall]:
         """What to send.
 
+        :param message: with at least one recipient.
+        :param settings: for Amazon SES.
+        :param sending: for whatever service.
+        :return: the calls, in order.
         :raises AnymailError: the message cannot be sent with this API; the text says why.
         """
         ...
@@ -56,6 +63,8 @@ class SendApi(Protocol):
     ) -> dict[str, AnymailRecipientStatus]:
         """What became of each recipient of a call, by addr-spec.
 
+        :param call: one of those that :meth:`build_calls` made.
+        :param response: the dict that boto3 returned for it.
         :raises AnymailAPIError: the response is not what SES documents.
         """
         ...

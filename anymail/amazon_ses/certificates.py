@@ -19,7 +19,7 @@ from django.core.signals import setting_changed
 from ..exceptions import AnymailAPIError
 from .trust import load_certificate, utc_now
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 #: Seconds for the connection, for each wait, and for the whole file. SNS gives us 15 altogether.
 TIMEOUT = 3.0
@@ -41,7 +41,8 @@ _lock = threading.Lock()
 def fetch_certificate(url: str, cache_alias: str) -> str:
     """The PEM text of the certificate at a URL: from this process, the cache, or the network.
 
-    :param cache_alias: the Django cache that processes share it through.
+    :param url: :func:`.trust.check_certificate_url` let it pass.
+    :param cache_alias: the Django cache that processes share it through: a key of ``CACHES``.
     :raises AnymailAPIError: it cannot be had at present; ``is_transient`` is true.
     """
     if (pem := _fetched.get(url)) is not None:
@@ -96,7 +97,10 @@ def download(url: str) -> str:
 
 
 def unavailable(url: str, reason: str) -> AnymailAPIError:
-    """The error for a certificate that cannot be had at present."""
+    """The error for a certificate that cannot be had at present.
+
+    :param reason: what happened.
+    """
     return AnymailAPIError(
         f"The SNS signing certificate {url} cannot be fetched: {reason}",
         error_code="CertificateUnavailable",
@@ -117,7 +121,9 @@ def _from_network(url: str) -> str:
         with _lock:
             _failed[url] = time.monotonic() + FAILURE_SECONDS
         raise
-    logger.info("Fetched the SNS signing certificate %s", url)
+    logger.info(
+        "Fetched the SNS signing certificate %s", url, extra={"anymail_certificate_url": url}
+    )
     return pem
 
 
@@ -143,7 +149,7 @@ def _from_cache(cache: BaseCache, key: str) -> str | None:
             return pem
     except Exception as err:
         # Whatever is wrong with the cache or with what is in it, the network has it, too.
-        logger.warning("The cache of SNS signing certificates fails: %s", type(err).__name__)
+        _warn_of_cache(err)
     return None
 
 
@@ -154,7 +160,16 @@ def _to_cache(cache: BaseCache, key: str, pem: str) -> None:
     try:
         cache.set(key, pem, timeout=int(min(left, MAX_CACHE_SECONDS)))
     except Exception as err:
-        logger.warning("The cache of SNS signing certificates fails: %s", type(err).__name__)
+        _warn_of_cache(err)
+
+
+def _warn_of_cache(err: Exception) -> None:
+    name = type(err).__name__
+    logger.warning(
+        "The cache of SNS signing certificates fails: %s",
+        name,
+        extra={"anymail_error_code": name},
+    )
 
 
 setting_changed.connect(clear, dispatch_uid="anymail.amazon_ses.certificates.clear")

@@ -43,14 +43,21 @@ class ChunkFile:
         return self._position
 
     def seek(self, offset: int, whence: int = SEEK_SET) -> int:
-        """Go to a position, as :meth:`io.IOBase.seek` does."""
+        """Go to a position, as :meth:`io.IOBase.seek` does.
+
+        :param offset: in bytes.
+        :param whence: what it is counted from: 0 the start, 1 the position, 2 the end.
+        """
         start = {SEEK_SET: 0, SEEK_CUR: self._position, SEEK_END: self.size}[whence]
         self._position = max(0, start + offset)
         self._rewind()
         return self._position
 
     def read(self, size: int | None = -1) -> bytes:
-        """The next bytes; everything that is left without a size."""
+        """The next bytes.
+
+        :param size: how many at most; None or a negative one for everything that is left.
+        """
         if self._iterator is None:
             self._start()
         wanted = self.size if size is None or size < 0 else size
@@ -89,7 +96,7 @@ class Base64Lines:
     def __init__(self, content: bytes) -> None:
         self.content = content
         characters = (len(content) + 2) // 3 * 4
-        self.size = characters + 2 * max(0, (characters - 1) // 76)
+        self.size: int = characters + 2 * max(0, (characters - 1) // 76)
 
     def chunks(self) -> Iterator[bytes]:
         """The lines, many at a time."""
@@ -101,7 +108,10 @@ class Base64Lines:
 
 
 def join(pieces: Sequence[bytes | Base64Lines]) -> bytes | ChunkFile:
-    """The pieces of a message one after the other: ``bytes`` up to 1 MB, above that a file."""
+    """The pieces of a message one after the other.
+
+    :return: ``bytes`` up to 1 MB, above that a file.
+    """
     size = sum(piece.size if isinstance(piece, Base64Lines) else len(piece) for piece in pieces)
 
     def chunks() -> Iterator[bytes]:
@@ -115,7 +125,7 @@ def join(pieces: Sequence[bytes | Base64Lines]) -> bytes | ChunkFile:
 
 
 def encode_base64(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Base64 without lines, of content that comes in chunks of any size."""
+    """Base64 (RFC 4648) without lines, of content that comes in chunks of any size."""
     rest = b""
     for chunk in chunks:
         data = rest + chunk if rest else chunk

@@ -19,7 +19,7 @@ from .inbound import UnreadableMail
 #: Metadata names of the client's other envelopes: version 1, and version 3.
 OTHER_ENVELOPES = frozenset({"x-amz-key", "x-amz-c", "x-amz-3", "x-amz-cek-alg", "x-amz-wrap-alg"})
 #: What must stand in the metadata, word for word.
-SUITE = {
+SUITE: dict[str, tuple[str, ...]] = {
     "x-amz-cek-alg": ("AES/GCM/NoPadding",),
     "x-amz-tag-len": ("128",),
     "x-amz-wrap-alg": ("kms", "kms+context"),
@@ -34,6 +34,7 @@ class Envelope:
     """How an object is encrypted.
 
     :param wrapped_key: the data key, encrypted by KMS.
+    :param iv: 12 bytes.
     :param context: KMS's encryption context: everything that describes the object.
     :param length: bytes of the mail; None if it is not given.
     """
@@ -78,9 +79,10 @@ def parse_envelope(metadata: Mapping[str, str], message_id: str | None = None) -
 
 
 def decrypt(envelope: Envelope, key: bytes, ciphertext: bytes | bytearray) -> bytes:
-    """The mail in an encrypted object.
+    """The mail in an encrypted object (AES-GCM: NIST SP 800-38D).
 
-    :param key: the data key, unwrapped by KMS.
+    :param envelope: how it is encrypted.
+    :param key: the data key, unwrapped by KMS: 32 bytes.
     :param ciphertext: the object's body, which ends with the authentication tag.
     :raises UnreadableMail: it is not what was encrypted.
     """

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from django.core.cache import caches
 from tenacity import (
@@ -21,11 +21,11 @@ from tenacity import (
 
 from ..conf import AmazonSESSettings
 from ..exceptions import AnymailAPIError
-from .aws import account_send_rate, api_errors
+from .aws import account_send_rate, api_errors, quota_owner
 from .calls import ApiCall
 from .pacing import AccountRate, Governor, Pace, SharedPace
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 #: For errors that pass in a moment or not at all: no connection, 503.
 MAX_ATTEMPTS = 3
@@ -39,11 +39,12 @@ class Traffic:
     """What paces the calls of one client, by the settings that ask for it."""
 
     account_rate: AccountRate = field(default_factory=AccountRate)
-    paces: dict[Any, Pace | SharedPace | None] = field(default_factory=dict)
     governors: dict[Any, Governor] = field(default_factory=dict)
 
 
 _traffic: WeakKeyDictionary[Any, Traffic] = WeakKeyDictionary()
+#: By whose quota, rate and cache; for as long as a governor uses them.
+_paces: WeakValueDictionary[Any, Pace | SharedPace] = WeakValueDictionary()
 _lock = threading.Lock()
 
 
@@ -54,7 +55,10 @@ def run(call: ApiCall, client: Any, settings: AmazonSESSettings) -> Mapping[str,
     SES answered 503, or when no connection was made; with ``AMAZON_SES_RETRY_TIMEOUTS`` also when
     the outcome is not known.
 
-    :param client: the boto3 client; calls of one client are paced together.
+    :param call: one that a send API built.
+    :param client: the boto3 client.
+    :param settings: for Amazon SES.
+    :return: the dict that boto3 returned.
     :raises AnymailAPIError: what the last attempt failed with.
     """
     governor = governor_for(client, settings)
@@ -71,20 +75,24 @@ def run(call: ApiCall, client: Any, settings: AmazonSESSettings) -> Mapping[str,
 
 
 def governor_for(client: Any, settings: AmazonSESSettings) -> Governor:
-    """What paces the calls of a client."""
-    rate = settings.max_send_rate
+    """What paces the calls of a client.
+
+    How many there are at once is a matter of each client, and so is what throttling teaches; a
+    rate is kept by all clients of an account and region together.
+
+    :param client: the boto3 client.
+    :param settings: ``max_concurrency``, ``max_send_rate`` and ``rate_limit_cache`` count.
+    :raises AnymailAPIError: there are no credentials to tell the account by.
+    """
     traffic = _traffic_of(client)
+    rate: Any = settings.max_send_rate
     if rate == "account":
         rate = traffic.account_rate.get(lambda: account_send_rate(client))
-    wanted = (rate, settings.rate_limit_cache)
-    key = (settings.max_concurrency, *wanted)
-    with _lock:
-        if wanted not in traffic.paces:
-            traffic.paces[wanted] = _pace(*wanted)
-        if key not in traffic.governors:
-            pace = traffic.paces[wanted]
-            traffic.governors[key] = Governor(settings.max_concurrency, pace)
-        return traffic.governors[key]
+    key = (settings.max_concurrency, rate, settings.rate_limit_cache)
+    if key not in traffic.governors:
+        pace = _pace_for(client, settings, rate) if rate and rate > 0 else None
+        traffic.governors.setdefault(key, Governor(settings.max_concurrency, pace))
+    return traffic.governors[key]
 
 
 def _traffic_of(client: Any) -> Traffic:
@@ -95,17 +103,21 @@ def _traffic_of(client: Any) -> Traffic:
             return Traffic()
 
 
-def _pace(rate: Any, cache_alias: str | None) -> Pace | SharedPace | None:
-    if rate is None or rate <= 0:
-        return None
-    if cache_alias is None:
-        return Pace(rate)
-    return SharedPace(rate, lambda: caches[cache_alias])
+def _pace_for(client: Any, settings: AmazonSESSettings, rate: float) -> Pace | SharedPace:
+    owner = quota_owner(client, settings)  # may have to fetch credentials
+    alias = settings.rate_limit_cache
+    with _lock:
+        pace = _paces.get((owner, rate, alias))
+        if pace is None:
+            pace = Pace(rate) if alias is None else SharedPace(rate, lambda: caches[alias], owner)
+            _paces[owner, rate, alias] = pace
+        return pace
 
 
 def _after_fork() -> None:
     global _lock
     _lock = threading.Lock()  # a thread of the parent may hold the old one
+    _paces.clear()  # likewise the locks inside
 
 
 def _post(call: ApiCall, client: Any, governor: Governor) -> Any:

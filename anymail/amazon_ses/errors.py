@@ -69,6 +69,7 @@ def describe_response(code: str, text: str, http_status: int) -> dict[str, Any]:
 
     :param code: AWS's error code.
     :param text: AWS's text about it: the code for a rate and for a daily quota is the same.
+    :param http_status: of the response; 0 where there was none.
     """
     lowered = text.lower()
     rate = "sending rate exceeded" in lowered
@@ -117,5 +118,7 @@ def mask_addresses(text: str) -> str:
     """The same text with the local part of every e-mail address hidden.
 
     The domain stays: it tells which identity SES asks for.
+
+    :param text: any, for example an error of AWS.
     """
     return _LOCAL_PART.sub("***@", text)

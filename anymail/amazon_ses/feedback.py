@@ -26,6 +26,7 @@ def feedback_details(event: AnymailTrackingEvent) -> list[Details]:
     """What to store of an event's notification: one dict for each recipient.
 
     :param event: a bounce, complaint or delivery.
+    :return: column to value; what SES left out is empty or None.
     :raises KeyError: it is something else.
     """
     describe = DETAILS[event.event_type]
@@ -47,7 +48,11 @@ def feedback_details(event: AnymailTrackingEvent) -> list[Details]:
 
 
 def bounce_details(events: list[AnymailTrackingEvent], body: Details) -> list[Details]:
-    """The columns of :class:`~anymail.feedback.models.Bounce`."""
+    """The columns of :class:`~anymail.feedback.models.Bounce`.
+
+    :param events: of one notification.
+    :param body: SES's document.
+    """
     bounce = _object(body.get("bounce"))
     recipients = _recipients(bounce.get("bouncedRecipients"), len(events))
     return [
@@ -66,7 +71,7 @@ def bounce_details(events: list[AnymailTrackingEvent], body: Details) -> list[De
 
 
 def complaint_details(events: list[AnymailTrackingEvent], body: Details) -> list[Details]:
-    """The columns of :class:`~anymail.feedback.models.Complaint`."""
+    """The columns of :class:`~anymail.feedback.models.Complaint`, likewise."""
     complaint = _object(body.get("complaint"))
     return [
         {
@@ -80,7 +85,7 @@ def complaint_details(events: list[AnymailTrackingEvent], body: Details) -> list
 
 
 def delivery_details(events: list[AnymailTrackingEvent], body: Details) -> list[Details]:
-    """The columns of :class:`~anymail.feedback.models.Delivery`."""
+    """The columns of :class:`~anymail.feedback.models.Delivery`, likewise."""
     delivery = _object(body.get("delivery"))
     return [
         {

@@ -21,6 +21,9 @@ from .notifications import SesNotification, parse_timestamp
 SETUP_ID = "AMAZON_SES_SETUP_NOTIFICATION"
 DMARC_POLICIES = frozenset({"none", "quarantine", "reject"})
 
+#: What no key of SES has: line breaks would make lines of their own in a log.
+UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 
 
@@ -32,6 +35,7 @@ class UnreadableMail(AnymailError):
 class S3Object:
     """Where SES stored a mail.
 
+    :param bucket: its name.
     :param key: the whole key, prefix included, not URL-encoded.
     :param region: where SES received the mail; None if the topic does not tell.
     :param message_id: SES's id of the mail.
@@ -47,7 +51,10 @@ class S3Object:
 
 
 def is_setup(notification: SesNotification) -> bool:
-    """Whether SES only tries a new receipt rule: there is no mail."""
+    """Whether SES only tries a new receipt rule: there is no mail.
+
+    It was seen to do so when a rule is created or changed; no page of AWS tells of it.
+    """
     key = _action(notification).get("objectKey")
     name = key.rpartition("/")[2] if isinstance(key, str) else None
     return SETUP_ID in (notification.mail.get("messageId"), name)
@@ -71,7 +78,7 @@ def locate_content(notification: SesNotification) -> bytes | S3Object:
     raise AnymailConfigurationError(
         f"The SNS topic {notification.origin} announces a mail that SES received with the receipt "
         f"rule action {kind!r}, which neither sends nor stores the mail. Add an S3 action with "
-        f"this topic to the receipt rule, and take the topic away from the {kind} action."
+        f"this topic to the receipt rule, and take the topic away from the other action."
     )
 
 
@@ -82,6 +89,7 @@ def inbound_event(
 
     :param mail: its source, or the message parsed already, which gets the attributes that SES
         knows.
+    :return: ``event_id`` is SES's id of the mail.
     """
     if isinstance(mail, bytes):
         mail = AnymailInboundMessage.parse_raw_mime_bytes(mail)
@@ -100,13 +108,19 @@ def inbound_event(
     return _event(notification, EventType.INBOUND, mail)
 
 
-def failed_event(notification: SesNotification) -> AnymailInboundEvent:
-    """The event for a received mail that cannot be read: without a message."""
-    return _event(notification, EventType.INBOUND_FAILED, None)
+def failed_event(notification: SesNotification, description: str) -> AnymailInboundEvent:
+    """The event for a received mail that cannot be read: without a message.
+
+    :param description: why.
+    """
+    return _event(notification, EventType.INBOUND_FAILED, None, description)
 
 
 def _event(
-    notification: SesNotification, event_type: str, message: AnymailInboundMessage | None
+    notification: SesNotification,
+    event_type: str,
+    message: AnymailInboundMessage | None,
+    description: str | None = None,
 ) -> AnymailInboundEvent:
     mail = notification.mail
     message_id = mail.get("messageId")
@@ -117,6 +131,7 @@ def _event(
         timestamp=parse_timestamp(mail.get("timestamp")) or notification.timestamp,
         esp_event=notification.body,
         message=message,
+        description=description,
     )
 
 
@@ -148,7 +163,7 @@ def _s3_object(notification: SesNotification, action: Mapping[str, Any]) -> S3Ob
     message_id = notification.mail.get("messageId")
     if not isinstance(bucket, str) or not _BUCKET.fullmatch(bucket):
         raise UnreadableMail("SES's notification of a received mail names no S3 bucket.")
-    if not isinstance(key, str) or not key or any("\ud800" <= c <= "\udfff" for c in key):
+    if not isinstance(key, str) or not key or UNUSABLE.search(key):
         raise UnreadableMail("SES's notification of a received mail names no S3 object.")
     return S3Object(
         bucket=bucket,

@@ -40,6 +40,8 @@ def build_mime(message: OutgoingMessage, idna_encode: IdnaEncoder) -> bytes | Ch
     parts where it rewrites the body for open and click tracking (Amazon SES Developer Guide,
     "Raw email").
 
+    :param message: its ``source`` is left alone.
+    :param idna_encode: encodes domains.
     :raises AnymailInvalidAddress: an address that SES cannot deliver to.
     :raises AnymailSerializationError: metadata that JSON cannot hold, text that cannot be encoded.
     :raises ValueError: a line break in a header or file name (``BadHeaderError`` before
@@ -74,7 +76,10 @@ def _serialise(stand_in: Any, message: OutgoingMessage) -> bytes:
 
 
 def anymail_headers(message: OutgoingMessage) -> Iterator[tuple[str, str]]:
-    """The X-Metadata and X-Tag headers; :func:`.tracking.custom_headers` reads them."""
+    """The X-Metadata and X-Tag headers; :func:`.tracking.custom_headers` reads them.
+
+    :return: pairs of name and value.
+    """
     if message.metadata is not None:
         yield "X-Metadata", metadata_value(message.metadata)
     for tag in message.tags or ():
@@ -86,6 +91,7 @@ def metadata_value(metadata: dict[str, Any]) -> str:
 
     A header is folded at its spaces, and not everything that unfolds it keeps several of them.
 
+    :param metadata: what JSON can hold.
     :raises AnymailSerializationError: JSON cannot hold it.
     """
     return dump_json(metadata, "metadata").replace("  ", " \\u0020")
@@ -94,6 +100,7 @@ def metadata_value(metadata: dict[str, Any]) -> str:
 def dump_json(data: Any, name: str) -> str:
     """ASCII JSON.
 
+    :param data: without NaN and infinity, which are no JSON (RFC 8259).
     :param name: what the data is, for the error.
     :raises AnymailSerializationError: JSON cannot hold it.
     """
@@ -108,9 +115,10 @@ def dump_json(data: Any, name: str) -> str:
 
 
 def tag_value(tag: str) -> str:
-    """A tag as a header value: itself, or encoded-words where it would not survive.
+    """A tag as a header value: itself, or encoded-words (RFC 2047) where it would not survive.
 
     :raises ValueError: a line break in it.
+    :raises AnymailSerializationError: it has half of a surrogate pair.
     """
     check_no_line_break("X-Tag", tag)
     plain = re.fullmatch(r"[!-~]+( [!-~]+)*", tag) and "=?" not in tag
@@ -145,6 +153,7 @@ def check_headers(message: OutgoingMessage) -> None:
 def format_for_wire(address: EmailAddress, idna_encode: IdnaEncoder, field: str) -> str:
     """A whole address in ASCII.
 
+    :param idna_encode: encodes its domain.
     :param field: where it comes from, for the error.
     :raises AnymailInvalidAddress: SES cannot deliver to it.
     """
@@ -155,6 +164,7 @@ def format_for_wire(address: EmailAddress, idna_encode: IdnaEncoder, field: str)
 def check_deliverable(address: EmailAddress, field: str) -> None:
     """Refuse a local part that is not ASCII (Amazon SES API reference, "Destination").
 
+    :param field: where it comes from, for the error.
     :raises AnymailInvalidAddress: names the field.
     """
     if not address.username.isascii():

@@ -38,7 +38,7 @@ class SesNotification:
     :param id: the carrier's id of it, the same for every retry.
     :param timestamp: when it was published; aware, or None.
     :param origin: where it comes from, for messages: the topic's ARN.
-    :param body: the document.
+    :param body: the document: a JSON object, possibly with other things in it than expected.
     """
 
     id: str | None
@@ -85,6 +85,7 @@ class SesNotification:
 def frozen(kind: type[Value], fields: dict[str, Any]) -> Value:
     """The same as ``kind(**fields)`` for a frozen dataclass, in a fraction of the time.
 
+    :param kind: the class.
     :param fields: every field, those with defaults too; it becomes the object's ``__dict__``.
     """
     value = object.__new__(kind)
@@ -97,6 +98,8 @@ def parse_timestamp(value: object) -> datetime | None:
 
     Besides ``2017-08-05T00:41:02.669Z``, AWS's own examples have ``2018-10-08T14:05:45 +0000``
     and ``2009-12-03T04:24:21.000-05:00``. A time without a zone is taken for UTC.
+
+    :param value: anything.
     """
     if not isinstance(value, str):
         return None

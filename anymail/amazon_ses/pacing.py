@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 #: Seconds for which the rate that SES grants the account is believed.
 ACCOUNT_RATE_LIFETIME = 3600
@@ -30,8 +30,9 @@ class Pace:
     """Spreads recipients over time: a token bucket that holds less than one second's worth.
 
     SES grants one second's worth at once; the rest is margin for calls that overtake each other.
+    Source: Amazon SES Developer Guide, "Managing your Amazon SES sending limits".
 
-    :param rate: recipients per second.
+    :param rate: recipients per second, more than 0.
     """
 
     def __init__(self, rate: float) -> None:
@@ -42,6 +43,7 @@ class Pace:
     def reserve(self, recipients: int) -> float:
         """Take the next turn.
 
+        :param recipients: how many the call has.
         :return: for how many seconds to wait for it.
         """
         with self._lock:
@@ -59,14 +61,16 @@ class SharedPace:
 
     :param rate: recipients per second, of all processes together.
     :param cache: returns the Django cache; called in each thread, since caches are per thread.
+    :param owner: whose rate it is; without anything secret, since it is part of the cache's keys.
     """
 
-    def __init__(self, rate: float, cache: Callable[[], Any]) -> None:
+    def __init__(self, rate: float, cache: Callable[[], Any], owner: str) -> None:
         self.rate = rate
         self.cache = cache
-        self.own = Pace(rate)
-        self.allowance = max(1, math.ceil(rate / PERIODS_PER_SECOND))
-        self.period = self.allowance / rate
+        self.owner = owner
+        self.own: Pace = Pace(rate)
+        self.allowance: int = max(1, math.ceil(rate / PERIODS_PER_SECOND))
+        self.period: float = self.allowance / rate
         self._not_full = 0  # every period before is full, or over
         self._away_until = -math.inf
         self._has_warned = False
@@ -74,6 +78,7 @@ class SharedPace:
     def reserve(self, recipients: int) -> float:
         """Take the next turn; one of this process alone while the cache is away.
 
+        :param recipients: how many the call has.
         :return: for how many seconds to wait for it.
         """
         if time.monotonic() < self._away_until:
@@ -95,7 +100,7 @@ class SharedPace:
         cache = self.cache()
         turn = math.inf
         while True:
-            key = f"anymail:amazon_ses:rate:{self.rate}:{period}"
+            key = f"anymail:amazon_ses:rate:{self.owner}:{self.rate}:{period}"
             cache.add(key, 0, timeout=COUNTER_LIFETIME)
             taken = int(cache.incr(key, recipients)) - recipients
             if taken < self.allowance:
@@ -109,10 +114,12 @@ class SharedPace:
     def _warn(self, err: Exception) -> None:
         if not self._has_warned:
             self._has_warned = True
+            name = type(err).__name__
             logger.warning(
                 "The cache of AMAZON_SES_RATE_LIMIT_CACHE is away (%s): this process keeps to the "
                 "send rate by itself",
-                type(err).__name__,
+                name,
+                extra={"anymail_error_code": name},
             )
 
 
@@ -133,9 +140,10 @@ class Governor:
 
     @contextmanager
     def turn(self, recipients: int, cancelled: threading.Event) -> Iterator[None]:
-        """Wait until a call may be made.
+        """Wait until a call may be made; it is being made within the ``with`` block.
 
-        :param cancelled: ends the waiting.
+        :param recipients: how many it has.
+        :param cancelled: ends the waiting when it is set.
         """
         if self.pace is not None:
             cancelled.wait(self.pace.reserve(recipients))
@@ -192,10 +200,12 @@ class AccountRate:
         except Exception as err:
             if not self._has_warned:
                 self._has_warned = True
+                code = getattr(err, "error_code", None) or type(err).__name__
                 logger.warning(
                     'ANYMAIL["AMAZON_SES_MAX_SEND_RATE"] is "account", and SES does not tell its '
                     "rate (%s): sending without a limit. The permission is ses:GetSendQuota, with "
                     "the v2 API ses:GetAccount; or set a number.",
-                    getattr(err, "error_code", None) or type(err).__name__,
+                    code,
+                    extra={"anymail_error_code": code},
                 )
             return None

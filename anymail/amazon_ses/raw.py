@@ -29,8 +29,9 @@ RAW_WORDING = {
 def checked(
     message: OutgoingMessage, sending: SendSettings, wording: Mapping[str, str] = RAW_WORDING
 ) -> OutgoingMessage:
-    """The message, without what is ignored.
+    """The message, without what ``IGNORE_UNSUPPORTED_FEATURES`` lets us ignore.
 
+    :param sending: the settings.
     :param wording: feature to how the error calls it.
     :raises AnymailUnsupportedFeature: it needs what no raw send can do.
     """
@@ -43,14 +44,17 @@ def checked(
 
 
 def encoder(settings: AmazonSESSettings, sending: SendSettings) -> IdnaEncoder:
-    """The function for internationalized domains that the settings name."""
+    """The function for internationalized domains that the settings name.
+
+    :raises AnymailConfigurationError: there is no such function.
+    """
     return idna_encoder(settings.idna_encoder or sending.idna_encoder)
 
 
 def recipient_groups(
     message: OutgoingMessage, settings: AmazonSESSettings
 ) -> list[tuple[EmailAddress, ...]]:
-    """All recipients, in the groups that one call each can take.
+    """All recipients, in the groups that one call each can take: up to 50 (service quotas).
 
     :raises AnymailInvalidAddress: SES cannot deliver to one of them.
     :raises AnymailUnsupportedFeature: there are too many, and they may not be split.
@@ -75,9 +79,10 @@ def recipient_groups(
 def build_data(
     message: OutgoingMessage, idna_encode: IdnaEncoder, max_size: int, advice: str
 ) -> bytes | ChunkFile:
-    """The MIME to send; see :func:`.mime.build_mime`.
+    """The MIME to send; see :func:`.mime.build_mime`, which may raise too.
 
-    :param max_size: in bytes.
+    :param idna_encode: encodes domains.
+    :param max_size: in bytes, after encoding.
     :param advice: what to do when it is larger.
     :raises AnymailUnsupportedFeature: it is larger.
     """
@@ -97,6 +102,7 @@ def message_tags(
 ) -> Iterator[dict[str, str]]:
     """The Anymail tag as an SES message tag, if ``AMAZON_SES_MESSAGE_TAG_NAME`` is set.
 
+    :return: at most one dict of ``Name`` and ``Value`` (SES API reference, "MessageTag").
     :raises AnymailUnsupportedFeature: there are several tags, or SES does not accept this one.
     """
     if not settings.message_tag_name or not message.tags:
@@ -119,8 +125,9 @@ def message_tags(
 def parse_message_id(
     call: ApiCall, response: Mapping[str, Any]
 ) -> dict[str, AnymailRecipientStatus]:
-    """The status of every recipient: SES gives one id to all of them.
+    """The status of every recipient, by addr-spec: SES gives one id to all of them.
 
+    :param response: of ``SendRawEmail`` or ``SendEmail``.
     :raises AnymailAPIError: there is no id.
     """
     message_id = response.get("MessageId")

@@ -1,4 +1,4 @@
-"""The two recipes: trusted notification -> events."""
+"""The two recipes: trusted notification -> events. For every carrier, not only for HTTP."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .inbound import (
 from .notifications import SesNotification
 from .tracking import tracking_events
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 
 def receive_tracking(
@@ -33,6 +33,7 @@ def receive_tracking(
 ) -> list[AnymailTrackingEvent]:
     """The tracking events in a notification.
 
+    :param settings: ``message_tag_name`` counts.
     :raises AnymailConfigurationError: it is about received mail.
     """
     if notification.body.get("notificationType") == "Received":
@@ -44,7 +45,7 @@ def receive_tracking(
 
 
 def receive_inbound(
-    notification: SesNotification, settings: AmazonSESSettings
+    notification: SesNotification, settings: AmazonSESSettings, *, is_proven: bool
 ) -> list[AnymailInboundEvent]:
     """The event for a received mail, which may have to be downloaded first.
 
@@ -52,7 +53,11 @@ def receive_inbound(
     action that does not hand the mail over, which is logged as an error. A mail that cannot be
     read, now or later, is logged too and gives an ``inbound_failed`` event without a message.
 
-    :raises AnymailConfigurationError: it is not about received mail.
+    :param is_proven: the notification is surely from a topic of ours. Otherwise nothing is
+        downloaded unless ``AMAZON_SES_INBOUND_BUCKETS`` names the bucket: other people could name
+        any object.
+    :raises AnymailConfigurationError: it is not about received mail, or it names an S3 object and
+        is from anybody.
     :raises AnymailWebhookValidationFailure: the bucket is not in ``AMAZON_SES_INBOUND_BUCKETS``.
     :raises AnymailAPIError: S3 or KMS refuses, or cannot be reached.
     """
@@ -60,12 +65,16 @@ def receive_inbound(
         return []
     if notification.kind != "Received":
         raise AnymailConfigurationError(
-            f"The SNS topic {notification.origin} sends {notification.kind or 'other'} events to "
-            "the inbound webhook. Subscribe the tracking webhook (.../amazon_ses/tracking/) to it "
+            f"The SNS topic {notification.origin} sends {notification.kind[:100]!r} events to the "
+            "inbound webhook. Subscribe the tracking webhook (.../amazon_ses/tracking/) to it "
             "instead."
         )
     if is_setup(notification):
-        logger.info("SES set up a receipt rule for the SNS topic %s", notification.origin)
+        logger.info(
+            "SES set up a receipt rule for the SNS topic %s",
+            notification.origin,
+            extra={"anymail_topic": notification.origin},
+        )
         return []
     try:
         content = locate_content(notification)
@@ -74,7 +83,9 @@ def receive_inbound(
         return []
     except UnreadableMail as err:
         _log_error(err, notification)
-        return [failed_event(notification)]
+        return [failed_event(notification, str(err))]
+    if isinstance(content, S3Object):
+        _check_source(notification, content, settings, is_proven)
     return _receive_content(notification, content, settings)
 
 
@@ -89,6 +100,8 @@ def finish_inbound(
     To be called when every receiver has returned without an exception. Mails that could not be
     read stay. A failure is only logged: the mail has been processed, and must not be again.
 
+    :param events: what :func:`receive_inbound` returned.
+    :param settings: for Amazon SES.
     :param is_proven: the notification is surely from a topic of ours. Nothing is deleted
         otherwise: other people could name any object.
     """
@@ -98,7 +111,8 @@ def finish_inbound(
         logger.error(
             "Received mail stays in S3, because nothing proves that the SNS topic is yours: set "
             'ANYMAIL["WEBHOOK_SECRET"], or ANYMAIL["AMAZON_SES_SNS_TOPIC_ARNS"] with signature '
-            "checking on."
+            "checking on.",
+            extra={"anymail_message_id": ", ".join(str(event.event_id) for event in events)},
         )
         return
     for event in events:
@@ -108,7 +122,30 @@ def finish_inbound(
         try:
             storage.delete_object(stored, settings)
         except AnymailAPIError as err:
-            logger.error("%s", err, extra={"anymail_s3_object": str(stored)})
+            logger.error(
+                "%s",
+                err,
+                extra={"anymail_s3_object": str(stored), "anymail_error_code": err.error_code},
+            )
+
+
+def _check_source(
+    notification: SesNotification, stored: S3Object, settings: AmazonSESSettings, is_proven: bool
+) -> None:
+    if settings.inbound_buckets:
+        if stored.bucket not in settings.inbound_buckets:
+            raise AnymailWebhookValidationFailure(
+                f"The SNS topic {notification.origin} names the S3 bucket {stored.bucket}, which "
+                'is not in ANYMAIL["AMAZON_SES_INBOUND_BUCKETS"].'
+            )
+    elif not is_proven:
+        raise AnymailConfigurationError(
+            f"The mail {stored} was not downloaded from S3, because nothing proves that the SNS "
+            f"topic {notification.origin} is yours: anybody's topic could name any object that "
+            'this application may read. Set ANYMAIL["WEBHOOK_SECRET"], or '
+            'ANYMAIL["AMAZON_SES_SNS_TOPIC_ARNS"] with signature checking on, or '
+            'ANYMAIL["AMAZON_SES_INBOUND_BUCKETS"].'
+        )
 
 
 def _receive_content(
@@ -116,17 +153,12 @@ def _receive_content(
 ) -> list[AnymailInboundEvent]:
     if isinstance(content, bytes):
         return [inbound_event(notification, content)]
-    if settings.inbound_buckets and content.bucket not in settings.inbound_buckets:
-        raise AnymailWebhookValidationFailure(
-            f"The SNS topic {notification.origin} names the S3 bucket {content.bucket}, which is "
-            'not in ANYMAIL["AMAZON_SES_INBOUND_BUCKETS"].'
-        )
     try:
         chunks = storage.download(content, settings)
         message = AnymailInboundMessage.parse_raw_mime_chunks(chunks)
     except UnreadableMail as err:
         _log_error(err, notification, content)
-        return [failed_event(notification)]
+        return [failed_event(notification, str(err))]
     except AnymailAPIError as err:
         if err.error_code == "NoSuchKey" and settings.inbound_delete_s3_object:
             # SNS delivers at least once; the first time, the object was deleted.
@@ -152,7 +184,7 @@ def _log_error(
     err: Exception, notification: SesNotification, stored: S3Object | None = None
 ) -> None:
     logger.error(
-        "A received mail was not handed over (topic %s, SES message id %s, S3 object %s): %s",
+        "A received mail was not handed over (topic %s, SES message id %r, S3 object %s): %s",
         notification.origin,
         notification.mail.get("messageId"),
         stored,

@@ -17,6 +17,8 @@ def make_seven_bit(mime: Message) -> None:
 
     Text becomes quoted-printable, everything else Base64. What a signature covers (RFC 1847) is
     left alone: it is 7-bit already, and any change breaks the signature.
+
+    :param mime: any MIME part; the standard library's.
     """
     if mime.get_content_type() == "multipart/signed":
         return

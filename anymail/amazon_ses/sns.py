@@ -20,8 +20,8 @@ NOTIFICATION = "Notification"
 SUBSCRIPTION_CONFIRMATION = "SubscriptionConfirmation"
 UNSUBSCRIBE_CONFIRMATION = "UnsubscribeConfirmation"
 
-#: What Amazon signs, in this order.
-SIGNED_FIELDS = {
+#: What Amazon signs, in this order, by the type of message.
+SIGNED_FIELDS: dict[str, tuple[str, ...]] = {
     NOTIFICATION: ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
     SUBSCRIPTION_CONFIRMATION: (
         "Message",
@@ -41,7 +41,9 @@ REPEATING_HEADERS = {
     "x-amz-sns-message-id": "MessageId",
     "x-amz-sns-topic-arn": "TopicArn",
 }
+#: There only with raw message delivery.
 RAW_DELIVERY_HEADER = "x-amz-sns-rawdelivery"
+#: What is read of a request.
 HEADERS = (*REPEATING_HEADERS, RAW_DELIVERY_HEADER)
 
 #: A message has at most 1 MiB ("Amazon SNS endpoints and quotas"), JSON escapes make it longer.
@@ -106,6 +108,7 @@ class SnsEnvelope:
     def from_json(cls, text: str | bytes) -> SnsEnvelope:
         """Parse the JSON document of SNS, as SQS has it, too.
 
+        :param text: the document; bytes are UTF-8.
         :raises AnymailWebhookValidationFailure: it is no such document.
         """
         return cls._from_fields(parse_json(text, "The SNS message"))
@@ -179,14 +182,18 @@ class SnsEnvelope:
         return None if document.get("notificationType") == SETUP_KIND else document
 
     def notification(self) -> SesNotification | None:
-        """The same as :meth:`ses_event`, together with what this envelope says about it."""
+        """The same as :meth:`ses_event`, together with what this envelope says about it.
+
+        :raises AnymailWebhookValidationFailure: the message is not of SES.
+        """
         document = self.ses_event()
         return None if document is None else SesNotification.from_sns(document, self.fields)
 
 
 def parse_json(text: str | bytes, what: str) -> dict[str, Any]:
-    """A JSON object from anybody.
+    """A JSON object (RFC 8259) from anybody.
 
+    :param text: bytes are UTF-8.
     :param what: for the error.
     :raises AnymailWebhookValidationFailure: it is no JSON object, or one that Python cannot hold.
     """

@@ -56,6 +56,8 @@ def download(stored: S3Object, settings: AmazonSESSettings) -> Iterator[bytes | 
     A plain object is never in memory as a whole. An encrypted one is, because none of it may be
     used before all of it is authenticated.
 
+    :param stored: where it is.
+    :param settings: for Amazon SES.
     :raises AnymailAPIError: S3 or KMS refuses, or cannot be reached. Where they answered it is an
         ``AnymailBotoClientAPIError``, which says what permission is missing.
     :raises UnreadableMail: it is larger than ``AMAZON_SES_INBOUND_MAX_SIZE``, or cannot be
@@ -80,8 +82,11 @@ def download(stored: S3Object, settings: AmazonSESSettings) -> Iterator[bytes | 
 
 
 def unwrap_key(envelope: Envelope, stored: S3Object, settings: AmazonSESSettings) -> bytes:
-    """The data key of an encrypted object, from KMS.
+    """The data key of an encrypted object, from KMS (KMS API reference, "Decrypt").
 
+    :param envelope: how the object is encrypted.
+    :param stored: for the region, and for the error.
+    :return: 32 bytes.
     :raises AnymailAPIError: KMS refuses, or cannot be reached.
     """
     pinned = settings.inbound_kms_key_id
@@ -98,7 +103,7 @@ def unwrap_key(envelope: Envelope, stored: S3Object, settings: AmazonSESSettings
 
 
 def delete_object(stored: S3Object, settings: AmazonSESSettings) -> None:
-    """Delete a mail from S3.
+    """Delete a mail from S3. To delete what is gone already is no error there.
 
     :raises AnymailAPIError: S3 refuses, or cannot be reached.
     """

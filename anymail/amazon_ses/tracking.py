@@ -44,6 +44,7 @@ def tracking_events(
 
     :param message_tag_name: the SES message tag that stands in for ``X-Tag`` headers where there
         are none.
+    :return: none if the notification names no recipient.
     """
     body, mail = notification.body, notification.mail
     tags, metadata = custom_headers(mail.get("headers"))
@@ -211,6 +212,9 @@ def is_autoreply(bounce: Fields, recipients: list[Fields]) -> bool:
     SES reports those as Transient/General bounces, without saying which. Then it has no delivery
     report to quote from, so there is neither a ``reportingMTA`` nor any recipient's ``action``,
     ``status`` or ``diagnosticCode``. A guess.
+
+    :param bounce: the document's ``bounce``.
+    :param recipients: its ``bouncedRecipients``.
     """
     if (bounce.get("bounceType"), bounce.get("bounceSubType")) != ("Transient", "General"):
         return False
@@ -226,6 +230,7 @@ def subscription_change(old: Fields, new: Fields) -> str:
 
     :param old: the topic preferences before.
     :param new: those after.
+    :return: one of :class:`~anymail.signals.EventType`.
     """
     were_out, are_out = old.get("unsubscribeAll") is True, new.get("unsubscribeAll") is True
     if were_out != are_out:
@@ -244,7 +249,7 @@ def custom_headers(headers: object) -> tuple[list[str], Any]:
     encoded-words (RFC 2047).
 
     :param headers: ``mail["headers"]``: dicts with ``name`` and ``value``.
-    :returns: the values of all ``X-Tag`` headers, and what the JSON in ``X-Metadata`` says: an
+    :return: the values of all ``X-Tag`` headers, and what the JSON in ``X-Metadata`` says: an
         empty dict if there is none, or if SES cut it off.
     """
     tags: list[str] = []

@@ -70,10 +70,13 @@ def check(
     The cheap checks come first: nothing is fetched for a message that is refused anyway. What
     raw message delivery brings cannot be checked, apart from its topic.
 
+    :param settings: ``sns_topic_arns``, ``sns_max_age``, ``verify_sns_signatures``,
+        ``sns_certificates`` and ``sns_cert_host_regex`` count.
     :param fetch_certificate: the PEM text of the certificate at a URL, which is checked before.
     :param now: the time to compare with, if not the present one.
     :raises AnymailWebhookValidationFailure: with the reason.
     :raises AnymailAPIError: the certificate cannot be had; let SNS repeat the message.
+    :raises AnymailConfigurationError: a setting is no regular expression, or no certificate.
     """
     now = now or utc_now()
     check_topic(envelope, settings)
@@ -101,7 +104,10 @@ def is_topic_proven(settings: AmazonSESSettings, *, knows_secret: bool) -> bool:
 
 
 def check_topic(envelope: SnsEnvelope, settings: AmazonSESSettings) -> None:
-    """Raise unless the topic is on the allow-list, if there is one."""
+    """Raise unless the topic is on the allow-list, if there is one.
+
+    :raises AnymailWebhookValidationFailure: it is not.
+    """
     if settings.sns_topic_arns and envelope.topic not in settings.sns_topic_arns:
         raise AnymailWebhookValidationFailure(
             f'The SNS topic {envelope.topic} is not in ANYMAIL["AMAZON_SES_SNS_TOPIC_ARNS"].'
@@ -109,7 +115,11 @@ def check_topic(envelope: SnsEnvelope, settings: AmazonSESSettings) -> None:
 
 
 def check_age(envelope: SnsEnvelope, settings: AmazonSESSettings, now: datetime) -> None:
-    """Raise if the envelope is too old, or from the future."""
+    """Raise if the envelope is too old, or from the future.
+
+    :param now: aware.
+    :raises AnymailWebhookValidationFailure: it is, or has no time.
+    """
     if settings.sns_max_age is None:
         return
     if envelope.timestamp is None:
@@ -127,6 +137,10 @@ def check_certificate_url(url: str, topic: str, settings: AmazonSESSettings) -> 
     """Raise unless the certificate is where SNS keeps that of the topic's region.
 
     Everybody can write any URL into an envelope; it is not signed.
+
+    :param url: in the words of the sender.
+    :param topic: the topic's ARN.
+    :raises AnymailWebhookValidationFailure: it is not.
     """
     if len(url) > 512 or not _is_certificate_url(url, topic, settings.sns_cert_host_regex):
         raise AnymailWebhookValidationFailure(
@@ -138,6 +152,10 @@ def check_subscribe_url(url: object, topic: str, settings: AmazonSESSettings) ->
     """Raise if a request to confirm a subscription links to another host than that of SNS.
 
     The link is never followed; but SNS does not write such requests.
+
+    :param url: in the words of the sender.
+    :param topic: the topic's ARN.
+    :raises AnymailWebhookValidationFailure: it does.
     """
     match = _SUBSCRIBE_URL.fullmatch(str(url))
     if match is None or not _is_sns_host(match[1], topic, settings.sns_cert_host_regex):
@@ -147,7 +165,10 @@ def check_subscribe_url(url: object, topic: str, settings: AmazonSESSettings) ->
 
 
 def check_signature(envelope: SnsEnvelope, certificate: Certificate) -> None:
-    """Raise unless the envelope's signature is that of the certificate's key."""
+    """Raise unless the envelope's signature is that of the certificate's key.
+
+    :raises AnymailWebhookValidationFailure: it is not.
+    """
     text = envelope.string_to_sign()
     version = envelope.fields.get("SignatureVersion")
     if not isinstance(version, str) or version not in certificate.verifiers:
@@ -162,6 +183,7 @@ def check_signature(envelope: SnsEnvelope, certificate: Certificate) -> None:
 def usable_certificate(pem: str, now: datetime) -> Certificate:
     """The certificate in a PEM text.
 
+    :param now: aware.
     :raises AnymailConfigurationError: it is none, so a setting is wrong: what is fetched was
         looked at before.
     :raises AnymailWebhookValidationFailure: it is not valid at this time.
@@ -202,7 +224,7 @@ def load_certificate(pem: str) -> Certificate:
 
 
 def signature_schemes() -> dict[str, tuple[AsymmetricPadding, HashAlgorithm]]:
-    """SignatureVersion to the padding and the hash that it stands for."""
+    """SignatureVersion to the padding (RFC 8017 section 8.2) and the hash that it stands for."""
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 

@@ -23,7 +23,10 @@ CONTEXT_KEY = "anymail_content"
 
 
 def register(client: Any) -> None:
-    """Have a boto3 client for SES take large messages, and encode all of them fast."""
+    """Have a boto3 client for SES take large messages, and encode all of them fast.
+
+    :param client: of ``ses`` or ``sesv2``; handlers of its events are registered.
+    """
     events = client.meta.events
     events.register("before-parameter-build.ses.SendRawEmail", set_aside_v1)
     events.register("before-call.ses.SendRawEmail", build_form)
@@ -32,7 +35,11 @@ def register(client: Any) -> None:
 
 
 def set_aside_v1(params: dict[str, Any], context: dict[str, Any], **_kwargs: Any) -> None:
-    """Before botocore serialises: remember a file, and leave a stand-in."""
+    """Before botocore serialises: remember a file, and leave a stand-in.
+
+    :param params: of the call; changed.
+    :param context: what the handlers of one request share.
+    """
     data = (params.get("RawMessage") or {}).get("Data")
     if isinstance(data, ChunkFile):
         context[CONTEXT_KEY] = data
@@ -40,7 +47,7 @@ def set_aside_v1(params: dict[str, Any], context: dict[str, Any], **_kwargs: Any
 
 
 def set_aside_v2(params: dict[str, Any], context: dict[str, Any], **_kwargs: Any) -> None:
-    """The same for v2."""
+    """The same as :func:`set_aside_v1`, for v2."""
     data = ((params.get("Content") or {}).get("Raw") or {}).get("Data")
     if isinstance(data, ChunkFile):
         context[CONTEXT_KEY] = data
@@ -48,7 +55,11 @@ def set_aside_v2(params: dict[str, Any], context: dict[str, Any], **_kwargs: Any
 
 
 def build_form(params: dict[str, Any], context: dict[str, Any], **_kwargs: Any) -> None:
-    """After botocore serialised: replace the dict, which it would encode slowly, by the body."""
+    """After botocore serialised: replace the dict, which it would encode slowly, by the body.
+
+    :param params: the request: ``body`` and ``headers`` are changed.
+    :param context: what the handlers of one request share.
+    """
     fields = params["body"]
     if not isinstance(fields, dict) or "RawMessage.Data" not in fields:
         return
@@ -66,7 +77,11 @@ def build_form(params: dict[str, Any], context: dict[str, Any], **_kwargs: Any) 
 
 
 def build_json(params: dict[str, Any], context: dict[str, Any], **_kwargs: Any) -> None:
-    """After botocore serialised: put the content where the stand-in is."""
+    """After botocore serialised: put the content where the stand-in is.
+
+    :param params: the request: ``body`` and ``headers`` are changed.
+    :param context: what the handlers of one request share.
+    """
     content = context.get(CONTEXT_KEY)
     if content is not None:
         prefix, _, suffix = params["body"].partition(STAND_IN_BASE64)

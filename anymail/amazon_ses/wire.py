@@ -19,6 +19,7 @@ from ..exceptions import AnymailError
 #: RFC 5322 section 2.1.1, without the CRLF.
 MAX_LINE = 998
 PREFERRED_LINE = 78
+#: Headers that hold addresses.
 ADDRESS_HEADERS = frozenset(
     {
         "bcc",
@@ -77,13 +78,14 @@ def check_no_line_break(name: str, value: str) -> None:
     """Refuse what would inject a header.
 
     :param name: of the header, for the error.
+    :raises ValueError: a line break in it (``BadHeaderError`` before Django 6.0).
     """
     if "\n" in value or "\r" in value:
         raise bad_header(f"Header values can't contain newlines: {name!r} does.")
 
 
 def bad_header(text: str) -> ValueError:
-    """The exception that Django itself raises for a bad header."""
+    """The exception that Django itself raises for a bad header, with this text."""
     if django.VERSION >= (6, 0):
         return ValueError(text)
     from django.core.mail import BadHeaderError
@@ -108,6 +110,7 @@ def fold_header(name: str, value: str) -> str:
     The standard library turns a word that does not fit into 78 columns into encoded-words, which
     breaks List-Unsubscribe (RFC 8058), References and JSON. Here such a word gets a longer line.
 
+    :param name: of the header.
     :param value: ASCII or not; folds that it already has are undone first.
     """
     if len(name) + len(value) < PREFERRED_LINE - 1 and _is_plain(value):
@@ -135,18 +138,25 @@ class WirePolicy(EmailPolicy):
     """
 
     def header_max_count(self, name: str) -> int | None:
+        """How often a header may be there: once, or None for any number of times."""
         return 1 if name.lower() in ONCE else None
 
     def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:
+        """What is kept of a header that is set.
+
+        :raises ValueError: a line break in it.
+        """
         if not isinstance(value, str) or _is_mime_header(name):
             return super().header_store_parse(name, value)
         check_no_line_break(name, value)
         return name, value
 
     def header_fetch_parse(self, name: str, value: Any) -> Any:
+        """What is got of a header: what was kept."""
         return value  # parsed when it was stored, or never
 
     def fold(self, name: str, value: Any) -> str:
+        """The header field with its lines folded; see :func:`fold_header`."""
         if _is_mime_header(name) and longest_word(str(value).split(), name) > MAX_LINE:
             value = self.header_factory(name, str(value))
         if hasattr(value, "params"):  # encodes file names (RFC 2231)
@@ -155,6 +165,7 @@ class WirePolicy(EmailPolicy):
         return fold_header(name, _repair_surrogates(str(value)))
 
     def fold_binary(self, name: str, value: Any) -> bytes:
+        """The same in bytes, all of them ASCII."""
         return self.fold(name, value).encode("ascii")
 
 
@@ -165,6 +176,10 @@ class WireContentManager(ContentManager):
     """
 
     def set_content(self, msg: Message, obj: Any, *args: Any, **kwargs: Any) -> None:
+        """Set the content of a part; text stays 8-bit for now.
+
+        :param obj: str, bytes, or a message.
+        """
         if isinstance(obj, str):
             kwargs["cte"] = "8bit"
         raw_data_manager.set_content(msg, obj, *args, **kwargs)
@@ -176,6 +191,7 @@ WIRE = WirePolicy(linesep="\r\n", cte_type="8bit", content_manager=WireContentMa
 def encode_header(name: str, value: str) -> str:
     """A header value in printable ASCII: itself, or with encoded-words (RFC 2047).
 
+    :param name: of the header: one of :data:`ADDRESS_HEADERS` has only its names encoded.
     :raises ValueError: a line break in it.
     """
     check_no_line_break(name, value)
@@ -199,6 +215,7 @@ def _punycode(domain: str) -> str:
 
 
 def longest_word(words: Iterable[str], header: str) -> int:
+    """The columns of a line with the header's name and the longest of its words."""
     return max(map(len, words), default=0) + len(header) + len(": ")
 
 

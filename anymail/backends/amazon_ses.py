@@ -18,10 +18,13 @@ from .base import AnymailBaseBackend
 class EmailBackend(AnymailBaseBackend):
     """Sends through Amazon SES, with ``SendRawEmail`` and ``SendBulkTemplatedEmail``.
 
+    Source: Amazon Simple Email Service API Reference, the pages of these two actions.
+
     Each setting is also a keyword here, in lower case and without its prefix
     (``client_params=…``); on Django 6.1 the same words work in the ``OPTIONS`` of ``MAILERS``.
 
     :param fail_silently: see :class:`~anymail.backends.base.AnymailBaseBackend`.
+    :param kwargs: settings by their lower-case names; what is left over goes to Django's class.
     :raises AnymailConfigurationError: a setting has the wrong type.
     """
 
@@ -30,32 +33,32 @@ class EmailBackend(AnymailBaseBackend):
     api: ClassVar[SendApi] = api_v1
 
     def __init__(self, fail_silently: bool = False, **kwargs: Any) -> None:
-        self.settings = current_settings().overridden(AmazonSESSettings, kwargs)
+        self.settings: AmazonSESSettings = current_settings().overridden(AmazonSESSettings, kwargs)
         super().__init__(
             fail_silently=fail_silently, send_defaults=self.settings.send_defaults, **kwargs
         )
         self.client: Any = None
         self._opened_by = os.getpid()
-        self.max_concurrency = self.settings.max_concurrency
+        self.max_concurrency: int = self.settings.max_concurrency
 
     @property
     def session_params(self) -> dict[str, Any]:
-        """The setting."""
+        """The setting ``AMAZON_SES_SESSION_PARAMS``."""
         return self.settings.session_params
 
     @property
     def client_params(self) -> dict[str, Any]:
-        """The setting."""
+        """The setting ``AMAZON_SES_CLIENT_PARAMS``."""
         return self.settings.client_params
 
     @property
     def configuration_set_name(self) -> str | None:
-        """The setting."""
+        """The setting ``AMAZON_SES_CONFIGURATION_SET_NAME``."""
         return self.settings.configuration_set_name
 
     @property
     def message_tag_name(self) -> str | None:
-        """The setting."""
+        """The setting ``AMAZON_SES_MESSAGE_TAG_NAME``."""
         return self.settings.message_tag_name
 
     def open(self) -> bool:
@@ -63,6 +66,7 @@ class EmailBackend(AnymailBaseBackend):
 
         :return: whether there was none before.
         :raises AnymailAPIError: it cannot be created; not with ``fail_silently``.
+        :raises AnymailConfigurationError: boto3 does not know a parameter.
         """
         if self._opened_by != os.getpid():
             # After a fork, parent and child would write to the same connections.
@@ -81,9 +85,18 @@ class EmailBackend(AnymailBaseBackend):
         self.client = None
 
     def build_calls(self, message: OutgoingMessage) -> Sequence[ApiCall]:
+        """The calls of this API for a message.
+
+        :raises AnymailError: SES cannot express it, or would not deliver it; the text says why.
+        """
         return self.api.build_calls(message, self.settings, self.sending)
 
     def run(self, call: ApiCall) -> Mapping[str, Any]:
+        """Post a call, at the pace that the settings ask for; see :func:`.delivery.run`.
+
+        :return: the response as boto3 returns it.
+        :raises AnymailAPIError: what the last attempt failed with.
+        """
         # Another thread that shares this backend may just have closed it.
         client = self.client or aws.client(self.api.SERVICE, self.settings)
         return delivery.run(call, client, self.settings)
@@ -91,6 +104,10 @@ class EmailBackend(AnymailBaseBackend):
     def parse_response(
         self, call: ApiCall, response: Mapping[str, Any]
     ) -> dict[str, AnymailRecipientStatus]:
+        """What became of each recipient, by addr-spec: ``queued``, ``failed`` or ``unknown``.
+
+        :raises AnymailAPIError: the response is not what SES documents.
+        """
         return self.api.parse_response(call, response)
 
 

@@ -12,6 +12,8 @@ from . import amazon_ses
 class EmailBackend(amazon_ses.EmailBackend):
     """Sends through Amazon SES, with ``SendEmail`` and ``SendBulkEmail``.
 
+    Source: Amazon SES API v2 Reference, the pages of these two actions.
+
     The settings, keywords, statuses and errors are those of
     :class:`anymail.backends.amazon_ses.EmailBackend`.
     """

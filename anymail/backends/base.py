@@ -18,11 +18,15 @@ from ..exceptions import (
     AnymailCancelSend,
     AnymailError,
     AnymailRecipientsRefused,
+    warn_of_gone_hooks,
 )
 from ..message import AnymailRecipientStatus, AnymailStatus
 from ..outgoing import OutgoingMessage
-from ..signals import post_send, pre_send
+from ..signals import addressed, post_send, pre_send
 from .batch import Batch, Outcome, Sending, Window
+
+#: Hooks of django-anymail's backends that have another name here.
+GONE_HOOKS = ("_send", "build_message_payload", "post_to_esp", "parse_recipient_status")
 
 
 class AnymailBaseBackend(BaseEmailBackend):
@@ -31,13 +35,19 @@ class AnymailBaseBackend(BaseEmailBackend):
     A subclass supplies :meth:`build_calls`, :meth:`run` and :meth:`parse_response`.
 
     :param fail_silently: :exc:`~anymail.exceptions.AnymailError` is not raised. Statuses tell.
-    :param send_defaults: win over ``SEND_DEFAULTS``, attribute by attribute.
+    :param send_defaults: attribute name to value; win over ``SEND_DEFAULTS``.
     :param kwargs: settings by their lower-case names; what is left over goes to Django's class.
+    :raises AnymailConfigurationError: a setting has the wrong type.
     """
 
+    #: How receivers, statuses and errors call the service.
     esp_name: ClassVar[str]
     #: Calls at once within one ``send_messages()``.
     max_concurrency = 1
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        warn_of_gone_hooks(cls, GONE_HOOKS)
 
     def __init__(
         self,
@@ -47,46 +57,55 @@ class AnymailBaseBackend(BaseEmailBackend):
         **kwargs: Any,
     ) -> None:
         current = current_settings()
-        self.sending = current.overridden(SendSettings, kwargs)
+        self.sending: SendSettings = current.overridden(SendSettings, kwargs)
         # Not passed on: from Django 6.1 the base class deprecates it.
         super().__init__(**kwargs)
         self.fail_silently = fail_silently
-        self.send_defaults = {**current.get(SendDefaults).send_defaults, **(send_defaults or {})}
+        self.send_defaults: dict[str, Any] = {
+            **current.get(SendDefaults).send_defaults,
+            **(send_defaults or {}),
+        }
 
     @property
     def ignore_unsupported_features(self) -> bool:
-        """The setting."""
+        """The setting ``IGNORE_UNSUPPORTED_FEATURES``."""
         return self.sending.ignore_unsupported_features
 
     @property
     def ignore_recipient_status(self) -> bool:
-        """The setting."""
+        """The setting ``IGNORE_RECIPIENT_STATUS``."""
         return self.sending.ignore_recipient_status
 
     @property
     def debug_api_requests(self) -> bool:
-        """The setting."""
+        """The setting ``DEBUG_API_REQUESTS``."""
         return self.sending.debug_api_requests
 
     def build_calls(self, message: OutgoingMessage) -> Sequence[ApiCall]:
-        """What to send for a message.
+        """What to send for a message. Runs in the caller's thread, without any I/O.
 
+        :param message: with at least one recipient.
+        :return: the calls, in order.
         :raises AnymailError: it cannot be sent.
         """
         raise NotImplementedError
 
     def run(self, call: ApiCall) -> Mapping[str, Any]:
-        """Send it, and return the response.
+        """Send it, and return the response. May run in a worker thread.
 
-        :raises AnymailAPIError: that failed.
+        :raises AnymailAPIError: that failed; whether recipients may have got it all the same is
+            told by its ``is_unsent``.
         """
         raise NotImplementedError
 
     def parse_response(
         self, call: ApiCall, response: Mapping[str, Any]
     ) -> dict[str, AnymailRecipientStatus]:
-        """What became of each recipient, by addr-spec.
+        """What became of each recipient. Runs in the caller's thread, without any I/O.
 
+        :param call: that :meth:`build_calls` made.
+        :param response: what :meth:`run` returned for it.
+        :return: a status for each of the call's recipients, by addr-spec.
         :raises AnymailAPIError: the response makes no sense.
         """
         raise NotImplementedError
@@ -111,7 +130,12 @@ class AnymailBaseBackend(BaseEmailBackend):
         return 0
 
     def start(self, message: Any) -> Sequence[ApiCall]:
-        """Signals and calls of a message; no calls if it is not to be sent."""
+        """Signals and calls of a message: the first half of sending it.
+
+        :param message: a Django message; gets a new ``anymail_status``.
+        :return: no calls if it is not to be sent.
+        :raises AnymailError: it cannot be sent.
+        """
         status = message.anymail_status = AnymailStatus()
         if not self.run_pre_send(message):
             # Cancelled: what another receiver said about recipients does not matter any more.
@@ -120,6 +144,9 @@ class AnymailBaseBackend(BaseEmailBackend):
         if not message.recipients():
             return ()
         outgoing = OutgoingMessage.from_django(message, self.send_defaults)
+        addressed.send(
+            type(self), message=message, recipients=outgoing.recipients, esp_name=self.esp_name
+        )
         refused = _refused(status)
         if not refused:
             return self.build_calls(outgoing)
@@ -130,7 +157,7 @@ class AnymailBaseBackend(BaseEmailBackend):
         return calls
 
     def finish(self, sending: Sending) -> bool:
-        """Statuses and signals of a message whose calls have ended.
+        """Statuses and signals of a message whose calls have ended: the second half.
 
         :return: whether it was sent.
         :raises AnymailError: its error, unless ``fail_silently``.
@@ -193,6 +220,7 @@ class AnymailBaseBackend(BaseEmailBackend):
     def run_pre_send(self, message: EmailMessage) -> bool:
         """Send the ``pre_send`` signal.
 
+        :param message: receivers may change it.
         :return: False if a receiver cancelled the message.
         """
         try:
@@ -204,6 +232,7 @@ class AnymailBaseBackend(BaseEmailBackend):
     def run_post_send(self, message: Any) -> None:
         """Send the ``post_send`` signal.
 
+        :param message: with its ``anymail_status``.
         :raises Exception: the first that a receiver raised, after all receivers ran.
         """
         for _, result in post_send.send_robust(
@@ -215,6 +244,10 @@ class AnymailBaseBackend(BaseEmailBackend):
     def raise_for_recipient_status(self, anymail_status: AnymailStatus, message: Any) -> None:
         """Refuse to call it sent when nobody will get it.
 
+        ``IGNORE_RECIPIENT_STATUS`` turns that off.
+
+        :param anymail_status: what became of everyone.
+        :param message: for the error.
         :raises AnymailRecipientsRefused: every recipient is invalid or rejected.
         """
         refused = anymail_status.status and anymail_status.status <= {"invalid", "rejected"}

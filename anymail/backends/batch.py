@@ -28,6 +28,7 @@ class Window:
     no thread, and neither does a server next door.
 
     :param run: posts one call and returns the response. Nothing else ever runs in a worker thread.
+    :param limit: calls at once, 1 or more.
     """
 
     def __init__(self, run: Callable[[ApiCall], Response], limit: int) -> None:
@@ -68,6 +69,8 @@ class Window:
 class Sending:
     """A message on its way.
 
+    :param message: the Django message.
+    :param calls: none until it was built, or if it is not to be sent.
     :param outcomes: of its calls, in order; fewer than calls if one failed before all were started.
     :param error: why it could not be started.
     """
@@ -111,18 +114,22 @@ class Batch:
 
     After the first failure nothing new is started; what is on its way ends, and gets its statuses
     and signals.
+
+    :param backend: builds calls, and finishes messages.
+    :param window: runs the calls.
     """
 
     def __init__(self, backend: BatchBackend, window: Window) -> None:
         self.backend = backend
         self.window = window
         self.pending: deque[Sending] = deque()
-        self.sent = 0
+        self.sent: int = 0
         self.error: BaseException | None = None
 
     def send(self, messages: Iterable[Any]) -> int:
         """Send messages, and return how many were sent.
 
+        :param messages: Django messages; they are consumed as they go.
         :raises BaseException: the first error, in the order of messages.
         """
         with self._first_error_kept():

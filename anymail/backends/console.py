@@ -29,10 +29,15 @@ class EmailBackend(AnymailBaseBackend):
         self.stream = stream
 
     def build_calls(self, message: OutgoingMessage) -> Sequence[ApiCall]:
+        """One call for the whole message, whatever features it uses."""
         params = {"message": message.source, "details": build_test_params(message)}
         return [ApiCall(operation="print", params=params, recipients=message.recipients)]
 
     def run(self, call: ApiCall) -> Mapping[str, Any]:
+        """Print it: its MIME, then what of Anymail is not in there.
+
+        :return: ``message_id``, a new one each time.
+        """
         message = call.params["message"]
         stream = self.stream or sys.stdout
         stream.write(message.message().as_string())
@@ -46,5 +51,6 @@ class EmailBackend(AnymailBaseBackend):
     def parse_response(
         self, call: ApiCall, response: Mapping[str, Any]
     ) -> dict[str, AnymailRecipientStatus]:
+        """``sent``, for every recipient."""
         sent = AnymailRecipientStatus(response["message_id"], "sent")
         return {recipient.addr_spec: sent for recipient in call.recipients}

@@ -26,6 +26,7 @@ class EmailBackend(AnymailBaseBackend):
     esp_name: ClassVar[str] = "Test"
 
     def build_calls(self, message: OutgoingMessage) -> Sequence[ApiCall]:
+        """One call for the whole message, whatever features it uses."""
         return [
             ApiCall(
                 operation="record",
@@ -35,6 +36,12 @@ class EmailBackend(AnymailBaseBackend):
         ]
 
     def run(self, call: ApiCall) -> Mapping[str, Any]:
+        """Record it.
+
+        :return: the message's ``anymail_test_response``, or a ``message_id``: its place in the
+            outbox, from 0.
+        :raises AnymailAPIError: that is the ``anymail_test_response``.
+        """
         message = call.params["message"]
         message.anymail_test_params = call.params["test_params"]
         response = getattr(message, "anymail_test_response", None)
@@ -48,6 +55,7 @@ class EmailBackend(AnymailBaseBackend):
     def parse_response(
         self, call: ApiCall, response: Mapping[str, Any]
     ) -> dict[str, AnymailRecipientStatus]:
+        """``sent`` for every recipient, unless ``anymail_test_response`` says otherwise."""
         if "recipient_status" in response:
             return dict(response["recipient_status"])
         sent = AnymailRecipientStatus(response.get("message_id"), "sent")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -15,9 +16,19 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from .changelist import AnyModelAdmin, CappedPaginator, SpanQuerySet, WordsFilter, capped_count
+from .changelist import (
+    AnyModelAdmin,
+    CappedPaginator,
+    LoneFiltersChangeList,
+    SpanQuerySet,
+    WordsFilter,
+    capped_count,
+)
 from .columns import address_key, text
 from .models import Bounce, Complaint, Delivery, Feedback, Suppression
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 #: What the links count to.
 MAX_KNOWN = 1_000
@@ -32,23 +43,34 @@ class ListAdmin(AnyModelAdmin):
     paginator = CappedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
-    date_hierarchy = "created_at"
-    ordering = ("-created_at",)
-    sortable_by = ("created_at",)
-    search_fields = ("address",)
-    search_help_text = _("A whole address, or the id of a message or notification.")
+    date_hierarchy: ClassVar[str | None] = "created_at"
+    ordering: ClassVar[tuple[str, ...]] = ("-created_at",)
+    sortable_by: ClassVar[tuple[str, ...]] = ("created_at",)
+    search_fields: ClassVar[tuple[str, ...]] = ("address",)
+    search_help_text: ClassVar[StrOrPromise | None] = _(
+        "A whole address, or the id of a message or notification."
+    )
     #: What a model has more than the others.
-    own_fields: tuple[str, ...] = ()
+    own_fields: ClassVar[tuple[str, ...]] = ()
+    #: The filters that are not combined with others.
+    lone_filters: ClassVar[tuple[str, ...]] = ()
     #: What is too large for lists.
-    deferred: tuple[str, ...] = ("event",)
+    deferred: ClassVar[tuple[str, ...]] = ("event",)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody: SES reports what happened."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody: what happened has happened."""
         return False
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """What makes the links of the list."""
+        return LoneFiltersChangeList
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """The rows, without what is too large for lists."""
         usual: QuerySet[Any] = super().get_queryset(request)
         rows: QuerySet[Any] = SpanQuerySet(self.model, usual.query, usual.db).defer(*self.deferred)
         return rows
@@ -56,6 +78,7 @@ class ListAdmin(AnyModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
+        """The rows with exactly this address, message id or notification id."""
         term = text(search_term.strip())
         if not term:
             return queryset, False
@@ -67,6 +90,7 @@ class ListAdmin(AnyModelAdmin):
         return queryset.filter(sns_messageid=term), False
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """Everything of a row, and links to what belongs to it."""
         return [
             "address",
             "known",
@@ -107,14 +131,16 @@ class ListAdmin(AnyModelAdmin):
 
     @admin.display(description=_("SES event"))
     def document(self, row: Feedback) -> SafeString:
-        """What SES sent."""
+        """What SES sent, as indented JSON."""
         document = json.dumps(row.event, indent=2, ensure_ascii=False)
         return format_html("<pre>{}</pre>", document)
 
 
 @admin.register(Bounce)
 class BounceAdmin(ListAdmin):
-    list_display = (
+    """The bounces."""
+
+    list_display: tuple[str, ...] = (
         "address",
         "bounce_type",
         "bounce_subtype",
@@ -122,8 +148,14 @@ class BounceAdmin(ListAdmin):
         "created_at",
         "mail_from",
     )
-    list_filter = (("bounce_type", WordsFilter), ("bounce_subtype", WordsFilter))
-    own_fields = (
+    list_filter: ClassVar[tuple[Any, ...]] = (
+        "hard",
+        ("bounce_type", WordsFilter),
+        ("bounce_subtype", WordsFilter),
+        ("action", WordsFilter),
+    )
+    lone_filters: ClassVar[tuple[str, ...]] = ("hard", "action")
+    own_fields: ClassVar[tuple[str, ...]] = (
         "hard",
         "bounce_type",
         "bounce_subtype",
@@ -138,9 +170,16 @@ class BounceAdmin(ListAdmin):
 
 @admin.register(Complaint)
 class ComplaintAdmin(ListAdmin):
-    list_display = ("address", "feedback_type", "created_at", "mail_from")
-    list_filter = (("feedback_type", WordsFilter),)
-    own_fields = (
+    """The complaints."""
+
+    list_display: tuple[str, ...] = (
+        "address",
+        "feedback_type",
+        "created_at",
+        "mail_from",
+    )
+    list_filter: ClassVar[tuple[Any, ...]] = (("feedback_type", WordsFilter),)
+    own_fields: ClassVar[tuple[str, ...]] = (
         "feedback_type",
         "useragent",
         "arrival_date",
@@ -151,31 +190,43 @@ class ComplaintAdmin(ListAdmin):
 
 @admin.register(Delivery)
 class DeliveryAdmin(ListAdmin):
-    list_display = ("address", "created_at", "mail_from")
-    own_fields = ("delivered_time", "processing_time", "smtp_response")
+    """The deliveries."""
+
+    list_display: tuple[str, ...] = ("address", "created_at", "mail_from")
+    own_fields: ClassVar[tuple[str, ...]] = ("delivered_time", "processing_time", "smtp_response")
 
 
 @admin.register(Suppression)
 class SuppressionAdmin(ListAdmin):
     """The suppression list: add by hand, change expiry and note, lift."""
 
-    list_display = ("address", "reason", "created_at", "expires_at", "note")
-    list_filter = ("reason",)
-    search_help_text = _("A whole address.")
-    deferred = ()
-    actions = ("lift",)
+    list_display: tuple[str, ...] = (
+        "address",
+        "reason",
+        "created_at",
+        "expires_at",
+        "note",
+    )
+    list_filter: ClassVar[tuple[Any, ...]] = ("reason",)
+    search_help_text: ClassVar[StrOrPromise | None] = _("A whole address.")
+    deferred: ClassVar[tuple[str, ...]] = ()
+    actions: tuple[str, ...] = ("lift",)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whoever has Django's permission to add."""
         return AnyModelAdmin.has_add_permission(self, request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whoever has Django's permission to change."""
         return AnyModelAdmin.has_change_permission(self, request, obj)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """Everything of an entry, and links to what belongs to it once it is stored."""
         fields = ["address", "reason", "expires_at", "note", "event_id", "created_at"]
         return fields if obj is None else ["address", "known", *fields[1:]]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Everything but expiry and note; when it is added, only what is filled in by itself."""
         added = ("event_id", "created_at")
         return added if obj is None else ("address", "known", "reason", *added)
 
@@ -187,6 +238,7 @@ class SuppressionAdmin(ListAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
+        """The entries with exactly this address."""
         term = text(search_term.strip())
         return (queryset.filter(address=address_key(term)) if term else queryset), False
 

@@ -1,18 +1,21 @@
+"""The Django app ``"anymail.feedback"``."""
+
 from django.apps import AppConfig
 
-from ..signals import pre_send, tracking
+from ..signals import addressed, tracking
 
 
 class AnymailFeedbackConfig(AppConfig):
-    """The Django app ``"anymail.feedback"``."""
+    """The Django app: goes into ``INSTALLED_APPS`` as ``"anymail.feedback"``."""
 
     name = "anymail.feedback"
     label = "anymail_feedback"
-    verbose_name = "Anymail feedback"
-    default_auto_field = "django.db.models.BigAutoField"
+    verbose_name: str = "Anymail feedback"
+    default_auto_field: str = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        """Connect recording and suppression to the signals."""
         from . import recording, suppression
 
-        tracking.connect(recording.receive_tracking, dispatch_uid="anymail.feedback")
-        pre_send.connect(suppression.receive_pre_send, dispatch_uid="anymail.feedback")
+        tracking.connect(recording.on_tracking, dispatch_uid="anymail.feedback")
+        addressed.connect(suppression.on_addressed, dispatch_uid="anymail.feedback")

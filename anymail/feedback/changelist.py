@@ -6,11 +6,12 @@ hierarchy, by reading the whole table. Here every query reads a bounded part of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest
@@ -74,6 +75,31 @@ class WordsFilter(admin.AllValuesFieldListFilter):
     ) -> None:
         super().__init__(field, request, params, model, model_admin, field_path)
         self.lookup_choices: Any = distinct_words(model._default_manager.all(), field_path)
+
+
+class LoneFiltersChangeList(ChangeList):
+    """Choosing one of the admin's ``lone_filters`` ends the others, and the other way round.
+
+    There is no index for every combination.
+    """
+
+    def get_query_string(
+        self, new_params: dict[str, Any] | None = None, remove: Iterable[str] | None = None
+    ) -> str:
+        """The query of a link in the list."""
+        given = (new_params or {}).items()
+        chosen = {name.partition("__")[0] for name, value in given if value is not None}
+        query: str = super().get_query_string(new_params, [*(remove or ()), *self._ended(chosen)])
+        return query
+
+    def _ended(self, chosen: set[str]) -> set[str]:
+        items: Iterable[Any] = self.list_filter
+        filters = {item if isinstance(item, str) else item[0] for item in items}
+        model_admin: Any = self.model_admin
+        lone = set(model_admin.lone_filters)
+        if chosen & lone:
+            return filters - chosen
+        return lone if chosen & filters else set()
 
 
 def capped_count(rows: Any, limit: int) -> int:

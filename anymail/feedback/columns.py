@@ -35,7 +35,7 @@ def address_key(address: str) -> str:
     itself is ASCII and at most :data:`ADDRESS_LENGTH` long, so that no database's collation finds
     two of them equal, and the key of a key is that key.
 
-    :param address: with or without a display name.
+    :param address: with or without a display name; anything else is kept as it is.
     """
     address = _bare(address).strip()
     local, at, domain = address.rpartition("@")
@@ -77,12 +77,16 @@ def moment(value: datetime | None) -> datetime | None:
 
 
 def number(value: int) -> int:
-    """A number for an IntegerField."""
+    """A number for an IntegerField: the nearest that fits into 32 bits."""
     return max(-MAX_INTEGER, min(int(value), MAX_INTEGER))
 
 
 def json_value(value: Any, depth: int = MAX_DEPTH) -> Any:
-    """A JSON document without what a database refuses."""
+    """A JSON document without what a database refuses.
+
+    :param value: what is no JSON becomes text.
+    :param depth: how many levels to keep; what is below becomes text.
+    """
     if isinstance(value, str):
         return text(value)
     if isinstance(value, float):

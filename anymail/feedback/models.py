@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.db import models
 from django.utils import timezone
@@ -17,6 +17,11 @@ from django.utils.translation import gettext_lazy as _
 from .columns import ADDRESS_LENGTH, address_key, fit
 from .querysets import LOOKED_UP, SuppressionQuerySet
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+    from .querysets import SuppressionManager
+
 
 class Feedback(models.Model):
     """What SES said about one recipient of a message.
@@ -24,35 +29,49 @@ class Feedback(models.Model):
     Times of SES are in UTC, also with ``USE_TZ = False``; they are then naive, as django-bouncy's.
     """
 
-    created_at = models.DateTimeField(_("Created"), default=timezone.now, editable=False)
-    modified_at = models.DateTimeField(_("Modified"), auto_now=True)
-    sns_topic = models.CharField(_("SNS topic"), max_length=350)
-    sns_messageid = models.CharField(_("SNS message id"), max_length=255)
-    mail_timestamp = models.DateTimeField(_("Mail time"), null=True, blank=True)
-    mail_id = models.CharField(_("Mail id"), max_length=255)
-    mail_from = models.TextField(_("From"))
-    address = models.CharField(_("Address"), max_length=ADDRESS_LENGTH)
+    created_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(
+        _("Created"), default=timezone.now, editable=False
+    )
+    modified_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(
+        _("Modified"), auto_now=True
+    )
+    sns_topic: models.CharField[str, str] = models.CharField(_("SNS topic"), max_length=350)
+    sns_messageid: models.CharField[str, str] = models.CharField(
+        _("SNS message id"), max_length=255
+    )
+    mail_timestamp: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(
+        _("Mail time"), null=True, blank=True
+    )
+    mail_id: models.CharField[str, str] = models.CharField(_("Mail id"), max_length=255)
+    mail_from: models.TextField[str, str] = models.TextField(_("From"))
+    address: models.CharField[str, str] = models.CharField(_("Address"), max_length=ADDRESS_LENGTH)
     #: The address for comparison, see :func:`.columns.address_key`.
-    address_key = models.CharField(
+    address_key: models.CharField[str, str] = models.CharField(
         _("Address for comparison"), max_length=ADDRESS_LENGTH, editable=False
     )
-    feedback_id = models.CharField(_("Feedback id"), max_length=255, null=True, blank=True)  # noqa: DJ001
-    feedback_timestamp = models.DateTimeField(_("Feedback Time"), null=True, blank=True)
+    feedback_id: models.CharField[str | None, str | None] = models.CharField(  # noqa: DJ001
+        _("Feedback id"), max_length=255, null=True, blank=True
+    )
+    feedback_timestamp: models.DateTimeField[datetime | None, datetime | None] = (
+        models.DateTimeField(_("Feedback Time"), null=True, blank=True)
+    )
     #: SES's document. What a database cannot hold of it is replaced.
-    event = models.JSONField(_("SES event"), default=dict, blank=True)
+    event: models.JSONField[Any, Any] = models.JSONField(_("SES event"), default=dict, blank=True)
 
     class Meta:
+        """Newest first; each notification once for each address."""
+
         abstract = True
-        ordering = ["-created_at"]
+        ordering: ClassVar[list[str]] = ["-created_at"]
         get_latest_by = "created_at"
-        constraints = [
+        constraints: ClassVar[list[models.BaseConstraint]] = [
             # SNS repeats a notification until it is answered, and sometimes although it is.
             models.UniqueConstraint(
                 fields=["sns_messageid", "address_key"], name="anymail_%(class)s_once"
             )
         ]
         # The admin orders by created_at and id; whatever it filters by comes before these.
-        indexes = [
+        indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["created_at", "id"], name="anymail_%(class)s_created"),
             models.Index(
                 fields=["address_key", "created_at", "id"], name="anymail_%(class)s_address"
@@ -61,26 +80,43 @@ class Feedback(models.Model):
         ]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Fill in ``address_key`` if it is empty."""
+        """Save the row, with ``address_key`` filled in if it is empty."""
         self.address_key = self.address_key or address_key(self.address)
         super().save(*args, **kwargs)
 
 
 class Bounce(Feedback):
-    """A message was not delivered, and SES gave up."""
+    """A message was not delivered, and SES gave up.
 
-    hard = models.BooleanField(_("Hard Bounce"))
-    bounce_type = models.CharField(_("Bounce Type"), max_length=150, blank=True)
-    bounce_subtype = models.CharField(_("Bounce Subtype"), max_length=150, blank=True)
-    reporting_mta = models.TextField(_("Reporting MTA"), null=True, blank=True)  # noqa: DJ001
-    action = models.CharField(_("Action"), max_length=150, null=True, blank=True)  # noqa: DJ001
-    status = models.CharField(_("Status"), max_length=150, null=True, blank=True)  # noqa: DJ001
-    diagnostic_code = models.TextField(_("Diagnostic Code"), null=True, blank=True)  # noqa: DJ001
+    The words are SES's (Amazon SES Developer Guide, "Amazon SNS notification contents").
+    """
+
+    hard: models.BooleanField[bool, bool] = models.BooleanField(_("Hard Bounce"))
+    bounce_type: models.CharField[str, str] = models.CharField(
+        _("Bounce Type"), max_length=150, blank=True
+    )
+    bounce_subtype: models.CharField[str, str] = models.CharField(
+        _("Bounce Subtype"), max_length=150, blank=True
+    )
+    reporting_mta: models.TextField[str | None, str | None] = models.TextField(  # noqa: DJ001
+        _("Reporting MTA"), null=True, blank=True
+    )
+    action: models.CharField[str | None, str | None] = models.CharField(  # noqa: DJ001
+        _("Action"), max_length=150, null=True, blank=True
+    )
+    status: models.CharField[str | None, str | None] = models.CharField(  # noqa: DJ001
+        _("Status"), max_length=150, null=True, blank=True
+    )
+    diagnostic_code: models.TextField[str | None, str | None] = models.TextField(  # noqa: DJ001
+        _("Diagnostic Code"), null=True, blank=True
+    )
 
     class Meta(Feedback.Meta):
-        verbose_name = _("bounce")
-        verbose_name_plural = _("bounces")
-        indexes = [
+        """Names, and indexes for the admin's filters."""
+
+        verbose_name: ClassVar[StrOrPromise] = _("bounce")
+        verbose_name_plural: ClassVar[StrOrPromise] = _("bounces")
+        indexes: ClassVar[list[models.Index]] = [
             *Feedback.Meta.indexes,
             models.Index(fields=["bounce_type", "created_at", "id"], name="anymail_bounce_type"),
             models.Index(
@@ -90,6 +126,8 @@ class Bounce(Feedback):
                 fields=["bounce_type", "bounce_subtype", "created_at", "id"],
                 name="anymail_bounce_both_types",
             ),
+            models.Index(fields=["hard", "created_at", "id"], name="anymail_bounce_hard"),
+            models.Index(fields=["action", "created_at", "id"], name="anymail_bounce_action"),
         ]
 
     def __str__(self) -> str:
@@ -99,16 +137,22 @@ class Bounce(Feedback):
 class Complaint(Feedback):
     """A recipient called a message spam, or a mail server did."""
 
-    useragent = models.TextField(_("User Agent"), null=True, blank=True)  # noqa: DJ001
-    feedback_type = models.CharField(  # noqa: DJ001
+    useragent: models.TextField[str | None, str | None] = models.TextField(  # noqa: DJ001
+        _("User Agent"), null=True, blank=True
+    )
+    feedback_type: models.CharField[str | None, str | None] = models.CharField(  # noqa: DJ001
         _("Complaint Type"), max_length=150, null=True, blank=True
     )
-    arrival_date = models.DateTimeField(_("Arrival date"), null=True, blank=True)
+    arrival_date: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(
+        _("Arrival date"), null=True, blank=True
+    )
 
     class Meta(Feedback.Meta):
-        verbose_name = _("complaint")
-        verbose_name_plural = _("complaints")
-        indexes = [
+        """Names, and indexes for the admin's filters."""
+
+        verbose_name: ClassVar[StrOrPromise] = _("complaint")
+        verbose_name_plural: ClassVar[StrOrPromise] = _("complaints")
+        indexes: ClassVar[list[models.Index]] = [
             *Feedback.Meta.indexes,
             models.Index(
                 fields=["feedback_type", "created_at", "id"], name="anymail_complaint_type"
@@ -122,13 +166,21 @@ class Complaint(Feedback):
 class Delivery(Feedback):
     """A recipient's mail server accepted a message. ``feedback_…`` stay None."""
 
-    delivered_time = models.DateTimeField(_("Delivered"), null=True, blank=True)
-    processing_time = models.IntegerField(_("Processing time (ms)"), default=0)
-    smtp_response = models.TextField(_("SMTP response"), null=True, blank=True)  # noqa: DJ001
+    delivered_time: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(
+        _("Delivered"), null=True, blank=True
+    )
+    processing_time: models.IntegerField[int, int] = models.IntegerField(
+        _("Processing time (ms)"), default=0
+    )
+    smtp_response: models.TextField[str | None, str | None] = models.TextField(  # noqa: DJ001
+        _("SMTP response"), null=True, blank=True
+    )
 
     class Meta(Feedback.Meta):
-        verbose_name = _("delivery")
-        verbose_name_plural = _("deliveries")
+        """Names."""
+
+        verbose_name: ClassVar[StrOrPromise] = _("delivery")
+        verbose_name_plural: ClassVar[StrOrPromise] = _("deliveries")
 
     def __str__(self) -> str:
         return f"{self.address} Delivery (message from {self.mail_from})"
@@ -149,29 +201,41 @@ class Suppression(models.Model):
     """
 
     #: In the form of :func:`.columns.address_key`.
-    address = models.CharField(_("Address"), max_length=ADDRESS_LENGTH)
-    reason = models.CharField(
+    address: models.CharField[str, str] = models.CharField(_("Address"), max_length=ADDRESS_LENGTH)
+    reason: models.CharField[str, str] = models.CharField(
         _("Reason"), max_length=20, choices=Reason.choices, default=Reason.MANUAL
     )
     #: ``sns_messageid`` of the bounce or complaint; empty for what was added by hand.
-    event_id = models.CharField(_("Source event"), max_length=255, blank=True)
-    created_at = models.DateTimeField(_("Created"), default=timezone.now, editable=False)
+    event_id: models.CharField[str, str] = models.CharField(
+        _("Source event"), max_length=255, blank=True
+    )
+    created_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(
+        _("Created"), default=timezone.now, editable=False
+    )
     #: From then on, messages are sent again. None: never.
-    expires_at = models.DateTimeField(_("Expires"), null=True, blank=True)
-    note = models.TextField(_("Note"), blank=True)
+    expires_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(
+        _("Expires"), null=True, blank=True
+    )
+    note: models.TextField[str, str] = models.TextField(_("Note"), blank=True)
 
-    objects = SuppressionQuerySet.as_manager()
+    objects: ClassVar[SuppressionManager] = cast(
+        "SuppressionManager", SuppressionQuerySet.as_manager()
+    )
 
     class Meta:
-        verbose_name = _("suppressed address")
-        verbose_name_plural = _("suppressed addresses")
-        ordering = ["-created_at"]
-        permissions = [("lift_suppression", _("Can lift suppressions"))]
-        constraints = [
+        """Each address once for each reason; an index for what sending asks."""
+
+        verbose_name: ClassVar[StrOrPromise] = _("suppressed address")
+        verbose_name_plural: ClassVar[StrOrPromise] = _("suppressed addresses")
+        ordering: ClassVar[list[str]] = ["-created_at"]
+        permissions: ClassVar[list[tuple[str, StrOrPromise]]] = [
+            ("lift_suppression", _("Can lift suppressions"))
+        ]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
             # In this order, so that databases look addresses up in the index that is made for it.
             models.UniqueConstraint(fields=["reason", "address"], name="anymail_suppression_once")
         ]
-        indexes = [
+        indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=LOOKED_UP, name="anymail_suppression_lookup"),
             models.Index(fields=["created_at", "id"], name="anymail_suppression_created"),
             models.Index(fields=["reason", "created_at", "id"], name="anymail_suppression_reason"),
@@ -182,7 +246,7 @@ class Suppression(models.Model):
         return f"{self.address} ({self.get_reason_display()})"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Likewise."""
+        """Save the entry, with the address in its form for comparison."""
         self.clean()
         self.event_id = fit(self.event_id, 255)
         super().save(*args, **kwargs)
@@ -194,7 +258,8 @@ class Suppression(models.Model):
     def counts(self, now: datetime, reasons: Collection[str] | None = None) -> bool:
         """Whether this keeps messages from being sent.
 
-        :param now: the time, to compare with ``expires_at``.
+        :param now: the time, to compare with ``expires_at``; aware, or naive with
+            ``USE_TZ = False``.
         :param reasons: those that are looked at; None for all.
         """
         if reasons is not None and self.reason not in reasons:

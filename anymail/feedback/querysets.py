@@ -24,7 +24,7 @@ LOOKED_UP = ("address", "reason", "expires_at")
 
 
 class SuppressionQuerySet(models.QuerySet["Suppression"]):
-    """``Suppression.objects``."""
+    """The methods of ``Suppression.objects``, and of every queryset made from it."""
 
     def active(self) -> SuppressionQuerySet:
         """The entries that have not expired."""
@@ -41,7 +41,7 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
 
         :param addresses: spelled in whatever way; they are the keys of the result as they are
             given here.
-        :param reasons: look at these only.
+        :param reasons: look at these only, of :class:`.models.Reason`; None for all.
         """
         keys = {address: address_key(address) for address in addresses}
         found: dict[str, Suppression] = {}
@@ -68,9 +68,11 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
 
         Safe to repeat, also at the same time: the unique constraint decides.
 
+        :param addresses: spelled in whatever way.
         :param reason: one of :class:`.models.Reason`.
         :param event_id: ``sns_messageid`` of what made it happen.
-        :param expires_at: None for never.
+        :param expires_at: from then on, messages are sent again; None for never.
+        :param note: for people.
         """
         # Sorted, so that two transactions never wait for each other.
         keys = sorted({address_key(address) for address in addresses})
@@ -86,12 +88,19 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
             expired.update(created_at=now, **new)
 
     def lift(self, address: str) -> int:
-        """Send to an address again.
+        """Send to an address again, whatever the reasons were not to.
 
+        :param address: spelled in whatever way.
         :return: how many entries it had.
         """
         count: int = self.filter(address=address_key(address)).delete()[0]
         return count
+
+
+if TYPE_CHECKING:
+
+    class SuppressionManager(SuppressionQuerySet, models.Manager["Suppression"]):
+        """What ``SuppressionQuerySet.as_manager()`` makes, for type checkers."""
 
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -34,8 +34,8 @@ MODELS: dict[str, type[Feedback]] = {
 }
 
 
-def receive_tracking(event: AnymailTrackingEvent, **kwargs: Any) -> None:
-    """The receiver of the ``tracking`` signal."""
+def on_tracking(event: AnymailTrackingEvent, **kwargs: Any) -> None:
+    """The receiver of the ``tracking`` signal: see :func:`record`."""
     record(event)
 
 
@@ -63,7 +63,10 @@ def record(event: AnymailTrackingEvent) -> list[Feedback]:
 
 
 def build_rows(model: type[Feedback], event: AnymailTrackingEvent) -> list[Feedback]:
-    """Unsaved rows for all recipients of an event's notification; each address once."""
+    """Unsaved rows for all recipients of an event's notification; each address once.
+
+    :param model: the one for this type of event.
+    """
     rows = (model(**clean(model, details)) for details in feedback_details(event))
     unique: dict[str, Feedback] = {}
     for row in rows:
@@ -74,6 +77,7 @@ def build_rows(model: type[Feedback], event: AnymailTrackingEvent) -> list[Feedb
 def clean(model: type[Feedback], details: Details) -> Details:
     """Values that fit into their columns.
 
+    :param model: whose columns.
     :param details: names of columns and their values; anything SES may send.
     """
     cleaned: Details = {"address_key": address_key(details["address"])}
@@ -92,7 +96,10 @@ def clean(model: type[Feedback], details: Details) -> Details:
 
 
 def is_stored(row: Feedback, using: str) -> bool:
-    """Whether the notification that a row is about is in the database."""
+    """Whether the notification that a row is about is in the database.
+
+    :param using: the alias of the database.
+    """
     rows = type(row)._default_manager.using(using)
     found: bool = rows.filter(sns_messageid=row.sns_messageid).exists()
     return found

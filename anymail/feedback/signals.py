@@ -10,4 +10,4 @@ from django.dispatch import Signal
 #:
 #: Receivers run in the transaction that stores the rows. If one raises, nothing is stored, SNS
 #: repeats the notification, and every receiver is called again.
-feedback = Signal()
+feedback: Signal = Signal()

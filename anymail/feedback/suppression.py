@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..addresses import parse_address_list
+from ..addresses import EmailAddress
 from ..conf import FeedbackSettings, current_settings
 from ..message import AnymailRecipientStatus
 from .models import Bounce, Complaint, Feedback, Reason, Suppression
@@ -20,7 +20,10 @@ NO_COMPLAINT = "not-spam"
 
 
 def enabled_reasons() -> tuple[str, ...]:
-    """``FEEDBACK_SUPPRESS``."""
+    """The setting ``FEEDBACK_SUPPRESS``.
+
+    :raises AnymailConfigurationError: it has the wrong type, or an unknown word in it.
+    """
     reasons: tuple[str, ...] = current_settings().get(FeedbackSettings).feedback_suppress
     return reasons
 
@@ -38,7 +41,10 @@ def reason_for(row: Feedback) -> str | None:
 
 
 def fill(rows: Sequence[Feedback], using: str) -> None:
-    """Put the addresses of one notification's rows on the list, if the settings say so."""
+    """Put the addresses of one notification's rows on the list, if the settings say so.
+
+    :param using: the alias of the database.
+    """
     enabled = enabled_reasons()
     for reason in enabled:
         if found := [row for row in rows if reason_for(row) == reason]:
@@ -47,23 +53,18 @@ def fill(rows: Sequence[Feedback], using: str) -> None:
             )
 
 
-def receive_pre_send(message: Any, **kwargs: Any) -> None:
-    """The receiver of the ``pre_send`` signal: tell which recipients are on the list.
+def on_addressed(message: Any, recipients: Sequence[EmailAddress], **kwargs: Any) -> None:
+    """The receiver of the ``addressed`` signal: tell which recipients are on the list.
 
     They get the status ``rejected``, and the backend leaves them out. ``to``, ``cc`` and ``bcc``
     stay as they are. One query.
 
-    :raises AnymailInvalidAddress: an address cannot be parsed, which sending would raise too.
     :raises django.db.Error: the database does not answer; the message is not sent.
     """
     reasons = enabled_reasons()
     if not reasons:
         return
-    addresses = [
-        address.addr_spec
-        for name in ("to", "cc", "bcc")
-        for address in parse_address_list(getattr(message, name, None), name)
-    ]
+    addresses = [recipient.addr_spec for recipient in recipients]
     blocked = Suppression.objects.blocked(addresses, (*reasons, str(Reason.MANUAL)))
     if blocked:
         message.anymail_status.set_recipient_status(

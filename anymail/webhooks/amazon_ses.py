@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
+from django.dispatch import Signal
 from django.http import HttpRequest, RawPostDataException, UnreadablePostError
 
 from .. import signals
@@ -19,11 +20,11 @@ from ..amazon_ses.sns import (
     UNSUBSCRIBE_CONFIRMATION,
     SnsEnvelope,
 )
-from ..conf import AmazonSESSettings, WebhookSettings
+from ..conf import AmazonSESSettings, Settings, WebhookSettings
 from ..exceptions import AnymailAPIError, AnymailWebhookValidationFailure
 from .base import AnymailBaseWebhookView
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 #: ``request.headers`` would parse every header of the request.
 META_NAMES = tuple((name, "HTTP_" + name.upper().replace("-", "_")) for name in HEADERS)
@@ -36,14 +37,22 @@ HOPELESS_CODES = frozenset(
 
 
 class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
-    """What the tracking and the inbound webhook have in common: the way through SNS."""
+    """What the tracking and the inbound webhook have in common: the way through SNS.
+
+    A subclass supplies :meth:`esp_to_anymail_events`. Source: Amazon SNS Developer Guide, "Fanout
+    Amazon SNS notifications to HTTPS endpoints".
+    """
 
     esp_name = ESP_NAME
-    settings_groups = (WebhookSettings, AmazonSESSettings)
+    settings_groups: ClassVar[tuple[type[Settings], ...]] = (WebhookSettings, AmazonSESSettings)
 
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        """Read the settings for Amazon SES, once for each request.
+
+        :raises AnymailConfigurationError: one of them is wrong.
+        """
         super().setup(request, *args, **kwargs)
-        self.ses_settings = self.load_settings(AmazonSESSettings)
+        self.ses_settings: AmazonSESSettings = self.load_settings(AmazonSESSettings)
 
     def parse_events(self, request: HttpRequest) -> Sequence[Any]:
         """The events in what SNS posted; none when it only wants something confirmed.
@@ -52,21 +61,22 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
         :raises AnymailAPIError: something else does not work at present.
         """
         envelope = self.trusted_envelope(request)
+        about = {"anymail_topic": envelope.topic}
         if envelope.type == SUBSCRIPTION_CONFIRMATION:
             self.auto_confirm_sns_subscription(envelope.fields)
             return []
         if envelope.type == UNSUBSCRIBE_CONFIRMATION:
             # What it asks to confirm would subscribe us again.
-            logger.info("SNS ended the subscription to %s", envelope.topic)
+            logger.info("SNS ended the subscription to %s", envelope.topic, extra=about)
             return []
         document = envelope.ses_event()
         if document is None:
-            logger.info("SES set up the SNS topic %s", envelope.topic)
+            logger.info("SES set up the SNS topic %s", envelope.topic, extra=about)
             return []
         return self.esp_to_anymail_events(document, envelope.fields)
 
     def trusted_envelope(self, request: HttpRequest) -> SnsEnvelope:
-        """The SNS message in a request.
+        """The SNS message in a request, after everything that :func:`.trust.check` looks at.
 
         :raises AnymailWebhookValidationFailure: it is not to be believed.
         :raises AnymailAPIError: that cannot be told at present.
@@ -93,7 +103,7 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
     def auto_confirm_sns_subscription(self, sns_message: Mapping[str, Any]) -> None:
         """Confirm a subscription, if the settings say so and the topic is surely ours.
 
-        :param sns_message: what SNS sent; it passed :func:`.trust.check`.
+        :param sns_message: the document that SNS sent; it passed :func:`.trust.check`.
         :raises AnymailWebhookValidationFailure: it was not confirmed.
         :raises AnymailAPIError: SNS could not do it.
         """
@@ -117,7 +127,8 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
             if err.error_code in HOPELESS_CODES:
                 raise _unconfirmed(topic, token, f"SNS answered {err.error_code}.") from err
             raise
-        logger.info("Confirmed the subscription to the SNS topic %s", topic)
+        about = {"anymail_topic": topic}
+        logger.info("Confirmed the subscription to the SNS topic %s", topic, extra=about)
 
     def esp_to_anymail_events(
         self, ses_event: dict[str, Any], sns_message: Mapping[str, Any]
@@ -125,7 +136,8 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
         """The events in a document of SES.
 
         :param ses_event: the document.
-        :param sns_message: what SNS put around it.
+        :param sns_message: the document of SNS around it.
+        :raises AnymailConfigurationError: it is for the other webhook.
         """
         raise NotImplementedError
 
@@ -135,6 +147,7 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
         return trust.is_topic_proven(self.ses_settings, knows_secret=bool(self.secrets))
 
     def warn_if_insecure(self) -> None:
+        """Warn that anybody with an AWS account can post events, if so."""
         if not trust.is_topic_proven(self.ses_settings, knows_secret=False):
             super().warn_if_insecure()
 
@@ -142,43 +155,54 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
 class AmazonSESTrackingWebhookView(AmazonSESBaseWebhookView):
     """Receives what happens to sent messages: both SES's notifications and published events."""
 
-    signal = signals.tracking
+    signal: ClassVar[Signal | None] = signals.tracking
 
     def esp_to_anymail_events(
         self, ses_event: dict[str, Any], sns_message: Mapping[str, Any]
     ) -> Sequence[signals.AnymailTrackingEvent]:
+        """The tracking events in a document of SES; see :func:`.receive.receive_tracking`."""
         notification = SesNotification.from_sns(ses_event, sns_message)
         return receive.receive_tracking(notification, self.ses_settings)
 
 
 class AmazonSESInboundWebhookView(AmazonSESBaseWebhookView):
-    """Receives mail."""
+    """Receives mail: what SES's receipt rules publish, with the mail in it or in S3."""
 
-    signal = signals.inbound
+    signal: ClassVar[Signal | None] = signals.inbound
 
     def esp_to_anymail_events(
         self, ses_event: dict[str, Any], sns_message: Mapping[str, Any]
     ) -> Sequence[signals.AnymailInboundEvent]:
+        """The event for a received mail; see :func:`.receive.receive_inbound`."""
         notification = SesNotification.from_sns(ses_event, sns_message)
-        return receive.receive_inbound(notification, self.ses_settings)
+        return receive.receive_inbound(
+            notification, self.ses_settings, is_proven=self.is_topic_proven
+        )
 
     def dispatch_events(
         self, events: Iterable[signals.AnymailTrackingEvent | signals.AnymailInboundEvent]
     ) -> None:
+        """Call the receivers; then the stored mail can be deleted.
+
+        See :func:`.receive.finish_inbound`.
+
+        :raises Exception: whatever a receiver raises; the mail stays.
+        """
         events = list(events)
         super().dispatch_events(events)
         receive.finish_inbound(events, self.ses_settings, is_proven=self.is_topic_proven)
 
 
 def _unconfirmed(topic: str, token: str, reason: str) -> AnymailWebhookValidationFailure:
+    about = {"anymail_topic": topic}
     logger.warning(
-        "The subscription to the SNS topic %s was not confirmed. %s If it is yours, confirm it "
-        "with this token: %s",
+        "The subscription to the SNS topic %s was not confirmed. %s If it is yours, it can be "
+        "confirmed by hand: the token is logged at DEBUG.",
         topic,
         reason,
-        token,
-        extra={"anymail_topic": topic},
+        extra=about,
     )
+    logger.debug("The token of the subscription to %s: %s", topic, token, extra=about)
     return AnymailWebhookValidationFailure(
         f"The subscription to the SNS topic {topic} was not confirmed. {reason}"
     )

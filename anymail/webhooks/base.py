@@ -15,41 +15,58 @@ from django.dispatch import Signal
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views.generic import View
 
-from ..conf import Settings, SomeSettings, WebhookSettings, current_settings, text_list
+from ..conf import (
+    CurrentSettings,
+    Settings,
+    SomeSettings,
+    WebhookSettings,
+    current_settings,
+    text_list,
+)
 from ..exceptions import (
     AnymailAPIError,
     AnymailInsecureWebhookWarning,
     AnymailWebhookValidationFailure,
+    warn_of_gone_hooks,
 )
 from ..signals import dispatch
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 #: What Django answers with 4xx, so that the service would never send the event again.
 CLIENT_ERRORS = (BadRequest, Http404, PermissionDenied, SuspiciousOperation)
+#: Hooks of django-anymail's views that have another name here.
+GONE_HOOKS = ("_parse_sns_message", "get_boto_client", "run_validators")
 
 
 class AnymailCoreWebhookView(View):
     """Turns POST requests into events.
 
+    A subclass supplies :meth:`parse_events`.
+
     ``as_view()`` also takes settings by their names in lower case (``webhook_secret=...``); they
     win over the Django settings.
     """
 
-    #: The signal of the events.
+    #: The signal of the events; None for that of each event's type.
     signal: ClassVar[Signal | None] = None
     #: The service's name, for receivers.
     esp_name: ClassVar[str] = ""
-    http_method_names = ["post", "head", "options"]
+    http_method_names: list[str] = ["post", "head", "options"]
     #: The groups of settings that as_view() takes.
     settings_groups: ClassVar[tuple[type[Settings], ...]] = ()
     #: What as_view() was given of them.
     settings_overrides: Mapping[str, Any] = {}
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        warn_of_gone_hooks(cls, GONE_HOOKS)
+
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
         """The view function: exempt from CSRF checks, and from ``LoginRequiredMiddleware``.
 
+        :param initkwargs: settings by their lower-case names, and attributes of this class.
         :raises TypeError: an argument is neither a setting nor an attribute of this class.
         """
         names = {name for group in cls.settings_groups for name in group.field_names()}
@@ -63,12 +80,17 @@ class AnymailCoreWebhookView(View):
         return view
 
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        """Look at the settings, as Django's views do everything before they answer.
+
+        :raises AnymailConfigurationError: ``ANYMAIL`` is not a dict.
+        """
         super().setup(request, *args, **kwargs)
-        self.current_settings = current_settings()
+        self.current_settings: CurrentSettings = current_settings()
 
     def load_settings(self, group: type[SomeSettings]) -> SomeSettings:
         """A group of settings, as they are for this request.
 
+        :param group: one of the classes in ``anymail.conf``.
         :raises AnymailConfigurationError: one of them is wrong.
         """
         overrides = self.settings_overrides
@@ -81,7 +103,12 @@ class AnymailCoreWebhookView(View):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Send a signal for each event in the request.
 
-        :raises AnymailWebhookValidationFailure: the request is not to be believed (400).
+        :return: 200; 401 with a challenge; 503 where a retry may help.
+        :raises AnymailWebhookValidationFailure: the request is not to be believed (Django answers
+            400).
+        :raises AnymailConfigurationError: a setting is wrong (500).
+        :raises AnymailAPIError: AWS refuses, and a retry will not help (500).
+        :raises Exception: whatever a receiver raises (500).
         """
         if (challenge := self.authenticate(request)) is not None:
             return challenge
@@ -102,30 +129,38 @@ class AnymailCoreWebhookView(View):
         return HttpResponse(content_type="text/plain")
 
     def authenticate(self, request: HttpRequest) -> HttpResponse | None:
-        """Raise, or return a response that asks for credentials, unless the client has them."""
+        """Let the client prove who it is. It need not, here.
+
+        :return: None to go on; a response that asks for credentials.
+        :raises AnymailWebhookValidationFailure: the credentials are wrong.
+        """
         return None
 
     def validate_request(self, request: HttpRequest) -> None:
-        """For subclasses: raise AnymailWebhookValidationFailure to refuse a request.
+        """For subclasses: look at a request after the shared secret was checked.
 
-        Called after the shared secret was checked. It does nothing here.
+        It does nothing here.
+
+        :raises AnymailWebhookValidationFailure: in subclasses, to refuse it.
         """
 
     def parse_events(self, request: HttpRequest) -> Sequence[Any]:
-        """The events in a request.
+        """The events in a request; none if there is nothing to tell.
 
         :raises AnymailWebhookValidationFailure: the request is not to be believed.
+        :raises AnymailAPIError: something else is needed and cannot be had.
         """
         raise NotImplementedError
 
     def dispatch_events(self, events: Sequence[Any]) -> None:
-        """Call the receivers of each event.
+        """Call the receivers of each event, in order.
 
+        :param events: what :meth:`parse_events` returned.
         :raises RuntimeError: a receiver raised what Django would answer with 4xx, and then the
             service would not repeat the notification. Other exceptions are passed on.
         """
         try:
-            dispatch(events, sender=type(self), esp_name=self.esp_name)
+            dispatch(events, sender=type(self), esp_name=self.esp_name, signal=self.signal)
         except CLIENT_ERRORS as err:
             raise RuntimeError(f"A receiver of an event raised {type(err).__name__}.") from err
 
@@ -144,6 +179,11 @@ class AnymailBasicAuthMixin(AnymailCoreWebhookView):
     warn_if_no_basic_auth: bool = True
 
     def authenticate(self, request: HttpRequest) -> HttpResponse | None:
+        """Compare the ``Authorization`` header with every secret, if there are any.
+
+        :return: None to go on; 401 with a challenge for a request without the header.
+        :raises AnymailWebhookValidationFailure: it is none of the secrets.
+        """
         secrets = self.secrets
         if not secrets:
             self.warn_if_insecure()
@@ -162,13 +202,19 @@ class AnymailBasicAuthMixin(AnymailCoreWebhookView):
 
     @property
     def secrets(self) -> Sequence[str]:
-        """Any of these is accepted."""
+        """Texts like ``"user:password"``, any of which is accepted; empty to accept everybody.
+
+        :raises AnymailConfigurationError: ``basic_auth`` has the wrong type.
+        """
         if self.basic_auth is not None:
             return text_list(self.basic_auth, "basic_auth")
         return self.load_settings(WebhookSettings).webhook_secret
 
     def warn_if_insecure(self) -> None:
-        """Warn that anybody can post events."""
+        """Warn that anybody can post events: there is no secret.
+
+        It is an :exc:`~anymail.exceptions.AnymailInsecureWebhookWarning`.
+        """
         if self.warn_if_no_basic_auth:
             warnings.warn(
                 "The webhook accepts requests from anybody. "
@@ -179,13 +225,14 @@ class AnymailBasicAuthMixin(AnymailCoreWebhookView):
 
 
 class AnymailBaseWebhookView(AnymailBasicAuthMixin):
-    """The base of webhook views."""
+    """The base of webhook views: POST only, a shared secret, and a signal for each event."""
 
 
 def basic_credentials(header: str) -> bytes:
-    """``user:password`` in an ``Authorization`` header; empty if it has no such thing.
+    """``user:password`` in an ``Authorization`` header (RFC 7617).
 
-    Source: RFC 7617.
+    :param header: its value.
+    :return: empty if it has no such thing.
     """
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":

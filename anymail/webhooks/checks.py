@@ -1,4 +1,4 @@
-"""System checks of the webhooks. anymail.checks registers them."""
+"""System checks of the webhooks. :mod:`anymail.checks` registers them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 
 from django.core.cache import caches
-from django.core.cache.backends.base import InvalidCacheBackendError
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch, reverse
@@ -58,8 +57,9 @@ def _deployment_problems(secret: bool, settings: AmazonSESSettings) -> Iterator[
             id="anymail.W111",
         )
     if not secret and not settings.sns_topic_arns:
+        no_mail = "" if settings.inbound_buckets else " They download no received mail from S3."
         yield Warning(
-            "The Anymail webhooks accept events from the SNS topics of any AWS account.",
+            "The Anymail webhooks accept events from the SNS topics of any AWS account." + no_mail,
             hint='Set ANYMAIL["WEBHOOK_SECRET"] to "some-user:some-password", or '
             'ANYMAIL["AMAZON_SES_SNS_TOPIC_ARNS"] to the ARNs of your topics.',
             id="anymail.W112",
@@ -99,7 +99,8 @@ def _certificate_problems(settings: AmazonSESSettings) -> Iterator[CheckMessage]
     except re.error as err:
         yield Error(
             f'ANYMAIL["AMAZON_SES_SNS_CERT_HOST_REGEX"] is no regular expression: {err}.',
-            hint="Remove it, unless your region has unusual host names.",
+            hint='Remove "AMAZON_SES_SNS_CERT_HOST_REGEX" from ANYMAIL, unless your region has '
+            "unusual host names.",
             id="anymail.E112",
         )
     for url, pem in settings.sns_certificates.items():
@@ -108,19 +109,18 @@ def _certificate_problems(settings: AmazonSESSettings) -> Iterator[CheckMessage]
         except (AttributeError, TypeError, ValueError) as err:
             yield Error(
                 f'ANYMAIL["AMAZON_SES_SNS_CERTIFICATES"][{url!r}] is no certificate: {err}.',
-                hint="Each value must be the text of one PEM file.",
+                hint="Each value must be the text of one PEM file: "
+                '{"https://sns...pem": Path("sns.pem").read_text()}.',
                 id="anymail.E113",
             )
 
 
 def _cache_problems(settings: AmazonSESSettings) -> Iterator[CheckMessage]:
-    try:
-        caches[settings.sns_cert_cache]
-    except InvalidCacheBackendError:
+    if settings.sns_cert_cache not in caches:
         yield Error(
             f'ANYMAIL["AMAZON_SES_SNS_CERT_CACHE"] is {settings.sns_cert_cache!r}, and CACHES has '
             "no such cache.",
-            hint="Name one of the keys of CACHES.",
+            hint=f"Name one that it has: {', '.join(map(repr, caches))}.",
             id="anymail.E114",
         )
 

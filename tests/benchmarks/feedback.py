@@ -32,7 +32,7 @@ SELECT = {
             gen_random_uuid()::text, now(), '0102' || lpad(({size} - n)::text, 12, '0') || '-mail',
             'shop@example.org', 'user' || n || '@example' || n % 97 || '.com',
             'user' || n || '@example' || n % 97 || '.com', gen_random_uuid()::text, now(),
-            '{event}', n % 10 < 8, {word}, {subword}, 'dns; mx.example', 'failed', '5.1.1',
+            '{event}', n % 10 < 8, {word}, {subword}, 'dns; mx.example', {action}, '5.1.1',
             'smtp; 550 5.1.1 user unknown'
         FROM generate_series(1, {size}) AS n""",
     "mariadb": """
@@ -41,7 +41,7 @@ SELECT = {
             concat('0102', lpad({size} - seq, 12, '0'), '-mail'), 'shop@example.org',
             concat('user', seq, '@example', seq % 97, '.com'),
             concat('user', seq, '@example', seq % 97, '.com'), uuid(), now(6),
-            '{event}', seq % 10 < 8, {word}, {subword}, 'dns; mx.example', 'failed', '5.1.1',
+            '{event}', seq % 10 < 8, {word}, {subword}, 'dns; mx.example', {action}, '5.1.1',
             'smtp; 550 5.1.1 user unknown'
         FROM seq_1_to_{size}""",
 }
@@ -127,6 +127,8 @@ def load(db: str, alias: str, size: int) -> None:
         "THEN 'Undetermined' ELSE 'Transient' END",
         subword=f"CASE WHEN {number} % 5 = 0 THEN 'NoEmail' WHEN {number} % 7 = 0 "
         "THEN 'MailboxFull' ELSE 'General' END",
+        action=f"CASE WHEN {number} % 10 < 8 THEN 'failed' WHEN {number} % 100 = 9 "
+        "THEN 'delayed' END",
     )
     with connections[alias].cursor() as cursor:
         # "%" is an operator here, so no parameters.
@@ -216,6 +218,8 @@ def make_tasks(alias: str) -> dict[str, Callable[[], Any]]:
         "admin: of one type and subtype": page(
             "bounce", "?bounce_type=Transient&bounce_subtype=General"
         ),
+        "admin: soft bounces": page("bounce", "?hard__exact=0"),
+        "admin: of a rare action": page("bounce", "?action=delayed"),
         NO_TARGET: page("bounce", "?bounce_type=Transient&bounce_subtype=NoEmail"),
         "admin: bounces of an address": search,
         "admin: suppressed addresses": page("suppression", ""),

@@ -248,7 +248,8 @@ def main() -> None:
     endpoint = server.stdout.readline().strip()
     inbound.connect(receiver)
     try:
-        anymail = {"AMAZON_SES_CLIENT_PARAMS": {"endpoint_url": endpoint, **KEYS}}
+        params = {"endpoint_url": endpoint, **KEYS}
+        anymail = {"AMAZON_SES_CLIENT_PARAMS": params, "AMAZON_SES_SNS_TOPIC_ARNS": [TOPIC]}
         with override_settings(ANYMAIL=anymail), trusted_sns():
             s3 = boto3.client("s3", endpoint_url=endpoint, **KEYS)
             s3.create_bucket(Bucket=BUCKET)

@@ -1,3 +1,5 @@
+"""``manage.py anymail_import_bouncy``: take over the tables of django-bouncy."""
+
 from __future__ import annotations
 
 import time
@@ -16,6 +18,8 @@ WIDTH = 30
 
 
 class Command(BaseCommand):
+    """Copy rows, in batches."""
+
     help = (
         "Copy the bounces, complaints and deliveries of django-bouncy, which need not be "
         "installed. Nothing is sent or suppressed. What is here already is left alone, so it can "
@@ -23,6 +27,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
         parser.add_argument(
             "--from-database", default=DEFAULT_DB_ALIAS, help="alias of the one with their tables"
         )
@@ -34,6 +39,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, **options: Any) -> None:
+        """Copy each table that there is, and tell how many rows.
+
+        :raises django.core.management.base.CommandError: there is no such database, or none of
+            the tables in it.
+        """
         source, target = options["from_database"], options["database"]
         if source not in connections:
             raise CommandError(f"There is no database {source!r} in your settings.")
@@ -49,7 +59,14 @@ class Command(BaseCommand):
     def copy(
         self, old: type[Any], new: type[Feedback], source: str, target: str, size: int
     ) -> None:
-        """Copy one table."""
+        """Copy one table.
+
+        :param old: the model of theirs.
+        :param new: that of ours.
+        :param source: the alias of the database to read.
+        :param target: that of the one to write.
+        :param size: rows at once.
+        """
         name = str(new._meta.verbose_name_plural)
         total = old._default_manager.using(source).count()
         read = copied = 0
@@ -63,8 +80,9 @@ class Command(BaseCommand):
             self.stdout.write(f"{name}: {copied} copied, {read - copied} were here already")
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        self.verbosity = options["verbosity"]
-        self.last_shown = 0.0
+        """Run, as Django calls it."""
+        self.verbosity: int = options["verbosity"]
+        self.last_shown: float = 0.0
         return super().execute(*args, **options)
 
     @property

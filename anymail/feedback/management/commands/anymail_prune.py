@@ -1,3 +1,5 @@
+"""``manage.py anymail_prune``: delete what is old."""
+
 from __future__ import annotations
 
 import re
@@ -17,6 +19,7 @@ UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 def duration(text: str) -> timedelta:
     """``90d``, ``12h`` or ``4w``.
 
+    :param text: a whole number, and a unit: hours, days or weeks.
     :raises argparse.ArgumentTypeError: it is something else, or nothing.
     """
     match = re.fullmatch(r"([1-9][0-9]{0,4})([hdw])", text.strip().lower())
@@ -26,12 +29,15 @@ def duration(text: str) -> timedelta:
 
 
 class Command(BaseCommand):
+    """Delete old rows, in batches."""
+
     help = (
         "Delete old bounces, complaints and deliveries, and suppressions that expired as long ago. "
         "Suppressions that have not expired are never deleted."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
         parser.add_argument(
             "--older-than",
             type=duration,
@@ -46,6 +52,7 @@ class Command(BaseCommand):
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="the database's alias")
 
     def handle(self, **options: Any) -> None:
+        """Delete, and tell how many rows of each table there were."""
         limit: datetime = timezone.now() - options["older_than"]
         done = "would be deleted" if options["dry_run"] else "deleted"
         for model, column in (
@@ -66,6 +73,7 @@ def delete(rows: Any, batch_size: int) -> int:
 
     Interrupted, it has deleted what it has deleted; run again, it goes on.
 
+    :param rows: a queryset.
     :return: how many.
     """
     count = 0

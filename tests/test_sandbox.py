@@ -1,4 +1,4 @@
-"""anymail.sandbox: the whole loop, in a process of its own as people start it."""
+"""``python -m anymail.sandbox``, in a process of its own as people start it."""
 
 from __future__ import annotations
 
@@ -6,31 +6,42 @@ import io
 import json
 import os
 import signal
-import subprocess
+import socket
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from unittest import mock
-from urllib.parse import urlencode
-from urllib.request import urlopen
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 from django.test import SimpleTestCase
 
 from anymail.message import AnymailRecipientStatus
-from anymail.sandbox import letters, report
-from anymail.sandbox.__main__ import main
-from anymail.sandbox.amazon import ReceivedMail, SandboxError, received_mail
-from anymail.sandbox.events import published_events
-from anymail.sandbox.loop import Arrived, Doing, Received, Sent, Tracked, anymail_setting
-from anymail.sandbox.site import serve
-from anymail.sandbox.sns import LocalSns, post, topic_arn
+from anymail.sandbox import SandboxError, letters
+from anymail.sandbox.__main__ import Interruption, main
+from anymail.sandbox.journal import Journal, Post, SentMail, SesEvent
+from anymail.sandbox.loop import Accepted, Arrived, Sent, Tracked
+from anymail.sandbox.report import TextReport
+from anymail.sandbox.servers import host_of, is_loopback, serve, url_of
+from anymail.sandbox.start import Options, Webhooks, check_options, with_secret
+from anymail.sandbox.transcript import transcript
 from anymail.signals import AnymailInboundEvent
-from anymail.testing import sns_notification, tracking_event
+from anymail.testing import tracking_event
 
-ROOT = Path(__file__).parent.parent
-COMMAND = [sys.executable, "-m", "anymail.sandbox"]
-#: Enough for a slow machine; the sandbox needs about three seconds.
-TIMEOUT = 120
+from .sandbox import (
+    ANY_PORT,
+    COMMAND,
+    ROOT,
+    TIMEOUT,
+    environment,
+    run,
+    run_command,
+    running_sandbox,
+    start,
+    wait_until_ready,
+)
+
 #: What the sandbox must not care about.
 HOSTILE = {
     "AWS_PROFILE": "no-such-profile",
@@ -43,43 +54,13 @@ HOSTILE = {
 }
 
 
-def environment(**more: str) -> dict[str, str]:
-    """Nothing of ours but the way to the package; coverage measures through its variables."""
-    kept = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
-    return {
-        **kept,
-        "PATH": os.environ.get("PATH", ""),
-        "PYTHONPATH": str(ROOT),
-        "PYTHONIOENCODING": "utf-8",
-        **more,
-    }
-
-
-def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run the sandbox in an empty folder."""
-    return run_command([*COMMAND, *arguments], **more)
-
-
-def run_command(command: list[str], **more: str) -> subprocess.CompletedProcess[str]:
-    with tempfile.TemporaryDirectory() as folder:
-        return subprocess.run(
-            command,
-            capture_output=True,
-            check=False,
-            cwd=folder,
-            encoding="utf-8",
-            env=environment(HOME=folder, **more),
-            timeout=TIMEOUT,
-        )
-
-
-class CommandTests(SimpleTestCase):
-    """What a person sees."""
+class OnceTests(SimpleTestCase):
+    """``--once``: the whole loop in a terminal."""
 
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        cls.result = run(**HOSTILE)
+        cls.result = run("--once", **HOSTILE)
 
     def test_it_works_from_any_folder_whatever_the_environment_says(self):
         self.assertEqual((self.result.returncode, self.result.stderr), (0, ""))
@@ -93,7 +74,7 @@ class CommandTests(SimpleTestCase):
         for address in (letters.CUSTOMER, letters.BOUNCE, letters.COMPLAINT):
             self.assertRegex(self.result.stdout, rf"queued +{address}\n")
 
-    def test_it_shows_the_structure_and_the_source_of_what_ses_received(self):
+    def test_it_shows_the_structure_and_the_source_of_what_ses_made_of_it(self):
         for text in (
             "    multipart/mixed\n    ├── multipart/alternative\n    │   ├── text/plain, utf-8",
             "└── text/csv, utf-8, quoted-printable",
@@ -121,40 +102,35 @@ class CommandTests(SimpleTestCase):
 
 
 class JsonTests(SimpleTestCase):
-    """What a script sees."""
+    """``--once --json``: what a script sees."""
 
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        cls.result = run("--json")
-        cls.document = json.loads(cls.result.stdout)
+        cls.result = run("--once", "--json")
+        cls.lines = [json.loads(line) for line in cls.result.stdout.splitlines()]
+        [cls.loop] = [line["loop"] for line in cls.lines if "loop" in line]
 
     def test_nothing_else_is_printed(self):
         self.assertEqual((self.result.returncode, self.result.stderr), (0, ""))
 
-    def test_ses_received_what_was_sent(self):
-        received = self.document["received"]
-        self.assertEqual(received["id"], self.document["anymail_status"]["message_id"])
-        self.assertEqual(received["source"], letters.SENDER)
-        self.assertEqual(
-            received["recipients"], [letters.CUSTOMER, letters.BOUNCE, letters.COMPLAINT]
-        )
-        self.assertIn("X-Tag: order-confirmation\r\n", received["raw"])
+    def test_it_says_what_it_is_doing(self):
+        self.assertGreaterEqual(len([line for line in self.lines if "doing" in line]), 4)
 
-    def test_both_webhooks_asked_for_the_secret_and_confirmed_their_subscriptions(self):
+    def test_ses_accepted_what_was_sent(self):
+        accepted = self.loop["accepted"]
+        self.assertEqual(accepted["id"], self.loop["anymail_status"]["message_id"])
+        self.assertEqual(accepted["source"], letters.SENDER)
         self.assertEqual(
-            [(found["path"], found["challenged"]) for found in self.document["subscriptions"]],
-            [("/anymail/amazon_ses/tracking/", True), ("/anymail/amazon_ses/inbound/", True)],
+            accepted["recipients"], [letters.CUSTOMER, letters.BOUNCE, letters.COMPLAINT]
         )
-
-    def test_signatures_are_checked(self):
-        self.assertNotIn("AMAZON_SES_VERIFY_SNS_SIGNATURES", anymail_setting("", "", ""))
+        self.assertIn("X-Tag: order-confirmation\r\n", accepted["raw"])
 
     def test_every_event_reaches_the_signal_with_tags_and_metadata(self):
-        events = self.document["tracking"]
         everybody = [letters.CUSTOMER, letters.BOUNCE, letters.COMPLAINT]
-        self.assertEqual(
-            [(event["event_type"], event["recipient"]) for event in events],
+        found = [(event["event_type"], event["recipient"]) for event in self.loop["tracking"]]
+        self.assertCountEqual(
+            found,
             [
                 *[("sent", address) for address in everybody],
                 ("delivered", letters.CUSTOMER),
@@ -164,62 +140,149 @@ class JsonTests(SimpleTestCase):
             ],
         )
         sent = letters.order_confirmation()
-        for event in events:
+        for event in self.loop["tracking"]:
             self.assertEqual((event["tags"], event["metadata"]), (sent.tags, sent.metadata))
-            self.assertEqual(event["message_id"], self.document["received"]["id"])
+            self.assertEqual(event["message_id"], self.loop["accepted"]["id"])
 
     def test_the_mail_in_s3_reaches_the_signal(self):
-        [mail] = self.document["inbound"]
+        [mail] = self.loop["inbound"]
         self.assertEqual(mail["subject"], "Re: Your tea is on its way 🍵")
         self.assertEqual(mail["envelope_recipients"], [letters.SUPPORT])
         self.assertEqual(mail["attachments"], ["Töpfchen.png, image/png, 69 bytes"])
         self.assertIs(mail["spam_detected"], False)
 
 
+class ServingTests(SimpleTestCase):
+    """Without ``--once`` it stays, until Ctrl-C."""
+
+    def test_text_for_people_names_the_address(self):
+        process = start([*COMMAND, *ANY_PORT])
+        self.addCleanup(process.kill)
+        page = ""
+        for line in process.stdout:
+            if "ready" in line:
+                page = line.split()[-1]
+            if "Ctrl-C" in line:
+                break
+        with urlopen(page) as response:
+            self.assertEqual(response.status, 200)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=TIMEOUT)
+        self.assertEqual((process.returncode, errors), (0, ""))
+
+    def test_ctrl_c_ends_everything_and_a_second_start_gets_the_same_ports(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+        arguments = [*COMMAND, "--json", f"--port={port}", "--amazon-port=0"]
+        pages = []
+        for _ in range(2):
+            process = start(arguments)
+            self.addCleanup(process.kill)
+            pages.append(wait_until_ready(process).page)
+            with urlopen(pages[-1]) as response:
+                response.read()
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=TIMEOUT)
+            self.assertEqual(process.returncode, 0)
+            with self.assertRaises(ProcessLookupError):  # the group is empty: no child is left
+                os.killpg(process.pid, 0)
+        self.assertEqual(pages, [f"http://127.0.0.1:{port}/"] * 2)
+
+    def test_a_port_that_is_taken_is_left_to_who_has_it(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            with running_sandbox(f"--port={port}", f"--amazon-port={port}") as sandbox:
+                ports = [
+                    url.rstrip("/").rpartition(":")[2]
+                    for url in (sandbox.page, sandbox.ready["amazon"])
+                ]
+                self.assertEqual(len({str(port), *ports}), 3)
+
+    def test_no_file_is_left(self):
+        with tempfile.TemporaryDirectory() as folder:
+            process = start(
+                [*COMMAND, "--json", *ANY_PORT], env=environment(TMPDIR=folder, HOME=folder)
+            )
+            self.addCleanup(process.kill)
+            wait_until_ready(process)
+            self.assertNotEqual(os.listdir(folder), [])
+            process.terminate()
+            process.communicate(timeout=TIMEOUT)
+            self.assertEqual(os.listdir(folder), [])
+
+    def test_a_web_site_elsewhere_cannot_pretend_to_be_here(self):
+        with running_sandbox() as sandbox:
+            for host, status in (("attacker.example", 400), ("localhost", 200)):
+                try:
+                    with urlopen(Request(sandbox.page, headers={"Host": host})) as response:
+                        found = response.status
+                except HTTPError as err:
+                    with err:
+                        found = err.code
+                self.assertEqual(found, status, host)
+
+
+class BindTests(SimpleTestCase):
+    def test_every_address_of_this_machine_will_do(self):
+        for bind, url in (("127.0.0.2", "http://127.0.0.2:"), ("::1", "http://[::1]:")):
+            with self.subTest(bind):
+                if bind == "::1" and not has_ipv6_loopback():
+                    self.skipTest("This machine has no ::1")
+                with running_sandbox(f"--bind={bind}") as sandbox, urlopen(sandbox.page) as page:
+                    self.assertTrue(sandbox.page.startswith(url), sandbox.page)
+                    self.assertEqual(page.status, 200)
+
+
+def has_ipv6_loopback() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
 class EndTests(SimpleTestCase):
     """However it ends, it ends cleanly."""
 
-    def start(self) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            COMMAND,
-            cwd=tempfile.gettempdir(),
-            encoding="utf-8",
-            env=environment(),
-            start_new_session=True,
-            stderr=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        self.addCleanup(process.kill)
-        return process
-
     def assert_interrupted(self, after: str) -> None:
-        process = self.start()
+        process = start([*COMMAND, *ANY_PORT, "--once"])
+        self.addCleanup(process.kill)
         for line in process.stdout:
             if after in line:
                 break
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=TIMEOUT)
         self.assertEqual((process.returncode, errors), (130, "Interrupted.\n"))
-        with self.assertRaises(ProcessLookupError):  # the group is empty: no child is left
+        with self.assertRaises(ProcessLookupError):
             os.killpg(process.pid, 0)
 
     def test_ctrl_c_while_it_starts(self):
         self.assert_interrupted("Starting Amazon SES")
 
     def test_ctrl_c_while_servers_run(self):
-        self.assert_interrupted("What Amazon SES received")
+        self.assert_interrupted("What Amazon SES made of it")
+
+    def test_an_interruption_is_only_noticed_while_it_serves_and_the_next_one_is_sudden(self):
+        interruption = Interruption()
+        threading.Timer(0.05, interruption).start()
+        interruption.wait()
+        interruption.check()
+        with self.assertRaises(KeyboardInterrupt):
+            interruption()
 
     def test_no_thread_and_no_child_is_left(self):
         script = (
             "import threading; from anymail.sandbox.__main__ import main\n"
-            "print(main(['--json']), threading.enumerate())"
+            "print(main(['--once', '--json', '--port=0', '--amazon-port=0']))\n"
+            "print(threading.enumerate())"
         )
         result = run_command([sys.executable, "-X", "dev", "-c", script])
-        self.assertRegex(result.stdout, r"\n0 \[<_MainThread\(MainThread, started \d+\)>\]\n$")
+        self.assertRegex(result.stdout, r"\n0\n\[<_MainThread\(MainThread, started \d+\)>\]\n$")
         self.assertNotIn("ResourceWarning", result.stderr)
 
     def test_a_reader_that_goes_away_is_no_error_message(self):
-        process = self.start()
+        process = start([*COMMAND, *ANY_PORT, "--once"])
+        self.addCleanup(process.kill)
         process.stdout.readline()
         process.stdout.close()
         self.assertEqual((process.stderr.read(), process.wait(TIMEOUT)), ("", 1))
@@ -228,25 +291,15 @@ class EndTests(SimpleTestCase):
     def test_without_moto_it_names_the_command_that_installs_it(self):
         with tempfile.TemporaryDirectory() as folder:
             Path(folder, "moto.py").write_text("raise ImportError('No module named moto')")
-            result = run(PYTHONPATH=f"{folder}{os.pathsep}{ROOT}")
+            result = run("--once", PYTHONPATH=f"{folder}{os.pathsep}{ROOT}")
         self.assertEqual(result.returncode, 1)
         [line] = result.stderr.splitlines()
         self.assertTrue(line.endswith('python -m pip install "django-anymail-ses[sandbox]"'))
 
     def test_an_error_is_one_line_and_exit_code_1(self):
-        script = (
-            "import sys\n"
-            "from anymail.sandbox import __main__, sns\n"
-            "sns.post = lambda url, request: sns.Answer(500, False)\n"
-            "sys.exit(__main__.main([]))"
-        )
-        result = run_command([sys.executable, "-c", script])
+        result = run("--bind=192.0.2.1")
         self.assertEqual(result.returncode, 1)
-        self.assertEqual(
-            result.stderr,
-            "The sandbox stopped. The webhook answered 500 to a message of "
-            "arn:aws:sns:us-east-1:123456789012:ses-events.\n",
-        )
+        self.assertRegex(result.stderr, r"^The sandbox stopped\. [^\n]+ --allow-remote\.\n$")
 
     def test_an_unexpected_error_is_named(self):
         with (
@@ -261,96 +314,77 @@ class EndTests(SimpleTestCase):
         self.assertEqual(result.returncode, 0)
         self.assertIn("no account, no network and no configuration", result.stdout)
 
+    def test_arguments_that_make_no_sense_are_refused(self):
+        for argument in ("--port=x", "--port=65536", "--port=-1", "--latency=nan", "--latency=-1"):
+            with self.subTest(argument):
+                self.assertEqual(run(argument).returncode, 2)
 
-class LocalSnsTests(SimpleTestCase):
-    """SNS as the sandbox plays it is as strict as Amazon's."""
 
-    topic = topic_arn("events")
+class LoopbackTests(SimpleTestCase):
+    """Nobody else can reach it, and it posts nowhere else, unless told."""
 
-    def serve(self, application) -> str:
-        server = serve(application)
-        self.addCleanup(server.__exit__, None, None, None)
-        return server.__enter__()
+    def test_what_is_this_machine(self):
+        for host in ("127.0.0.1", "127.1.2.3", "localhost", "::1", "[::1]"):
+            self.assertTrue(is_loopback(host), host)
+        for host in ("0.0.0.0", "192.0.2.1", "::", "no-such-host.invalid", ""):
+            self.assertFalse(is_loopback(host), host)
 
-    def webhook(self, statuses: list[str], seen: list[str | None]) -> str:
-        """A webhook that answers with one status after the other."""
+    def test_other_addresses_are_refused(self):
+        elsewhere = [Webhooks(url="http://192.0.2.1:8000")]
+        for options in (Options(bind="0.0.0.0"), Options(sites=elsewhere)):
+            with self.assertRaisesMessage(SandboxError, "--allow-remote"):
+                check_options(options)
 
-        def application(environ, start_response):
-            seen.append(environ.get("HTTP_AUTHORIZATION"))
-            start_response(statuses.pop(0), [("WWW-Authenticate", 'Basic realm="x"')])
-            return [b""]
+    def test_they_may_be_allowed(self):
+        elsewhere = [Webhooks(url="http://192.0.2.1:8000")]
+        check_options(Options(bind="0.0.0.0", sites=elsewhere, allow_remote=True))
 
-        return self.serve(application).replace("//", "//user:p%40ss@")
+    def test_what_is_no_url_is_refused_without_its_password(self):
+        for url in ("user:pass@host:8000", "ftp://user:pass@host/", "http://"):
+            with self.assertRaises(SandboxError) as caught:
+                host_of(url)
+            self.assertNotIn("pass", str(caught.exception))
 
-    def test_credentials_are_sent_only_after_a_challenge(self):
-        seen: list[str | None] = []
-        url = self.webhook(["401 Unauthorized", "200 OK"], seen)
-        self.assertEqual(post(url, sns_notification()), (200, True))
-        self.assertEqual(seen, [None, "Basic dXNlcjpwQHNz"])
+    def test_the_secret_is_put_into_urls_that_have_none(self):
+        given = Webhooks(url="http://me:mine@127.0.0.1:8000")
+        self.assertEqual(with_secret(given, "sns:other"), given)
+        found = with_secret(Webhooks(url="http://127.0.0.1:8000"), "sns:p@ss/word")
+        self.assertEqual(found.url, "http://sns:p%40ss%2Fword@127.0.0.1:8000")
 
-    def test_no_credentials_are_sent_without_a_challenge(self):
-        seen: list[str | None] = []
-        url = self.webhook(["403 Forbidden"], seen)
-        self.assertEqual(post(url, sns_notification()), (403, False))
-        self.assertEqual(seen, [None])
-
-    def test_a_webhook_that_does_not_confirm_is_an_error(self):
-        url = self.webhook(["200 OK"], [])
-        with self.assertRaisesMessage(SandboxError, "did not confirm"):
-            LocalSns().subscribe(self.topic, url)
-
-    def test_nothing_is_published_before_the_subscription_is_confirmed(self):
-        with self.assertRaisesMessage(SandboxError, "No subscription"):
-            LocalSns().publish(self.topic, {})
-
-    def test_a_token_that_was_not_sent_confirms_nothing(self):
-        sns = LocalSns()
-        sns.tokens[self.topic] = "right"
-        query = {"Action": "ConfirmSubscription", "TopicArn": self.topic}
-        started = mock.Mock()
-        for token, status in (("wrong", "400 Bad Request"), ("right", "200 OK")):
-            body = urlencode({**query, "Token": token}).encode()
-            environ = {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
-            sns(environ, started)
-            self.assertEqual(started.call_args.args[0], status)
-            self.assertEqual(self.topic in sns.confirmed, token == "right")
+    def test_urls_lead_to_this_machine(self):
+        for bind, url in (
+            ("127.0.0.1", "http://127.0.0.1:8025"),
+            ("::1", "http://[::1]:8025"),
+            ("0.0.0.0", "http://127.0.0.1:8025"),
+            ("::", "http://[::1]:8025"),
+            ("192.0.2.1", "http://192.0.2.1:8025"),
+        ):
+            self.assertEqual(url_of(bind, 8025), url)
 
     def test_a_server_stops_with_its_block(self):
         def application(environ, start_response):
             start_response("200 OK", [])
             return [b"hello"]
 
-        with serve(application) as url, urlopen(url) as response:
+        with serve(application, "127.0.0.1", 0) as url, urlopen(url) as response:
             self.assertEqual(response.read(), b"hello")
         with self.assertRaises(OSError):
             urlopen(url)
 
 
-class PartTests(SimpleTestCase):
-    mail = ReceivedMail(
+class ReportTests(SimpleTestCase):
+    mail = SentMail(
         id="1",
+        operation="SendRawEmail",
+        region="us-east-1",
         source="a@example.com",
         recipients=[letters.CUSTOMER],
-        raw=b'X-Metadata: {"a":\r\n  "b"}\r\nTo: zoe@example.net\r\n\r\nHello\r\n',
+        raw=b"To: zoe@example.net\r\n\r\nHello\r\n",
     )
-
-    def test_headers_are_reported_with_their_line_breaks_as_ses_does(self):
-        [sent, delivery] = published_events(self.mail)
-        self.assertEqual((sent["eventType"], delivery["eventType"]), ("Send", "Delivery"))
-        self.assertEqual(
-            sent["mail"]["headers"][0], {"name": "X-Metadata", "value": '{"a":\r\n  "b"}'}
-        )
-
-    def test_a_message_that_ses_does_not_have_is_an_error(self):
-        with self.assertRaisesMessage(SandboxError, "no message with the id nonsense"):
-            received_mail("nonsense")
 
     def shown(self, *steps, color: bool) -> str:
         out = io.StringIO()
-        screen = report.Report(out, color=color)
-        for step in steps:
-            screen.show(step)
-        screen.end()
+        TextReport(out, color=color).loop(steps)
         return out.getvalue()
 
     def test_colours(self):
@@ -359,9 +393,8 @@ class PartTests(SimpleTestCase):
             {letters.CUSTOMER: AnymailRecipientStatus("1", "queued")}
         )
         steps = (
-            Doing(text="Waiting"),
             Sent(message=message),
-            Received(mail=self.mail),
+            Accepted(mail=self.mail),
             Tracked(event=tracking_event("bounced", recipient=letters.BOUNCE)),
         )
         self.assertIn(
@@ -376,7 +409,44 @@ class PartTests(SimpleTestCase):
             "A mail that arrived", self.shown(Arrived(event=AnymailInboundEvent()), color=False)
         )
 
-    def test_json_has_a_list_of_each_kind_even_when_nothing_happened(self):
-        self.assertEqual(
-            json.loads(report.as_json([])), {"subscriptions": [], "tracking": [], "inbound": []}
+    def test_a_transcript_has_a_list_of_each_kind_even_when_nothing_happened(self):
+        self.assertEqual(transcript([]), {"tracking": [], "inbound": []})
+
+
+class JournalTests(SimpleTestCase):
+    def sent(self, id: str, raw: bytes = b"") -> SentMail:
+        return SentMail(
+            id=id, operation="SendRawEmail", region="r", source="", recipients=[], raw=raw
         )
+
+    def test_the_newest_come_first_and_the_oldest_are_forgotten(self):
+        journal = Journal(keep=2)
+        for id in "123":
+            journal.add_sent(self.sent(id))
+        self.assertEqual([mail.id for mail in journal.sent()], ["3", "2"])
+        self.assertIsNone(journal.sent_mail("1"))
+
+    def test_large_mails_are_forgotten_sooner_but_for_the_newest(self):
+        journal = Journal(keep_bytes=10)
+        for id, size in (("1", 5), ("2", 5), ("3", 1), ("4", 100)):
+            journal.add_sent(self.sent(id, b"x" * size))
+            if id == "3":
+                self.assertEqual([mail.id for mail in journal.sent()], ["3", "2"])
+        self.assertEqual([mail.id for mail in journal.sent()], ["4"])
+
+    def test_what_happened_to_a_forgotten_mail_is_forgotten(self):
+        journal = Journal(keep=1)
+        event = SesEvent(kind="Send", document={})
+        mail = self.sent("1")
+        journal.add_sent(mail)
+        journal.add_event(mail, event)
+        journal.add_post(event, Post(sns_id="sns", topic_arn="t", url="u"))
+        journal.add_sent(self.sent("2"))
+        journal.add_signal(tracking_event(event_id="sns"))
+        self.assertEqual(event.signals, [])
+
+    def test_everything_that_happens_changes_the_version(self):
+        journal = Journal()
+        before = journal.version
+        journal.add_sent(self.sent("1"))
+        self.assertGreater(journal.version, before)

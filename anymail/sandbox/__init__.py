@@ -1,1 +1,5 @@
 """A local Amazon SES, S3 and SNS to try things against: ``python -m anymail.sandbox``."""
+
+
+class SandboxError(Exception):
+    """The sandbox cannot go on. The text is for the person who started it."""

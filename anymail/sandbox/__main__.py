@@ -1,28 +1,62 @@
-"""``python -m anymail.sandbox``: send a message to a local Amazon SES, and watch the loop."""
+"""``python -m anymail.sandbox``: a local Amazon SES with a page to watch it."""
 
 from __future__ import annotations
 
 import argparse
 import io
+import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
-from contextlib import closing
+
+from . import SandboxError
+from .arguments import PROJECT_VARIABLE, add_arguments, chosen_options
 
 DESCRIPTION = """\
-Sends a real message with the real e-mail backend to an Amazon SES that runs on this machine,
-shows what SES received, and plays what follows: the webhook is subscribed to an SNS topic, hears
-what became of the message, and receives a mail through S3.
+A local Amazon SES with a page: send messages, watch what becomes of them, receive mail.
 
-It needs no account, no network and no configuration, and leaves nothing behind.
+It needs no account, no network and no configuration, and leaves nothing behind. Messages to the
+addresses of SES's mailbox simulator bounce, complain, and so on; what SES tells about them goes
+through signed SNS messages to the webhooks of this package, on this machine.
 """
 INTERRUPTED = 130
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the sandbox.
+class Interruption:
+    """Ctrl-C, which is only noticed and asked for: an exception from it would break libraries that
+    are being loaded, and is lost where Python ignores exceptions (finalizers, weakrefs).
+    """
 
+    def __init__(self) -> None:
+        self.came: bool = False
+        self.is_sudden: bool = False
+
+    def __call__(self, *_args: object) -> None:
+        if self.is_sudden:
+            raise KeyboardInterrupt
+        self.came = True
+
+    def check(self) -> None:
+        """End if it came.
+
+        :raises KeyboardInterrupt: it did.
+        """
+        if self.came:
+            raise KeyboardInterrupt
+
+    def wait(self) -> None:
+        """Wait for it. The next one does not wait for anything."""
+        while not self.came:
+            time.sleep(0.1)
+        self.came, self.is_sudden = False, True
+
+
+def main(arguments: Sequence[str] | None = None, interruption: Interruption | None = None) -> int:
+    """Run the sandbox until Ctrl-C.
+
+    :param interruption: what the signals of the process call.
     :return: the exit code.
     """
     options = _parser().parse_args(arguments)
@@ -30,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        _run(as_json=options.json)
+        _run(options, interruption or Interruption())
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return INTERRUPTED
@@ -39,24 +73,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as err:
-        kind = "" if type(err).__name__ == "SandboxError" else f"{type(err).__name__}: "
+        kind = "" if isinstance(err, SandboxError) else f"{type(err).__name__}: "
         print(f"The sandbox stopped. {kind}{err}", file=sys.stderr)
         return 1
     return 0
 
 
-def _run(*, as_json: bool) -> None:
-    from . import report
+def _run(arguments: argparse.Namespace, interruption: Interruption) -> None:
     from .loop import play
+    from .report import TextReport
+    from .start import running
+    from .transcript import JsonReport
 
-    with closing(play()) as steps:
-        if as_json:
-            print(report.as_json(steps))
+    report = JsonReport(sys.stdout) if arguments.json else TextReport(sys.stdout)
+    project = json.loads(os.environ.pop(PROJECT_VARIABLE, "{}"))
+
+    def tell(text: str) -> None:
+        interruption.check()
+        report.doing(text)
+
+    with running(chosen_options(arguments, project), tell) as sandbox:
+        interruption.check()
+        if arguments.once:
+            interruption.is_sudden = True
+            report.loop(play(sandbox.amazon))
             return
-        screen = report.Report(sys.stdout)
-        for step in steps:
-            screen.show(step)
-    screen.end()
+        report.ready(sandbox, paste=bool(project) and not sandbox.is_used_by(project))
+        interruption.wait()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,11 +108,17 @@ def _parser() -> argparse.ArgumentParser:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON document, for scripts")
+    add_arguments(parser)
+    parser.add_argument(
+        "--once",
+        action="store_true",
+        help="send a message, print what becomes of it, receive one, and end",
+    )
     return parser
 
 
 if __name__ == "__main__":
-    # A shell makes its background jobs deaf to it.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.exit(main())
+    ctrl_c: Interruption = Interruption()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, ctrl_c)
+    sys.exit(main(interruption=ctrl_c))

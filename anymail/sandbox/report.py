@@ -1,11 +1,10 @@
-"""Steps of the loop, for people and for scripts."""
+"""Steps of the loop, as text for people."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from email import message_from_bytes, policy
 from email.message import EmailMessage as MimeMessage
 from email.message import MIMEPart
@@ -13,10 +12,12 @@ from email.utils import getaddresses
 from textwrap import indent
 from typing import Any, TextIO
 
-from ..message import AnymailMessage, AnymailStatus
+from ..message import AnymailMessage
 from ..signals import AnymailInboundEvent, AnymailTrackingEvent
-from .amazon import ReceivedMail
-from .loop import Arrived, Doing, Received, Sent, Step, Subscribed, Tracked
+from .journal import SentMail
+from .loop import Accepted, Arrived, Sent, Step, Tracked
+from .start import Sandbox
+from .transcript import inbound_fields, written
 
 WIDTH = 78
 #: ANSI escape sequences (ECMA-48, "SGR").
@@ -33,7 +34,7 @@ MOODS = {
 }
 
 
-class Report:
+class TextReport:
     """Prints steps for people.
 
     :param out: where to.
@@ -42,41 +43,49 @@ class Report:
 
     def __init__(self, out: TextIO, color: bool | None = None) -> None:
         self.out = out
-        self.color = out.isatty() and "NO_COLOR" not in os.environ if color is None else color
-        self.open_section = ""
+        self.color: bool = has_colors(out) if color is None else color
+        self.open_section: str = ""
         self.known_facts: dict[str, Any] = {}
 
-    def show(self, step: Step) -> None:
-        """Print a step."""
+    def loop(self, steps: Iterable[Step]) -> None:
+        """Print steps."""
+        for step in steps:
+            self._show(step)
+        self._line()
+        self._line("All of this went over HTTP on this machine, with signatures checked.")
+
+    def _show(self, step: Step) -> None:
         match step:
-            case Doing():
-                self._line(self._style("dim", f"· {step.text} …"))
             case Sent():
                 self._sent(step.message)
-            case Received():
-                self._received(step.mail)
-            case Subscribed():
-                self._section("A webhook is subscribed")
-                self._field("topic", step.topic)
-                self._field("webhook", step.path)
-                challenge = "asked for the password, " if step.challenged else ""
-                self._field("", f"{challenge}checked the signature, confirmed")
+            case Accepted():
+                self._accepted(step.mail)
             case Tracked():
                 self._tracked(step.event)
             case Arrived():
                 self._arrived(step.event)
 
-    def end(self) -> None:
-        """Print the last words."""
+    def doing(self, text: str) -> None:
+        """Print that something begins that may take a moment."""
+        self._line(self._style("dim", f"· {text} …"))
+
+    def ready(self, sandbox: Sandbox, *, paste: bool) -> None:
+        """Print where to look.
+
+        :param paste: the settings to paste as well.
+        """
+        if paste:
+            self._section("Put this into your settings")
+            self._line(sandbox.amazon.settings_text)
         self._line()
-        self._line(
-            "All of this went over HTTP on 127.0.0.1, with signatures checked. "
-            "Nothing is left running."
-        )
+        self._line(f"  {self._style('title', 'The sandbox is ready:')} {sandbox.page}")
+        self._line(f"  {self._style('name', 'Amazon SES and others at')} {sandbox.amazon.url}")
+        self._line()
+        self._line("  Ctrl-C ends everything.")
 
     def _sent(self, message: AnymailMessage) -> None:
         self._section("Sent")
-        for name, value in _written(message):
+        for name, value in written(message):
             self._field(name, value)
         self._section("message.anymail_status")
         status = message.anymail_status
@@ -84,9 +93,9 @@ class Report:
         lines = [f"{self._mood(str(r.status))} {name}" for name, r in status.recipients.items()]
         self._field("recipients", "\n".join(lines))
 
-    def _received(self, mail: ReceivedMail) -> None:
+    def _accepted(self, mail: SentMail) -> None:
         mime = _parse(mail.raw)
-        self._section("What Amazon SES received")
+        self._section("What Amazon SES made of it")
         self._field("Envelope", f"from {mail.source}")
         visible = {address for _, address in _visible_recipients(mime)}
         for address in mail.recipients:
@@ -115,7 +124,7 @@ class Report:
 
     def _arrived(self, event: AnymailInboundEvent) -> None:
         self._section("A mail that arrived: the inbound signal")
-        for name, value in _inbound_fields(event).items():
+        for name, value in inbound_fields(event).items():
             self._field(name, _readable(value), width=19)
 
     def _section(self, title: str) -> None:
@@ -143,44 +152,9 @@ class Report:
         print(text, file=self.out, flush=True)
 
 
-def as_json(steps: Iterable[Step]) -> str:
-    """All steps as one JSON document, for scripts."""
-    found: dict[str, Any] = {"subscriptions": [], "tracking": [], "inbound": []}
-    for step in steps:
-        match step:
-            case Sent():
-                found["sent"] = dict(_written(step.message))
-                found["anymail_status"] = _status(step.message.anymail_status)
-            case Received():
-                source = step.mail.raw.decode("utf-8", "backslashreplace")
-                found["received"] = {**asdict(step.mail), "raw": source}
-            case Subscribed():
-                found["subscriptions"].append(asdict(step))
-            case Tracked():
-                found["tracking"].append(asdict(step.event))
-            case Arrived():
-                found["inbound"].append(_inbound_fields(step.event))
-    return json.dumps(found, indent=2, ensure_ascii=False, default=str)
-
-
-def _written(message: AnymailMessage) -> Iterator[tuple[str, str]]:
-    """The fields of the message, as its author wrote them."""
-    yield "from_email", str(message.from_email)
-    yield "to", ", ".join(message.to)
-    yield "bcc", ", ".join(message.bcc)
-    yield "reply_to", ", ".join(message.reply_to)
-    yield "subject", str(message.subject)
-    yield "tags", ", ".join(message.tags)
-    yield "metadata", json.dumps(message.metadata, ensure_ascii=False)
-    yield "body", str(message.body).strip()
-
-
-def _status(status: AnymailStatus) -> dict[str, Any]:
-    return {
-        "message_id": status.message_id,
-        "status": sorted(str(word) for word in status.status or ()),
-        "recipients": {name: vars(found) for name, found in status.recipients.items()},
-    }
+def has_colors(out: TextIO) -> bool:
+    """Whether it is a terminal whose user wants colours (no-color.org)."""
+    return out.isatty() and "NO_COLOR" not in os.environ
 
 
 def _parse(raw: bytes) -> MimeMessage:
@@ -213,31 +187,6 @@ def _describe_part(part: MIMEPart) -> str:
         f"“{name}”" if (name := part.get_filename()) else None,
     ]
     return ", ".join(str(fact) for fact in facts if fact)
-
-
-def _inbound_fields(event: AnymailInboundEvent) -> dict[str, Any]:
-    message = event.message
-    if message is None:
-        return {}
-    sender = message.from_email
-    return {
-        "from_email": None if sender is None else str(sender),
-        "to": [str(address) for address in message.to],
-        "subject": message.subject,
-        "text": message.text,
-        "attachments": [
-            f"{part.get_filename()}, {part.get_content_type()}, "
-            f"{len(part.get_content_bytes()):,} bytes"
-            for part in message.attachments
-        ],
-        "envelope_sender": message.envelope_sender,
-        "envelope_recipients": list(message.envelope_recipients),
-        "spam_detected": message.spam_detected,
-        "virus_detected": message.virus_detected,
-        "spf_verdict": message.spf_verdict,
-        "dkim_verdict": message.dkim_verdict,
-        "dmarc_verdict": message.dmarc_verdict,
-    }
 
 
 def _readable(value: Any) -> str:

@@ -1,63 +1,130 @@
-"""The sandbox's Django site: settings made in memory, and a web server."""
+"""The sandbox's own Django site: settings made in memory, tables in a temporary file."""
 
 from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from threading import Thread
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import django
 from django.conf import settings
-from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 
-BACKEND = "anymail.backends.amazon_ses.EmailBackend"
+#: What puts an address on the suppression list.
+SUPPRESS = ["hard_bounce", "complaint"]
+V1 = "anymail.backends.amazon_ses.EmailBackend"
+V2 = "anymail.backends.amazon_sesv2.EmailBackend"
 TRACKING_PATH = "/anymail/amazon_ses/tracking/"
 INBOUND_PATH = "/anymail/amazon_ses/inbound/"
 
+#: The apps that have tables.
+STORED = {
+    "admin": "django.contrib.admin",
+    "auth": "django.contrib.auth",
+    "contenttypes": "django.contrib.contenttypes",
+    "sessions": "django.contrib.sessions",
+    "anymail_feedback": "anymail.feedback",
+}
+INSTALLED_APPS = [
+    *STORED.values(),
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "anymail",
+    "anymail.sandbox.page",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "anymail.sandbox.page.middleware.strict_headers",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "anymail.sandbox.page.middleware.visitor",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+CONTEXT_PROCESSORS = [
+    "django.template.context_processors.request",
+    "django.contrib.auth.context_processors.auth",
+    "django.contrib.messages.context_processors.messages",
+]
+SQLITE: dict[str, Any] = {
+    "ENGINE": "django.db.backends.sqlite3",
+    # Webhooks write from several threads; nobody needs the file after a power cut.
+    "OPTIONS": {
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;",
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+    },
+}
+#: The settings that are always the same.
+COMMON: dict[str, Any] = {
+    "CSRF_COOKIE_NAME": "anymail_sandbox_csrf",
+    "CSRF_FAILURE_VIEW": "anymail.sandbox.page.views_errors.csrf_failed",
+    "DATA_UPLOAD_MAX_MEMORY_SIZE": 40 * 2**20,  # as much as SES takes
+    "DEFAULT_AUTO_FIELD": "django.db.models.BigAutoField",
+    "INSTALLED_APPS": INSTALLED_APPS,
+    "LOGGING_CONFIG": None,
+    "MESSAGE_STORAGE": "django.contrib.messages.storage.session.SessionStorage",
+    "MIDDLEWARE": MIDDLEWARE,
+    "MIGRATION_MODULES": dict.fromkeys(STORED),  # tables are made from the models at once
+    "ROOT_URLCONF": "anymail.sandbox.urls",
+    "SESSION_COOKIE_NAME": "anymail_sandbox_session",  # not that of a project on the same host
+    "STATIC_URL": "static/",
+    "TEMPLATES": [
+        {
+            "BACKEND": "django.template.backends.django.DjangoTemplates",
+            "APP_DIRS": True,
+            "OPTIONS": {"context_processors": CONTEXT_PROCESSORS},
+        }
+    ],
+    "USE_TZ": True,
+}
 
-def configure(anymail: Mapping[str, Any]) -> None:
+
+def configure(anymail: Mapping[str, Any], folder: Path, hosts: list[str]) -> None:
     """Set Django up. This works once in a process.
 
     :param anymail: the ``ANYMAIL`` setting.
+    :param folder: where the database goes.
+    :param hosts: the names under which the site may be visited.
     """
-    mail: dict[str, Any] = {"EMAIL_BACKEND": BACKEND}
-    if django.VERSION >= (6, 1):
-        mail = {"MAILERS": {"default": {"BACKEND": BACKEND}}}
     settings.configure(
-        ALLOWED_HOSTS=["127.0.0.1"],
+        **COMMON,
+        **_mail(),
+        ALLOWED_HOSTS=hosts,
         ANYMAIL=dict(anymail),
-        INSTALLED_APPS=["anymail"],
-        LOGGING_CONFIG=None,
-        ROOT_URLCONF="anymail.sandbox.urls",
+        DATABASES={"default": {**SQLITE, "NAME": folder / "sandbox.sqlite3"}},
         SECRET_KEY=secrets.token_hex(),
-        USE_TZ=True,
-        **mail,
     )
     # Errors of the webhooks belong on the screen, their warnings (401: SNS asks twice) do not.
     logging.basicConfig(level=logging.ERROR)
     django.setup()
 
 
-class QuietHandler(WSGIRequestHandler):
-    """Does not log each request."""
+def _mail() -> dict[str, Any]:
+    if django.VERSION < (6, 1):
+        return {"EMAIL_BACKEND": V1}
+    return {"MAILERS": {"default": {"BACKEND": V1}, "sesv2": {"BACKEND": V2}}}
 
-    def log_message(self, format: str, *args: Any) -> None:
-        """Do nothing."""
+
+def create_tables() -> None:
+    """Make the tables, and the user who visits the admin."""
+    from django.contrib.auth.models import User
+    from django.core.management import call_command
+
+    from .page.middleware import USERNAME
+
+    call_command("migrate", run_syncdb=True, interactive=False, verbosity=0)
+    visitor = User(username=USERNAME, is_staff=True, is_superuser=True)
+    visitor.set_unusable_password()
+    visitor.save()
 
 
-@contextmanager
-def serve(application: Callable[..., Any]) -> Iterator[str]:
-    """Run a WSGI application on a free port for the length of a ``with`` block; gives its URL."""
-    server = ThreadedWSGIServer(("127.0.0.1", 0), QuietHandler)
-    server.set_app(application)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+def application() -> Callable[..., Any]:
+    """The site as a WSGI application, static files included."""
+    from django.contrib.staticfiles.handlers import StaticFilesHandler
+    from django.core.wsgi import get_wsgi_application
+
+    return StaticFilesHandler(get_wsgi_application())

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
-from django.urls import include, path
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns = [path("anymail/", include("anymail.urls"))]
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("anymail/", include("anymail.urls")),
+    path("admin/", admin.site.urls),
+    path("", include("anymail.sandbox.page.urls")),
+]
+handler400 = "anymail.sandbox.page.views_errors.bad_request"
+handler403 = "anymail.sandbox.page.views_errors.forbidden"
+handler404 = "anymail.sandbox.page.views_errors.not_found"
+handler500 = "anymail.sandbox.page.views_errors.server_error"

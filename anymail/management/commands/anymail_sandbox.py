@@ -1,0 +1,112 @@
+"""``manage.py anymail_sandbox``: a local Amazon SES for the project."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from argparse import Action, ArgumentParser
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.urls import NoReverseMatch, reverse
+
+from ...conf import AmazonSESSettings, WebhookSettings
+from ...sandbox import SandboxError
+from ...sandbox.arguments import PROJECT_VARIABLE, add_arguments, command_line
+from ...sandbox.paste import anymail_settings, settings_text, uses_mailers
+from ...sandbox.servers import url_of
+
+#: The webhooks' URL names, and what the sandbox calls their paths.
+WEBHOOKS = {
+    "tracking_path": "anymail:amazon_ses_tracking_webhook",
+    "inbound_path": "anymail:amazon_ses_inbound_webhook",
+}
+
+NO_WEBHOOKS = (
+    'This project has no webhooks for the sandbox to post to: its URLs lack path("anymail/", '
+    'include("anymail.urls")).'
+)
+
+
+class Command(BaseCommand):
+    """Run the sandbox, with what it has to know of this project."""
+
+    help = (
+        "Run a local Amazon SES for this project, with a page that shows every message. "
+        "Its settings are printed until the project has them."
+    )
+    requires_system_checks: list[str] = []  # the settings may be those that are about to be pasted
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options: those of ``python -m anymail.sandbox``, and one more."""
+        self.shared: list[Action] = add_arguments(parser)
+        parser.set_defaults(key_file=default_key_file())
+        parser.add_argument(
+            "--print-settings", action="store_true", help="print the settings to paste, and end"
+        )
+
+    def handle(self, **options: Any) -> None:
+        """Become the sandbox, or print what to paste.
+
+        :raises CommandError: the key cannot be kept.
+        """
+        if options["print_settings"]:
+            self.stdout.write(self.settings_to_paste(options), ending="")
+            return
+        arguments, project = command_line(self.shared, options), describe_project()
+        if options["site"] and not project["paths"]:
+            self.stderr.write(NO_WEBHOOKS)
+        environment = {**os.environ, PROJECT_VARIABLE: json.dumps(project)}
+        run([sys.executable, "-m", "anymail.sandbox", *arguments], environment)
+
+    def settings_to_paste(self, options: Mapping[str, Any]) -> str:
+        """The settings of a project that uses the sandbox when it gets the ports it wants."""
+        from ...sandbox.amazon.sns.signing import SigningKey
+
+        try:
+            key = SigningKey.kept(options["key_file"])
+        except SandboxError as err:
+            raise CommandError(str(err)) from err
+        endpoint = url_of(options["bind"], options["amazon_port"])
+        secret = next(iter(WebhookSettings.load().webhook_secret), key.secret)
+        anymail = anymail_settings(endpoint, certificates=key.certificates, secret=secret)
+        return settings_text(anymail, mailers=uses_mailers())
+
+
+def default_key_file() -> Path:
+    """In the folder for what may be deleted (XDG Base Directory Specification)."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "django-anymail-ses" / "sandbox.pem"
+
+
+def describe_project() -> dict[str, Any]:
+    """What the sandbox has to know of the project: its webhooks and settings."""
+    settings = AmazonSESSettings.load()
+    return {
+        "mailers": uses_mailers(),
+        "secret": next(iter(WebhookSettings.load().webhook_secret), None),
+        "endpoint": settings.client_params.get("endpoint_url"),
+        "certificates": settings.sns_certificates,
+        "paths": {name: path for name, url in WEBHOOKS.items() if (path := _path(url))},
+    }
+
+
+def run(command: list[str], environment: Mapping[str, str]) -> None:
+    """Become another program; on Windows, which cannot, run it and wait."""
+    if os.name == "posix":
+        sys.stdout.flush()
+        os.execve(command[0], command, dict(environment))  # noqa: S606
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for both: the other one ends in order
+    sys.exit(subprocess.call(command, env=dict(environment)))  # noqa: S603
+
+
+def _path(url_name: str) -> str | None:
+    try:
+        return reverse(url_name)
+    except NoReverseMatch:
+        return None

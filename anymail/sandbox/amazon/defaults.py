@@ -1,0 +1,20 @@
+"""The Amazon account that the sandbox starts with."""
+
+from __future__ import annotations
+
+#: The account that moto puts everybody in whose access key it does not know.
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+#: What boto3 signs requests with; everything is accepted.
+CREDENTIALS = {
+    "aws_access_key_id": "sandbox",
+    "aws_secret_access_key": "sandbox",
+    "region_name": REGION,
+}
+EVENTS_TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:ses-events"
+INBOUND_TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:ses-inbound"
+CONFIGURATION_SET = "sandbox"
+BUCKET = "sandbox-inbox"
+#: The domain that receives mail, unless others are named.
+DOMAIN = "tea.example"
+RULE_SET = "sandbox"

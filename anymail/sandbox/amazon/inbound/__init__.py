@@ -1,0 +1,1 @@
+"""Mail that arrives: receipt rules, S3 objects, encryption."""

@@ -1,0 +1,1 @@
+"""What happens to accepted messages, and who is told."""

@@ -1,0 +1,1 @@
+"""How AWS is spoken to: what is asked, what is answered."""

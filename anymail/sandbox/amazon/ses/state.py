@@ -1,0 +1,141 @@
+"""What moto remembers of SES: identities, configuration sets, receipt rules.
+
+The only module that reads moto's own objects. They are not documented, but have kept their shape
+since moto 5.1.15.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..defaults import ACCOUNT
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReceiptRule:
+    """A rule of the active receipt rule set.
+
+    :param recipients: addresses, domains, and ``.domain`` for every subdomain; empty: everybody.
+    :param actions: as boto3 takes them: ``{"S3Action": {"BucketName": …}}``.
+    """
+
+    name: str
+    recipients: tuple[str, ...] = ()
+    actions: tuple[Mapping[str, Any], ...] = ()
+    scans: bool = False
+
+    def takes(self, address: str) -> bool:
+        """Whether the rule is for mail to an address. Labels (``user+label@``) do not count."""
+        local, _, domain = address.lower().rpartition("@")
+        bare = f"{local.partition('+')[0]}@{domain}"
+        return not self.recipients or any(
+            wanted in (f"{local}@{domain}", bare, domain)
+            or (wanted.startswith(".") and domain.endswith(wanted))
+            for wanted in map(str.lower, self.recipients)
+        )
+
+
+def is_region(service: str, region: str) -> bool:
+    """Whether a service exists in a region."""
+    from moto.backends import get_backend
+
+    find: Any = get_backend
+    return region in find(service)[ACCOUNT]
+
+
+def verified_identity(region: str, address: str) -> str | None:
+    """The verified identity that covers an address: itself, its domain, or a parent of that."""
+    verified = {name.lower(): name for name in _identities(region)}
+    return next((verified[name] for name in covering(address) if name in verified), None)
+
+
+def receives_for(region: str, address: str) -> bool:
+    """Whether the domain of an address is verified: only then SES takes mail for it."""
+    verified = {name.lower() for name in _identities(region)}
+    return any(name in verified for name in covering(address) if "@" not in name)
+
+
+def covering(address: str) -> Iterator[str]:
+    """Every identity that may stand for an address, the closest first; in lower case."""
+    address = address.lower()
+    yield address
+    name = address.rpartition("@")[2]
+    while name:
+        if name != address:
+            yield name
+        name = name.partition(".")[2]
+
+
+def default_configuration_set(region: str, address: str) -> str | None:
+    """The configuration set of the identity that covers an address."""
+    name = verified_identity(region, address)
+    if name is None:
+        return None
+    found: str | None = _backend(region).email_identities[name].configuration_set_name
+    return found
+
+
+def set_default_configuration_set(region: str, identity: str, name: str | None) -> bool:
+    """Give an identity a default configuration set, or take it away. False: no such identity."""
+    found = _backend(region).email_identities.get(identity)
+    if found is not None:
+        found.configuration_set_name = name
+    return found is not None
+
+
+def has_configuration_set(region: str, name: str) -> bool:
+    """Whether there is a configuration set with this name."""
+    return name in _backend(region).config_sets
+
+
+def describe_configuration_set(region: str, name: str) -> Mapping[str, Any]:
+    """A configuration set as v2 of the API describes it."""
+    found: Mapping[str, Any] = _backend(region).config_sets[name].to_dict_v2()
+    return found
+
+
+def delete_configuration_set(region: str, name: str) -> None:
+    """Forget a configuration set; without effect if there is none."""
+    _backend(region).config_sets.pop(name, None)
+
+
+def sending_options(region: str, name: str) -> Mapping[str, Any]:
+    """``SendingOptions`` that a configuration set was made with; empty without it."""
+    found = _backend(region).config_sets.get(name)
+    options = found.enabled if found is not None else None
+    return options if isinstance(options, Mapping) else {}
+
+
+def set_sending_options(region: str, name: str, enabled: bool) -> None:
+    """Allow or pause sending with a configuration set."""
+    _backend(region).config_sets[name].enabled = {"SendingEnabled": enabled}
+
+
+def receipt_rules(region: str) -> list[ReceiptRule]:
+    """The enabled rules of the active receipt rule set, in their order; empty without one."""
+    for found in list(_backend(region).receipt_rule_set.values()):
+        if found.is_active:
+            return [_receipt_rule(rule) for rule in found.rules if rule.get("Enabled")]
+    return []
+
+
+def _receipt_rule(rule: Mapping[str, Any]) -> ReceiptRule:
+    return ReceiptRule(
+        name=rule["Name"],
+        recipients=tuple(rule.get("Recipients") or ()),
+        actions=tuple(rule.get("Actions") or ()),
+        scans=bool(rule.get("ScanEnabled")),
+    )
+
+
+def _identities(region: str) -> list[str]:
+    """At once: other threads add to them."""
+    return list(_backend(region).email_identities)
+
+
+def _backend(region: str) -> Any:
+    from moto.ses.models import ses_backends
+
+    return ses_backends[ACCOUNT][region]

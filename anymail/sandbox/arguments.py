@@ -1,0 +1,114 @@
+"""The arguments of ``python -m anymail.sandbox`` and of ``manage.py anymail_sandbox``."""
+
+from __future__ import annotations
+
+from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Iterable, Iterator, Mapping
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .start import Options
+
+#: Where a project tells what the sandbox has to know of it, as JSON. (There is a secret in it, and
+#: everybody on a machine can read the arguments of a process.)
+PROJECT_VARIABLE = "ANYMAIL_SANDBOX_PROJECT"
+PORT = 8025
+AMAZON_PORT = 8026
+
+
+def add_arguments(parser: ArgumentParser) -> list[Action]:
+    """Add what both commands understand; gives what was added."""
+    add = parser.add_argument
+    ports: dict[str, Any] = {"type": port, "metavar": "PORT"}
+    several: dict[str, Any] = {"action": "append", "default": []}
+    return [
+        add("--site", metavar="URL", **several, help="a site whose webhooks are subscribed too"),
+        add("--port", **ports, default=PORT, help=f"of the page (default: {PORT})"),
+        add("--amazon-port", **ports, default=AMAZON_PORT, help=f"of the APIs ({AMAZON_PORT})"),
+        add("--bind", metavar="ADDRESS", default="127.0.0.1", help="to listen on (127.0.0.1)"),
+        add("--allow-remote", action="store_true", help="--bind and --site may be elsewhere"),
+        add("--domain", metavar="NAME", **several, help="receives what is sent to it"),
+        add("--configuration-set", metavar="NAME", **several, help='to have beside "sandbox"'),
+        add("--verified", metavar="NAME", **several, help="the only senders: address or domain"),
+        add(
+            "--latency", type=amount, default=0.0, metavar="SECONDS", help="makes each send slower"
+        ),
+        add("--max-send-rate", type=rate, metavar="N", help="recipients per second"),
+        add("--key-file", type=Path, metavar="FILE", help="keeps the key that SNS signs with"),
+        add("--json", action="store_true", help="print JSON, one object per line"),
+    ]
+
+
+def command_line(actions: Iterable[Action], values: Mapping[str, Any]) -> list[str]:
+    """The arguments that give these values again."""
+    return [word for action in actions for word in _words(action, values[action.dest])]
+
+
+def _words(action: Action, value: Any) -> Iterator[str]:
+    [name] = action.option_strings
+    if action.nargs == 0:
+        yield from [name] if value else []
+    elif isinstance(value, list):
+        yield from (f"{name}={one}" for one in value)
+    elif value is not None:
+        yield f"{name}={value}"
+
+
+def chosen_options(arguments: Namespace, project: Mapping[str, Any]) -> Options:
+    """What :func:`~anymail.sandbox.start.running` takes.
+
+    :param project: what :data:`PROJECT_VARIABLE` held.
+    """
+    from .start import Options, Webhooks
+
+    return Options(
+        port=arguments.port,
+        amazon_port=arguments.amazon_port,
+        bind=arguments.bind,
+        allow_remote=arguments.allow_remote,
+        sites=[Webhooks(url=url, **project.get("paths", {})) for url in arguments.site],
+        domains=arguments.domain,
+        configuration_sets=arguments.configuration_set,
+        verified=arguments.verified,
+        latency=arguments.latency,
+        max_send_rate=arguments.max_send_rate,
+        key_file=arguments.key_file,
+        secret=project.get("secret"),
+        mailers=project.get("mailers", Options.mailers),
+    )
+
+
+def port(text: str) -> int:
+    """A port number; 0 for any.
+
+    :raises argparse.ArgumentTypeError: it is none.
+    """
+    if not text.isascii() or not text.isdecimal() or int(text) > 65_535:
+        raise ArgumentTypeError(f"{text!r} is no port, which is a number from 0 to 65535")
+    return int(text)
+
+
+def amount(text: str) -> float:
+    """A number that is not negative.
+
+    :raises argparse.ArgumentTypeError: it is something else.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not isfinite(number) or number < 0:
+        raise ArgumentTypeError(f"{text!r} is no number like 0.5 or 14")
+    return number
+
+
+def rate(text: str) -> float:
+    """A number above zero.
+
+    :raises argparse.ArgumentTypeError: it is something else.
+    """
+    if not amount(text):
+        raise ArgumentTypeError("a rate is above 0")
+    return amount(text)

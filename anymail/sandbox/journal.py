@@ -1,0 +1,233 @@
+"""What happened in the sandbox, kept in memory: the Amazon side writes it, the page reads it."""
+
+from __future__ import annotations
+
+import uuid
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from threading import Lock
+from typing import Any, Literal, TypeVar
+
+from ..signals import AnymailInboundEvent, AnymailTrackingEvent
+
+#: How many mails of each kind are kept; the oldest go first.
+KEEP = 500
+#: How many bytes of their sources.
+KEEP_BYTES = 256 * 2**20
+
+
+def now() -> datetime:
+    """The time, with its time zone."""
+    return datetime.now(timezone.utc)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One request of SNS to a webhook, the 401 handshake included.
+
+    :param status: the HTTP status; None if there was no answer.
+    :param error: why there was none.
+    :param challenged: the webhook asked for credentials first.
+    """
+
+    status: int | None
+    error: str = ""
+    challenged: bool = False
+    at: datetime = field(default_factory=now)
+
+    @property
+    def succeeded(self) -> bool:
+        """The webhook took it."""
+        return self.status is not None and 200 <= self.status < 300
+
+
+@dataclass(kw_only=True)
+class Post:
+    """A message on its way from SNS to one webhook.
+
+    :param sns_id: the ``MessageId`` of the SNS envelope; the ``event_id`` of the signal.
+    :param url: of the webhook, without user name and password.
+    :param state: ``"retrying"`` also before the first attempt.
+    """
+
+    sns_id: str
+    topic_arn: str
+    url: str
+    attempts: list[Attempt] = field(default_factory=list)
+    state: Literal["retrying", "delivered", "failed"] = "retrying"
+
+
+@dataclass(kw_only=True)
+class SesEvent:
+    """Something that happened to a mail, and what became of the news.
+
+    :param kind: SES's word: ``"Bounce"``, ``"Rendering Failure"``, ``"Received"``.
+    :param document: what SES published; for each way of publishing it is a little different, this
+        is the last one.
+    :param topic_arns: where it was published; empty if nobody asked for it.
+    :param signals: the events that the sandbox's own site dispatched for it.
+    """
+
+    kind: str
+    document: Mapping[str, Any]
+    topic_arns: list[str] = field(default_factory=list)
+    posts: list[Post] = field(default_factory=list)
+    signals: list[AnymailTrackingEvent | AnymailInboundEvent] = field(default_factory=list)
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    at: datetime = field(default_factory=now)
+
+
+@dataclass(kw_only=True)
+class SentMail:
+    """A message that SES accepted.
+
+    :param id: SES's ``MessageId``.
+    :param operation: how it came, for example ``"SendRawEmail"`` or ``"v2 SendBulkEmail"``.
+    :param source: the envelope sender.
+    :param recipients: of the envelope: addresses without names.
+    :param raw: the MIME source as SES delivers it (``Message-ID`` and ``Date`` are SES's); of a
+        template that could not be rendered, empty.
+    :param message_tags: SES message tags.
+    :param notes: what the developer should know, for example that nobody hears of the events.
+    """
+
+    id: str
+    operation: str
+    region: str
+    source: str
+    recipients: list[str]
+    raw: bytes
+    configuration_set: str | None = None
+    template: str | None = None
+    message_tags: Mapping[str, list[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    events: list[SesEvent] = field(default_factory=list)
+    at: datetime = field(default_factory=now)
+
+
+@dataclass(kw_only=True)
+class ReceivedMail:
+    """A message that SES received.
+
+    :param id: SES's ``messageId`` of it.
+    :param rule: the receipt rule that took it.
+    :param action: what the rule does: ``"SNS"``, ``"S3"`` or ``"S3, encrypted"``.
+    :param verdicts: ``spam``, ``virus``, ``spf``, ``dkim``, ``dmarc`` to ``PASS``, ``FAIL``, ….
+    :param notes: what the developer should know, for example that an action is not played.
+    """
+
+    id: str
+    sender: str
+    recipients: list[str]
+    raw: bytes
+    rule: str
+    action: str
+    verdicts: Mapping[str, str]
+    notes: list[str] = field(default_factory=list)
+    events: list[SesEvent] = field(default_factory=list)
+    at: datetime = field(default_factory=now)
+
+
+Mail = TypeVar("Mail", SentMail, ReceivedMail)
+
+
+class Journal:
+    """Everything that happened. Safe to use from several threads; lists are only appended to."""
+
+    def __init__(self, keep: int = KEEP, keep_bytes: int = KEEP_BYTES) -> None:
+        self.version: int = 0
+        self._keep = keep
+        self._keep_bytes = keep_bytes
+        self._lock = Lock()
+        self._sent: OrderedDict[str, SentMail] = OrderedDict()
+        self._received: OrderedDict[str, ReceivedMail] = OrderedDict()
+        self._events: OrderedDict[str, SesEvent] = OrderedDict()
+
+    def sent(self) -> list[SentMail]:
+        """The messages that SES accepted, the newest first."""
+        with self._lock:
+            return list(reversed(self._sent.values()))
+
+    def received(self) -> list[ReceivedMail]:
+        """The messages that SES received, the newest first."""
+        with self._lock:
+            return list(reversed(self._received.values()))
+
+    def sent_mail(self, id: str) -> SentMail | None:
+        """The message with this ``MessageId``."""
+        return self._sent.get(id)
+
+    def received_mail(self, id: str) -> ReceivedMail | None:
+        """The received message with this ``messageId``."""
+        return self._received.get(id)
+
+    def add_sent(self, mail: SentMail) -> None:
+        """SES accepted a message."""
+        self._add(self._sent, mail)
+
+    def add_received(self, mail: ReceivedMail) -> None:
+        """SES received a message."""
+        self._add(self._received, mail)
+
+    def add_event(self, mail: SentMail | ReceivedMail, event: SesEvent) -> None:
+        """Something happened to a message."""
+        with self._lock:
+            mail.events.append(event)
+            self.version += 1
+
+    def add_post(self, event: SesEvent | None, post: Post) -> None:
+        """SNS begins to post something; ``event`` is None if it is not about a mail."""
+        with self._lock:
+            if event is not None:
+                event.posts.append(post)
+                self._events[post.sns_id] = event
+                while len(self._events) > 20 * self._keep:
+                    self._events.popitem(last=False)
+            self.version += 1
+
+    def add_attempt(
+        self, post: Post, attempt: Attempt, state: Literal["retrying", "delivered", "failed"]
+    ) -> None:
+        """A webhook answered, or did not."""
+        with self._lock:
+            post.attempts.append(attempt)
+            post.state = state
+            self.version += 1
+
+    def add_signal(self, event: AnymailTrackingEvent | AnymailInboundEvent) -> None:
+        """A signal was dispatched; without effect unless SNS posted what it is about."""
+        with self._lock:
+            published = self._events.get(event.event_id or "") or self._announcement(event)
+            if published is not None:
+                published.signals.append(event)
+                self.version += 1
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            for kept in (self._sent, self._received, self._events):
+                kept.clear()
+            self.version += 1
+
+    def _announcement(self, event: AnymailTrackingEvent | AnymailInboundEvent) -> SesEvent | None:
+        """What a received mail was announced with: signals have its id, and not that of SNS."""
+        mail = self._received.get(event.event_id or "")
+        announced = mail.events if mail is not None else ()
+        return next((found for found in announced if found.document == event.esp_event), None)
+
+    def _add(self, kept: OrderedDict[str, Mail], mail: Mail) -> None:
+        with self._lock:
+            kept[mail.id] = mail
+            while self._is_full(kept):
+                _, gone = kept.popitem(last=False)
+                for event in gone.events:
+                    for post in event.posts:
+                        self._events.pop(post.sns_id, None)
+            self.version += 1
+
+    def _is_full(self, kept: Mapping[str, Mail]) -> bool:
+        """Whether the oldest has to go; the newest stays, however large."""
+        size = sum(len(mail.raw) for mail in kept.values())
+        return len(kept) > self._keep or (len(kept) > 1 and size > self._keep_bytes)

@@ -1,0 +1,113 @@
+"""The Django app of the page, and which Amazon it is about."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from django.apps import AppConfig
+
+from ...signals import inbound, tracking
+from .. import SandboxError
+from ..journal import Attempt, Journal, ReceivedMail
+
+
+class AdjustableSwitches(Protocol):
+    """What the settings page changes."""
+
+    latency: float
+    rate: float | None
+
+
+class Subscriptions(Protocol):
+    """What SNS knows of the webhooks."""
+
+    def last_attempt(self, topic_arn: str, url: str) -> Attempt | None:
+        """How a webhook answered when it was last asked to confirm."""
+
+
+class Amazon(Protocol):
+    """What the page needs of the Amazon side."""
+
+    @property
+    def url(self) -> str:
+        """The endpoint of all services."""
+
+    @property
+    def journal(self) -> Journal:
+        """What happened."""
+
+    @property
+    def switches(self) -> AdjustableSwitches:
+        """How slow it is."""
+
+    @property
+    def sns(self) -> Subscriptions:
+        """Who is told."""
+
+    @property
+    def settings_text(self) -> str:
+        """What a project has in its settings to use it."""
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of it."""
+
+    def receive(
+        self,
+        raw: bytes,
+        *,
+        sender: str,
+        recipients: Sequence[str],
+        rule: str | None = None,
+        verdicts: Mapping[str, str] | None = None,
+    ) -> ReceivedMail:
+        """A mail arrives.
+
+        :raises SandboxError: no receipt rule takes it.
+        """
+
+
+class SandboxPageConfig(AppConfig):
+    """The Django app ``"anymail.sandbox.page"``."""
+
+    name = "anymail.sandbox.page"
+    label = "anymail_sandbox"
+    verbose_name: str = "Sandbox"
+    default = True
+
+    def ready(self) -> None:
+        from . import hearing
+
+        tracking.connect(hearing.receive_event, dispatch_uid="anymail.sandbox.page")
+        inbound.connect(hearing.receive_event, dispatch_uid="anymail.sandbox.page")
+
+
+_amazon: Amazon | None = None
+_run = ""
+
+
+def connect(amazon: Amazon | None) -> None:
+    """Say which Amazon the page is about; None disconnects."""
+    global _amazon, _run
+    _amazon, _run = amazon, uuid.uuid4().hex[:8]
+
+
+def connected() -> Amazon | None:
+    """The Amazon that the page is about, if there is one already."""
+    return _amazon
+
+
+def amazon() -> Amazon:
+    """The Amazon that the page is about.
+
+    :raises SandboxError: :func:`connect` was not called.
+    """
+    if _amazon is None:
+        raise SandboxError("The page is not connected to a local Amazon.")
+    return _amazon
+
+
+def version() -> str:
+    """A word that changes whenever there is something new to show."""
+    return f"{_run}.{amazon().journal.version}"

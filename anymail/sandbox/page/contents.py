@@ -1,0 +1,161 @@
+"""The source of a mail -> what there is to show of it. Nothing here raises, whatever the mail."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+from ...inbound import AnymailInboundMessage
+from ...inbound_content import safe_filename
+
+#: Attachments and other parts of one mail that are listed.
+MAX_FILES = 200
+#: Headers of one mail that are shown, and characters of each.
+MAX_HEADERS, MAX_HEADER = 300, 4_000
+#: Characters of a text or source that are shown; all of it can be downloaded.
+MAX_TEXT = 250_000
+#: Images that browsers show without running anything, even when they are opened by themselves.
+IMAGES = frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """A part of a mail that is not its text.
+
+    :param number: its place in the mail, for the URL.
+    :param name: without folders and control characters.
+    :param content_id: without angle brackets; empty if it has none.
+    """
+
+    number: int
+    name: str
+    content_type: str
+    size: int
+    content_id: str
+
+    @property
+    def is_image(self) -> bool:
+        """A browser may show it."""
+        return self.content_type in IMAGES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """Text for a page.
+
+    :param is_cut: there is more of it.
+    """
+
+    text: str
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """What there is to show of a mail."""
+
+    message: AnymailInboundMessage
+    html: str | None
+    text: str | None
+    files: list[File]
+    unlisted: int
+
+    @property
+    def headers(self) -> list[tuple[str, Text]]:
+        """The headers, decoded, in their order."""
+        items = islice(self.message.items(), MAX_HEADERS)
+        return [(name[:200], cut(str(value), MAX_HEADER)) for name, value in items]
+
+    @property
+    def hidden_headers(self) -> int:
+        """How many headers there are besides."""
+        return max(0, len(self.message.keys()) - MAX_HEADERS)
+
+
+@lru_cache(maxsize=8)
+def content_of(raw: bytes) -> Content:
+    """Everything about a mail; the last ones are remembered, for pages ask again and again."""
+    message = parsed(raw)
+    parts = list(leaves(message))
+    html, text = _body(parts, "text/html"), _body(parts, "text/plain")
+    others = [(i, part) for i, part in enumerate(parts) if part is not html and part is not text]
+    return Content(
+        message=message,
+        html=None if html is None else html.get_content_text(),
+        text=None if text is None else text.get_content_text(),
+        files=[_file(number, part) for number, part in others[:MAX_FILES]],
+        unlisted=max(0, len(others) - MAX_FILES),
+    )
+
+
+@lru_cache(maxsize=4)
+def parsed(raw: bytes) -> AnymailInboundMessage:
+    """The mail. It is shared: nobody may change it."""
+    return AnymailInboundMessage.parse_raw_mime_bytes(raw)
+
+
+def leaves(message: AnymailInboundMessage) -> Iterator[AnymailInboundMessage]:
+    """The parts that have content of their own, attached messages as a whole."""
+    stack: list[Any] = [message]
+    while stack:
+        part = stack.pop()
+        if part.get_content_maintype() == "multipart":
+            stack.extend(reversed(part.get_payload() if part.is_multipart() else []))
+        else:
+            yield part
+
+
+def part_of(raw: bytes, number: int) -> AnymailInboundMessage | None:
+    """The part that has this number in :attr:`Content.files`."""
+    return next(islice(leaves(content_of(raw).message), number, None), None)
+
+
+def part_bytes(part: AnymailInboundMessage) -> bytes:
+    """What is in a part."""
+    try:
+        return part.get_content_bytes()
+    except ValueError:  # a multipart that claims to be something else
+        return part.as_bytes()
+
+
+def content_id(part: AnymailInboundMessage) -> str:
+    """The Content-ID of a part without its angle brackets."""
+    return str(part.get("Content-ID", "")).strip().strip("<>")[:500]
+
+
+def cut(text: str, length: int = MAX_TEXT) -> Text:
+    """Not more of a text than a page takes."""
+    return Text(text=text[:length], is_cut=len(text) > length)
+
+
+def source(raw: bytes) -> Text:
+    """The source as text; bytes that are not UTF-8 look like ``\\xe9``."""
+    shown = raw[:MAX_TEXT].decode("utf-8", "backslashreplace").replace("\r\n", "\n")
+    return Text(text=shown, is_cut=len(raw) > MAX_TEXT)
+
+
+def _body(parts: Iterable[AnymailInboundMessage], kind: str) -> AnymailInboundMessage | None:
+    found = (p for p in parts if p.get_content_type() == kind and not p.is_attachment())
+    return next(found, None)
+
+
+def _file(number: int, part: AnymailInboundMessage) -> File:
+    kind = part.get_content_type()
+    return File(
+        number=number,
+        name=_name(part, kind, number),
+        content_type=kind[:100],
+        size=len(part_bytes(part)),
+        content_id=content_id(part),
+    )
+
+
+def _name(part: AnymailInboundMessage, kind: str, number: int) -> str:
+    if name := part.get_filename():
+        return safe_filename(str(name))[:200]
+    extension = ".eml" if kind == "message/rfc822" else mimetypes.guess_extension(kind) or ".bin"
+    return f"part-{number + 1}{extension}"

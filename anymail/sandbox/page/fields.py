@@ -1,0 +1,122 @@
+"""Form fields for what a message has: addresses, JSON, metadata, files."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from ...addresses import EmailAddress, parse_address_list
+from ...exceptions import AnymailInvalidAddress
+
+
+class AddressesField(forms.CharField):
+    """Addresses with or without names, between commas, semicolons or line ends."""
+
+    def clean(self, value: Any) -> list[EmailAddress]:
+        """The addresses, one by one."""
+        text = super().clean(value)
+        if not text.strip(" ,;\r\n"):
+            return []
+        separated = _outside_quotes(text).strip(" ,")
+        try:
+            return parse_address_list([separated])
+        except AnymailInvalidAddress as err:
+            raise ValidationError(str(err)) from err
+
+
+class WordsField(forms.CharField):
+    """Words between commas."""
+
+    def clean(self, value: Any) -> list[str]:
+        """The words."""
+        return [word for part in super().clean(value).split(",") if (word := part.strip())]
+
+
+class JsonObjectField(forms.CharField):
+    """A JSON object; None for nothing.
+
+    :param of_objects: its values are objects too.
+    """
+
+    widget = forms.Textarea
+
+    def __init__(self, *, of_objects: bool = False, **kwargs: Any) -> None:
+        self.of_objects = of_objects
+        super().__init__(**kwargs)
+
+    def clean(self, value: Any) -> dict[str, Any] | None:
+        """The object."""
+        text = super().clean(value).strip()
+        found = parse_object(text) if text else None
+        if self.of_objects and found and not all(isinstance(v, dict) for v in found.values()):
+            raise ValidationError(
+                'Each address needs an object: {"ann@example.com": {"name": "Ann"}}'
+            )
+        return found
+
+
+class MetadataField(forms.CharField):
+    """A JSON object, or lines of ``key=value``; None for nothing."""
+
+    widget = forms.Textarea
+
+    def clean(self, value: Any) -> dict[str, Any] | None:
+        """The metadata."""
+        text = super().clean(value).strip()
+        if not text:
+            return None
+        if text.startswith("{"):
+            return parse_object(text)
+        pairs = [line.partition("=") for line in text.splitlines() if line.strip()]
+        if not all(name.strip() and equals for name, equals, _ in pairs):
+            raise ValidationError("One key=value on each line, or a JSON object.")
+        return {name.strip(): content.strip() for name, _, content in pairs}
+
+
+class FilesInput(forms.ClearableFileInput):
+    """Lets people choose several files."""
+
+    allow_multiple_selected = True
+
+
+class FilesField(forms.FileField):
+    """Any number of files."""
+
+    widget = FilesInput
+
+    def clean(self, data: Any, initial: Any = None) -> list[Any]:
+        """The files."""
+        files: Sequence[Any] = data if isinstance(data, (list, tuple)) else [data]
+        return [super(FilesField, self).clean(file, initial) for file in files if file]
+
+
+def parse_object(text: str) -> dict[str, Any]:
+    """A JSON object.
+
+    :raises ValidationError: it is none; says where it goes wrong.
+    """
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as err:
+        raise ValidationError(
+            f"This is no JSON: {err.msg}, line {err.lineno}, column {err.colno}."
+        ) from err
+    except (ValueError, RecursionError) as err:
+        raise ValidationError(f"This is no JSON: {err}.") from err
+    if not isinstance(found, dict):
+        raise ValidationError("This needs to be a JSON object: {…}.")
+    return found
+
+
+def _outside_quotes(text: str) -> str:
+    """The same addresses, with commas between them."""
+    pieces = re.split(r'("[^"]*")', text)
+    return "".join(
+        piece if piece.startswith('"') else re.sub(r"[;,\s]*[;\r\n][;,\s]*", ", ", piece)
+        for piece in pieces
+    )

@@ -1,0 +1,107 @@
+"""The composed message -> the real e-mail backend -> what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+from ...addresses import EmailAddress
+from ...exceptions import AnymailError
+from ...message import AnymailMessage, AnymailRecipientStatus
+
+#: The backends by the API they use. The site has settings for both, so they need no options.
+BACKENDS = {
+    "v1": "anymail.backends.amazon_ses.EmailBackend",
+    "v2": "anymail.backends.amazon_sesv2.EmailBackend",
+}
+#: Whoever is on the list of the feedback app.
+SUPPRESSED = "Suppressed"
+#: What a message can be refused with; a ValueError is Django's answer to a line break in a header.
+REFUSALS = (AnymailError, ImproperlyConfigured, ValueError)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unsent:
+    """A recipient to whom nothing was sent."""
+
+    address: str
+    code: str
+    reason: str
+
+    @property
+    def is_suppressed(self) -> bool:
+        """The database's suppression list is the reason."""
+        return self.code == SUPPRESSED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What became of a message.
+
+    :param message_ids: those that SES gave; for a template there are several.
+    """
+
+    message_ids: list[str]
+    unsent: list[Unsent]
+
+
+def build(data: Mapping[str, Any]) -> AnymailMessage:
+    """The message that a :class:`.forms.ComposeForm` asks for."""
+    message = AnymailMessage(
+        subject=data["subject"],
+        body=data["text"].replace("\r\n", "\n"),
+        from_email=data["from_email"],
+        to=_strings(data["to"]),
+        cc=_strings(data["cc"]),
+        bcc=_strings(data["bcc"]),
+        reply_to=_strings(data["reply_to"]),
+        tags=data["tags"] or None,
+        metadata=data["metadata"],
+        esp_extra=data["esp_extra"],
+        merge_data=data["merge_data"],
+        merge_global_data=data["merge_global_data"],
+        template_id=data["template_id"] or None,
+    )
+    if data["html"]:
+        message.attach_alternative(data["html"].replace("\r\n", "\n"), "text/html")
+    for file in data["attachments"]:
+        message.attach(file.name, file.read(), file.content_type or "application/octet-stream")
+    return message
+
+
+def send(message: AnymailMessage, api: str) -> Result:
+    """Send a message.
+
+    :param api: one of :data:`BACKENDS`.
+    :raises Exception: one of :data:`REFUSALS`; nothing was sent.
+    """
+    # As Django does it for the chosen mailer or connection; each Django version has its own way to
+    # choose one, and this works with all.
+    import_string(BACKENDS[api])().send_messages([message])
+    status = message.anymail_status
+    ids = status.message_id if isinstance(status.message_id, set) else {status.message_id}
+    return Result(
+        message_ids=sorted(str(one) for one in ids if one is not None),
+        unsent=unsent(status.recipients),
+    )
+
+
+def unsent(recipients: Mapping[str, AnymailRecipientStatus]) -> list[Unsent]:
+    """Those to whom nothing was sent."""
+    return [
+        Unsent(
+            address=address,
+            code=status.error_code or str(status.status),
+            reason=status.error_message or "",
+        )
+        for address, status in recipients.items()
+        if status.status in ("rejected", "failed", "invalid")
+    ]
+
+
+def _strings(addresses: list[EmailAddress]) -> list[str]:
+    return [str(address) for address in addresses]

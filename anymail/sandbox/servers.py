@@ -1,0 +1,109 @@
+"""Web servers on this machine: on the port that was asked for, or the next free one."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
+from socket import AF_INET, AF_INET6, create_server, gethostbyname, socket
+from threading import Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+from . import SandboxError
+
+Application = Callable[..., Any]
+#: How many ports are tried before any free one is taken.
+TRIES = 20
+#: Addresses to listen on that stand for all of a machine's, and what to connect to instead.
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or an address is this machine's own, and nobody else can reach it."""
+    try:
+        return ip_address(gethostbyname(host.strip("[]"))).is_loopback
+    except (OSError, ValueError):
+        return host.strip("[]") == "::1"
+
+
+def check_loopback(host: str, what: str) -> None:
+    """Refuse to be reached from elsewhere, or to post there.
+
+    :param host: a host name or an address.
+    :param what: what it is for, for the error.
+    :raises SandboxError: it is not this machine.
+    """
+    if not is_loopback(host):
+        raise SandboxError(
+            f"{what} {host!r} is not on this machine. The sandbox asks nobody for a password: "
+            "whoever reaches it reads all mail in it. If that is what you want, add --allow-remote."
+        )
+
+
+def host_of(url: str) -> str:
+    """The host in a URL.
+
+    :raises SandboxError: it is no ``http`` or ``https`` URL.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SandboxError(f"{_without_credentials(url)!r} is no URL like http://127.0.0.1:8000.")
+    return parts.hostname
+
+
+def url_of(bind: str, port: int) -> str:
+    """The URL at which this machine finds what listens on an address."""
+    return f"http://{_in_url(EVERYWHERE.get(bind, bind))}:{port}"
+
+
+def local_hosts(bind: str) -> list[str]:
+    """The names of this machine for itself, as in Django's ``ALLOWED_HOSTS``.
+
+    Any other could be that of a web site elsewhere that a browser was made to believe to be here
+    (DNS rebinding).
+    """
+    return ["127.0.0.1", "[::1]", ".localhost", _in_url(bind)]
+
+
+@contextmanager
+def serve(application: Application, host: str, port: int) -> Iterator[str]:
+    """Serve a WSGI application for the length of a ``with`` block; gives its URL.
+
+    :param port: the first to try; 0 for any.
+    :raises SandboxError: it is no address of this machine.
+    """
+    from werkzeug.serving import make_server
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it logs every request
+    with _first_free(host, port) as listening:
+        server = make_server(host, port, application, threaded=True, fd=listening.fileno())
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield url_of(host, server.server_address[1])
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _first_free(host: str, port: int) -> socket:
+    family = AF_INET6 if ":" in host else AF_INET
+    for candidate in (*range(port, min(port + TRIES, 65_536)), 0):
+        try:
+            return create_server((host, candidate), family=family)
+        except OSError as err:
+            if err.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise SandboxError(f"Cannot listen on {host}: {err.strerror}.") from err
+    raise SandboxError("No port is free.")
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _without_credentials(url: str) -> str:
+    return url.rpartition("@")[2]

@@ -1,0 +1,208 @@
+"""Starts everything in its order, and ends it."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import django
+
+from . import SandboxError, site
+from .amazon import defaults
+from .amazon.local import LocalAmazon, check_installed, forget_environment, local_amazon
+from .amazon.set_up import set_up_account
+from .amazon.sns.signing import SigningKey
+from .amazon.switches import Switches
+from .paste import anymail_settings, settings_text
+from .servers import check_loopback, host_of, local_hosts, serve
+
+#: How long the sandbox waits for its own webhooks, in seconds.
+PATIENCE = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Webhooks:
+    """A site whose webhooks are subscribed.
+
+    :param url: of the site, with user name and password if its webhooks ask for them.
+    """
+
+    url: str
+    tracking_path: str = site.TRACKING_PATH
+    inbound_path: str = site.INBOUND_PATH
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the person who starts the sandbox wants.
+
+    :param port: of the page; the next free one if it is taken. 0 for any.
+    :param amazon_port: of the Amazon side, likewise.
+    :param bind: the address that both listen on.
+    :param allow_remote: other machines may reach the sandbox, and be posted to.
+    :param sites: whose webhooks are subscribed, beside the sandbox's own.
+    :param domains: that receive mail.
+    :param configuration_sets: to have beside ``"sandbox"``.
+    :param verified: addresses and domains that may send; everybody if empty.
+    :param latency: of each call that sends, in seconds.
+    :param max_send_rate: recipients per second above which SES throttles.
+    :param key_file: where the signing key is kept; None makes a new one.
+    :param secret: what SNS shows to the sandbox's own webhooks; None makes a new one.
+    :param mailers: the settings to paste have ``MAILERS``, not ``EMAIL_BACKEND``.
+    """
+
+    port: int = 0
+    amazon_port: int = 0
+    bind: str = "127.0.0.1"
+    allow_remote: bool = False
+    sites: list[Webhooks] = field(default_factory=list)
+    domains: list[str] = field(default_factory=list)
+    configuration_sets: list[str] = field(default_factory=list)
+    verified: list[str] = field(default_factory=list)
+    latency: float = 0.0
+    max_send_rate: float | None = None
+    key_file: Path | None = None
+    secret: str | None = None
+    mailers: bool = django.VERSION >= (6, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sandbox:
+    """What runs.
+
+    :param page: the URL of the page.
+    :param anymail: the ``ANYMAIL`` setting with which a project uses it.
+    """
+
+    page: str
+    amazon: LocalAmazon
+    anymail: dict[str, Any]
+
+    def is_used_by(self, project: Mapping[str, Any]) -> bool:
+        """Whether the settings of a project point here already.
+
+        :param project: its ``endpoint`` and ``certificates``.
+        """
+        mine = self.anymail["AMAZON_SES_SNS_CERTIFICATES"]
+        known = project["certificates"]
+        trusts = all(known.get(url) == pem for url, pem in mine.items())
+        return trusts and bool(project["endpoint"] == self.amazon.url)
+
+
+@contextmanager
+def running(options: Options, tell: Callable[[str], None]) -> Iterator[Sandbox]:
+    """Run the sandbox for the length of a ``with`` block. This works once in a process.
+
+    :param tell: hears what is being done.
+    :raises SandboxError: something does not work, or would be reachable from elsewhere.
+    """
+    check_options(options)
+    check_installed()
+    forget_environment()
+    with ExitStack() as stack:
+        tell("Starting Amazon SES, SNS, S3, SQS and KMS (moto's) on this machine")
+        key = SigningKey.kept(options.key_file) if options.key_file else SigningKey.fresh()
+        amazon = stack.enter_context(
+            local_amazon(
+                options.bind,
+                options.amazon_port,
+                key=key,
+                switches=_switches(options),
+                allow_remote=options.allow_remote,
+            )
+        )
+        tell("Setting up an account: topics, configuration set, receipt rules, bucket, key")
+        set_up_account(amazon, options.domains, options.configuration_sets, options.verified)
+        secret = options.secret or key.secret
+        anymail = anymail_settings(amazon.url, certificates=key.certificates, secret=secret)
+        amazon.settings_text = settings_text(anymail, mailers=options.mailers)
+        folder = Path(stack.enter_context(_temporary_folder()))
+        page = stack.enter_context(_site(options, anymail, folder, amazon, tell))
+        tell("Subscribing the webhooks, which check and confirm that")
+        own = with_secret(Webhooks(url=page), secret)
+        subscribe(amazon, [own, *(with_secret(found, secret) for found in options.sites)])
+        _wait_for_webhooks(amazon, own)
+        yield Sandbox(page=f"{page}/", amazon=amazon, anymail=anymail)
+        tell("Stopping everything")
+
+
+def check_options(options: Options) -> None:
+    """Refuse what would let other machines in.
+
+    :raises SandboxError: something does, and nobody said that it may.
+    """
+    if not options.allow_remote:
+        check_loopback(options.bind, "The address to listen on,")
+    for found in options.sites:
+        host = host_of(found.url)
+        if not options.allow_remote:
+            check_loopback(host, "The site to subscribe,")
+
+
+def with_secret(webhooks: Webhooks, secret: str) -> Webhooks:
+    """The same with user name and password in the URL, where SNS expects them."""
+    parts = urlsplit(webhooks.url)
+    if "@" in parts.netloc:
+        return webhooks
+    user, _, password = secret.partition(":")
+    netloc = f"{quote(user, safe='')}:{quote(password, safe='')}@{parts.netloc}"
+    return replace(webhooks, url=urlunsplit(parts._replace(netloc=netloc)))
+
+
+def subscribe(amazon: LocalAmazon, sites: list[Webhooks]) -> None:
+    """Subscribe the webhooks of sites; those that do not answer yet are asked again and again."""
+    for found in sites:
+        base = found.url.rstrip("/")
+        amazon.sns.subscribe(defaults.EVENTS_TOPIC, base + found.tracking_path)
+        amazon.sns.subscribe(defaults.INBOUND_TOPIC, base + found.inbound_path)
+
+
+def _switches(options: Options) -> Switches:
+    return Switches(
+        latency=options.latency,
+        rate=options.max_send_rate,
+        verified_only=bool(options.verified),
+    )
+
+
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    """A request that is being answered at the end may still write into it."""
+    return tempfile.TemporaryDirectory(prefix="anymail-sandbox-", ignore_cleanup_errors=True)
+
+
+@contextmanager
+def _site(
+    options: Options,
+    anymail: dict[str, Any],
+    folder: Path,
+    amazon: LocalAmazon,
+    tell: Callable[[str], None],
+) -> Iterator[str]:
+    tell("Starting a site with the page, the admin and the product's own webhooks")
+    hosts = ["*"] if options.allow_remote else local_hosts(options.bind)
+    site.configure({**anymail, "FEEDBACK_SUPPRESS": site.SUPPRESS}, folder, hosts)
+    site.create_tables()
+
+    from .page.apps import connect
+
+    connect(amazon)
+    with serve(site.application(), options.bind, options.port) as url:
+        yield url
+
+
+def _wait_for_webhooks(amazon: LocalAmazon, own: Webhooks) -> None:
+    end = time.monotonic() + PATIENCE
+    wanted = {
+        defaults.EVENTS_TOPIC: own.url + own.tracking_path,
+        defaults.INBOUND_TOPIC: own.url + own.inbound_path,
+    }
+    while not all(amazon.sns.is_confirmed(topic, url) for topic, url in wanted.items()):
+        if time.monotonic() > end:
+            raise SandboxError("The sandbox's own webhooks did not confirm their subscriptions.")
+        time.sleep(0.01)

@@ -1,0 +1,169 @@
+"""For tests of the sandbox's SNS: a small Amazon, this project's site, and webhooks of any kind."""
+
+from __future__ import annotations
+
+import io
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from django.core.handlers.wsgi import WSGIHandler
+from django.dispatch import Signal
+from django.test import override_settings
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from anymail.sandbox.amazon.defaults import CREDENTIALS, REGION
+from anymail.sandbox.amazon.protocols import query_protocol, xml_answers
+from anymail.sandbox.amazon.protocols.wire import ApiError
+from anymail.sandbox.amazon.sns.local_sns import LocalSns
+from anymail.sandbox.servers import serve
+
+#: Enough for a slow machine.
+PATIENCE = 20.0
+SECRET = "sns:s3cr3t"
+
+
+def wait_until(condition: Callable[[], Any], patience: float = PATIENCE) -> None:
+    """Wait for something that happens in another thread."""
+    end = time.monotonic() + patience
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError("It did not happen in time.")
+        time.sleep(0.005)
+
+
+class SmallAmazon:
+    """SNS, and whatever else moto has: a WSGI application.
+
+    :param sns: may be changed.
+    """
+
+    url = ""
+    sns: LocalSns
+
+    def __init__(self) -> None:
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._clients: dict[str, Any] = {}
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if "/sns/aws4_request" not in environ.get("HTTP_AUTHORIZATION", ""):
+            return self._moto(environ, start_response)
+        content = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        environ["wsgi.input"] = io.BytesIO(content)
+        form = query_protocol.parse_form(content)
+        request = query_protocol.parse_request("sns", REGION, form, "127.0.0.1")
+        try:
+            answer = self.sns.answer(request)
+            if answer is None:
+                return self._moto(environ, start_response)
+            status, body = 200, xml_answers.build_answer(request, answer)
+        except ApiError as err:
+            status, body = err.status, xml_answers.build_error(err, "sns")
+        start_response(f"{status} X", [("Content-Type", "text/xml")])
+        return [body]
+
+    def client(self, service: str) -> Any:
+        """A boto3 client."""
+        if service not in self._clients:
+            session = boto3.session.Session(**CREDENTIALS)
+            self._clients[service] = session.client(service, endpoint_url=self.url)
+        return self._clients[service]
+
+    def create_topic(self, **attributes: str) -> str:
+        """A topic of its own; gives its ARN."""
+        name = f"topic-{uuid.uuid4()}"
+        return self.client("sns").create_topic(Name=name, Attributes=attributes)["TopicArn"]
+
+
+@contextmanager
+def small_amazon() -> Iterator[SmallAmazon]:
+    """Run such an Amazon."""
+    made = SmallAmazon()
+    with serve(made, "127.0.0.1", 0) as made.url:
+        yield made
+
+
+@contextmanager
+def project(
+    amazon: str, certificates: dict[str, str], *, port: int = 0, **anymail: Any
+) -> Iterator[str]:
+    """This project's site over HTTP, which uses a small Amazon; gives the URL with credentials.
+
+    :param certificates: those whose signatures count.
+    """
+    settings = {
+        "AMAZON_SES_SESSION_PARAMS": CREDENTIALS,
+        "AMAZON_SES_CLIENT_PARAMS": {"endpoint_url": amazon},
+        "AMAZON_SES_SNS_CERTIFICATES": certificates,
+        "WEBHOOK_SECRET": SECRET,
+        **anymail,
+    }
+    logging.getLogger("django.request").setLevel(logging.CRITICAL)
+    logging.getLogger("django.security").setLevel(logging.CRITICAL)
+    try:
+        with override_settings(ANYMAIL=settings), serve(WSGIHandler(), "127.0.0.1", port) as url:
+            yield url.replace("//", f"//{SECRET}@")
+    finally:
+        logging.getLogger("django.request").setLevel(logging.NOTSET)
+        logging.getLogger("django.security").setLevel(logging.NOTSET)
+
+
+@contextmanager
+def heard(signal: Signal, fail: Callable[[], bool] = bool) -> Iterator[list[Any]]:
+    """The events that a signal brings.
+
+    :param fail: whether the receiver is to raise an exception.
+    """
+    events: list[Any] = []
+
+    def receiver(event: Any, **_kwargs: Any) -> None:
+        events.append(event)
+        if fail():
+            raise RuntimeError("a bug in somebody's receiver")
+
+    signal.connect(receiver, weak=False)
+    try:
+        yield events
+    finally:
+        signal.disconnect(receiver)
+
+
+@dataclass(kw_only=True)
+class Webhook:
+    """A webhook that answers as it is told, and keeps what it got.
+
+    :param answers: what comes first: a status, or a status and headers. Then it is always 200.
+    :param before: called with each request's number before it is answered.
+    """
+
+    url: str = ""
+    answers: list[int | tuple[int, dict[str, str]]] = field(default_factory=list)
+    before: Callable[[int], None] = field(default=lambda number: None)
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    lock: Any = field(default_factory=threading.Lock)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        with self.lock:
+            answer = self.answers.pop(0) if self.answers else 200
+            self.requests.append({"body": body, "at": time.monotonic(), **environ})
+            number = len(self.requests)
+        self.before(number)
+        status, headers = answer if isinstance(answer, tuple) else (answer, {})
+        start_response(f"{status} X", list(headers.items()))
+        return [b"?"]
+
+
+@contextmanager
+def webhook(*answers: Any, **kwargs: Any) -> Iterator[Webhook]:
+    """Run such a webhook."""
+    made = Webhook(answers=list(answers), **kwargs)
+    with serve(made, "127.0.0.1", 0) as url:
+        made.url = url
+        yield made

@@ -1,0 +1,269 @@
+"""``manage.py anymail_sandbox`` in a project of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from unittest import mock
+
+import boto3
+from django.test import SimpleTestCase
+
+from anymail.management.commands.anymail_sandbox import run
+from anymail.sandbox.amazon.defaults import CREDENTIALS
+from anymail.sandbox.arguments import add_arguments, command_line
+
+from .sandbox import ROOT, TIMEOUT, Running, environment, start, wait_until_ready
+
+SETTINGS = """
+SECRET_KEY = "tests"
+ALLOWED_HOSTS = ["127.0.0.1"]
+ROOT_URLCONF = "shop"
+INSTALLED_APPS = ["anymail"]
+DEFAULT_FROM_EMAIL = "orders@tea.example"
+USE_TZ = True
+"""
+SHOP = """
+import json
+from pathlib import Path
+from django.dispatch import receiver
+from django.urls import include, path
+from anymail.signals import inbound, tracking
+
+urlpatterns = [path("hooks/", include("anymail.urls"))]
+
+@receiver([tracking, inbound])
+def write(event, **kwargs):
+    message = getattr(event, "message", None)
+    heard = [event.event_type, message.subject if message else event.recipient]
+    with Path(__file__).with_name("heard.txt").open("a") as file:
+        print(json.dumps(heard), file=file)
+"""
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+class Project:
+    """A Django project in a folder.
+
+    :param folder: which.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.site = free_port()
+        self.amazon = free_port()
+        self.settings = folder / "shop_settings.py"
+        self.settings.write_text(SETTINGS)
+        (folder / "shop.py").write_text(SHOP)
+
+    @property
+    def surroundings(self) -> dict[str, str]:
+        return environment(
+            DJANGO_SETTINGS_MODULE="shop_settings",
+            HOME=str(self.folder),
+            PYTHONPATH=os.pathsep.join([str(self.folder), str(ROOT)]),
+        )
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "django", *arguments]
+
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments),
+            capture_output=True,
+            check=False,
+            cwd=self.folder,
+            encoding="utf-8",
+            env=self.surroundings,
+            timeout=TIMEOUT,
+        )
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return start(self.command(*arguments), cwd=self.folder, env=self.surroundings)
+
+    def printed_settings(self) -> str:
+        result = self.manage("anymail_sandbox", "--print-settings", f"--amazon-port={self.amazon}")
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    def heard(self) -> list[list[str]]:
+        """What the project's receivers heard: event type, and recipient or subject."""
+        file = self.folder / "heard.txt"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+class ProjectTests(SimpleTestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.project = Project(Path(folder.name))
+
+    def started(self, *arguments: str) -> subprocess.Popen[str]:
+        process = self.project.start(*arguments)
+
+        def end() -> None:
+            process.terminate()
+            process.communicate(timeout=TIMEOUT)
+
+        self.addCleanup(end)
+        return process
+
+    def start_sandbox(self) -> Running:
+        return wait_until_ready(
+            self.started(
+                "anymail_sandbox",
+                "--json",
+                "--port=0",
+                f"--amazon-port={self.project.amazon}",
+                f"--site=http://127.0.0.1:{self.project.site}",
+            )
+        )
+
+    def start_site(self) -> None:
+        self.started("runserver", "--noreload", f"127.0.0.1:{self.project.site}")
+        self.wait_for("the site", self.site_answers)
+
+    def site_answers(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.project.site)) == 0
+
+    def wait_for(self, what: str, is_true) -> None:
+        end = time.monotonic() + 30
+        while not is_true():
+            self.assertLess(time.monotonic(), end, f"{what} did not come: {self.project.heard()}")
+            time.sleep(0.05)
+
+    def subscribed(self, sandbox: Running) -> bool:
+        """Whether the site's two webhooks have confirmed."""
+        sns = boto3.session.Session(**CREDENTIALS).client(
+            "sns", endpoint_url=sandbox.ready["amazon"]
+        )
+        found = [
+            subscription["SubscriptionArn"]
+            for subscription in sns.list_subscriptions()["Subscriptions"]
+            if f":{self.project.site}/hooks/" in subscription["Endpoint"]
+        ]
+        return len(found) == 2 and "PendingConfirmation" not in found
+
+    def test_a_project_hears_of_what_it_sends(self):
+        with self.project.settings.open("a") as file:
+            file.write(self.project.printed_settings())
+        sandbox = self.start_sandbox()
+        self.assertIs(sandbox.ready["paste"], False)
+        self.start_site()  # after the sandbox, which keeps trying
+        self.wait_for("the subscription", lambda: self.subscribed(sandbox))
+        result = self.project.manage("sendtestemail", "bounce@simulator.amazonses.com")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.wait_for(
+            "the bounce",
+            lambda: ["bounced", "bounce@simulator.amazonses.com"] in self.project.heard(),
+        )
+
+    def test_settings_that_are_printed_stay_valid(self):
+        self.assertEqual(self.project.printed_settings(), self.project.printed_settings())
+
+    def test_the_key_is_kept_where_only_its_owner_reads_it(self):
+        self.project.printed_settings()
+        [file] = self.project.folder.rglob("sandbox.pem")
+        self.assertEqual(stat.S_IMODE(file.stat().st_mode), 0o600)
+
+    def test_the_secret_of_the_project_is_used(self):
+        with self.project.settings.open("a") as file:
+            file.write('\nANYMAIL = {"WEBHOOK_SECRET": ["new:one", "old:two"]}\n')
+        self.assertIn('"WEBHOOK_SECRET": "new:one"', self.project.printed_settings())
+
+    def test_printed_settings_hold_what_is_not_ascii(self):
+        with self.project.settings.open("a", encoding="utf-8") as file:
+            file.write('\nANYMAIL = {"WEBHOOK_SECRET": "tea:🍵\\\\"}\n')
+        found: dict = {}
+        exec(self.project.printed_settings(), found)
+        self.assertEqual(found["ANYMAIL"]["WEBHOOK_SECRET"], "tea:🍵\\")
+
+    def test_printed_settings_may_follow_those_of_a_project_with_a_mail_host(self):
+        for more in ('EMAIL_HOST = "localhost"\n', self.project.printed_settings):
+            with self.project.settings.open("a") as file:
+                file.write(more if isinstance(more, str) else more())
+        result = self.project.manage("check")
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_printed_settings_have_a_url_for_ipv6(self):
+        result = self.project.manage("anymail_sandbox", "--print-settings", "--bind=::1")
+        self.assertIn('"http://[::1]:8026"', result.stdout)
+
+    def test_a_project_without_our_urls_is_told(self):
+        (self.project.folder / "shop.py").write_text("urlpatterns = []")
+        result = self.project.manage("anymail_sandbox", "--site=http://192.0.2.1:8000")
+        self.assertIn('include("anymail.urls")', result.stderr)
+
+    def test_settings_that_are_not_there_yet_are_printed(self):
+        sandbox = self.start_sandbox()
+        self.assertIs(sandbox.ready["paste"], True)
+
+    def test_ctrl_c_ends_it(self):
+        sandbox = self.start_sandbox()
+        sandbox.process.send_signal(signal.SIGINT)
+        sandbox.process.communicate(timeout=TIMEOUT)
+        self.assertEqual(sandbox.process.returncode, 0)
+        with self.assertRaises(ProcessLookupError):
+            os.killpg(sandbox.process.pid, 0)
+
+    def test_a_site_elsewhere_is_refused(self):
+        result = self.project.manage("anymail_sandbox", "--site=http://192.0.2.1:8000")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("--allow-remote", result.stderr)
+
+
+class WindowsTests(SimpleTestCase):
+    def test_ctrl_c_is_left_to_the_sandbox(self):
+        self.addCleanup(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT))
+        seen = []
+
+        def call(*_args: object, **_kwargs: object) -> int:
+            seen.append(signal.getsignal(signal.SIGINT))
+            return 3
+
+        with (
+            mock.patch("anymail.management.commands.anymail_sandbox.os.name", "nt"),
+            mock.patch("subprocess.call", call),
+            self.assertRaises(SystemExit) as caught,
+        ):
+            run(["python"], {})
+        self.assertEqual((seen, caught.exception.code), ([signal.SIG_IGN], 3))
+
+
+class CommandLineTests(SimpleTestCase):
+    def test_arguments_reach_the_sandbox_as_they_were_given(self):
+        parser = ArgumentParser()
+        actions = add_arguments(parser)
+        given = [
+            "--site=http://127.0.0.1:8000",
+            "--site=http://127.0.0.1:9000",
+            "--port=0",
+            "--allow-remote",
+            "--domain=-odd.example",
+            "--latency=0.25",
+            "--json",
+        ]
+        values = parser.parse_args(given)
+        again = parser.parse_args(command_line(actions, vars(values)))
+        self.assertEqual(again, values)
+
+    def test_what_was_not_given_stays_away(self):
+        parser = ArgumentParser()
+        actions = add_arguments(parser)
+        words = command_line(actions, vars(parser.parse_args([])))
+        self.assertNotIn("--json", words)
+        self.assertFalse([word for word in words if word.startswith(("--site", "--key-file"))])

@@ -1,0 +1,1241 @@
+"""The sandbox's page, one request at a time; tests/test_sandbox_browser.py uses it as a person."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from html import unescape
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core import mail
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, SimpleTestCase, TestCase, override_settings
+from django.urls import include, path
+
+from anymail import signals, testing
+from anymail.exceptions import AnymailAPIError
+from anymail.feedback.models import Suppression
+from anymail.feedback.recording import record
+from anymail.message import AnymailMessage, AnymailRecipientStatus
+from anymail.sandbox import SandboxError, site
+from anymail.sandbox.journal import Attempt, Journal, Post, ReceivedMail, SentMail, SesEvent
+from anymail.sandbox.page import previews, samples, sending
+from anymail.sandbox.page.apps import connect, version
+from anymail.sandbox.page.contents import content_of
+from anymail.sandbox.page.rendering import PAGE_LENGTH, VERSION_HEADER
+from anymail.sandbox.page.templatetags.anymail_sandbox import after, words
+
+from .hostile_mail import mutations
+from .ses import CREDENTIALS
+
+TOPIC = "arn:aws:sns:us-east-1:123456789012:ses-events"
+WEBHOOK = "http://127.0.0.1:8025/anymail/amazon_ses/tracking/"
+PASSED = dict.fromkeys(("spam", "virus", "spf", "dkim", "dmarc"), "PASS")
+PAGES = ("/", "/compose/", "/inbox/", "/inbox/receive/", "/feedback/", "/settings/")
+POSTS = (
+    *("/compose/", "/compose/sample/", "/compose/template/", "/inbox/receive/", "/inbox/sample/"),
+    *("/feedback/lift/", "/settings/", "/settings/empty/"),
+)
+VIEWS = ("html", "text", "headers", "source", "files")
+PNG = (samples.FOLDER / "cup.png").read_bytes()
+TEST_BACKEND = "anymail.backends.test.EmailBackend"
+
+
+class LocalAmazon:
+    """What the page needs of the Amazon side, with nothing behind it."""
+
+    url = "http://127.0.0.1:8026"
+    settings_text = 'ANYMAIL = {"AMAZON_SES_CLIENT_PARAMS": {}}'
+
+    def __init__(self) -> None:
+        self.journal = Journal()
+        self.switches = SimpleNamespace(latency=0.0, rate=None)
+        self.templates: list[str] = []
+        self.subscriptions: list[dict[str, str]] = []
+        self.attempt: Attempt | None = None
+        self.received: list[tuple[bytes, dict[str, Any]]] = []
+        self.refusal: str | None = None
+
+    @property
+    def sns(self) -> LocalAmazon:
+        return self
+
+    def last_attempt(self, topic_arn: str, url: str) -> Attempt | None:
+        return self.attempt
+
+    def client(self, service: str) -> LocalAmazon:
+        return self
+
+    def list_templates(self, **_params: Any) -> dict[str, Any]:
+        return {"TemplatesMetadata": [{"Name": name} for name in self.templates]}
+
+    def create_template(self, Template: Mapping[str, str]) -> None:
+        self.templates.append(Template["TemplateName"])
+
+    def list_subscriptions(self, **_params: Any) -> dict[str, Any]:
+        return {"Subscriptions": self.subscriptions}
+
+    def describe_active_receipt_rule_set(self) -> dict[str, Any]:
+        return {"Rules": [{"Name": "s3", "Enabled": True}, {"Name": "off", "Enabled": False}]}
+
+    def receive(
+        self, raw: bytes, *, sender: str, recipients: Sequence[str], **options: Any
+    ) -> ReceivedMail:
+        if self.refusal:
+            raise SandboxError(self.refusal)
+        self.received.append((raw, {"sender": sender, "recipients": recipients, **options}))
+        return add_received(self.journal, raw, sender=sender, recipients=list(recipients))
+
+
+@override_settings(
+    INSTALLED_APPS=[*settings.INSTALLED_APPS, "anymail.sandbox.page"],
+    MIDDLEWARE=site.MIDDLEWARE,
+    ROOT_URLCONF="anymail.sandbox.urls",
+    CSRF_FAILURE_VIEW="anymail.sandbox.page.views_errors.csrf_failed",
+)
+class PageTestCase(TestCase):
+    def setUp(self) -> None:
+        self.amazon = LocalAmazon()
+        self.journal = self.amazon.journal
+        connect(self.amazon)
+        self.addCleanup(connect, None)
+        apps.get_app_config("anymail_sandbox").ready()
+        self.addCleanup(signals.tracking.disconnect, dispatch_uid="anymail.sandbox.page")
+        self.addCleanup(signals.inbound.disconnect, dispatch_uid="anymail.sandbox.page")
+
+    def get(self, url: str, status: int = 200) -> str:
+        response = self.client.get(url)
+        self.assertEqual(response.status_code, status)
+        return response.content.decode()
+
+    def text(self, url: str, part: str = "main") -> str:
+        """What can be read on a page, on one line."""
+        return readable(element(self.get(url), part))
+
+    @contextmanager
+    def sending(self, answer: Any = None) -> Iterator[None]:
+        """Both APIs put messages into the outbox, or answer as the test backend is told to."""
+        backends = mock.patch.dict(sending.BACKENDS, v1=TEST_BACKEND, v2=TEST_BACKEND)
+        response = mock.patch.object(AnymailMessage, "anymail_test_response", answer, create=True)
+        with backends, response:
+            yield
+
+
+def element(html: str, part: str) -> str:
+    """An element by its name or ``#id``, to the end of the page."""
+    found = re.search(rf'id="{part[1:]}"' if part.startswith("#") else f"<{part}", html)
+    assert found, f"there is no {part}"
+    return html[html.rindex("<", 0, found.end()) :]
+
+
+def readable(html: str) -> str:
+    """The text of HTML, on one line."""
+    html = re.sub(r"</?(?:a|b|code|i|span)\b[^>]*>", "", html)
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
+
+
+def source(
+    html: str = "", *, text: str = "Hello", subject: str = "A subject", **headers: str
+) -> bytes:
+    message = AnymailMessage(subject, text, "Tea Shop <orders@tea.example>", ["ann@example.com"])
+    message.extra_headers.update(headers)
+    if html:
+        message.attach_alternative(html, "text/html")
+    return message.message().as_bytes()
+
+
+def add_sent(journal: Journal, raw: bytes | None = None, **fields: Any) -> SentMail:
+    sent = SentMail(
+        **{
+            "id": f"mail-{len(journal.sent())}",
+            "operation": "SendRawEmail",
+            "region": "us-east-1",
+            "source": "orders@tea.example",
+            "recipients": ["ann@example.com"],
+            "raw": source() if raw is None else raw,
+            **fields,
+        }
+    )
+    journal.add_sent(sent)
+    return sent
+
+
+def add_received(journal: Journal, raw: bytes | None = None, **fields: Any) -> ReceivedMail:
+    received = ReceivedMail(
+        **{
+            "id": f"received-{len(journal.received())}",
+            "sender": "zoe@example.net",
+            "recipients": ["support@tea.example"],
+            "raw": source() if raw is None else raw,
+            "rule": "s3",
+            "action": "S3",
+            "verdicts": PASSED,
+            **fields,
+        }
+    )
+    journal.add_received(received)
+    return received
+
+
+def happen(
+    journal: Journal, to: SentMail, kind: str, recipient: Any = None, **detail: Any
+) -> SesEvent:
+    """An event that SES published, and that nobody has heard of yet."""
+    document = testing.ses_event(kind, recipient=recipient or to.recipients, **detail)
+    document["mail"]["destination"] = to.recipients
+    event = SesEvent(kind=document["eventType"], document=document, topic_arns=[TOPIC])
+    journal.add_event(to, event)
+    return event
+
+
+def chips(html: str, of: SentMail) -> list[str]:
+    listed = element(html, f"#c-{of.id}").partition("</ul>")[0]
+    return [readable(chip) for chip in re.findall(r"<li class=.chip.*?</li>", listed)]
+
+
+def attached(kind: str, content: bytes, disposition: str = 'attachment; filename="x"') -> bytes:
+    """A mail with one attachment."""
+    head = f"Content-Type: {kind}\r\nContent-Disposition: {disposition}\r\n\r\n".encode()
+    return (
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+        b"--b\r\nContent-Type: text/plain\r\n\r\ntext\r\n"
+        b"--b\r\n" + head + content + b"\r\n--b--\r\n"
+    )
+
+
+class SecurityTests(PageTestCase):
+    def test_every_page_has_a_strict_policy(self):
+        User.objects.create_superuser("sandbox")
+        for url in (*PAGES, "/admin/", "/nothing/"):
+            with self.subTest(url):
+                response = self.client.get(url)
+                policy = response["Content-Security-Policy"]
+                self.assertIn("default-src 'self';", policy)
+                self.assertIn("frame-ancestors 'none'", policy)
+                self.assertNotIn("unsafe", policy)
+                self.assertEqual(response["X-Content-Type-Options"], "nosniff")
+                self.assertEqual(response["Cross-Origin-Resource-Policy"], "same-origin")
+
+    def test_no_page_needs_inline_scripts_or_styles(self):
+        sent = add_sent(self.journal, source("<p style='color: red' onclick='x()'>HTML</p>"))
+        happen(self.journal, sent, "send")
+        for url in (*PAGES, "/messages/mail-0/", "/messages/mail-0/?show=files"):
+            with self.subTest(url):
+                html = self.get(url)
+                self.assertNotRegex(html, r"<script(?![^>]* src=)|<style|<[^>]+ (style|on\w+)=")
+                self.assertNotRegex(html, r'(src|href)="(https?:)?//')
+
+    @override_settings(ALLOWED_HOSTS=["127.0.0.1"])
+    def test_other_host_names_are_refused(self):
+        response = self.client.get("/", headers={"host": "evil.example"})
+        self.assertEqual(response.status_code, 400)
+
+    def test_every_change_needs_a_token(self):
+        client = Client(enforce_csrf_checks=True)
+        for url in POSTS:
+            with self.subTest(url):
+                response = client.post(url)
+                self.assertEqual(response.status_code, 403)
+                self.assertContains(response, "The form was too old", status_code=403)
+
+    def test_every_form_has_the_token(self):
+        add_sent(self.journal)
+        Suppression.objects.suppress(["ann@example.com"])
+        for url in PAGES:
+            for form in re.findall(r'<form[^>]*method="post".*?</form>', self.get(url), re.DOTALL):
+                self.assertIn("csrfmiddlewaretoken", form, url)
+
+    def test_looking_changes_nothing(self):
+        for url in set(POSTS) - set(PAGES):
+            self.get(url, status=405)
+
+    def test_the_visitor_is_logged_in_to_the_admin(self):
+        User.objects.create_superuser("sandbox")
+        self.assertIn("suppressed addresses", self.get("/admin/").lower())
+
+
+class EmptyTests(PageTestCase):
+    def test_pages_are_there_before_anything_happened(self):
+        for url in PAGES:
+            with self.subTest(url):
+                self.assertRegex(self.get(url), "<h1>.+</h1>")
+
+    def test_the_list_says_what_to_do_next(self):
+        html = self.get("/")
+        self.assertIn("No messages yet", html)
+        self.assertIn('href="/compose/"', element(html, "main"))
+        self.assertIn('action="/compose/sample/"', html)
+        self.assertIn(self.amazon.settings_text, unescape(html))
+
+    def test_the_inbox_says_what_to_do_next(self):
+        html = self.get("/inbox/")
+        self.assertIn('href="/inbox/receive/"', html)
+        self.assertIn('action="/inbox/sample/"', html)
+
+
+class ListTests(PageTestCase):
+    def test_a_row_says_what_who_and_when(self):
+        raw = source(subject="Grüße", **{"X-Tag": "spring"})
+        add_sent(self.journal, raw, recipients=["a@example.com", "b@example.com", "c@example.com"])
+        row = self.text("/", "#rows")
+        for said in ("Grüße", "Tea Shop", "a@example.com, b@example.com", "and 1 more", "spring"):
+            self.assertIn(said, row)
+        self.assertIn("just now", row)
+
+    def test_the_newest_comes_first(self):
+        add_sent(self.journal, source(subject="first"))
+        add_sent(self.journal, source(subject="second"))
+        html = self.get("/")
+        self.assertLess(html.index("second"), html.index("first"))
+
+    def test_a_message_without_a_subject_can_be_opened(self):
+        add_sent(self.journal, b"From: a@example.com\r\n\r\nHello")
+        self.assertIn("No subject", element(self.get("/"), 'a href="/messages/mail-0/"'))
+
+    def test_a_template_that_was_not_rendered_is_named(self):
+        add_sent(self.journal, b"", template="welcome")
+        self.assertIn("Template “welcome” was not rendered", self.text("/"))
+
+    def test_each_outcome_has_a_chip(self):
+        sent = add_sent(self.journal, recipients=["a@x.example", "b@x.example", "c@x.example"])
+        self.assertEqual(chips(self.get("/"), sent), ["3 accepted"])
+        happen(self.journal, sent, "send")
+        happen(self.journal, sent, "delivery", "a@x.example")
+        happen(self.journal, sent, "bounce", "B@x.example")
+        self.assertEqual(chips(self.get("/"), sent), ["sent", "delivered", "bounced"])
+
+    def test_what_comes_later_does_not_hide_what_matters(self):
+        sent = add_sent(self.journal)
+        happen(self.journal, sent, "complaint")
+        happen(self.journal, sent, "open")
+        self.assertEqual(chips(self.get("/"), sent), ["complained"])
+
+    def test_an_automatic_reply_is_no_bounce(self):
+        sent = add_sent(self.journal)
+        happen(self.journal, sent, "delivery")
+        auto = {"bounceType": "Transient", "bounceSubType": "General", "reportingMTA": None}
+        happen(self.journal, sent, "bounce", **auto)
+        self.assertEqual(chips(self.get("/"), sent), ["auto-reply"])
+
+    def test_an_open_that_could_be_anybodys_is_nobodys(self):
+        sent = add_sent(self.journal, recipients=["a@x.example", "b@x.example"])
+        happen(self.journal, sent, "delivery")
+        happen(self.journal, sent, "open")
+        self.assertEqual(chips(self.get("/"), sent), ["2 delivered", "opened"])
+
+    def test_search_needs_every_word_in_any_place(self):
+        add_sent(self.journal, source(subject="Spring offer"), recipients=["zoe@example.net"])
+        add_sent(self.journal, source(subject="Spring cleaning"))
+        found = self.text("/?q=SPRING+zoe@")
+        self.assertIn("Spring offer", found)
+        self.assertNotIn("Spring cleaning", found)
+        self.assertIn("No message with “winter”", self.text("/?q=winter"))
+
+    def test_long_lists_have_pages(self):
+        for number in range(PAGE_LENGTH + 1):
+            add_sent(self.journal, source(subject=f"number {number}."))
+        first, second = self.get("/"), self.get("/?page=2")
+        self.assertNotIn("number 0.", first)
+        self.assertIn("number 0.", second)
+        self.assertNotIn(f"number {PAGE_LENGTH}.", second)
+        self.assertIn("page=2", first)
+
+    def test_the_script_gets_no_page_while_nothing_happens(self):
+        for url in PAGES:
+            response = self.client.get(url, headers={VERSION_HEADER: version()})
+            self.assertEqual((response.status_code, response.content), (204, b""), url)
+
+    def test_the_script_gets_the_page_when_something_happened(self):
+        before = version()
+        sent = add_sent(self.journal)
+        for url in ("/", "/messages/mail-0/"):
+            response = self.client.get(url, headers={VERSION_HEADER: before})
+            self.assertContains(response, f'data-version="{version()}"')
+        before = version()
+        happen(self.journal, sent, "send")
+        self.assertEqual(self.client.get("/", headers={VERSION_HEADER: before}).status_code, 200)
+
+    def test_what_happens_while_a_page_is_made_is_news_for_the_next(self):
+        sent = add_sent(self.journal)
+        before = version()
+
+        def parse(raw: bytes) -> Any:
+            happen(self.journal, sent, "send")
+            return content_of(raw)
+
+        with mock.patch("anymail.sandbox.page.shown.content_of", parse):
+            html = self.get("/messages/mail-0/")
+        self.assertIn("Waiting for the first event", html)
+        self.assertIn(f'data-version="{before}"', html)
+
+    def test_the_script_takes_no_message_from_the_window_it_is_for(self):
+        self.client.post("/settings/", {"latency": "0"})
+        self.assertNotContains(self.client.get("/", headers={VERSION_HEADER: "old"}), "notice")
+        self.assertContains(self.client.get("/settings/"), "Amazon behaves that way")
+
+    def test_a_restarted_sandbox_has_other_versions(self):
+        before = version()
+        connect(LocalAmazon())
+        self.assertNotEqual(version(), before)
+
+
+class TimelineTests(PageTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.sent = add_sent(self.journal)
+        self.event = happen(self.journal, self.sent, "bounce", bounceSubType="NoEmail")
+
+    def timeline(self) -> str:
+        return self.text("/messages/mail-0/", "#timeline")
+
+    def post(self, *attempts: Attempt, state: Any = "delivered", url: str = WEBHOOK) -> Post:
+        post = Post(sns_id="sns-1", topic_arn=TOPIC, url=url)
+        self.journal.add_post(self.event, post)
+        for attempt in attempts:
+            self.journal.add_attempt(post, attempt, state)
+        return post
+
+    def test_an_event_says_what_happened_to_whom(self):
+        for said in ("Bounce", "ann@example.com", "Permanent: NoEmail"):
+            self.assertIn(said, self.timeline())
+
+    def test_an_event_says_how_much_later_it_was(self):
+        object.__setattr__(self.event, "at", self.sent.at + timedelta(seconds=1.24))
+        self.assertIn("+1.2 s", self.timeline())
+
+    def test_an_open_of_several_recipients_says_one_of_them(self):
+        self.sent.recipients.append("bob@example.com")
+        happen(self.journal, self.sent, "open")
+        self.assertIn("One of ann@example.com, bob@example.com", self.timeline())
+
+    def test_a_webhook_that_asks_for_the_password_is_posted_to_twice(self):
+        self.post(Attempt(status=200, challenged=True))
+        self.assertRegex(self.timeline(), "Webhook 127.0.0.1:8025 401 200 webhook " + WEBHOOK)
+        self.assertIn("401: asked for the password", self.timeline())
+
+    def test_retries_are_listed(self):
+        refused = Attempt(status=None, error="Connection refused")
+        self.post(Attempt(status=503), refused, Attempt(status=200))
+        self.assertIn("503 no answer 200", self.timeline())
+        self.assertIn("no answer: Connection refused", self.timeline())
+
+    def test_posts_say_what_comes_next(self):
+        self.post(state="retrying")
+        self.assertIn("on its way", self.timeline())
+        self.post(Attempt(status=500), state="retrying")
+        self.assertIn("500 again soon", self.timeline())
+        self.post(Attempt(status=400), state="failed")
+        self.assertIn("400 given up", self.timeline())
+
+    def test_events_that_nobody_hears_say_so(self):
+        self.assertIn("Published; no webhook is subscribed.", self.timeline())
+        self.event.topic_arns.clear()
+        self.assertIn("Nobody asked to be told of it.", self.timeline())
+
+    def test_the_signal_of_the_own_webhook_is_shown(self):
+        self.post(Attempt(status=200))
+        event = testing.tracking_event("bounced", event_id="sns-1", metadata={"order": 7})
+        signals.tracking.send(sender=None, event=event, esp_name="Amazon SES")
+        shown = self.timeline()
+        self.assertIn("tracking signal: bounced", shown)
+        self.assertIn('metadata {"order": 7}', shown)
+        self.assertNotIn("click_url", shown)  # it says nothing
+
+    def test_signals_without_a_local_amazon_are_nobodys_business(self):
+        connect(None)
+        signals.tracking.send(sender=None, event=testing.tracking_event(), esp_name="Amazon SES")
+
+    def test_the_document_can_be_opened(self):
+        self.assertIn('"bounceSubType": "NoEmail"', self.timeline())
+        response = self.client.get(f"/messages/mail-0/events/{self.event.id}/")
+        self.assertEqual(response["Content-Type"], "application/json")
+        self.assertEqual(json.loads(response.content), self.event.document)
+        self.get("/messages/mail-0/events/other/", status=404)
+
+    def test_long_texts_in_documents_are_cut(self):
+        self.event.document["content"] = "x" * 100_000
+        self.assertIn("(100,000 characters)", self.timeline())
+        self.assertLess(len(self.get("/messages/mail-0/")), 50_000)
+
+    def test_what_cannot_be_encoded_breaks_no_page(self):
+        self.event.document["content"] = "half a pair: \ud800"
+        self.get("/messages/mail-0/")
+        self.get(f"/messages/mail-0/events/{self.event.id}/")
+
+    def test_hostile_documents_break_no_page(self):
+        deep: Any = []
+        for _ in range(500):
+            deep = [deep]
+        marked = {"<b>?</b>": "<b>?</b>"}
+        for document in (
+            {},
+            {"mail": 3},
+            {"eventType": "Bounce", "bounce": []},
+            {"x": deep},
+            marked,
+        ):
+            event = SesEvent(kind="<b>?</b>", document=document, topic_arns=[TOPIC])
+            self.journal.add_event(self.sent, event)
+        self.assertNotIn("<b>?</b>", self.get("/messages/mail-0/"))
+
+    def test_times_are_words(self):
+        said = [words(seconds) for seconds in (-3, 4.9, 59, 60, 3_600, 90_000)]
+        self.assertEqual(
+            said, ["just now", "just now", "59 s ago", "1 min ago", "1 h ago", "1 d ago"]
+        )
+        self.assertEqual([after(0.04), after(59), after(90)], ["+0.0 s", "+59.0 s", "+1 min"])
+
+
+class MessageTests(PageTestCase):
+    def test_details(self):
+        add_sent(
+            self.journal,
+            source(**{"X-Tag": "welcome", "X-Metadata": '{"order": 7}'}),
+            id="0100-id",
+            operation="v2 SendEmail",
+            configuration_set="sandbox",
+            template="hello",
+            message_tags={"campaign": ["spring", "summer"]},
+            notes=["Nobody hears of the events."],
+        )
+        shown = self.text("/messages/0100-id/")
+        for said in (
+            *("0100-id", "v2 SendEmail in us-east-1", "Envelope sender orders@tea.example"),
+            *("Envelope recipients ann@example.com", "Configuration set sandbox"),
+            *("Template hello", "Tags welcome", "Metadata order 7", "campaign spring, summer"),
+            "Nobody hears of the events.",
+        ):
+            self.assertIn(said, shown)
+
+    def test_metadata_that_is_no_object_breaks_no_page(self):
+        add_sent(self.journal, source(**{"X-Metadata": "[1, 2]"}))
+        self.assertIn("Metadata [1, 2]", self.text("/messages/mail-0/"))
+
+    def test_the_html_is_shown_first_if_there_is_any(self):
+        add_sent(self.journal, source("<p>HTML</p>"))
+        add_sent(self.journal, source())
+        frame = '<iframe sandbox src="/messages/mail-0/preview/"'
+        self.assertIn(frame, self.get("/messages/mail-0/"))
+        self.assertNotIn("<iframe", self.get("/messages/mail-1/"))
+        self.assertIn("Hello", self.text("/messages/mail-1/", "#text"))
+
+    def test_tabs_are_links(self):
+        add_sent(self.journal, source("<p>HTML</p>"))
+        html = self.get("/messages/mail-0/?show=headers")
+        for view in VIEWS:
+            self.assertIn(f'href="?show={view}"', html)
+        self.assertRegex(html, r'<a href="\?show=headers"[^>]* aria-current="true"')
+
+    def test_an_unknown_tab_is_the_first(self):
+        add_sent(self.journal, source("<p>HTML</p>"))
+        self.assertIn("<iframe", self.get("/messages/mail-0/?show=nonsense"))
+
+    def test_an_empty_body_says_so(self):
+        add_sent(self.journal, source(" \n"))
+        self.assertIn("The HTML is empty.", self.text("/messages/mail-0/"))
+
+    def test_sender_and_recipients_are_words_of_their_own(self):
+        add_sent(self.journal)
+        add_received(self.journal)
+        for url in ("/", "/messages/mail-0/", "/inbox/", "/inbox/received-0/"):
+            self.assertIn("Tea Shop → to ", self.text(url))
+
+    def test_headers_are_decoded(self):
+        add_sent(self.journal, source(subject="Grüße aus Köln"))
+        headers = self.text("/messages/mail-0/?show=headers", "#headers")
+        self.assertIn("Subject Grüße aus Köln", headers)
+
+    def test_the_source_is_as_it_was_sent(self):
+        raw = b"Subject: caf\xe9 <b>\r\n\r\nHello"
+        add_sent(self.journal, raw)
+        self.assertIn(r"Subject: caf\xe9 <b>", self.source_tab())
+        response = self.client.get("/messages/mail-0/source/")
+        self.assertEqual(response.content, raw)
+        self.assertEqual(response["Content-Disposition"], 'attachment; filename="mail-0.eml"')
+
+    def source_tab(self) -> str:
+        html = element(self.get("/messages/mail-0/?show=source"), "#source")
+        return unescape(html.partition("</pre>")[0])
+
+    def test_a_long_source_is_cut(self):
+        add_sent(self.journal, source(text="x" * 900 + "\n") * 400)
+        self.assertLess(len(self.source_tab()), 300_000)
+        self.assertIn("There is more: download it.", self.text("/messages/mail-0/?show=source"))
+
+    def test_a_message_that_is_not_there(self):
+        for url in ("/messages/none/", "/messages/none/preview/", "/inbox/none/source/"):
+            self.assertIn("no longer kept", self.get(url, status=404))
+
+
+class PreviewTests(PageTestCase):
+    def preview(self, html: str) -> str:
+        return previews.preview(content_of(source(html))).html
+
+    def test_nothing_runs_and_nothing_is_loaded(self):
+        add_sent(self.journal, source("<p>HTML</p>"))
+        response = self.client.get("/messages/mail-0/preview/")
+        policy = dict(
+            part.strip().partition(" ")[::2]
+            for part in response["Content-Security-Policy"].split(";")
+        )
+        self.assertEqual(
+            policy,
+            {
+                "default-src": "'none'",
+                "img-src": "data:",
+                "font-src": "data:",
+                "style-src": "'unsafe-inline'",
+                "base-uri": "'none'",
+                "form-action": "'none'",
+                "frame-ancestors": "'self'",
+                "sandbox": "",
+            },
+        )
+        self.assertEqual(response["X-Frame-Options"], "SAMEORIGIN")
+        self.assertEqual(response["X-DNS-Prefetch-Control"], "off")
+        self.assertEqual(response["X-Content-Type-Options"], "nosniff")
+        self.assertEqual(response["Content-Type"], "text/html; charset=utf-8")
+
+    def test_a_large_mail_is_prepared_once(self):
+        add_sent(self.journal, source("<p>large</p>" * 1_000))
+        with mock.patch.object(previews, "preview", wraps=previews.preview) as prepare:
+            for url in ("/messages/mail-0/", "/messages/mail-0/preview/", "/messages/mail-0/"):
+                self.get(url)
+        self.assertEqual(prepare.call_count, 1)
+
+    def test_embedded_images_are_shown(self):
+        message = AnymailMessage("s", "t", "a@example.com", ["b@example.com"])
+        cid = message.attach_inline_image(PNG, "cup.png", "png")
+        message.attach_alternative(f'<img src="cid:{cid}"><img src="cid:other">', "text/html")
+        add_sent(self.journal, message.message().as_bytes())
+        html = self.get("/messages/mail-0/preview/")
+        self.assertIn('<img src="data:image/png;base64,iVBOR', html)
+        self.assertIn('<img src="cid:other">', html)
+
+    def test_remote_images_are_counted_and_not_asked_for(self):
+        html = (
+            '<img src="https://a.example/1.png"><img src=//a.example/2.png><IMG SRC = "http://3">'
+            '<td background="https://a.example/4.png"><p style="background: url(//a.example/5)">'
+            '<img srcset="https://a.example/6 2x" src="cid:x">'
+        )
+        add_sent(self.journal, source(html))
+        self.assertIn("6 remote images blocked", self.text("/messages/mail-0/"))
+        self.assertNotRegex(self.get("/messages/mail-0/preview/"), "a.example|http://3")
+
+    def test_other_remote_things_are_counted_too(self):
+        html = (
+            '<link rel="stylesheet" href="https://a.example/x.css">'
+            "<style>@import url(https://a.example/y.css);</style>"
+            '<iframe src="https://a.example/"></iframe>'
+        )
+        found = previews.preview(content_of(source(html)))
+        self.assertEqual((found.images, found.others), (0, 3))
+        self.assertNotIn("a.example", found.html)
+
+    def test_a_mail_with_nothing_remote_says_so(self):
+        add_sent(self.journal, source('<a href="https://a.example/">link</a>'))
+        self.assertIn("Nothing remote in it", self.text("/messages/mail-0/"))
+
+    def test_links_stay_and_open_nothing_in_the_frame(self):
+        html = self.preview('<a href="https://a.example/">link</a>')
+        self.assertIn('<a href="https://a.example/">link</a>', html)
+        self.assertTrue(html.startswith('<base target="_blank">'))
+
+    def test_the_doctype_stays_first(self):
+        html = self.preview("\n<!DOCTYPE html>\n<p>HTML</p>")
+        self.assertRegex(html, r'^\s*<!DOCTYPE html><base target="_blank">')
+
+    def test_a_mail_without_html_has_no_preview(self):
+        add_sent(self.journal, source())
+        self.get("/messages/mail-0/preview/", status=404)
+        self.assertIn("This mail has no HTML.", self.text("/messages/mail-0/?show=html"))
+
+    def test_the_same_for_received_mail(self):
+        add_received(self.journal, source("<script>x</script>"))
+        response = self.client.get("/inbox/received-0/preview/")
+        self.assertEqual(response["Content-Security-Policy"], previews.POLICY)
+
+    def test_hostile_html_takes_no_more_than_linear_time(self):
+        """Were it quadratic, each would take hours."""
+        for piece in ("<a", "<img src=", "a-", "url(", "@import", "cid:", '<img src="', "src=//"):
+            self.preview(f"<{piece}" + piece * 200_000)
+        for begin, end in (
+            ("<img src", ">"),
+            ("<img src=", ">"),
+            ("<img src='", ">"),
+            ("url(", ")"),
+        ):
+            self.preview(begin + " " * 500_000 + end)
+
+
+class DownloadTests(PageTestCase):
+    def download(self, kind: str, disposition: str = 'attachment; filename="x"') -> HttpResponse:
+        sent = add_sent(self.journal, attached(kind, b"<script>x</script>", disposition))
+        response = self.client.get(f"/messages/{sent.id}/files/1/")
+        self.assertEqual(response.status_code, 200)
+        return response
+
+    def test_what_could_run_is_just_bytes(self):
+        for kind in ("text/html", "image/svg+xml", "application/xhtml+xml", "text/xml", "x/y"):
+            with self.subTest(kind):
+                response = self.download(kind)
+                self.assertEqual(response["Content-Type"], "application/octet-stream")
+                self.assertTrue(response["Content-Disposition"].startswith("attachment"))
+                self.assertIn("sandbox", response["Content-Security-Policy"])
+                self.assertEqual(response["X-Content-Type-Options"], "nosniff")
+
+    def test_harmless_types_stay(self):
+        for kind in ("image/png", "text/csv", "application/pdf"):
+            response = self.download(kind)
+            self.assertEqual(response["Content-Type"], kind)
+            self.assertTrue(response["Content-Disposition"].startswith("attachment"))
+
+    def test_the_content_is_decoded(self):
+        add_sent(self.journal, attached("text/plain\r\nContent-Transfer-Encoding: base64", b"dGVh"))
+        response = self.client.get("/messages/mail-0/files/1/")
+        self.assertEqual(response.content, b"tea")
+
+    def test_file_names_are_made_safe(self):
+        for name, safe in {
+            'filename="../../etc/passwd"': 'attachment; filename="passwd"',
+            "filename*=utf-8''%C3%BC.txt": "attachment; filename*=utf-8''%C3%BC.txt",
+            "filename*=utf-8''a%0D%0AX-Y%3A%20z": 'attachment; filename="aX-Y: z"',
+        }.items():
+            response = self.download("text/plain", f"attachment; {name}")
+            self.assertEqual(response["Content-Disposition"], safe)
+
+    def test_attachments_are_listed(self):
+        add_sent(self.journal, attached("text/html", b"<b>", 'attachment; filename="<b>.html"'))
+        listed = element(self.get("/messages/mail-0/?show=files"), "#files")
+        self.assertIn("&lt;b&gt;.html", listed)
+        self.assertIn("text/html", listed)
+        self.assertNotIn("<img", listed.partition("</ul>")[0])
+
+    def test_only_images_that_cannot_run_are_shown(self):
+        add_sent(self.journal, attached("image/svg+xml", b"<svg>"))
+        add_sent(self.journal, attached("image/png", PNG))
+        thumb = '<img class="thumb" src="/messages/mail-1/files/1/"'
+        self.assertNotIn("<img class", self.get("/messages/mail-0/?show=files"))
+        self.assertIn(thumb, self.get("/messages/mail-1/?show=files"))
+
+    def test_an_attached_message_is_one_file(self):
+        inner = attached("text/plain", b"x").replace(b"boundary=b", b"boundary=i")
+        inner = inner.replace(b"--b", b"--i")
+        add_sent(self.journal, attached("message/rfc822", inner))
+        [file] = content_of(self.journal.sent()[0].raw).files
+        self.assertEqual(file.content_type, "message/rfc822")
+
+    def test_the_body_is_no_attachment(self):
+        add_sent(self.journal, attached("text/plain", b"x"))
+        self.get("/messages/mail-0/files/0/", status=404)
+        self.get("/messages/mail-0/files/2/", status=404)
+
+    def test_the_same_for_received_mail(self):
+        add_received(self.journal, attached("text/html", b"<script>"))
+        response = self.client.get("/inbox/received-0/files/1/")
+        self.assertEqual(response["Content-Type"], "application/octet-stream")
+
+
+class HostileMailTests(PageTestCase):
+    def look(self, raw: bytes) -> None:
+        sent = add_sent(self.journal, raw)
+        received = add_received(self.journal, raw)
+        for view in VIEWS:
+            self.get(f"/messages/{sent.id}/?show={view}")
+            self.get(f"/inbox/{received.id}/?show={view}")
+        self.client.get(f"/messages/{sent.id}/preview/")
+        for file in content_of(raw).files[:3]:
+            self.get_bytes(f"/messages/{sent.id}/files/{file.number}/")
+
+    def get_bytes(self, url: str) -> None:
+        self.assertEqual(self.client.get(url).status_code, 200)
+
+    def test_mutations(self):
+        for raw in mutations(seed=8, count=40):
+            self.look(raw)
+        self.get("/")
+        self.get("/inbox/")
+
+    def test_a_mail_of_nothing(self):
+        for raw in (b"", b"\r\n\r\n", b"\x00", b"\xff\xfe", b":", b"Subject\r\n\r\nx"):
+            self.look(raw)
+
+    def test_bytes_that_are_no_text(self):
+        raw = b"Subject: \xff\xfe\x00\r\nFrom: \xe9 <a@b>\r\nTo: =?x?q?=?=\r\n\r\n\xff\x00\x1b"
+        self.look(raw)
+        self.get("/")
+
+    def test_thousands_of_parts(self):
+        part = b"--b\r\nContent-Type: image/png\r\nContent-ID: <%d>\r\n\r\nx\r\n"
+        parts = b"".join(part % number for number in range(10_000))
+        self.look(b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + parts)
+        shown = self.text("/messages/mail-0/?show=files")
+        self.assertIn("And 9800 more parts", shown)
+
+    def test_huge_headers(self):
+        self.look(b"Subject: " + b"x" * 500_000 + b"\r\n" + b"X: y\r\n" * 20_000 + b"\r\nHello")
+        self.assertLess(len(self.get("/messages/mail-0/?show=headers")), 200_000)
+        self.assertLess(len(self.get("/")), 20_000)
+
+    def test_html_in_headers_is_text(self):
+        raw = b"Subject: <script>x</script>\r\nFrom: <script>y</script>\r\nX-Tag: <b>\r\n\r\n"
+        self.look(raw)
+        for url in ("/", "/messages/mail-0/?show=headers", "/inbox/", "/inbox/received-0/"):
+            self.assertNotRegex(self.get(url), "<script>|<b>[^s]")
+
+
+class ComposeTests(PageTestCase):
+    FORM = {"from_email": "orders@tea.example", "to": "ann@example.com", "api": "v1"}
+
+    def compose(self, **fields: Any) -> Any:
+        return self.client.post("/compose/", {**self.FORM, **fields})
+
+    def problems(self, **fields: Any) -> str:
+        response = self.compose(**fields)
+        self.assertEqual(response.status_code, 200)
+        self.assertEqual(getattr(mail, "outbox", []), [])
+        return readable(element(response.content.decode(), "#problem"))
+
+    def test_everything_that_was_written_is_sent(self):
+        file = SimpleUploadedFile("tea.csv", b"a;b", "text/csv")
+        other = SimpleUploadedFile("cup.png", PNG, "image/png")
+        with self.sending():
+            response = self.compose(
+                to='"Töpfe, Tee; &" <ann@example.com>; bob@example.com\r\neve@example.com',
+                cc="cc@example.com",
+                bcc="bcc@example.com",
+                reply_to="reply@example.com",
+                subject="Hello",
+                text="one\r\ntwo",
+                html="<p>HTML</p>",
+                attachments=[file, other],
+                tags="a, b,",
+                metadata="order=7\nname = Ann",
+                esp_extra='{"ConfigurationSetName": "x"}',
+            )
+        self.assertRedirects(response, "/", fetch_redirect_response=False)
+        [message] = mail.outbox
+        to = ['"Töpfe, Tee; &" <ann@example.com>', "bob@example.com", "eve@example.com"]
+        self.assertEqual(message.to, to)
+        self.assertEqual(
+            (message.cc, message.bcc, message.reply_to),
+            (["cc@example.com"], ["bcc@example.com"], ["reply@example.com"]),
+        )
+        self.assertEqual((message.subject, message.body), ("Hello", "one\ntwo"))
+        self.assertEqual(message.alternatives[0], ("<p>HTML</p>", "text/html"))
+        names = [(attachment[0], attachment[2]) for attachment in message.attachments]
+        self.assertEqual(names, [("tea.csv", "text/csv"), ("cup.png", "image/png")])
+        self.assertEqual(
+            (message.tags, message.metadata), (["a", "b"], {"order": "7", "name": "Ann"})
+        )
+        self.assertEqual(message.esp_extra, {"ConfigurationSetName": "x"})
+
+    def test_a_template_and_its_data_are_sent(self):
+        with self.sending():
+            self.compose(
+                template_id="welcome",
+                merge_data='{"ann@example.com": {"name": "Ann"}}',
+                merge_global_data='{"shop": "Tea"}',
+                metadata='{"nested": {"x": 1}}',
+            )
+        [message] = mail.outbox
+        self.assertEqual(message.template_id, "welcome")
+        self.assertEqual(message.merge_data, {"ann@example.com": {"name": "Ann"}})
+        self.assertEqual(message.merge_global_data, {"shop": "Tea"})
+        self.assertEqual(message.metadata, {"nested": {"x": 1}})
+
+    def test_the_api_chooses_the_backend(self):
+        for api, name in {"v1": "SES", "v2": "SESv2"}.items():
+            other = "anymail.backends.console.EmailBackend"
+            backends = {**dict.fromkeys(sending.BACKENDS, other), api: TEST_BACKEND}
+            with mock.patch.dict(sending.BACKENDS, backends), self.subTest(name):
+                mail.outbox = []
+                self.compose(api=api)
+                self.assertEqual(len(mail.outbox), 1)
+        self.assertIn("amazon_sesv2", sending.BACKENDS["v2"])
+
+    def test_afterwards_the_message_is_shown(self):
+        add_sent(self.journal, id="0")  # the id that the test backend gives
+        with self.sending():
+            response = self.compose()
+        self.assertRedirects(response, "/messages/0/")
+
+    def test_somebody_has_to_get_it(self):
+        self.assertIn("To: Name somebody to send to.", self.problems(to=" , "))
+
+    def test_only_bcc_is_enough(self):
+        with self.sending():
+            self.compose(to="", bcc="ann@example.com")
+        self.assertEqual(len(mail.outbox), 1)
+
+    def test_what_cannot_be_understood_is_named(self):
+        for field, value, problem in (
+            ("to", "no address", "To: "),
+            ("metadata", "just text", "Metadata: One key=value on each line"),
+            ("metadata", '{"a": }', "line 1, column 7"),
+            ("merge_data", "[1]", "needs to be a JSON object"),
+            ("merge_data", '{"ann@example.com": 1}', "Each address needs an object"),
+            ("merge_global_data", "{", "This is no JSON"),
+            ("esp_extra", "[" * 100_000, "This is no JSON"),
+            ("api", "v3", "API: "),
+            ("from_email", "", "From: "),
+        ):
+            with self.subTest(field=field, value=value[:20]):
+                self.assertIn(problem, self.problems(**{field: value}))
+
+    def test_what_was_written_is_kept(self):
+        response = self.compose(to="", cc="", subject="My <subject>", metadata="x")
+        html = unescape(response.content.decode())
+        self.assertIn('value="My <subject>"', html)
+        self.assertIn(">\nx</textarea>", html)
+
+    def test_an_error_of_the_backend_is_shown_next_to_the_form(self):
+        error = AnymailAPIError("Daily quota exceeded.", error_code="Throttling")
+        with self.sending(error):
+            problem = self.problems(subject="Kept")
+        self.assertIn("The message was not sent Throttling Daily quota exceeded.", problem)
+        with self.sending(error):
+            self.assertContains(self.compose(subject="Kept"), 'value="Kept"')
+
+    @override_settings(ANYMAIL={"AMAZON_SES_CLIENT_PARAMS": CREDENTIALS})
+    def test_a_line_break_in_a_header_is_an_error_like_others(self):
+        self.assertIn("can't contain newlines", self.problems(subject="a\nb"))
+
+    def test_recipients_that_were_left_out_are_named(self):
+        status = {
+            "ann@example.com": AnymailRecipientStatus("0", "sent"),
+            "bob@example.com": AnymailRecipientStatus(
+                None, "rejected", "Suppressed", "On the suppression list (complaint)."
+            ),
+        }
+        answer = {"recipient_status": status}
+        with self.sending(answer):
+            response = self.compose(to="ann@example.com, bob@example.com")
+        html = self.get(response.url)
+        self.assertIn("bob@example.com On the suppression list (complaint).", readable(html))
+        self.assertIn('href="/feedback/#suppressed"', html)
+
+    def test_a_message_that_goes_to_nobody_says_why(self):
+        refused = AnymailRecipientStatus(None, "rejected", "Suppressed", "On the list.")
+        answer = {"recipient_status": {"ann@example.com": refused}}
+        with self.sending(answer):
+            html = self.compose().content.decode()
+        problem = element(html, "#problem")
+        self.assertIn("ann@example.com On the list.", readable(problem))
+        self.assertIn('href="/feedback/#suppressed"', problem)
+
+    def test_an_address_of_the_simulator_is_added_without_the_script_too(self):
+        bounce = "bounce@simulator.amazonses.com"
+        response = self.compose(to="ann@example.com,", subject="Kept", add=bounce)
+        html = unescape(response.content.decode())
+        self.assertIn(f'value="ann@example.com, {bounce}"', html)
+        self.assertIn('value="Kept"', html)
+        self.assertNotIn("was not sent", html)
+
+    def test_links_can_fill_the_form_in(self):
+        html = self.get("/compose/?to=ann@example.com&from_email=eve@example.com")
+        self.assertIn('value="ann@example.com"', html)
+        self.assertNotIn("eve@example.com", html)
+
+    def test_every_field_has_a_label(self):
+        for url in ("/compose/", "/inbox/receive/", "/inbox/receive/?how=source", "/settings/"):
+            html = self.get(url)
+            ids = re.findall(r'<(?:input|textarea|select)[^>]* id="(id_\w+)"', html)
+            wrapped = re.findall(r'<label><input[^>]* id="(id_\w+)"', html)
+            for id in set(ids) - set(wrapped):
+                self.assertIn(f'<label for="{id}">', html)
+
+    def test_a_sample_has_everything(self):
+        with self.sending():
+            self.client.post("/compose/sample/")
+        [message] = mail.outbox
+        self.assertTrue(message.tags and message.metadata and message.attachments and message.bcc)
+
+    def test_a_sample_that_is_refused_says_why(self):
+        error = AnymailAPIError("Throttled.")
+        with self.sending(error):
+            response = self.client.post("/compose/sample/", follow=True)
+        self.assertContains(response, "The sample was not sent. Throttled.")
+
+    def test_a_sample_template_can_be_stored(self):
+        self.assertIn("None is stored yet.", self.text("/compose/"))
+        response = self.client.post("/compose/template/", follow=True)
+        self.assertEqual(self.amazon.templates, ["welcome"])
+        self.assertContains(response, 'value="welcome"')
+        self.client.post("/compose/template/")
+        self.assertEqual(self.amazon.templates, ["welcome"])
+
+    def test_the_form_is_there_without_an_answer_from_ses(self):
+        gone = mock.patch.object(LocalAmazon, "client", side_effect=OSError("gone"))
+        with gone, self.assertLogs("anymail.sandbox.page", "WARNING"):
+            self.get("/compose/")
+
+
+class InboxTests(PageTestCase):
+    def test_a_row_says_what_who_and_how(self):
+        add_received(self.journal, source(subject="A question"), action="S3, encrypted")
+        row = self.text("/inbox/", "#rows")
+        for said in ("A question", "Tea Shop", "support@tea.example", "S3, encrypted"):
+            self.assertIn(said, row)
+
+    def test_only_verdicts_that_need_attention_are_in_the_list(self):
+        add_received(self.journal, verdicts={**PASSED, "spam": "FAIL", "dkim": "DISABLED"})
+        row = self.text("/inbox/", "#rows")
+        self.assertIn("spam fail", row)
+        self.assertNotIn("virus", row)
+        self.assertNotIn("dkim", row)
+
+    def test_all_verdicts_are_on_the_page(self):
+        add_received(self.journal, verdicts={**PASSED, "spam": "FAIL", "dmarc": "GRAY"})
+        shown = self.text("/inbox/received-0/", "#verdicts")
+        self.assertTrue(
+            shown.startswith("Spam fail Virus pass SPF pass DKIM pass DMARC gray"), shown[:80]
+        )
+
+    def test_what_the_inbound_signal_brought(self):
+        received = add_received(self.journal)
+        event = SesEvent(kind="Received", document={}, topic_arns=[TOPIC])
+        self.journal.add_event(received, event)
+        self.journal.add_post(event, Post(sns_id="sns-2", topic_arn=TOPIC, url=WEBHOOK))
+        heard = testing.inbound_event(event_id="sns-2", spam_detected=True)
+        signals.inbound.send(sender=None, event=heard, esp_name="Amazon SES")
+        shown = self.text("/inbox/received-0/", "#timeline")
+        for said in ("inbound signal: inbound", "envelope_sender bob@example.net"):
+            self.assertIn(said, shown)
+        self.assertIn("spam_detected True", shown)
+        self.assertIn("subject Hello", shown)
+
+    def test_search(self):
+        add_received(self.journal, source(subject="Where is my tea?"))
+        self.assertIn("Where is my tea?", self.text("/inbox/?q=TEA"))
+        self.assertIn("No mail with “coffee”", self.text("/inbox/?q=coffee"))
+
+    def test_a_bounce_has_no_sender(self):
+        add_received(self.journal, sender="")
+        self.assertIn("empty, as of a bounce", self.text("/inbox/received-0/"))
+
+
+class ReceiveTests(PageTestCase):
+    WRITTEN = {"from_email": "Zoë <zoe@example.net>", "to": "support@tea.example"}
+
+    def receive(self, how: str = "write", **fields: Any) -> Any:
+        return self.client.post(f"/inbox/receive/?how={how}", fields)
+
+    def problem(self, response: Any) -> str:
+        self.assertEqual(self.amazon.received, [])
+        return readable(element(response.content.decode(), "#problem"))
+
+    def test_a_written_mail(self):
+        file = SimpleUploadedFile("tea.csv", b"a;b", "text/csv")
+        fields = {**self.WRITTEN, "subject": "Grüße", "text": "Hello\r\n", "attachments": [file]}
+        response = self.receive(**fields)
+        self.assertRedirects(response, "/inbox/received-0/")
+        [(raw, options)] = self.amazon.received
+        content = content_of(raw)
+        self.assertEqual(content.message.subject, "Grüße")
+        self.assertEqual(str(content.message.from_email), "Zoë <zoe@example.net>")
+        self.assertEqual(content.text.rstrip() if content.text else None, "Hello")
+        self.assertEqual([file.name for file in content.files], ["tea.csv"])
+        self.assertNotRegex(raw, rb"[^\r]\n")
+        self.assertEqual(options["sender"], "zoe@example.net")
+        self.assertEqual(options["recipients"], ["support@tea.example"])
+        self.assertEqual((options["rule"], options["verdicts"]), (None, PASSED))
+
+    def test_line_breaks_in_a_written_header(self):
+        self.receive(**{**self.WRITTEN, "subject": "a\r\nBcc: eve@example.com"})
+        [(raw, _)] = self.amazon.received
+        self.assertNotIn(b"\r\nBcc:", raw)
+
+    def test_a_pasted_source(self):
+        self.receive("source", source="\n\nFrom: a@x.example\r\nTo: B <b@x.example>\n\ncaf\u00e9")
+        [(raw, options)] = self.amazon.received
+        self.assertEqual(raw, b"From: a@x.example\r\nTo: B <b@x.example>\r\n\r\ncaf\xc3\xa9")
+        self.assertEqual(
+            (options["sender"], options["recipients"]), ("a@x.example", ["b@x.example"])
+        )
+
+    def test_an_uploaded_file_arrives_as_it_is(self):
+        raw = b"To: b@x.example\nSubject: \xff\xfe\n\n\x00"
+        self.receive("source", file=SimpleUploadedFile("x.eml", raw), source="not this")
+        self.assertEqual(self.amazon.received[0][0], raw)
+
+    def test_the_envelope_wins_over_headers(self):
+        envelope = {"sender": "bounce@x.example", "recipients": "c@x.example, D <d@x.example>"}
+        self.receive(**self.WRITTEN, **envelope)
+        [(_, options)] = self.amazon.received
+        self.assertEqual(options["sender"], "bounce@x.example")
+        self.assertEqual(options["recipients"], ["c@x.example", "d@x.example"])
+
+    def test_rule_and_verdicts(self):
+        self.receive(**self.WRITTEN, rule="s3", spam="FAIL", dmarc="GRAY")
+        [(_, options)] = self.amazon.received
+        self.assertEqual(options["rule"], "s3")
+        self.assertEqual(options["verdicts"], {**PASSED, "spam": "FAIL", "dmarc": "GRAY"})
+
+    def test_only_active_rules_are_offered(self):
+        html = self.get("/inbox/receive/")
+        self.assertIn('<option value="s3">', html)
+        self.assertNotIn('<option value="off">', html)
+        self.assertIn("Receipt rule", self.problem(self.receive(**self.WRITTEN, rule="off")))
+
+    def test_a_mail_that_no_rule_takes(self):
+        self.amazon.refusal = "No receipt rule takes it."
+        response = self.receive(**self.WRITTEN, subject="Kept")
+        self.assertIn("No receipt rule takes it.", self.problem(response))
+        self.assertContains(response, 'value="Kept"')
+
+    def test_what_is_missing_is_named(self):
+        self.assertIn("Paste the source", self.problem(self.receive("source", source="  ")))
+        nobody = self.receive("source", source="From: a@x.example\n\nHello")
+        self.assertIn("Envelope recipients: Name somebody", self.problem(nobody))
+        self.assertIn("To: ", self.problem(self.receive(**{**self.WRITTEN, "to": ""})))
+
+    def test_a_sample(self):
+        response = self.client.post("/inbox/sample/")
+        self.assertRedirects(response, "/inbox/received-0/")
+        self.assertEqual(len(content_of(self.amazon.received[0][0]).files), 1)
+
+    def test_a_sample_that_no_rule_takes(self):
+        self.amazon.refusal = "No receipt rule takes it."
+        response = self.client.post("/inbox/sample/", follow=True)
+        self.assertContains(response, "The sample was not received. No receipt rule takes it.")
+
+
+class FeedbackTests(PageTestCase):
+    def test_what_is_stored(self):
+        add_sent(self.journal, id="0100-id")
+        record(testing.tracking_event("bounced", recipient="ann@example.com", message_id="0100-id"))
+        record(testing.tracking_event("complained", recipient="eve@example.com"))
+        record(testing.tracking_event("delivered", recipient="bob@example.com"))
+        html = self.get("/feedback/")
+        shown = readable(html)
+        for said in ("Bounces 1", "Complaints 1", "Deliveries 1", "Permanent General", "abuse"):
+            self.assertIn(said, shown)
+        self.assertIn('<a href="/messages/0100-id/">ann@example.com</a>', html)
+
+    def test_an_id_that_is_no_part_of_a_url_breaks_no_page(self):
+        for id in ("a/b", ""):
+            record(testing.tracking_event("bounced", recipient="ann@example.com", message_id=id))
+        self.assertIn("ann@example.com", self.text("/feedback/"))
+
+    def test_an_address_can_be_removed_from_the_suppression_list(self):
+        Suppression.objects.suppress(["ann@example.com"], "complaint", note="by phone")
+        Suppression.objects.suppress(["bob@example.com"], "hard_bounce")
+        html = self.get("/feedback/")
+        self.assertIn('<input type="hidden" name="address" value="ann@example.com">', html)
+        self.assertIn("by phone", html)
+        response = self.client.post("/feedback/lift/", {"address": "Ann@Example.com"}, follow=True)
+        self.assertContains(response, "gets mail again")
+        left = list(Suppression.objects.values_list("address", flat=True))
+        self.assertEqual(left, ["bob@example.com"])
+
+    def test_an_address_that_is_not_on_it(self):
+        response = self.client.post("/feedback/lift/", {"address": "<b>"}, follow=True)
+        self.assertContains(response, "&lt;b&gt; was not on the suppression list.")
+
+    def test_a_list_that_is_not_in_use_says_so(self):
+        self.assertIn("Not in use", self.text("/feedback/"))
+        with override_settings(ANYMAIL={"FEEDBACK_SUPPRESS": ["complaint"]}):
+            self.assertNotIn("Not in use", self.text("/feedback/"))
+
+    def test_the_admin_is_linked(self):
+        self.assertIn('href="/admin/"', self.get("/feedback/"))
+
+
+class SettingsTests(PageTestCase):
+    def test_the_settings_can_be_copied(self):
+        html = self.get("/settings/")
+        self.assertIn(self.amazon.settings_text, unescape(html))
+        self.assertIn('data-copy="settings-text"', html)
+
+    def test_the_switches(self):
+        response = self.client.post("/settings/", {"latency": "250", "rate": "2.5"})
+        self.assertRedirects(response, "/settings/")
+        self.assertEqual(vars(self.amazon.switches), {"latency": 0.25, "rate": 2.5})
+        self.assertIn('value="250"', self.get("/settings/"))
+        self.client.post("/settings/", {"latency": "0", "rate": ""})
+        self.assertEqual(vars(self.amazon.switches), {"latency": 0, "rate": None})
+
+    def test_switches_that_make_no_sense(self):
+        for fields in ({"latency": "-1"}, {"latency": "x"}, {"latency": "1", "rate": "0"}):
+            response = self.client.post("/settings/", fields)
+            self.assertContains(response, "Not saved")
+        self.assertEqual(vars(self.amazon.switches), {"latency": 0.0, "rate": None})
+
+    def test_webhooks_and_their_state(self):
+        confirmed = {"Protocol": "http", "TopicArn": TOPIC, "SubscriptionArn": f"{TOPIC}:1"}
+        pending = {**confirmed, "SubscriptionArn": "PendingConfirmation"}
+        self.amazon.attempt = Attempt(status=None, error="Nothing listens there.")
+        self.amazon.subscriptions = [
+            {**confirmed, "Endpoint": "http://sns:secret@127.0.0.1:8025/hook/"},
+            {**pending, "Endpoint": "http://127.0.0.1:8000/hook/"},
+            {**confirmed, "Protocol": "sqs", "Endpoint": "arn:aws:sqs:queue"},
+        ]
+        shown = self.text("/settings/", "#webhooks")
+        self.assertIn("http://127.0.0.1:8025/hook/ ses-events confirmed", shown)
+        self.assertIn("not confirmed yet no answer: Nothing listens there.", shown)
+        self.assertNotIn("secret", shown)
+        self.assertNotIn("sqs", shown)
+
+    def test_the_page_is_there_without_an_answer_from_sns(self):
+        gone = mock.patch.object(LocalAmazon, "client", side_effect=OSError("gone"))
+        with gone, self.assertLogs("anymail.sandbox.page", "WARNING"):
+            self.assertIn("does not tell its subscriptions", self.text("/settings/"))
+
+    def test_everything_can_be_emptied(self):
+        sent = add_sent(self.journal)
+        happen(self.journal, sent, "send")
+        add_received(self.journal)
+        before = version()
+        self.client.post("/settings/empty/")
+        self.assertEqual((self.journal.sent(), self.journal.received()), ([], []))
+        self.assertNotEqual(version(), before)
+
+
+def break_down(request: HttpRequest) -> HttpResponse:
+    raise RuntimeError("on purpose")
+
+
+urlpatterns = [path("broken/", break_down), path("", include("anymail.sandbox.urls"))]
+handler500 = "anymail.sandbox.page.views_errors.server_error"
+
+
+class ErrorTests(PageTestCase):
+    def test_there_is_nothing_here(self):
+        self.assertIn("404 There is nothing here", readable(self.get("/no/", status=404)))
+
+    def test_something_broke(self):
+        client = Client(raise_request_exception=False)
+        with override_settings(ROOT_URLCONF=__name__), self.assertLogs("django.request", "ERROR"):
+            response = client.get("/broken/")
+        self.assertContains(response, "Something broke", status_code=500)
+        self.assertNotContains(response, "on purpose", status_code=500)
+
+    @override_settings(DATA_UPLOAD_MAX_MEMORY_SIZE=1_000)
+    def test_more_than_the_sandbox_takes(self):
+        response = self.client.post("/compose/", {"text": "x" * 2_000})
+        self.assertContains(response, "Choose a file instead of pasting.", status_code=400)
+
+    def test_pages_without_a_local_amazon(self):
+        connect(None)
+        self.get("/no/", status=404)
+
+    def test_the_icon_that_browsers_ask_for(self):
+        self.assertIn("favicon.svg", self.client.get("/favicon.ico")["Location"])
+
+
+class StaticFilesTests(SimpleTestCase):
+    def test_static_files_ask_for_nothing_from_elsewhere(self):
+        folder = samples.FOLDER.parent / "static" / "anymail_sandbox"
+        for file in folder.iterdir():
+            text = file.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
+            self.assertNotRegex(text, r"https?:|@import|//\w+\.\w", file.name)

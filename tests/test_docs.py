@@ -1,16 +1,23 @@
-"""The documentation is about this code: settings, files and commands."""
+"""The documentation is about this code: settings, checks, files, commands and links."""
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
+from dataclasses import Field, fields
 from pathlib import Path
+from typing import Any
 
 from django.test import SimpleTestCase
 
 from anymail import conf
+from anymail.exceptions import AnymailConfigurationError
 
-ROOT = Path(__file__).parent.parent
-DOCS = ROOT / "docs"
+from .docs_pages import DOCS, ROOT, literals, pages, table, tables
+
+SETTING_PAGES = [DOCS / "settings.rst", *sorted(DOCS.glob("_settings_*.inc"))]
+EXTERNAL = ("http://", "https://", "mailto:")
 
 
 def tree_paths(text: str) -> list[Path]:
@@ -32,19 +39,169 @@ def tree_paths(text: str) -> list[Path]:
     return paths
 
 
-class SettingsTests(SimpleTestCase):
-    def test_every_setting_is_documented(self):
-        pages = [DOCS / "settings.rst", *sorted(DOCS.glob("_settings_*.inc"))]
-        found = re.findall(
-            r"^\.\. setting:: (\S+)$", "\n".join(page.read_text() for page in pages), re.MULTILINE
-        )
-        self.assertEqual(sorted(set(conf.known_names()) - set(found)), [])
+def described_settings(page: Path) -> list[str]:
+    """The settings that a page has a description of."""
+    text = page.read_text(encoding="utf-8")
+    found = re.findall(r"^\.\. setting:: (.+(?:\n {13}\S+)*)$", text, re.MULTILINE)
+    return [name for names in found for name in names.split()]
 
-    def test_every_documented_setting_exists(self):
-        text = "\n".join(page.read_text() for page in DOCS.iterdir() if page.is_file())
-        found = re.findall(r"^\.\. setting:: (\S+)$", text, re.MULTILINE)
-        self.assertEqual(sorted(set(found) - set(conf.known_names())), [])
-        self.assertEqual(len(found), len(set(found)), "a setting is documented twice")
+
+def declared_settings() -> dict[str, Field[Any]]:
+    """What conf.py declares: the name of each setting, and its field."""
+    return {
+        group.PREFIX + spec.name.upper(): spec for group in conf.GROUPS for spec in fields(group)
+    }
+
+
+def wanted_type(spec: Field[Any]) -> str:
+    """The words for the type of a setting, as an error has them."""
+    clean = spec.metadata["clean"]
+    try:
+        clean(object(), "It")
+    except AnymailConfigurationError as err:
+        words = str(err).removeprefix("It must be ").removesuffix(", not object.")
+    if "None" in words or not takes_none(spec):
+        return words
+    return words + (", or None" if "," in words else " or None")
+
+
+def takes_none(spec: Field[Any]) -> bool:
+    """Whether None is a value of its own, and not just another way to write an empty one."""
+    try:
+        return spec.metadata["clean"](None, "It") is None
+    except AnymailConfigurationError:
+        return False
+
+
+def check_messages() -> Iterator[ast.Call]:
+    """Where the package makes the messages of system checks."""
+    for path in (ROOT / "anymail").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and check_id(node):
+                yield node
+
+
+def check_id(node: ast.Call) -> str | None:
+    for keyword in node.keywords:
+        if keyword.arg == "id" and isinstance(keyword.value, ast.Constant):
+            value = keyword.value.value
+            return value if str(value).startswith("anymail.") else None
+    return None
+
+
+def defined_names(path: Path) -> set[str]:
+    """Functions, classes and constants of a module; methods as ``Class.method``."""
+    names: set[str] = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            names |= {f"{node.name}.{n.name}" for n in node.body if isinstance(n, ast.FunctionDef)}
+        if isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
+    return names
+
+
+class SettingsTests(SimpleTestCase):
+    def test_every_setting_is_described_once_and_every_described_one_exists(self):
+        found = [name for page in SETTING_PAGES for name in described_settings(page)]
+        self.assertEqual(sorted(found), sorted(conf.known_names()))
+
+    def test_every_setting_is_in_the_table_above_its_description(self):
+        for page in SETTING_PAGES:
+            rows = [row for table in self.tables(page) for row in table.rows]
+            listed = [re.fullmatch(r":setting:`(\w+)`", row[0])[1] for row in rows]
+            self.assertEqual(listed, described_settings(page))
+
+    def test_documented_types_are_those_of_the_errors(self):
+        for name, words, _ in self.rows():
+            self.assertEqual(words, wanted_type(declared_settings()[name]), name)
+
+    def test_documented_defaults_are_those_of_the_code(self):
+        for name, _, default in self.rows():
+            with self.subTest(name):
+                spec = declared_settings()[name]
+                documented = ast.literal_eval(default.strip("`"))
+                clean = spec.metadata["clean"]
+                self.assertEqual(clean(documented, name), clean(spec.default, name))
+
+    def test_the_settings_of_other_packages_that_count_are_named(self):
+        text = "\n".join(page.read_text(encoding="utf-8") for page in SETTING_PAGES)
+        named = set(re.findall(r"Fallback: ``(\w+)``", text))
+        fallbacks = {spec.metadata["fallback"] for spec in declared_settings().values()}
+        self.assertEqual(named, fallbacks - {None})
+
+    def test_nothing_outside_of_the_settings_pages_defines_a_setting(self):
+        for page in set(pages()) - set(SETTING_PAGES):
+            self.assertEqual(described_settings(page), [], page.name)
+
+    def tables(self, page: Path) -> list[Any]:
+        found = [t for t in tables(page) if t.header == ["Setting", "Type", "Default"]]
+        self.assertTrue(found)
+        return found
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        return [
+            (row[0].removeprefix(":setting:`").rstrip("`"), row[1], row[2])
+            for page in SETTING_PAGES
+            for table in self.tables(page)
+            for row in table.rows
+        ]
+
+
+class SystemCheckTests(SimpleTestCase):
+    def test_every_check_is_in_the_table_and_the_other_way_round(self):
+        found = table(DOCS / "troubleshooting.rst", "Id", "Text", "What to type next")
+        listed = [re.match(r"``(anymail\.[EW]\d{3})``", row[0])[1] for row in found.rows]
+        self.assertEqual(sorted(listed), sorted({check_id(node) for node in check_messages()}))
+        self.assertTrue(all(row[2] for row in found.rows))
+
+    def test_those_of_check_deploy_are_marked(self):
+        found = table(DOCS / "troubleshooting.rst", "Id", "Text", "What to type next")
+        marked = {literals(row[0])[0] for row in found.rows if "(deploy)" in row[0]}
+        source = (ROOT / "anymail/webhooks/checks.py").read_text(encoding="utf-8")
+        start = source.index("def _deployment_problems")
+        end = source.index("\ndef ", start + 1)
+        self.assertEqual(marked, set(re.findall(r'id="(anymail\.W\d+)"', source[start:end])))
+
+    def test_every_check_has_a_hint(self):
+        for node in check_messages():
+            hints = [keyword for keyword in node.keywords if keyword.arg == "hint"]
+            self.assertEqual(len(hints), 1, check_id(node))
+
+    def test_every_check_is_asserted_somewhere(self):
+        asserted: set[str] = set()
+        for path in (ROOT / "tests").glob("test_*checks.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and self.is_assertion(node):
+                    parts = ast.walk(node)
+                    asserted |= {n.value for n in parts if isinstance(n, ast.Constant)}
+        self.assertEqual({check_id(node) for node in check_messages()} - asserted, set())
+
+    def is_assertion(self, node: ast.Call) -> bool:
+        return isinstance(node.func, ast.Attribute) and node.func.attr.startswith("assert")
+
+
+class SecurityTests(SimpleTestCase):
+    def test_every_line_that_stops_an_attack_exists(self):
+        found = table(DOCS / "security.rst", "Attack", "File", "There")
+        self.assertGreater(len(found.rows), 25)
+        for attack, files, names in found.rows:
+            with self.subTest(attack):
+                defined: set[str] = set()
+                for name in literals(files):
+                    own = defined_names(ROOT / "anymail" / name)
+                    self.assertTrue(own & set(literals(names)), f"nothing of {name} is named")
+                    defined |= own
+                self.assertEqual(sorted(set(literals(names)) - defined), [])
+
+    def test_every_setting_that_concerns_the_webhooks_security_is_mentioned(self):
+        text = (DOCS / "security.rst").read_text(encoding="utf-8")
+        for name in conf.known_names():
+            if "SNS" in name and "CLIENT" not in name and "AUTO_CONFIRM" not in name:
+                self.assertIn(name, text)
 
 
 class ArchitectureTests(SimpleTestCase):
@@ -53,6 +210,9 @@ class ArchitectureTests(SimpleTestCase):
     def test_every_file_in_the_tree_exists(self):
         missing = [str(path) for path in tree_paths(self.page) if not (ROOT / path).is_file()]
         self.assertEqual(missing, [])
+
+    def test_every_file_in_the_tree_has_a_description(self):
+        self.assertEqual(re.findall(r"^ [ │]*[├└]── (\S+\.py) *$", self.page, re.MULTILINE), [])
 
     def test_every_module_is_in_the_tree(self):
         named = set(tree_paths(self.page))
@@ -92,6 +252,51 @@ class ReadmeTests(SimpleTestCase):
             )
             self.assertEqual(len(commands), 1)
 
-    def test_links_lead_somewhere(self):
-        for target in re.findall(r"<([^>]+\.rst|LICENSE)>`_", self.readme):
-            self.assertTrue((ROOT / target).is_file(), target)
+
+class LinkTests(SimpleTestCase):
+    """Sphinx checks roles, too, but does not see the README, and is not installed everywhere."""
+
+    def test_relative_links_lead_to_files(self):
+        for page in [*pages(), ROOT / "CHANGELOG.rst"]:
+            text = page.read_text(encoding="utf-8")
+            targets = re.findall(r"`[^`<]+<([^>]+)>`__?(?!\w)", text)
+            targets += re.findall(r"^\.\. (?:include|image|figure):: (\S+)$", text, re.MULTILINE)
+            for target in targets:
+                if not target.startswith(EXTERNAL):
+                    path = page.parent / target.partition("#")[0]
+                    self.assertTrue(path.is_file(), f"{page.name}: {target}")
+
+    def test_every_document_that_is_linked_exists(self):
+        for page in pages():
+            for target in self.targets("doc", page):
+                folder = DOCS if target.startswith("/") else page.parent
+                path = folder / f"{target.lstrip('/')}.rst"
+                self.assertTrue(path.is_file(), f"{page.name}: {target}")
+
+    def test_every_section_that_is_linked_exists(self):
+        for page in pages():
+            for target in self.targets("ref", page):
+                if target in ("genindex", "modindex", "search"):
+                    continue
+                document, _, title = target.partition(":")
+                text = (DOCS / f"{document}.rst").read_text(encoding="utf-8")
+                heading = rf"^{re.escape(title)}\n[=~^-]{{{len(title)}}}$"
+                found = re.search(heading, text, re.MULTILINE | re.IGNORECASE)
+                self.assertTrue(found, f"{page.name}: {target}")
+
+    def test_every_setting_that_is_linked_exists(self):
+        for page in pages():
+            missing = set(self.targets("setting", page)) - set(conf.known_names())
+            self.assertEqual(sorted(missing), [], page.name)
+
+    def test_every_page_is_in_the_table_of_contents(self):
+        index = (DOCS / "index.rst").read_text(encoding="utf-8")
+        for page in DOCS.glob("*.rst"):
+            self.assertTrue(
+                page.stem == "index" or re.search(rf"^   {page.stem}$", index, re.MULTILINE), page
+            )
+
+    def targets(self, role: str, page: Path) -> list[str]:
+        text = page.read_text(encoding="utf-8")
+        found = re.findall(rf":{role}:`([^`]+)`", text)
+        return [" ".join(re.sub(r".*<(.+)>", r"\1", t, flags=re.DOTALL).split()) for t in found]

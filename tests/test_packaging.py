@@ -1,0 +1,75 @@
+"""What pyproject.toml promises is what is checked before each change."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from django.test import SimpleTestCase
+
+ROOT = Path(__file__).parent.parent
+PROJECT = (ROOT / "pyproject.toml").read_text("utf-8")
+
+
+def versions(prefix: str) -> set[str]:
+    """The versions that classifiers name."""
+    found = re.findall(rf'^    "{re.escape(prefix)} :: (\d+\.\d+)",$', PROJECT, re.MULTILINE)
+    return set(found)
+
+
+def pairs() -> list[tuple[str, str]]:
+    """Django and Python of each run of the tests in .ci/run."""
+    script = (ROOT / ".ci" / "run").read_text("utf-8")
+    [line] = re.findall(r"^PAIRS=\((.+)\)$", script, re.MULTILINE)
+    return re.findall(r'"(\d+\.\d+) (\d+\.\d+)[^"]*"', line)
+
+
+def number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+class ClassifierTests(SimpleTestCase):
+    def test_they_name_what_ci_runs_and_nothing_else(self) -> None:
+        self.assertEqual(versions("Framework :: Django"), {django for django, _ in pairs()})
+        self.assertEqual(versions("Programming Language :: Python"), {py for _, py in pairs()})
+        systems = re.findall(r'"Operating System :: (.+)"', PROJECT)
+        self.assertEqual(systems, ["POSIX :: Linux"])
+
+    def test_the_oldest_versions_are_run_with_the_oldest_dependencies(self) -> None:
+        script = (ROOT / ".ci" / "run").read_text("utf-8")
+        django, python = min(pairs(), key=lambda pair: (number(pair[0]), number(pair[1])))
+        self.assertIn(f'"{django} {python} oldest"', script)
+        self.assertIn(f'requires-python = ">={python}"', PROJECT)
+        self.assertRegex(PROJECT, rf'"Django>={re.escape(django)}(\.\d+)?"')
+
+    def test_style_and_types_are_checked_for_the_oldest_python(self) -> None:
+        _, python = min(pairs(), key=lambda pair: number(pair[1]))
+        self.assertIn(f'target-version = "py{python.replace(".", "")}"', PROJECT)
+        self.assertIn(f'python_version = "{python}"', PROJECT)
+
+    def test_the_license_is_an_spdx_expression_and_no_classifier(self) -> None:
+        self.assertIn('license = "BSD-3-Clause"\nlicense-files = ["LICENSE"]\n', PROJECT)
+        self.assertNotIn('"License ::', PROJECT)
+        text = (ROOT / "LICENSE").read_text("utf-8")
+        self.assertIn("Redistribution and use in source and binary", text)
+
+
+class PreCommitTests(SimpleTestCase):
+    """The configuration of pre-commit downloads nothing, and does what .ci/run does."""
+
+    path = ROOT / ".pre-commit-config.yaml"
+
+    def setUp(self) -> None:
+        if not self.path.exists():
+            self.skipTest("not in the sdist")
+        self.text = self.path.read_text("utf-8")
+
+    def test_every_hook_runs_what_is_installed(self) -> None:
+        self.assertEqual(re.findall(r"repo: (.+)", self.text), ["local"])
+        self.assertEqual(set(re.findall(r"language: (.+)", self.text)), {"system"})
+
+    def test_style_is_checked(self) -> None:
+        script = (ROOT / ".ci" / "run").read_text("utf-8")
+        for command in ("ruff check", "ruff format"):
+            self.assertIn(command, self.text)
+            self.assertIn(command, script)

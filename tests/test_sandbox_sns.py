@@ -31,6 +31,7 @@ from anymail.sandbox.amazon.defaults import ACCOUNT, REGION
 from anymail.sandbox.amazon.protocols.wire import ApiError, ApiRequest
 from anymail.sandbox.amazon.sns.local_sns import LocalSns
 from anymail.sandbox.amazon.sns.posting import Poster
+from anymail.sandbox.amazon.sns.publications import Publication
 from anymail.sandbox.amazon.sns.signing import HEAD, SPARE, SigningKey
 from anymail.sandbox.amazon.sns.sns_api import OPERATIONS
 from anymail.sandbox.journal import Journal, SentMail, SesEvent, now
@@ -203,7 +204,8 @@ class SnsTestCase(SimpleTestCase):
     def publish(self, message: str = "Hello", **kwargs: Any) -> SesEvent:
         """Publish something; the result knows what becomes of it."""
         event = SesEvent(kind="Send", document={})
-        self.sns.publish(self.topic, message, event=event, **kwargs)
+        publication = Publication(topic_arn=self.topic, message=message, **kwargs)
+        self.sns.publish(publication, event)
         return event
 
     def wait_for_posts(self, *events: SesEvent) -> None:
@@ -537,7 +539,7 @@ class CloseTests(SnsTestCase):
         hook.before = lambda number: release.wait(PATIENCE_OF_A_PERSON)
         refusing.answers[:] = [500] * 9
         self.sns._deliveries._retry_pause = 60
-        self.sns.subscribe(self.topic, "http://127.0.0.1:9/")
+        self.sns.subscribe(self.topic, "http://127.0.0.1:9/", keep_trying=True)
         event = self.publish()
         wait_until(lambda: hook.requests and any(post.attempts for post in event.posts))
         started = time.monotonic()
@@ -673,7 +675,7 @@ class SubscriptionTests(SnsTestCase):
         self.assert_refused("NotFound", self.api.list_subscriptions_by_topic, TopicArn=gone)
         self.assert_refused("NotFound", self.api.confirm_subscription, TopicArn=gone, Token="x")
         with self.assertRaises(ApiError):
-            self.sns.publish(gone, "x")
+            self.sns.publish(Publication(topic_arn=gone, message="x"))
         with self.assertRaises(ApiError):
             self.sns.subscribe(gone, url)
 
@@ -772,7 +774,7 @@ class SubscriptionTests(SnsTestCase):
 
     def test_other_machines_are_allowed_when_somebody_said_so(self):
         sns = self.make_sns(allow_remote=True)
-        sns.subscribe(self.topic, "http://192.0.2.1/", keep_trying=False)
+        sns.subscribe(self.topic, "http://192.0.2.1/")
         self.assertEqual(len(sns.subscriptions.all()), 1)
 
     def test_a_name_that_leads_elsewhere_later_is_not_posted_to(self):
@@ -934,7 +936,7 @@ class WebhookTests(SnsTestCase):
         anymail = {"AMAZON_SES_SNS_TOPIC_ARNS": [self.topic], **anymail}
         site = self.stack.enter_context(project(self.amazon.url, KEY.certificates, **anymail))
         self.url = site + TRACKING
-        self.sns.subscribe(self.topic, self.url, keep_trying=False)
+        self.sns.subscribe(self.topic, self.url)
 
     def confirmed(self) -> bool:
         return self.sns.is_confirmed(self.topic, self.url)
@@ -949,7 +951,10 @@ class WebhookTests(SnsTestCase):
         self.journal.add_sent(mail)
         self.journal.add_event(mail, event)
         subject = "Amazon SES Email Event Notification"
-        self.sns.publish(self.topic, json.dumps(document), subject=subject, event=event)
+        publication = Publication(
+            topic_arn=self.topic, message=json.dumps(document), subject=subject
+        )
+        self.sns.publish(publication, event)
         return event
 
     def test_the_view_confirms_and_hears(self):
@@ -1033,7 +1038,7 @@ class KeepTryingTests(SnsTestCase):
         port = free_port()
         anymail = {"AMAZON_SES_SNS_TOPIC_ARNS": [self.topic]}
         url = f"http://{SECRET}@127.0.0.1:{port}{TRACKING}"
-        self.sns.subscribe(self.topic, url)
+        self.sns.subscribe(self.topic, url, keep_trying=True)
         wait_until(lambda: self.sns.last_attempt(self.topic, url))
         self.assertEqual(self.sns.last_attempt(self.topic, url).status, None)
         time.sleep(0.5)  # much longer than three retries take
@@ -1043,7 +1048,7 @@ class KeepTryingTests(SnsTestCase):
 
     def test_one_that_refuses_is_asked_with_a_new_message(self):
         hook = self.run_webhook(403, 400, 500)
-        self.sns.subscribe(self.topic, hook.url)
+        self.sns.subscribe(self.topic, hook.url, keep_trying=True)
         wait_until(lambda: len(hook.requests) == 4)
         documents = [json.loads(request["body"]) for request in hook.requests]
         self.assertEqual(len({fields["MessageId"] for fields in documents}), 4)
@@ -1053,14 +1058,14 @@ class KeepTryingTests(SnsTestCase):
 
     def test_one_that_refuses_is_asked_less_and_less(self):
         hook = self.run_webhook(*[403] * 5)
-        self.sns.subscribe(self.topic, hook.url)
+        self.sns.subscribe(self.topic, hook.url, keep_trying=True)
         wait_until(lambda: len(hook.requests) == 5)
         times = [request["at"] for request in hook.requests]
         self.assertGreater(times[4] - times[3], 2 * (times[1] - times[0]))
 
     def test_nobody_is_asked_after_the_subscription_ended(self):
         hook = self.run_webhook(*[403] * 99)
-        self.sns.subscribe(self.topic, hook.url)
+        self.sns.subscribe(self.topic, hook.url, keep_trying=True)
         wait_until(lambda: hook.requests)
         self.sns.unsubscribe(self.sns.subscriptions.all()[0])
         wait_until(lambda: not sns_threads())
@@ -1076,7 +1081,7 @@ class KeepTryingTests(SnsTestCase):
             with self.subTest(delete=delete), mock.patch("threading.excepthook") as failed:
                 self.topic = self.amazon.create_topic()
                 hook = self.run_webhook(*[403] * 99)
-                self.sns.subscribe(self.topic, hook.url)
+                self.sns.subscribe(self.topic, hook.url, keep_trying=True)
                 wait_until(lambda hook=hook: hook.requests)
                 delete()
                 wait_until(lambda: not sns_threads())
@@ -1084,7 +1089,7 @@ class KeepTryingTests(SnsTestCase):
 
     def test_otherwise_it_is_asked_as_often_as_sns_does(self):
         hook = self.run_webhook(*[500] * 99)
-        self.sns.subscribe(self.topic, hook.url, keep_trying=False)
+        self.sns.subscribe(self.topic, hook.url)
         wait_until(lambda: not sns_threads())
         bodies = {request["body"] for request in hook.requests}
         self.assertEqual((len(hook.requests), len(bodies)), (4, 1))

@@ -159,8 +159,8 @@ def subscribe(amazon: LocalAmazon, sites: list[Webhooks]) -> None:
     """Subscribe the webhooks of sites; those that do not answer yet are asked again and again."""
     for found in sites:
         base = found.url.rstrip("/")
-        amazon.sns.subscribe(defaults.EVENTS_TOPIC, base + found.tracking_path)
-        amazon.sns.subscribe(defaults.INBOUND_TOPIC, base + found.inbound_path)
+        amazon.sns.subscribe(defaults.EVENTS_TOPIC, base + found.tracking_path, keep_trying=True)
+        amazon.sns.subscribe(defaults.INBOUND_TOPIC, base + found.inbound_path, keep_trying=True)
 
 
 def _switches(options: Options) -> Switches:

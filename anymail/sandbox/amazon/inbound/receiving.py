@@ -17,6 +17,7 @@ from ...journal import Journal, ReceivedMail, SesEvent, now
 from ..protocols.wire import ApiError
 from ..ses.state import receipt_rules
 from ..sns.local_sns import LocalSns
+from ..sns.publications import Publication
 from ..sns.topics import find_topic
 from .arrivals import Arrival, add_headers, check_envelope, choose_verdicts, new_id, read_headers
 from .receipt_actions import MAX_SIZE, MAX_SNS_SIZE, PLAYERS, Played, Playing
@@ -157,6 +158,6 @@ def _publish(news: News, mail: ReceivedMail, sns: LocalSns, journal: Journal) ->
     journal.add_event(mail, event)
     text = json.dumps(news.document, ensure_ascii=False, separators=(",", ":"))
     try:
-        sns.publish(news.topic_arn, text, subject=SUBJECT, event=event)
+        sns.publish(Publication(topic_arn=news.topic_arn, message=text, subject=SUBJECT), event)
     except ApiError as err:
         raise SandboxError(f"SNS does not take the news of this mail: {err}") from err

@@ -12,6 +12,7 @@ from ...journal import Journal, SentMail, SesEvent, now
 from ..protocols.wire import ApiError
 from ..ses import state
 from ..ses.accepted import Accepted
+from ..sns.publications import Publication
 from .events import News, describe, event_document, notification_document
 from .listeners import NOTIFICATION_TYPES, IdentityTopics, Listeners
 from .schedule import Schedule
@@ -26,14 +27,7 @@ Receive = Callable[..., Any]
 class Topics(Protocol):
     """The part of SNS that is needed here."""
 
-    def publish(
-        self,
-        topic_arn: str,
-        message: str,
-        *,
-        subject: str | None = None,
-        event: SesEvent | None = None,
-    ) -> str:
+    def publish(self, publication: Publication, event: SesEvent | None = None) -> str:
         """Send a message to everybody who is subscribed to a topic."""
 
 
@@ -109,7 +103,8 @@ class Publisher:
         event.topic_arns.append(topic_arn)
         try:
             message = json.dumps(event.document) + "\n"
-            self._sns.publish(topic_arn, message, subject=subject, event=event)
+            publication = Publication(topic_arn=topic_arn, message=message, subject=subject)
+            self._sns.publish(publication, event)
         except ApiError as err:
             event.topic_arns.remove(topic_arn)
             return str(err)

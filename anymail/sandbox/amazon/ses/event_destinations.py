@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..news.listeners import NOT_IN_V1, EventDestination, event_type, event_type_v1
 from ..protocols.wire import ApiError, ApiRequest
+from ..sns.publications import Publication
 from .configuration_sets import named_set
 from .refusals import invalid
 
@@ -95,7 +96,7 @@ def _event_type(kind: str, request: ApiRequest) -> str:
 def _keep(desk: Desk, request: ApiRequest, name: str, destination: EventDestination) -> Result:
     if destination.topic_arn is not None:
         try:
-            desk.sns.publish(destination.topic_arn, VALIDATION)
+            desk.sns.publish(Publication(topic_arn=destination.topic_arn, message=VALIDATION))
         except ApiError as err:
             code = {"ses": "InvalidSNSDestination"}.get(request.service, "BadRequestException")
             text = f"Could not publish to SNS topic <{destination.topic_arn}>: {err}"

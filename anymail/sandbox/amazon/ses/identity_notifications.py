@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..news.listeners import NOTIFICATION_TYPES, IdentityTopics
 from ..protocols.wire import ApiError, ApiRequest
+from ..sns.publications import Publication
 
 if TYPE_CHECKING:
     from .desk import Desk, Operation
@@ -21,7 +22,8 @@ def set_topic(desk: Desk, request: ApiRequest) -> Result:
     topic_arn = request.params.get("SnsTopic")
     if topic_arn:
         try:
-            desk.sns.publish(topic_arn, set_up_text(identity, kind, topic_arn))
+            text = set_up_text(identity, kind, topic_arn)
+            desk.sns.publish(Publication(topic_arn=topic_arn, message=text))
         except ApiError as err:
             text = f"Invalid SNS topic <{topic_arn}>: {err}"
             raise ApiError("InvalidParameterValue", text) from err

@@ -7,6 +7,7 @@ moto has the topics, and the subscribers that are not webhooks. Source: Amazon S
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from ...journal import Attempt, Journal, SesEvent
@@ -56,27 +57,12 @@ class LocalSns:
         """
         return sns_api.answer(self, request) if request.service == "sns" else None
 
-    def publish(
-        self,
-        topic_arn: str,
-        message: str,
-        *,
-        subject: str | None = None,
-        event: SesEvent | None = None,
-    ) -> str:
+    def publish(self, publication: Publication, event: SesEvent | None = None) -> str:
         """Send a message to everybody who is subscribed; webhooks get it in the background.
 
         :param event: what it is about, for the journal.
         :return: the ``MessageId``, the same for all of them.
         :raises ApiError: there is no such topic, or SNS does not accept the message.
-        """
-        publication = Publication(topic_arn=topic_arn, message=message, subject=subject)
-        return self.deliver(publication, event)
-
-    def deliver(self, publication: Publication, event: SesEvent | None = None) -> str:
-        """The same as :meth:`publish`.
-
-        :raises ApiError: likewise.
         """
         topic = find_topic(publication.topic_arn)
         check_publication(publication, topic.max_size)
@@ -101,32 +87,24 @@ class LocalSns:
         hand_over(publication, id, envelope)
         return id
 
-    def subscribe(self, topic_arn: str, url: str, *, keep_trying: bool = True) -> None:
+    def subscribe(
+        self,
+        topic_arn: str,
+        url: str,
+        attributes: Mapping[str, str] | None = None,
+        *,
+        keep_trying: bool = False,
+    ) -> Subscription:
         """Subscribe a webhook, which is asked in the background to confirm that.
 
         :param url: with user name and password if it asks for them.
         :param keep_trying: ask again and again while it is not there, or refuses.
+        :return: the subscription, also if there was one already.
         :raises ApiError: there is no such topic, or the URL is not allowed.
         """
-        protocol = url.partition(":")[0]
-        self.add_subscription(topic_arn, url, protocol, {}, keep_trying=keep_trying)
-
-    def add_subscription(
-        self,
-        topic_arn: str,
-        url: str,
-        protocol: str,
-        attributes: dict[str, str],
-        *,
-        keep_trying: bool = False,
-    ) -> Subscription:
-        """The same as :meth:`subscribe`; a subscription that exists is taken.
-
-        :raises ApiError: likewise.
-        """
         find_topic(topic_arn)
-        check_endpoint(url, protocol, allow_remote=self.allow_remote)
-        subscription = self.subscriptions.add(topic_arn, url, attributes)
+        check_endpoint(url, allow_remote=self.allow_remote)
+        subscription = self.subscriptions.add(topic_arn, url, attributes or {})
         if not subscription.is_confirmed:
             self._confirmations.ask(subscription, keep_trying=keep_trying)
         return subscription

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..defaults import ACCOUNT
 from ..protocols.wire import ApiAnswer, ApiError, ApiRequest
 from .publications import invalid_parameter, parse_publication
-from .subscriptions import Subscription, check_attributes
+from .subscriptions import Subscription, check_attributes, invalid_endpoint
 from .topics import find_topic, is_topic, other_subscriptions
 
 if TYPE_CHECKING:
@@ -38,8 +38,10 @@ def subscribe(sns: LocalSns, request: ApiRequest) -> Answer:
     if protocol not in ("http", "https"):
         return None
     topic = _topic(request)
-    attributes = check_attributes(params.get("Attributes") or {})
-    found = sns.add_subscription(topic, _text(params, "Endpoint"), protocol, attributes)
+    url, attributes = _text(params, "Endpoint"), check_attributes(params.get("Attributes") or {})
+    if url.partition(":")[0] != protocol:
+        raise invalid_endpoint("Endpoint must match the specified protocol")
+    found = sns.subscribe(topic, url, attributes)
     is_told = found.is_confirmed or params.get("ReturnSubscriptionArn") in (True, "true")
     return ApiAnswer(result={"SubscriptionArn": found.arn if is_told else "pending confirmation"})
 
@@ -82,7 +84,8 @@ def set_subscription_attributes(sns: LocalSns, request: ApiRequest) -> Answer:
     if found is None:
         return None
     name = _text(request.params, "AttributeName")
-    found.attributes.update(check_attributes({name: request.params.get("AttributeValue", "")}))
+    changed = check_attributes({name: request.params.get("AttributeValue", "")})
+    found.attributes = {**found.attributes, **changed}
     return ApiAnswer()
 
 
@@ -116,7 +119,7 @@ def publish(sns: LocalSns, request: ApiRequest) -> Answer:
     if params.get("PhoneNumber") is not None or not isinstance(topic, str) or not is_topic(topic):
         return None
     _check_region(topic, request)
-    return ApiAnswer(result={"MessageId": sns.deliver(parse_publication(topic, params))})
+    return ApiAnswer(result={"MessageId": sns.publish(parse_publication(topic, params))})
 
 
 def publish_batch(sns: LocalSns, request: ApiRequest) -> Answer:
@@ -132,7 +135,7 @@ def publish_batch(sns: LocalSns, request: ApiRequest) -> Answer:
     successful, failed = [], []
     for id, entry in zip(ids, entries, strict=True):
         try:
-            message_id = sns.deliver(parse_publication(topic, entry))
+            message_id = sns.publish(parse_publication(topic, entry))
             successful.append({"Id": id, "MessageId": message_id})
         except ApiError as err:
             failed.append({"Id": id, "Code": err.code, "Message": str(err), "SenderFault": True})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -38,7 +39,7 @@ class Subscription:
     protocol: str
     arn: str
     token: str = field(repr=False)
-    attributes: dict[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = field(default_factory=dict)
     is_confirmed: bool = False
     is_authenticated: bool = False
     last_attempt: Attempt | None = None
@@ -77,7 +78,7 @@ class Subscriptions:
         self._lock = Lock()
         self._found: dict[str, Subscription] = {}
 
-    def add(self, topic_arn: str, endpoint: str, attributes: dict[str, str]) -> Subscription:
+    def add(self, topic_arn: str, endpoint: str, attributes: Mapping[str, str]) -> Subscription:
         """Subscribe a webhook; if it is already, that subscription."""
         with self._lock:
             for known in self._found.values():
@@ -114,7 +115,7 @@ class Subscriptions:
                 self._found.pop(subscription.arn, None)
 
 
-def check_endpoint(url: str, protocol: str, *, allow_remote: bool) -> None:
+def check_endpoint(url: str, *, allow_remote: bool) -> None:
     """Refuse what is no URL of a webhook, or not on this machine.
 
     :raises ApiError: with what is wrong.
@@ -123,13 +124,11 @@ def check_endpoint(url: str, protocol: str, *, allow_remote: bool) -> None:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise _invalid_endpoint("it is no URL") from None
+        raise invalid_endpoint("it is no URL") from None
     if not _URL.fullmatch(url) or not host:
-        raise _invalid_endpoint("it is no URL, or has characters that must be percent-encoded")
-    if parts.scheme != protocol:
-        raise _invalid_endpoint("Endpoint must match the specified protocol")
+        raise invalid_endpoint("it is no URL, or has characters that must be percent-encoded")
     if not allow_remote and not is_loopback(host):
-        raise _invalid_endpoint(
+        raise invalid_endpoint(
             f"the sandbox posts to this machine only, and {host} is another one, "
             "unless it is started with --allow-remote"
         )
@@ -152,7 +151,8 @@ def check_attributes(attributes: Any) -> dict[str, str]:
     return dict(attributes)
 
 
-def _invalid_endpoint(reason: str) -> ApiError:
+def invalid_endpoint(reason: str) -> ApiError:
+    """SNS's error for a URL that it does not accept."""
     return invalid_parameter(f"Endpoint Reason: {reason}")
 
 

@@ -1,6 +1,14 @@
 """Names that existing applications import from here. They live elsewhere."""
 
 from .addresses import EmailAddress, parse_address_list, parse_single_address
+from .attachments import Attachment
+from .attributes import (
+    combine,
+    force_non_lazy,
+    force_non_lazy_dict,
+    force_non_lazy_list,
+    last,
+)
 from .conf import UNSET, get_anymail_setting
 from .headers import (
     CaseInsensitiveCasePreservingDict,
@@ -8,14 +16,6 @@ from .headers import (
     getfirst,
     parse_rfc2822date,
     rfc2822date,
-)
-from .outgoing import (
-    Attachment,
-    combine,
-    force_non_lazy,
-    force_non_lazy_dict,
-    force_non_lazy_list,
-    last,
 )
 from .webhooks.base import get_request_basic_auth, get_request_uri
 

@@ -21,18 +21,19 @@ PACKAGE = ROOT / "anymail"
 LAYERS: dict[str, int] = {
     name: layer
     for layer, names in {
-        0: "anymail anymail.conf anymail.exceptions",
+        0: "anymail anymail.conf anymail.exceptions anymail.setting_values",
         1: """
             anymail.addresses anymail.headers anymail.inbound anymail.inbound_construct
             anymail.inbound_content anymail.inbound_headers anymail.inbound_parser anymail.message
             anymail.signals
         """,
-        2: "anymail.outgoing",
+        2: "anymail.attachments anymail.attributes anymail.outgoing",
         3: """
             anymail.amazon_ses anymail.amazon_ses.api_v1 anymail.amazon_ses.api_v2
             anymail.amazon_ses.attachments anymail.amazon_ses.seven_bit
             anymail.amazon_ses.aws anymail.amazon_ses.bulk anymail.amazon_ses.calls
-            anymail.amazon_ses.certificates anymail.amazon_ses.content anymail.amazon_ses.decryption
+            anymail.amazon_ses.certificates anymail.amazon_ses.content
+            anymail.amazon_ses.custom_headers anymail.amazon_ses.decryption
             anymail.amazon_ses.delivery anymail.amazon_ses.errors anymail.amazon_ses.feedback
             anymail.amazon_ses.inbound anymail.amazon_ses.mime anymail.amazon_ses.notifications
             anymail.amazon_ses.pacing anymail.amazon_ses.raw anymail.amazon_ses.receive
@@ -47,7 +48,10 @@ LAYERS: dict[str, int] = {
             anymail.webhooks anymail.webhooks.amazon_ses anymail.webhooks.base
             anymail.webhooks.checks
         """,
-        5: "anymail.apps anymail.checks anymail.testing anymail.urls anymail.utils",
+        5: """
+            anymail.apps anymail.checks anymail.testing anymail.testing_ses anymail.testing_sns
+            anymail.urls anymail.utils
+        """,
     }.items()
     for name in names.split()
 }

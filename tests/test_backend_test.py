@@ -14,6 +14,7 @@ from django.core.mail import EmailMessage, EmailMultiAlternatives, send_mail
 from django.test import SimpleTestCase, override_settings
 
 from anymail.addresses import EmailAddress
+from anymail.attachments import Attachment
 from anymail.backends.test import EmailBackend
 from anymail.exceptions import (
     AnymailAPIError,
@@ -22,7 +23,6 @@ from anymail.exceptions import (
     AnymailRecipientsRefused,
 )
 from anymail.message import AnymailRecipientStatus
-from anymail.outgoing import Attachment
 from anymail.signals import post_send, pre_send
 
 from .ses import BODY, simple_message, use_backend

@@ -13,7 +13,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest
 from django.test import SimpleTestCase
 
-from anymail import testing
+from anymail import testing, testing_sns
 from anymail.signals import AnymailTrackingEvent, EventType, RejectReason, tracking
 from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView
 
@@ -236,7 +236,7 @@ class SignedTests(HostileTestCase):
             "MessageId": str(uuid.UUID(int=self.random.getrandbits(128))),
             "TopicArn": EVENTS_TOPIC,
             "Message": text,
-            "Timestamp": testing._timestamp(datetime.now(timezone.utc)),
+            "Timestamp": testing_sns.iso_time(datetime.now(timezone.utc)),
         }
         body: bytes = testing.sns_request(fields, secret="")["data"]
         return body

@@ -5,32 +5,17 @@ from __future__ import annotations
 import copy
 from dataclasses import FrozenInstanceError
 from datetime import date, datetime, timedelta, timezone
-from email.mime.image import MIMEImage
-from email.mime.message import MIMEMessage
 from types import MappingProxyType
-from unittest import skipIf, skipUnless
 
-import django
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.test import SimpleTestCase, override_settings
 from django.utils.translation import gettext_lazy
 
 from anymail.addresses import EmailAddress
-from anymail.conf import UNSET, AmazonSESSettings, SendDefaults
+from anymail.conf import AmazonSESSettings, SendDefaults
 from anymail.exceptions import AnymailInvalidAddress, AnymailUnsupportedFeature
 from anymail.message import AnymailMessage
-from anymail.outgoing import (
-    FEATURES,
-    Attachment,
-    OutgoingMessage,
-    combine,
-    combine_deeply,
-    force_non_lazy,
-    force_non_lazy_dict,
-    force_non_lazy_list,
-    last,
-    unsupported,
-)
+from anymail.outgoing import FEATURES, OutgoingMessage, unsupported
 from tests.ses import send, simple_message
 
 
@@ -528,112 +513,3 @@ class SupportTests(SimpleTestCase):
     def test_every_attribute_of_the_mixin_is_a_feature(self):
         names = set(vars(AnymailMessage())) - set(vars(EmailMultiAlternatives()))
         self.assertEqual(names, {*FEATURES, "anymail_status"})
-
-
-class AttachmentTests(SimpleTestCase):
-    def test_text_is_encoded(self):
-        attachment = Attachment(("ü.txt", "ü", "text/plain"))
-        self.assertEqual(attachment.name, "ü.txt")
-        self.assertEqual(attachment.content, "ü".encode())
-        self.assertEqual(attachment.mimetype, "text/plain")
-        self.assertFalse(attachment.inline)
-        self.assertIsNone(attachment.content_id)
-        self.assertIsNone(attachment.cid)
-
-    def test_text_is_encoded_in_the_charset_of_the_message(self):
-        attachment = Attachment(("a.txt", "ü", "text/plain"), encoding="iso-8859-1")
-        self.assertEqual(attachment.content, b"\xfc")
-        self.assertEqual(Attachment(("a.txt", "ü", "text/plain"), None).content, "ü".encode())
-
-    def test_lazy_text_is_forced(self):
-        self.assertEqual(Attachment((None, gettext_lazy("a"), "text/plain")).content, b"a")
-
-    def test_bytes_stay(self):
-        attachment = Attachment((None, b"\x00\xff", None))
-        self.assertEqual((attachment.name, attachment.content), (None, b"\x00\xff"))
-        self.assertEqual(attachment.mimetype, "application/octet-stream")
-        self.assertEqual(attachment.b64content, "AP8=")
-
-    def test_the_media_type_may_be_left_out(self):
-        self.assertEqual(Attachment(("a", b"b")).mimetype, "application/octet-stream")
-
-    def test_what_django_made_of_it_is_understood(self):
-        message = simple_message()
-        message.attach("a.png", b"x")
-        [attachment] = map(Attachment, message.attachments)
-        self.assertEqual((attachment.name, attachment.mimetype), ("a.png", "image/png"))
-
-    def test_inline_images_are_understood(self):
-        message = simple_message()
-        cid = message.attach_inline_image(b"GIF89a", "a.gif")
-        [attachment] = map(Attachment, message.attachments)
-        self.assertTrue(attachment.inline)
-        self.assertEqual(attachment.content_id, f"<{cid}>")
-        self.assertEqual(attachment.cid, cid)
-        self.assertEqual((attachment.name, attachment.mimetype), ("a.gif", "image/gif"))
-        self.assertEqual(attachment.content, b"GIF89a")
-
-    @skipIf(django.VERSION >= (6, 0), "deprecated there")
-    def test_old_mime_parts_are_understood(self):
-        attachment = Attachment(MIMEImage(b"GIF89a"))
-        self.assertEqual((attachment.content, attachment.mimetype), (b"GIF89a", "image/gif"))
-        self.assertFalse(attachment.inline)
-
-    def test_an_attached_message_is_understood(self):
-        inner = EmailMessage("Inner", "ü", "f@x.com", ["t@x.com"])
-        message = simple_message()
-        message.attach("a.eml", inner, "message/rfc822")
-        message.attach("b.eml", inner.message(), "message/rfc822")
-        for attachment in map(Attachment, message.attachments):
-            self.assertEqual(attachment.mimetype, "message/rfc822")
-            self.assertIn(b"Subject: Inner", attachment.content)
-
-    def test_an_attached_message_part_is_understood(self):
-        part = MIMEMessage(EmailMessage("Inner", "x", "f@x.com", ["t@x.com"]).message())
-        self.assertIn(b"Subject: Inner", Attachment(part).content)
-
-    @skipUnless(django.VERSION >= (6, 0), "refused before")
-    def test_new_mime_parts_are_understood(self):
-        from email.message import MIMEPart
-
-        part = MIMEPart()
-        part.set_content("ü", filename="ü.txt")
-        attachment = Attachment(part)
-        self.assertEqual((attachment.name, attachment.mimetype), ("ü.txt", "text/plain"))
-        self.assertEqual(attachment.content, "ü\n".encode())
-
-
-class CombineTests(SimpleTestCase):
-    def test_unset_is_passed_over(self):
-        self.assertIs(combine(UNSET, UNSET), UNSET)
-        self.assertEqual(combine(UNSET, 1, UNSET), 1)
-
-    def test_none_forgets_what_came_before(self):
-        self.assertIs(combine({"a": 1}, None), UNSET)
-        self.assertEqual(combine({"a": 1}, None, {"b": 2}), {"b": 2})
-        self.assertIs(combine_deeply({"a": 1}, None), UNSET)
-        self.assertEqual(combine_deeply({"a": 1}, None, {"b": 2}), {"b": 2})
-
-    def test_dicts_are_merged_and_lists_joined(self):
-        self.assertEqual(combine({"a": 1, "b": 1}, {"b": 2}), {"a": 1, "b": 2})
-        self.assertEqual(combine([1], (2,), [3]), [1, 2, 3])
-
-    def test_the_arguments_are_not_changed(self):
-        one, two = {"a": {"x": 1}}, {"a": {"y": 2}}
-        combine(one, two)["c"] = 1
-        combine_deeply(one, two)["a"]["z"] = 1
-        self.assertEqual((one, two), ({"a": {"x": 1}}, {"a": {"y": 2}}))
-
-    def test_the_last_value_wins(self):
-        self.assertEqual(last(1, 2), 2)
-        self.assertEqual(last(1, UNSET), 1)
-        self.assertIs(last(1, None), UNSET)
-        self.assertIs(last(UNSET), UNSET)
-
-    def test_lazy_strings_are_forced(self):
-        self.assertIs(type(force_non_lazy(gettext_lazy("a"))), str)
-        self.assertEqual(force_non_lazy(5), 5)
-        self.assertEqual(force_non_lazy_list([gettext_lazy("a"), 1]), ["a", 1])
-        self.assertEqual(force_non_lazy_dict({"a": {"b": gettext_lazy("c")}}), {"a": {"b": "c"}})
-        self.assertIsNone(force_non_lazy_list(None))
-        self.assertIsNone(force_non_lazy_dict(None))

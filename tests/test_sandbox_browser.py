@@ -328,7 +328,7 @@ class HostileMailTests(BrowserTestCase):
         self.page.locator("#receive-it").click()
         self.page.locator("#tab-files").click()
         with self.page.expect_download() as download:
-            self.page.get_by_text("page.html").click()
+            self.page.get_by_role("link", name="page.html").click()
         self.assertEqual(download.value.suggested_filename, "page.html")
         self.assert_harmless(self.page)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.test import SimpleTestCase, override_settings
 
-from anymail import testing
+from anymail import testing, testing_ses, testing_sns
 from anymail.signals import AnymailInboundEvent, AnymailTrackingEvent, EventType, inbound, tracking
 from anymail.testing import (
     inbound_event,
@@ -99,7 +99,7 @@ class RequestTests(SimpleTestCase):
         return status
 
     def test_every_kind_reaches_the_receivers(self):
-        for kind in testing.KINDS:
+        for kind in testing_ses.KINDS:
             with self.subTest(kind), trusted_sns():
                 self.events.clear()
                 request = sns_notification(
@@ -134,7 +134,7 @@ class RequestTests(SimpleTestCase):
             "MessageId": "m",
             "TopicArn": testing.DEFAULT_TOPIC,
             "Message": '{"eventType": "Send"}',
-            "Timestamp": testing._timestamp(datetime.now(timezone.utc)),
+            "Timestamp": testing_sns.iso_time(datetime.now(timezone.utc)),
         }
         for version in ("1", "2"):
             with self.subTest(version), trusted_sns():

@@ -14,7 +14,7 @@ from django.http import Http404
 from django.test import Client, SimpleTestCase, override_settings
 from django.urls import reverse
 
-from anymail import testing
+from anymail import testing, testing_sns
 from anymail.amazon_ses import aws, storage
 from anymail.conf import AmazonSESSettings
 from anymail.exceptions import (
@@ -104,7 +104,7 @@ class EventSampleTests(WebhookTestCase):
                     "MessageId": "m",
                     "TopicArn": EVENTS_TOPIC,
                     "Message": path.read_text(encoding="utf-8"),
-                    "Timestamp": testing._timestamp(testing.utc_now()),
+                    "Timestamp": testing_sns.iso_time(testing.utc_now()),
                 }
                 with testing.trusted_sns():
                     response = self.client.post(TRACKING_URL, **testing.sns_request(fields))

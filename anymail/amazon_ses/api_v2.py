@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..addresses import EmailAddress, IdnaEncoder
+from ..attachments import Attachment
 from ..conf import AmazonSESSettings, SendSettings
 from ..headers import CaseInsensitiveCasePreservingDict
 from ..message import AnymailRecipientStatus
-from ..outgoing import Attachment, OutgoingMessage, unsupported
+from ..outgoing import OutgoingMessage, unsupported
 from . import ESP_NAME, bulk, raw
 from .calls import ApiCall
 from .mime import format_for_wire, metadata_value, tag_value

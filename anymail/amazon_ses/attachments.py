@@ -11,8 +11,8 @@ import django
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.core.mail.message import EmailAlternative
 
+from ..attributes import force_non_lazy
 from ..conf import django_setting
-from ..outgoing import force_non_lazy
 from .content import Base64Lines
 
 #: In bytes. Smaller ones are not worth the detour.

@@ -76,7 +76,7 @@ def _serialise(stand_in: Any, message: OutgoingMessage) -> bytes:
 
 
 def anymail_headers(message: OutgoingMessage) -> Iterator[tuple[str, str]]:
-    """The X-Metadata and X-Tag headers; :func:`.tracking.custom_headers` reads them.
+    """The X-Metadata and X-Tag headers; :func:`.custom_headers.custom_headers` reads them.
 
     :return: pairs of name and value.
     """

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 from django.core import mail
 
 from ..amazon_ses.calls import ApiCall
+from ..attachments import Attachment
 from ..exceptions import AnymailAPIError
 from ..message import AnymailRecipientStatus
-from ..outgoing import Attachment, OutgoingMessage
+from ..outgoing import OutgoingMessage
 from .base import AnymailBaseBackend
 
 

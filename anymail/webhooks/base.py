@@ -21,7 +21,6 @@ from ..conf import (
     SomeSettings,
     WebhookSettings,
     current_settings,
-    text_list,
 )
 from ..exceptions import (
     AnymailAPIError,
@@ -29,6 +28,7 @@ from ..exceptions import (
     AnymailWebhookValidationFailure,
     warn_of_gone_hooks,
 )
+from ..setting_values import text_list
 from ..signals import dispatch
 
 logger: logging.Logger = logging.getLogger(__name__)

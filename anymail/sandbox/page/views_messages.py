@@ -7,7 +7,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from ...amazon_ses.tracking import custom_headers
+from ...amazon_ses.custom_headers import custom_headers
 from ..journal import SentMail
 from .apps import amazon
 from .contents import content_of

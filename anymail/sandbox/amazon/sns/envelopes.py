@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ....amazon_ses.sns import NOTIFICATION, UNSUBSCRIBE_CONFIRMATION
-from ....testing import confirmation_fields, notification_fields, sns_url
+from ....testing_sns import confirmation_fields, notification_fields, sns_url
 from .publications import Publication
 from .signing import SigningKey
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ....amazon_ses.trust import utc_now
-from ....testing import make_certificate, sign_document
+from ....testing_sns import make_certificate, sign_document
 from ... import SandboxError
 
 if TYPE_CHECKING:

@@ -1,0 +1,65 @@
+"""X-Tag and X-Metadata, as SES hands them back -> tags and metadata. ``mime`` writes them."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import suppress
+from email.errors import MessageError
+from email.header import decode_header
+from typing import Any
+
+CUSTOM_HEADERS = frozenset({"x-tag", "x-metadata"})
+_FOLD = re.compile(r"\r?\n(?=[ \t])")
+
+
+def custom_headers(headers: object) -> tuple[list[str], Any]:
+    """The tags and the metadata in the headers of the mail that was sent.
+
+    SES hands the values back as they were on the wire: folded (RFC 5322 section 2.2.3), and with
+    encoded-words (RFC 2047).
+
+    :param headers: ``mail["headers"]``: dicts with ``name`` and ``value``.
+    :return: the values of all ``X-Tag`` headers, and what the JSON in ``X-Metadata`` says: an
+        empty dict if there is none, or if SES cut it off.
+    """
+    tags: list[str] = []
+    metadata: Any = None
+    for header in headers if isinstance(headers, list) else ():
+        try:
+            name = header["name"].lower()
+        except (AttributeError, KeyError, TypeError):
+            continue
+        if name not in CUSTOM_HEADERS or not isinstance(value := header.get("value"), str):
+            continue
+        if name == "x-tag":
+            tags.append(_decode_words(_FOLD.sub("", value)))
+        elif metadata is None:
+            metadata = _parse_metadata(_FOLD.sub("", value))
+    return tags, {} if metadata is None else metadata
+
+
+def _parse_metadata(value: str) -> Any:
+    for decode in (str, _decode_words):
+        with suppress(ValueError, RecursionError):
+            # Other software folds headers in the middle of JSON strings, where strict would insist
+            # that there is no line break.
+            return json.loads(decode(value), strict=False)
+    return None
+
+
+def _decode_words(value: str) -> str:
+    if "=?" not in value:
+        return value
+    try:
+        parts = decode_header(value)
+        return "".join(_decode_part(part, charset) for part, charset in parts)
+    except (MessageError, ValueError, LookupError):
+        return value
+
+
+def _decode_part(part: str | bytes, charset: str | None) -> str:
+    if isinstance(part, str):
+        return part
+    # decode_header() leaves what was not encoded in this one.
+    return part.decode(charset or "raw-unicode-escape", "replace")

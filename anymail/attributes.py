@@ -1,0 +1,187 @@
+"""Attributes of a message, merged with their defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.core.mail import EmailMessage
+from django.utils.functional import Promise
+
+from .addresses import EmailAddress, parse_address_list
+from .conf import UNSET
+from .exceptions import AnymailSerializationError
+
+#: Attributes whose defaults are merged two levels deep: address, then key.
+MERGED_BY_ADDRESS = ("merge_data", "merge_metadata", "merge_headers")
+
+
+class AttributeReader:
+    """Reads attributes of a message, each merged with its default.
+
+    :param message: with or without the attributes of Anymail.
+    :param defaults: ``SEND_DEFAULTS``: attribute name to value.
+    """
+
+    def __init__(self, message: EmailMessage, defaults: Mapping[str, Any]) -> None:
+        self.message = message
+        self.defaults = defaults
+
+    def _both(self, name: str) -> tuple[Any, Any]:
+        return self.defaults.get(name, UNSET), getattr(self.message, name, UNSET)
+
+    def single(self, name: str) -> Any:
+        """The message's own value, or the default; None if there is none."""
+        return _absent_to_none(force_non_lazy(last(*self._both(name))))
+
+    def items(self, name: str) -> list[Any] | None:
+        """The default's items, and then the message's; None if there are none.
+
+        :raises TypeError: it is a string, or nothing that can be iterated.
+        """
+        both = self._both(name)
+        for value in both:
+            if value is not UNSET and value is not None:
+                _check_list(name, value)
+        merged = _absent_to_none(combine(*both))
+        return None if merged is None else list(merged)
+
+    def strings(self, name: str) -> tuple[str, ...] | None:
+        """The same, which must all be strings.
+
+        :raises TypeError: one is none.
+        """
+        found = force_non_lazy_list(self.items(name))
+        for value in found or ():
+            if not isinstance(value, str):
+                raise TypeError(f"`{name}` must hold strings, not {type(value).__name__}")
+        return None if found is None else tuple(found)
+
+    def addresses(self, name: str) -> tuple[EmailAddress, ...]:
+        """The same, as addresses.
+
+        :raises AnymailInvalidAddress: one cannot be parsed.
+        """
+        return tuple(parse_address_list(self.items(name), name))
+
+    def dictionary(self, name: str) -> dict[str, Any] | None:
+        """The default's keys with the message's over them; None if there are none.
+
+        :raises TypeError: it is no dict, or no dict of dicts where that is wanted.
+        :raises AnymailSerializationError: it is nested too deeply, or contains itself.
+        """
+        both = self._both(name)
+        for value in both:
+            if value is UNSET or value is None:
+                continue
+            if not isinstance(value, Mapping):
+                raise TypeError(f"`{name}` must be a dict, not {type(value).__name__}")
+            if name in MERGED_BY_ADDRESS:
+                _check_by_address(name, value)
+        if name == "esp_extra":
+            merged = combine_deeply(*both)
+        elif name in MERGED_BY_ADDRESS:
+            merged = combine_deeply(*both, levels=2)
+        else:
+            merged = combine(*both)
+        try:
+            return force_non_lazy_dict(_absent_to_none(merged))
+        except RecursionError as err:
+            raise AnymailSerializationError(
+                f"The {name} of the message is nested too deeply, or contains itself."
+            ) from err
+
+
+def combine(*values: Any) -> Any:
+    """Merge defaults with a message's own value: dicts by key, lists by concatenation.
+
+    Later ones win; UNSET is passed over; None forgets what came before.
+
+    :param values: all dicts, or all iterables.
+    :return: UNSET if there is nothing.
+    """
+    result: Any = UNSET
+    for value in values:
+        if value is None:
+            result = UNSET
+        elif value is UNSET:
+            continue
+        elif result is UNSET:
+            result = dict(value) if isinstance(value, Mapping) else value
+        elif isinstance(result, dict):
+            result = {**result, **value}
+        else:
+            result = [*result, *value]
+    return result
+
+
+def combine_deeply(*values: Any, levels: int | None = None) -> Any:
+    """Like :func:`combine`, but dicts within dicts are merged too.
+
+    :param values: dicts.
+    :param levels: how many dicts deep; None for all the way.
+    :return: UNSET if there is nothing.
+    """
+    result: Any = UNSET
+    for value in values:
+        if value is None:
+            result = UNSET
+        elif value is not UNSET:
+            result = _merge({} if result is UNSET else result, value, levels)
+    return result
+
+
+def last(*values: Any) -> Any:
+    """The last value that is not UNSET; None counts as UNSET."""
+    found = next((value for value in reversed(values) if value is not UNSET), UNSET)
+    return UNSET if found is None else found
+
+
+def force_non_lazy(value: Any) -> Any:
+    """A str for a lazy string, anything else as it is."""
+    return str(value) if isinstance(value, Promise) else value
+
+
+def force_non_lazy_list(values: Iterable[Any] | None) -> list[Any] | None:
+    """A list with every lazy string forced."""
+    return None if values is None else [force_non_lazy(value) for value in values]
+
+
+def force_non_lazy_dict(values: Mapping[Any, Any] | None) -> dict[Any, Any] | None:
+    """A dict with every lazy string forced, in dicts and lists inside it too."""
+    return None if values is None else {key: _force_deeply(item) for key, item in values.items()}
+
+
+def _merge(one: Mapping[str, Any], two: Mapping[str, Any], levels: int | None) -> dict[str, Any]:
+    merged = dict(one)
+    for key, value in two.items():
+        deeper = levels is None or levels > 1
+        if deeper and isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = _merge(merged[key], value, None if levels is None else levels - 1)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _absent_to_none(value: Any) -> Any:
+    return None if value is UNSET else value
+
+
+def _check_list(name: str, value: Any) -> None:
+    if isinstance(value, (str, bytes, Mapping, Promise)) or not isinstance(value, Iterable):
+        raise TypeError(f"`{name}` must be a list or other iterable, not {type(value).__name__}")
+
+
+def _check_by_address(name: str, value: Mapping[Any, Any]) -> None:
+    for address, data in value.items():
+        if not isinstance(address, (str, Promise)) or not isinstance(data, Mapping):
+            kinds = f"{type(address).__name__} to {type(data).__name__}"
+            raise TypeError(f"`{name}` must be a dict of address to dict, not of {kinds}")
+
+
+def _force_deeply(value: Any) -> Any:
+    if isinstance(value, dict):
+        return force_non_lazy_dict(value)
+    if isinstance(value, (list, tuple)):
+        return force_non_lazy_list([_force_deeply(item) for item in value])
+    return force_non_lazy(value)

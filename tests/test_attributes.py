@@ -1,0 +1,52 @@
+"""Merging values with their defaults."""
+
+from __future__ import annotations
+
+from django.test import SimpleTestCase
+from django.utils.translation import gettext_lazy
+
+from anymail.attributes import (
+    combine,
+    combine_deeply,
+    force_non_lazy,
+    force_non_lazy_dict,
+    force_non_lazy_list,
+    last,
+)
+from anymail.conf import UNSET
+
+
+class CombineTests(SimpleTestCase):
+    def test_unset_is_passed_over(self):
+        self.assertIs(combine(UNSET, UNSET), UNSET)
+        self.assertEqual(combine(UNSET, 1, UNSET), 1)
+
+    def test_none_forgets_what_came_before(self):
+        self.assertIs(combine({"a": 1}, None), UNSET)
+        self.assertEqual(combine({"a": 1}, None, {"b": 2}), {"b": 2})
+        self.assertIs(combine_deeply({"a": 1}, None), UNSET)
+        self.assertEqual(combine_deeply({"a": 1}, None, {"b": 2}), {"b": 2})
+
+    def test_dicts_are_merged_and_lists_joined(self):
+        self.assertEqual(combine({"a": 1, "b": 1}, {"b": 2}), {"a": 1, "b": 2})
+        self.assertEqual(combine([1], (2,), [3]), [1, 2, 3])
+
+    def test_the_arguments_are_not_changed(self):
+        one, two = {"a": {"x": 1}}, {"a": {"y": 2}}
+        combine(one, two)["c"] = 1
+        combine_deeply(one, two)["a"]["z"] = 1
+        self.assertEqual((one, two), ({"a": {"x": 1}}, {"a": {"y": 2}}))
+
+    def test_the_last_value_wins(self):
+        self.assertEqual(last(1, 2), 2)
+        self.assertEqual(last(1, UNSET), 1)
+        self.assertIs(last(1, None), UNSET)
+        self.assertIs(last(UNSET), UNSET)
+
+    def test_lazy_strings_are_forced(self):
+        self.assertIs(type(force_non_lazy(gettext_lazy("a"))), str)
+        self.assertEqual(force_non_lazy(5), 5)
+        self.assertEqual(force_non_lazy_list([gettext_lazy("a"), 1]), ["a", 1])
+        self.assertEqual(force_non_lazy_dict({"a": {"b": gettext_lazy("c")}}), {"a": {"b": "c"}})
+        self.assertIsNone(force_non_lazy_list(None))
+        self.assertIsNone(force_non_lazy_dict(None))

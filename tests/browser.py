@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+#: Milliseconds within which it starts, on a slow machine.
+TIMEOUT = 180_000
 #: Chromium asks its maker's hosts for things, which a test must not, and root needs no sandbox.
 ARGUMENTS = [
     "--no-sandbox",
@@ -42,7 +44,9 @@ def browser() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        launched = playwright.chromium.launch(
+            executable_path=chromium(), args=ARGUMENTS, timeout=TIMEOUT
+        )
         try:
             yield launched
         finally:

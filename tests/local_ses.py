@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from unittest import mock
 
 import boto3
 from botocore.config import Config
@@ -25,7 +26,7 @@ from anymail.sandbox.amazon.switches import Switches
 from anymail.sandbox.journal import Journal, SentMail
 from anymail.sandbox.servers import local_hosts, serve
 
-from .local_sns import wait_until
+from .local_sns import PATIENCE, wait_until
 
 KEY = SigningKey.fresh()
 ALL_TYPES = [
@@ -117,7 +118,7 @@ class LocalSes:
         self, method: str, path: str, body: bytes | None, **headers: str
     ) -> tuple[int, dict[str, str], bytes]:
         """The same with any method."""
-        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=20)
+        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=PATIENCE)
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
             connection.request(method, path, body, names)
@@ -156,7 +157,7 @@ class Topic:
 def local_ses(**switches: Any) -> Iterator[LocalSes]:
     """All of the Amazon side for the length of a ``with`` block."""
     journal, settings = Journal(), Switches(**switches)
-    sns = LocalSns(journal, KEY, retry_pause=0.01)
+    sns = LocalSns(journal, KEY, retry_pause=0.01, timeout=PATIENCE)
     publisher = Publisher(journal, sns, receive, pace=0.01)
     with ExitStack() as stack:
         stack.callback(sns.close)
@@ -183,6 +184,12 @@ class LocalSesTestCase(SimpleTestCase):
     def tearDown(self) -> None:
         switches = self.amazon.switches
         switches.latency, switches.rate, switches.verified_only = 0.0, None, False
+
+    def stop_the_clock(self) -> None:
+        """A send rate grants nothing more to who waits, or is slow."""
+        patch = mock.patch.object(self.amazon.switches, "_clock", return_value=0.0)
+        patch.start()
+        self.addCleanup(patch.stop)
 
     def refusal(self, call: Any, *args: Any, **kwargs: Any) -> tuple[str, int, str]:
         """The code, HTTP status and text of the error that a call raises."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+import socket
+import sys
 import threading
 import time
 import uuid
@@ -25,7 +27,7 @@ from anymail.sandbox.amazon.sns.local_sns import LocalSns
 from anymail.sandbox.servers import serve
 
 #: Enough for a slow machine.
-PATIENCE = 20.0
+PATIENCE = 60.0
 SECRET = "sns:s3cr3t"
 
 
@@ -36,6 +38,21 @@ def wait_until(condition: Callable[[], Any], patience: float = PATIENCE) -> None
         if time.monotonic() > end:
             raise AssertionError("It did not happen in time.")
         time.sleep(0.005)
+
+
+@contextmanager
+def reserved_port() -> Iterator[int]:
+    """A port on which nothing listens, and that the system gives to nobody else meanwhile.
+
+    Who asks for it by its number gets it, if he allows to reuse addresses.
+    """
+    with socket.socket() as holding:
+        holding.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holding.bind(("127.0.0.1", 0))
+        port = holding.getsockname()[1]
+        if sys.platform != "linux":  # other systems give it to one at a time
+            holding.close()
+        yield port
 
 
 class SmallAmazon:

@@ -18,7 +18,7 @@ COMMAND = [sys.executable, "-m", "anymail.sandbox"]
 #: Any port: tests do not meet each other, nor somebody's own sandbox.
 ANY_PORT = ("--port=0", "--amazon-port=0")
 #: Enough for a slow machine; the sandbox needs about three seconds.
-TIMEOUT = 120
+TIMEOUT = 300
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -79,7 +79,8 @@ def start(command: list[str], **kwargs: Any) -> subprocess.Popen[str]:
         start_new_session=True,
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        **{"cwd": tempfile.gettempdir(), "env": environment(), **kwargs},
+        # Where nobody leaves modules.
+        **{"cwd": ROOT.anchor, "env": environment(), **kwargs},
     )
 
 

@@ -197,6 +197,8 @@ def loopback_server(answer: Callable[[Request, int], Answer | None]) -> Iterator
             pass
 
     class Server(ThreadingHTTPServer):
+        request_queue_size = 128
+
         def handle_error(self, request: Any, client_address: Any) -> None:
             pass  # clients that do not wait for the answer are part of the tests
 

@@ -14,6 +14,7 @@ from anymail.amazon_ses.pacing import Pace
 from anymail.backends.amazon_ses import EmailBackend
 from anymail.exceptions import AnymailAPIError
 
+from .local_sns import PATIENCE, wait_until
 from .ses import CREDENTIALS, loopback_server, simple_message, v1_error, v1_success
 
 Script = list[Any]
@@ -33,7 +34,8 @@ class DeliveryTests(SimpleTestCase):
             return step() if isinstance(step, Callable) else step  # type: ignore[arg-type]
 
         message = simple_message()
-        config = {"read_timeout": 0.6, "connect_timeout": 2, **options.pop("config", {})}
+        read_timeout = 0.6 if self.late in script else PATIENCE
+        config = {"read_timeout": read_timeout, **options.pop("config", {})}
         with loopback_server(answer) as server:
             backend = EmailBackend(
                 session_params=CREDENTIALS,
@@ -43,6 +45,7 @@ class DeliveryTests(SimpleTestCase):
             try:
                 backend.send_messages([message])
             except AnymailAPIError as err:
+                wait_until(lambda: server.requests)
                 return message, err, len(server.requests)
             return message, None, len(server.requests)
 
@@ -52,7 +55,7 @@ class DeliveryTests(SimpleTestCase):
 
     @staticmethod
     def late() -> tuple[int, bytes]:
-        time.sleep(1.0)
+        time.sleep(PATIENCE)  # nobody waits for this thread
         return 200, v1_success()
 
     def test_a_throttled_call_is_repeated_until_it_is_accepted(self) -> None:
@@ -116,7 +119,8 @@ class DeliveryTests(SimpleTestCase):
 
     def test_it_is_posted_again_when_the_setting_says_so(self) -> None:
         for step in (self.late, None, (500, v1_error("InternalFailure", "x"))):
-            _, error, count = self.send([step, self.OK], retry_timeouts=True)
+            config = {"read_timeout": 3.0}  # also for the second answer
+            _, error, count = self.send([step, self.OK], retry_timeouts=True, config=config)
             self.assertEqual((error, count), (None, 2))
 
     def test_a_refusal_is_not_repeated(self) -> None:

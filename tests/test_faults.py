@@ -18,6 +18,7 @@ from anymail.amazon_ses import aws, delivery
 from anymail.backends.amazon_ses import EmailBackend
 from anymail.exceptions import AnymailAPIError
 
+from .local_sns import PATIENCE, reserved_port, wait_until
 from .ses import CREDENTIALS, simple_message, v1_error, v1_success
 
 Step = Callable[["Peer"], None]
@@ -29,6 +30,7 @@ class Peer:
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
         self.file = connection.makefile("rb")
+        self.has_ended = threading.Event()
 
     def read_head(self) -> int:
         """Read up to the body; return its length."""
@@ -73,6 +75,7 @@ class Server:
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
         self.peers: list[Peer] = []
+        self.lock = threading.Lock()
         threading.Thread(target=self.serve, daemon=True).start()
 
     def serve(self) -> None:
@@ -89,11 +92,14 @@ class Server:
                 step = self.steps[min(self.begun, len(self.steps) - 1)]
                 self.begun += 1
                 step(peer)
+        peer.has_ended.set()
 
     def accepts(self, peer: Peer) -> None:
         peer.read_request()
-        self.posted += 1
-        peer.answer(v1_success(f"m-{self.posted}"))
+        with self.lock:
+            self.posted += 1
+            number = self.posted
+        peer.answer(v1_success(f"m-{number}"))
 
 
 @contextlib.contextmanager
@@ -131,13 +137,14 @@ def reset_during_the_body(peer: Peer) -> None:
 
 
 def slow_headers(peer: Peer) -> None:
-    time.sleep(1.6)
+    peer.connection.settimeout(PATIENCE)
+    peer.connection.recv(1)  # until the client has given up
     peer.connection.sendall(b"HTTP/1.1 200 OK\r\n")
 
 
 def truncated(peer: Peer) -> None:
     peer.answer(v1_success()[:40], length=len(v1_success()))
-    peer.connection.close()
+    peer.connection.shutdown(socket.SHUT_RDWR)
 
 
 class FaultTests(SimpleTestCase):
@@ -147,20 +154,21 @@ class FaultTests(SimpleTestCase):
         self.addCleanup(patch.stop)
         self.addCleanup(aws.clear_clients)
 
-    def backend(self, url: str, **options: Any) -> EmailBackend:
-        config = {"read_timeout": 1.0, "connect_timeout": 2}
+    def backend(self, url: str, read_timeout: float = PATIENCE, **options: Any) -> EmailBackend:
+        config = {"read_timeout": read_timeout, "connect_timeout": PATIENCE}
         return EmailBackend(
             session_params=CREDENTIALS,
             client_params={"endpoint_url": url, "config": config},
             **options,
         )
 
-    def error(self, running: Server, size: int = 0) -> AnymailAPIError:
+    def error(self, running: Server, size: int = 0, **options: Any) -> AnymailAPIError:
         message = simple_message()
         if size:
             message.attach("a.bin", os.urandom(size), "application/octet-stream")
         with self.assertRaises(AnymailAPIError) as caught:
-            self.backend(running.url).send_messages([message])
+            self.backend(running.url, **options).send_messages([message])
+        wait_until(lambda: running.begun)
         return caught.exception
 
     def test_what_may_have_arrived_is_an_error_and_not_posted_again(self) -> None:
@@ -179,7 +187,9 @@ class FaultTests(SimpleTestCase):
         ):
             for size in (0, 2_000_000):
                 with self.subTest(name, size=size), server(step, "accept") as running:
-                    error = self.error(running, size)
+                    ends_late = name in ("slow headers", "content length too long")
+                    options = {"read_timeout": 1.0} if ends_late else {}
+                    error = self.error(running, size, **options)
                     self.assertEqual((running.begun, running.posted), (1, 0))
                     self.assertTrue(error.is_transient)
                     self.assertFalse(error.is_unsent)
@@ -199,10 +209,8 @@ class FaultTests(SimpleTestCase):
             self.assertEqual((running.begun, running.posted), (3, 1))
 
     def test_connection_refused(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as closed:
-            url = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        with self.assertRaises(AnymailAPIError) as caught:
-            self.backend(url).send_messages([simple_message()])
+        with reserved_port() as port, self.assertRaises(AnymailAPIError) as caught:
+            self.backend(f"http://127.0.0.1:{port}").send_messages([simple_message()])
         error = caught.exception
         self.assertTrue(error.is_transient)
         self.assertTrue(error.is_unsent)
@@ -218,6 +226,7 @@ class FaultTests(SimpleTestCase):
             with self.subTest(close), server("accept") as running:
                 self.backend(running.url).send_messages([simple_message()])
                 close(running.peers[0])
+                wait_until(running.peers[0].has_ended.is_set)
                 time.sleep(0.1)
                 self.assertEqual(self.backend(running.url).send_messages([simple_message()]), 1)
                 self.assertEqual((running.posted, running.connections), (2, 2))
@@ -265,8 +274,11 @@ class FaultTests(SimpleTestCase):
                 before = running.connections
                 child = os.fork()
                 if child == 0:
-                    sent = backend.send_messages([simple_message()] * 3)
-                    os._exit(0 if sent == 3 else 1)
+                    sent = 0
+                    try:
+                        sent = backend.send_messages([simple_message()] * 3)
+                    finally:
+                        os._exit(0 if sent == 3 else 1)
                 _, status = os.waitpid(child, 0)
                 self.assertEqual(status, 0)
                 self.assertGreater(running.connections, before)

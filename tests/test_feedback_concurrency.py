@@ -16,6 +16,7 @@ from anymail.feedback.recording import record
 from anymail.feedback.signals import feedback
 
 from .feedback import TRACKING_URL, FeedbackTransactionTestCase
+from .local_sns import PATIENCE
 
 THREADS = 8
 NOTIFICATIONS = 500
@@ -125,7 +126,7 @@ class TwoDeliveriesTests(ServerTestCase):
         self.calls.append(threading.current_thread().name)
         if threading.current_thread().name == "first":
             self.first_is_inside.set()
-            self.second_is_waiting.wait(5)
+            self.second_is_waiting.wait(PATIENCE)
             if self.fails:
                 raise RuntimeError("first")
 
@@ -135,7 +136,7 @@ class TwoDeliveriesTests(ServerTestCase):
         def deliver() -> None:
             name = threading.current_thread().name
             if name == "second":
-                self.first_is_inside.wait(5)
+                self.first_is_inside.wait(PATIENCE)
                 # It can say so no later: then it waits inside of the database.
                 threading.Timer(0.5, self.second_is_waiting.set).start()
             try:
@@ -150,7 +151,7 @@ class TwoDeliveriesTests(ServerTestCase):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(20)
+            thread.join(2 * PATIENCE)
         return results
 
     def test_if_the_first_is_committed_the_second_does_nothing(self) -> None:

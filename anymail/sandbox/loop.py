@@ -14,7 +14,7 @@ from .amazon.local import LocalAmazon
 from .journal import ReceivedMail, SentMail, SesEvent
 
 #: How long a webhook may take, in seconds.
-PATIENCE = 15
+PATIENCE = 60
 #: What SES publishes about the message in letters.py.
 KINDS = ["Send", "Delivery", "Bounce", "Delivery", "Complaint"]
 

@@ -9,9 +9,9 @@ from functools import cache
 from typing import Any
 
 from django.utils.functional import Promise
-from django.utils.module_loading import import_string
 
-from .exceptions import AnymailConfigurationError, AnymailInvalidAddress
+from .exceptions import AnymailInvalidAddress
+from .setting_values import import_callable
 
 #: Turns a domain into its ASCII form, or raises UnicodeError.
 IdnaEncoder = Callable[[str], str]
@@ -169,18 +169,19 @@ def encode_words(value: str, charset: str = "utf-8", first_column: int = 0) -> s
     return " ".join(line for line in lines if line)
 
 
-def idna_encoder(choice: str | IdnaEncoder) -> IdnaEncoder:
+def idna_encoder(choice: str | IdnaEncoder, where: str = 'ANYMAIL["IDNA_ENCODER"]') -> IdnaEncoder:
     """The function that ``IDNA_ENCODER`` names.
 
     :param choice: ``"idna2008"``, ``"idna2003"``, ``"uts46"``, ``"none"``, a dotted path, or the
         function itself.
+    :param where: it was found, for the error.
     :raises AnymailConfigurationError: there is no such function.
     """
     if callable(choice):
         return choice
     if choice in IDNA_ENCODERS:
         return IDNA_ENCODERS[choice]
-    return _import_encoder(choice)
+    return _import_encoder(choice, where)
 
 
 def _encode_idna2008(domain: str) -> str:
@@ -219,15 +220,8 @@ def _punycode_label(label: str) -> str:
 
 
 @cache
-def _import_encoder(path: str) -> IdnaEncoder:
-    where = f'ANYMAIL["IDNA_ENCODER"] is {path!r}, which is none of {sorted(IDNA_ENCODERS)} '
-    try:
-        encoder: IdnaEncoder = import_string(path)
-    except ImportError as err:
-        raise AnymailConfigurationError(where + "and cannot be imported.") from err
-    if not callable(encoder):
-        raise AnymailConfigurationError(where + "and not callable.")
-    return encoder
+def _import_encoder(path: str, where: str) -> IdnaEncoder:
+    return import_callable(path, f"{where} is {path!r}, none of {sorted(IDNA_ENCODERS)}, and")
 
 
 def _widths(first_column: int) -> Iterator[int]:

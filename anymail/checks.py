@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import partial
 from importlib.metadata import PackageNotFoundError, distribution
+from operator import getitem
 from typing import Any
 
 from django.apps.config import AppConfig
@@ -15,9 +20,67 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.utils.module_loading import import_string
 
 from . import conf
+from .addresses import idna_encoder
 from .exceptions import AnymailConfigurationError
+from .outgoing import FEATURES, MIME_ATTRIBUTES
+from .setting_values import import_callable
 
 Apps = Sequence[AppConfig] | None
+
+#: The attributes that ``SEND_DEFAULTS`` can have.
+DEFAULT_ATTRIBUTES = (*FEATURES, *MIME_ATTRIBUTES)
+
+#: Before the names of settings, in this package and in others.
+SERVICE_PREFIX = re.compile(r"^(AMAZON_SES|AWS_SES|AWS_SNS|AWS|SES)_")
+#: Settings of other packages and versions, without that -> the parameter of boto3's client.
+CLIENT_PARAMETERS = {
+    "ACCESS_KEY": "aws_access_key_id",
+    "ACCESS_KEY_ID": "aws_access_key_id",
+    "SECRET_KEY": "aws_secret_access_key",
+    "SECRET_ACCESS_KEY": "aws_secret_access_key",
+    "SESSION_TOKEN": "aws_session_token",
+    "REGION": "region_name",
+    "REGION_NAME": "region_name",
+    "DEFAULT_REGION": "region_name",
+    "ENDPOINT_URL": "endpoint_url",
+    "REGION_ENDPOINT": "endpoint_url",
+    "REGION_ENDPOINT_URL": "endpoint_url",
+    "CONFIG": "config",
+}
+#: Likewise -> what to do.
+INSTEAD = {
+    **{
+        name: f'Use "AMAZON_SES_CLIENT_PARAMS": {{"{parameter}": ...}}.'
+        for name, parameter in CLIENT_PARAMETERS.items()
+    },
+    **dict.fromkeys(
+        ("TIMEOUT", "REQUESTS_TIMEOUT"),
+        'Use "AMAZON_SES_CLIENT_PARAMS": {"config": {"read_timeout": 30}}.',
+    ),
+    **dict.fromkeys(
+        ("PROFILE", "PROFILE_NAME", "SESSION_PROFILE"),
+        'Use "AMAZON_SES_SESSION_PARAMS": {"profile_name": ...}.',
+    ),
+    **dict.fromkeys(
+        ("SOURCE_ARN", "FROM_ARN", "RETURN_PATH_ARN"),
+        'Use "SEND_DEFAULTS": {"esp_extra": {"SourceArn": ...}}, with the parameter of SES.',
+    ),
+    "RETURN_PATH": 'Use "SEND_DEFAULTS": {"envelope_sender": ...}.',
+    "FROM_EMAIL": "Set DEFAULT_FROM_EMAIL, a setting of Django.",
+    "AUTO_THROTTLE": "Remove it: throttled calls are repeated, see AMAZON_SES_THROTTLE_TIMEOUT.",
+    "DOWNLOAD_CHUNK_SIZE": "Remove it: received mail is read while it is downloaded.",
+    "EVENT_TRUSTED_TOPIC_ARNS": "Use AMAZON_SES_SNS_TOPIC_ARNS.",
+    "EVENT_CERT_TRUSTED_DOMAINS": "Use AMAZON_SES_SNS_CERT_HOST_REGEX.",
+    "USE_BLACKLIST": "Use FEEDBACK_SUPPRESS, with the app anymail.feedback.",
+    "USE_SES_V2": 'Remove it: "anymail.backends.amazon_sesv2.EmailBackend" uses the v2 API.',
+}
+#: Settings that may be dotted paths -> what to type.
+IMPORT_HINTS = {
+    "client_factory": 'Give the path of a function, "package.module.function", or the function '
+    "itself; it must be possible to import it in manage.py shell.",
+    "idna_encoder": 'Give one of "idna2008", "idna2003", "uts46", "none", or the path of a '
+    'function, "package.module.function".',
+}
 
 
 def register() -> None:
@@ -26,8 +89,10 @@ def register() -> None:
         check_deprecated_settings,
         check_unknown_settings,
         check_setting_types,
+        check_send_defaults,
         check_mailers,
         check_rate_limit_cache,
+        check_imports,
         check_other_distribution,
     ):
         checks.register(check, "mail")
@@ -62,9 +127,10 @@ def check_insecure_settings(app_configs: Apps = None, **kwargs: Any) -> list[che
         return []
     return [
         checks.Warning(
-            "You have enabled the ANYMAIL setting DEBUG_API_REQUESTS, which can leak API keys and "
-            "other sensitive data into logs or the console.",
-            hint='Remove "DEBUG_API_REQUESTS" from ANYMAIL: it should not be on in production.',
+            "You have enabled the ANYMAIL setting DEBUG_API_REQUESTS, which has no effect with "
+            "Amazon SES.",
+            hint='Remove "DEBUG_API_REQUESTS" from ANYMAIL. boto3.set_stream_logger("botocore") '
+            "prints every request, with the messages in it: it should not be on in production.",
             id="anymail.W002",
         )
     ]
@@ -93,11 +159,7 @@ def check_unknown_settings(app_configs: Apps = None, **kwargs: Any) -> list[chec
     return [
         checks.Warning(
             f'Unknown setting ANYMAIL["{name}"].',
-            hint=(
-                f"Did you mean {meant}?"
-                if meant
-                else "Remove it: the settings page of the documentation lists every setting."
-            ),
+            hint=_hint(name, meant),
             id="anymail.W100",
         )
         for name, meant in unknown.items()
@@ -120,6 +182,21 @@ def check_setting_types(app_configs: Apps = None, **kwargs: Any) -> list[checks.
     ]
 
 
+def check_send_defaults(app_configs: Apps = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """W101: what ``SEND_DEFAULTS`` has, and no message takes from there."""
+    if conf.type_problems():
+        return []  # E101 reports them
+    return [
+        checks.Warning(
+            f"{where} has {name!r}, which is ignored.", hint=_hint_default(name), id="anymail.W101"
+        )
+        for where, defaults in _given("send_defaults")
+        if isinstance(defaults, Mapping)  # else E102 reports it
+        for name in defaults
+        if name not in DEFAULT_ATTRIBUTES
+    ]
+
+
 def check_mailers(app_configs: Apps = None, **kwargs: Any) -> list[checks.CheckMessage]:
     """E102: an e-mail backend of ours that cannot be constructed as it is configured."""
     if conf.type_problems():
@@ -139,18 +216,26 @@ def check_mailers(app_configs: Apps = None, **kwargs: Any) -> list[checks.CheckM
 
 def check_rate_limit_cache(app_configs: Apps = None, **kwargs: Any) -> list[checks.CheckMessage]:
     """E103: without the cache that is named, each process would keep to the rate by itself."""
-    try:
-        alias = conf.AmazonSESSettings.load().rate_limit_cache
-    except AnymailConfigurationError:
-        return []  # E101 reports it
-    if alias is None or alias in caches:
-        return []
+    if conf.type_problems():
+        return []  # E101 reports them
     return [
         checks.Error(
-            f'ANYMAIL["AMAZON_SES_RATE_LIMIT_CACHE"] is {alias!r}, and CACHES has no such cache.',
+            f"{where} is {alias!r}, and CACHES has no such cache.",
             hint=f"Name one that it has: {', '.join(map(repr, caches))}.",
             id="anymail.E103",
         )
+        for where, alias in _given("rate_limit_cache")
+        if alias and isinstance(alias, str) and alias not in caches
+    ]
+
+
+def check_imports(app_configs: Apps = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """E104: the dotted path of a function that is not there: sending would fail."""
+    if conf.type_problems():
+        return []  # E101 reports them
+    return [
+        checks.Error(problem, hint=IMPORT_HINTS[name], id="anymail.E104")
+        for name, problem in _import_problems()
     ]
 
 
@@ -173,32 +258,104 @@ def check_other_distribution(app_configs: Apps = None, **kwargs: Any) -> list[ch
     ]
 
 
-def _broken_mailers() -> list[tuple[str, str]]:
-    broken = []
-    for where, path, construct in _configured_backends():
-        if not _is_ours(path):
-            continue
+def _hint(name: str, meant: str | None) -> str:
+    """What to type in place of an unknown setting."""
+    if instead := INSTEAD.get(SERVICE_PREFIX.sub("", name.upper())):
+        return instead
+    if meant:
+        return f"Did you mean {meant}?"
+    return (
+        "Remove it: the settings page of the documentation lists every setting. One of your own "
+        f"can be ANYMAIL_{name.upper()}, beside the dict, or stay when SILENCED_SYSTEM_CHECKS has "
+        '"anymail.W100".'
+    )
+
+
+def _hint_default(name: Any) -> str:
+    """What to type in place of an attribute that cannot have a default."""
+    if name == "from_email":
+        return "Set DEFAULT_FROM_EMAIL, a setting of Django: no message is without a from_email."
+    close = get_close_matches(str(name), DEFAULT_ATTRIBUTES, n=1, cutoff=conf.MIN_LIKENESS)
+    if close:
+        return f"Did you mean {close[0]!r}?"
+    return f"It can have {', '.join(DEFAULT_ATTRIBUTES)}."
+
+
+def _import_problems() -> Iterator[tuple[str, str]]:
+    """Each setting whose path leads nowhere, and why."""
+    for name, resolve in (("client_factory", import_callable), ("idna_encoder", idna_encoder)):
+        for where, path in _given(name):
+            if path and isinstance(path, str):
+                try:
+                    resolve(path, where)
+                except AnymailConfigurationError as err:
+                    yield name, str(err)
+
+
+def _given(name: str) -> Iterator[tuple[str, Any]]:
+    """Where a setting may be given, also as an option of a mailer, and its value there."""
+    for group in conf.GROUPS:
+        if name in group.field_names():
+            yield f'ANYMAIL["{group.PREFIX}{name.upper()}"]', getattr(group.load(), name)
+    for mailer in _mailers():
+        if name in mailer.options:
+            yield f"{mailer.where}['OPTIONS'][{name!r}]", mailer.options[name]
+
+
+def _broken_mailers() -> Iterator[tuple[str, str]]:
+    for mailer in _mailers():
         try:
-            construct()
+            mailer.construct()
         except (ImproperlyConfigured, ImportError, TypeError) as err:
-            broken.append((where, str(err)))
-    return broken
+            yield mailer.where, str(err)
 
 
-def _configured_backends() -> list[tuple[str, str, Any]]:
-    """Where each backend is configured, its dotted path, and a function that constructs it."""
+@dataclass(frozen=True, kw_only=True)
+class _Mailer:
+    """An e-mail backend as it is configured.
+
+    :param where: the setting that has it.
+    :param path: of its class.
+    :param options: its keywords.
+    """
+
+    where: str
+    path: str
+    options: Mapping[str, Any]
+    construct: Callable[[], Any]
+
+
+def _mailers() -> list[_Mailer]:
+    """Those with a backend of ours."""
+    return [mailer for mailer in _configured_mailers() if _is_ours(mailer.path)]
+
+
+def _configured_mailers() -> list[_Mailer]:
     mailers: Any = getattr(mail, "mailers", None)  # from Django 6.1 on
     configured = conf.django_setting("MAILERS")
     if mailers is not None and configured is not None:
         return [
-            (f"MAILERS[{alias!r}]", options.get("BACKEND", ""), lambda a=alias: mailers[a])
-            for alias, options in configured.items()
-            if isinstance(options, dict)  # else Django complains
+            _Mailer(
+                where=f"MAILERS[{alias!r}]",
+                path=mailer.get("BACKEND", ""),
+                options=_dict(mailer.get("OPTIONS")),
+                construct=partial(getitem, mailers, alias),
+            )
+            for alias, mailer in configured.items()
+            if isinstance(mailer, dict)  # else Django complains
         ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # from Django 6.1 reading it is deprecated
         path = conf.django_setting("EMAIL_BACKEND")
-    return [("EMAIL_BACKEND", path, lambda: import_string(path)())]
+    return [
+        _Mailer(
+            where="EMAIL_BACKEND", path=path, options={}, construct=lambda: import_string(path)()
+        )
+    ]
+
+
+def _dict(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}  # E102 reports what is no dict
 
 
 def _is_ours(path: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import Field, dataclass, field, fields, replace
 from difflib import get_close_matches
@@ -12,9 +13,11 @@ from django.conf import settings as django_settings
 from .exceptions import AnymailConfigurationError
 from .setting_values import (
     count,
+    encoder,
     function_or_path,
     mapping,
     name,
+    optional_encoder,
     optional_mapping,
     optional_seconds,
     seconds,
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
 
 
 SomeSettings = TypeVar("SomeSettings", bound="Settings")
+
+#: How much of a name must be right (difflib's ratio) for another to be taken for what was meant.
+MIN_LIKENESS = 0.8
 
 
 class UNSET:
@@ -92,7 +98,7 @@ class SendSettings(Settings):
     ignore_unsupported_features: bool = setting(truth, False)
     ignore_recipient_status: bool = setting(truth, False)
     debug_api_requests: bool = setting(truth, False)
-    idna_encoder: str | Callable[[str], str] = setting(function_or_path, "idna2008")
+    idna_encoder: str | Callable[[str], str] = setting(encoder, "idna2008")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +140,7 @@ class AmazonSESSettings(Settings):
     rate_limit_cache: str | None = setting(text, None)
     throttle_timeout: float = setting(seconds, 60)
     retry_timeouts: bool = setting(truth, False)
-    idna_encoder: str | Callable[[str], str] | None = setting(function_or_path, None)
+    idna_encoder: str | Callable[[str], str] | None = setting(optional_encoder, None)
 
     sns_client_params: dict[str, Any] | None = setting(optional_mapping, None)
     s3_client_params: dict[str, Any] | None = setting(optional_mapping, None)
@@ -253,11 +259,16 @@ def unknown_names() -> dict[str, str | None]:
     :raises AnymailConfigurationError: ``ANYMAIL`` is not a dict.
     """
     known = known_names()
-    return {
-        str(name): next(iter(get_close_matches(str(name).upper(), known, n=1)), None)
-        for name in anymail_dict()
-        if name not in known
-    }
+    return {str(name): _meant(str(name)) for name in anymail_dict() if name not in known}
+
+
+def _meant(name: str) -> str | None:
+    prefix, known = AmazonSESSettings.PREFIX, known_names()
+    written = re.sub(r"^(AWS_)?SES_", prefix, name.upper())
+    bare = written.removeprefix(prefix)
+    same = [other for other in (written, bare, prefix + bare) if other in known]
+    close = get_close_matches(written, known, n=1, cutoff=MIN_LIKENESS)
+    return next(iter(same + close), None)
 
 
 def borrowed_names() -> dict[str, str]:
@@ -314,7 +325,9 @@ def get_anymail_setting(
     kwargs: MutableMapping[str, Any] | None = None,
     allow_bare: bool = False,
 ) -> Any:
-    """Look a setting up by name, for applications that have settings of their own in ``ANYMAIL``.
+    """Look a setting up by name, for applications that have settings of their own.
+
+    Name them ``ANYMAIL_…``, beside the dict: check W100 warns of unknown names inside of it.
 
     :param name: for example ``"configuration_set_name"``.
     :param default: returned when the setting is nowhere.

@@ -74,8 +74,9 @@ class AnymailAPIError(AnymailError):
     :param is_transient: the same call may succeed a little later.
     :param is_throttled: refused for a rate or a quota. A daily quota is throttled, but not
         transient.
-    :param is_unsent: the service surely did not accept the call, so nothing can arrive twice when
-        it is repeated.
+    :param is_unsent: the service surely accepted nothing of what the error is about, so nothing can
+        arrive twice when it is sent again. False for a message of several calls as soon as one of
+        them was accepted, or may have been.
     """
 
     def __init__(

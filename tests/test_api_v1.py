@@ -328,7 +328,16 @@ class TemplateParamsTests(SimpleTestCase):
 
     def test_tags_in_esp_extra_are_default_tags(self) -> None:
         tags = [{"Name": "a", "Value": "b"}]
-        self.assertEqual(params(template_message(esp_extra={"Tags": tags}))["DefaultTags"], tags)
+        sent = params(
+            template_message(esp_extra={"Tags": tags}, tags=["tag"]), message_tag_name="Type"
+        )
+        self.assertEqual(sent["DefaultTags"], tags)
+        self.assertNotIn("Tags", sent)
+
+    def test_default_tags_in_esp_extra_win_over_tags(self) -> None:
+        tags = [{"Name": "a", "Value": "b"}]
+        extra = {"Tags": [{"Name": "c", "Value": "d"}], "DefaultTags": tags}
+        self.assertEqual(params(template_message(esp_extra=extra))["DefaultTags"], tags)
 
     def test_what_v1_templates_cannot_carry_is_refused(self) -> None:
         html = template_message()
@@ -398,8 +407,9 @@ class BatchTests(SimpleTestCase):
 
 
 class TemplateResponseTests(SimpleTestCase):
-    def send(self, *results: dict[str, str]) -> Any:
-        message = template_message(to=[f"to{n}@example.com" for n in range(len(results))])
+    def send(self, *results: dict[str, str], to: list[str] | None = None) -> Any:
+        everybody = to or [f"to{n}@example.com" for n in range(len(results))]
+        message = template_message(to=everybody)
         with stubbed() as stub:
             stub.add_response("send_bulk_templated_email", {"Status": list(results)})
             EmailBackend().send_messages([message])
@@ -419,6 +429,13 @@ class TemplateResponseTests(SimpleTestCase):
             ("failed", "AccountThrottled", "Slow down"),
         )
         self.assertIsNone(status.recipients["to0@example.com"].error_code)
+
+    def test_of_somebody_who_is_in_it_twice_the_accepted_one_counts(self) -> None:
+        accepted, refused = {"Status": "Success", "MessageId": "m"}, {"Status": "MessageRejected"}
+        for results in ([accepted, refused], [refused, accepted]):
+            with self.subTest(results):
+                status = self.send(*results, to=["a@example.com", "a@example.com"])
+                self.assertEqual((status.status, status.message_id), ({"queued"}, "m"))
 
     def test_every_documented_status(self) -> None:
         codes = [

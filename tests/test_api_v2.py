@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from email.mime.base import MIMEBase
 from typing import Any
 
 from django.test import SimpleTestCase
@@ -72,8 +74,12 @@ class RawParamsTests(SimpleTestCase):
         self.assertIn("Raw", sent["Content"])
 
     def test_parameters_of_v1_are_refused_by_the_name_they_have_here(self) -> None:
-        for name, here in (("Tags", "EmailTags"), ("SourceArn", "FromEmailAddressIdentityArn")):
-            with self.subTest(name), self.assertRaisesRegex(AnymailUnsupportedFeature, here):
+        for name, here in (
+            ("Tags", "EmailTags"),
+            ("DefaultTags", "EmailTags"),
+            ("SourceArn", "FromEmailAddressIdentityArn"),
+        ):
+            with self.subTest(name), self.assertRaisesRegex(AnymailUnsupportedFeature, f" {here} "):
                 params(simple_message(esp_extra={name: "x"}))
             sent = params(simple_message(esp_extra={name: "x"}), ignore_unsupported_features=True)
             self.assertNotIn(name, sent)
@@ -195,20 +201,95 @@ class TemplateParamsTests(SimpleTestCase):
             {f"X-{n}": "x" for n in range(16)},
             {"X-Long": "x" * 996},
             {"X-Empty": ""},
-            {"X Space": "x"},
             {"X" * 127: "x"},
         ):
             with self.subTest(headers), self.assertRaises(AnymailUnsupportedFeature):
                 params(template_message(headers=headers))
 
+    def test_a_tab_in_a_header_is_a_space(self) -> None:
+        """SES takes printable ASCII there, and a tab means the same (RFC 5322 section 2.2.3)."""
+        message = template_message(headers={"X-A": "a\tb"})
+        (entry,) = params(message)["BulkEmailEntries"]
+        self.assertEqual(entry["ReplacementHeaders"], [{"Name": "X-A", "Value": "a b"}])
+
     def test_line_breaks_in_headers_are_refused(self) -> None:
         for kwargs in (
             {"headers": {"X-A": "a\nb"}},
             {"merge_headers": {"to@example.com": {"X-A": "a\r\nb"}}},
+            {"merge_headers": {"to@example.com": {"X-A\nBcc": "b"}}},
             {"tags": ["a\nb"]},
         ):
-            with self.subTest(kwargs), self.assertRaises(ValueError):
+            with self.subTest(kwargs), self.assertRaises(ValueError) as caught:
                 params(template_message(**kwargs))
+            self.assertNotIsInstance(caught.exception, AnymailError)  # fail_silently hides those
+
+    def test_line_breaks_in_file_names_are_refused_by_position(self) -> None:
+        part = MIMEBase("application", "pdf")
+        part.add_header("Content-Disposition", "attachment", filename="a\nb.pdf")
+        for attachment in (("a\r\nb.pdf", b"x", "application/pdf"), part):
+            message = template_message()
+            message.attach("ok.txt", "text", "text/plain")
+            message.attachments.append(attachment)
+            with self.subTest(attachment), self.assertRaisesRegex(ValueError, "attachment 2"):
+                params(message)
+
+    def test_what_is_no_header_name_is_told_with_its_attribute(self) -> None:
+        for attribute, kwargs in (
+            ("extra_headers", {"headers": {"X Space": "x"}}),
+            ("merge_headers", {"merge_headers": {"to@example.com": {"X Space": "x"}}}),
+        ):
+            text = f"'X Space' in `{attribute}` is no header name"
+            with self.subTest(attribute), self.assertRaisesRegex(ValueError, text):
+                params(template_message(**kwargs))
+
+    def test_a_bcc_header_is_refused(self) -> None:
+        for kwargs in (
+            {"headers": {"bcc": "x@example.com"}},
+            {"merge_headers": {"to@example.com": {"BCC": "x@example.com"}}},
+        ):
+            with self.subTest(kwargs), self.assertRaisesRegex(ValueError, '"bcc" argument'):
+                params(template_message(**kwargs), ignore_unsupported_features=True)
+
+    def test_headers_that_come_from_elsewhere_are_refused(self) -> None:
+        for name, source in (
+            ("Cc", "cc"),
+            ("content-type", "SES"),
+            ("Content-Transfer-Encoding", "SES"),
+            ("FROM", "from_email"),
+            ("MIME-Version", "SES"),
+            ("Subject", "the template"),
+            ("to", "to"),
+            ("X-Metadata", "metadata and merge_metadata"),
+            ("x-tag", "tags"),
+        ):
+            text = f"a {name} header with template: it comes from {source}$"
+            of_recipient = {"to@example.com": {name: "x@example.com"}}
+            message = template_message(merge_headers=of_recipient)
+            with self.subTest(name), self.assertRaisesRegex(AnymailUnsupportedFeature, text):
+                params(message)
+            with self.subTest(name):
+                (entry,) = params(message, ignore_unsupported_features=True)["BulkEmailEntries"]
+                self.assertNotIn("ReplacementHeaders", entry)
+
+    def test_they_are_refused_for_everybody_too(self) -> None:
+        for name in ("Cc", "Subject", "X-Tag"):
+            with self.subTest(name), self.assertRaisesRegex(AnymailUnsupportedFeature, name):
+                params(template_message(headers={name: "x"}))
+
+    def test_other_headers_go_out(self) -> None:
+        names = ["Content-Language", "List-Unsubscribe", "Message-ID", "Return-Path", "Sender"]
+        message = template_message(merge_headers={"to@example.com": dict.fromkeys(names, "<a@b>")})
+        (entry,) = params(message)["BulkEmailEntries"]
+        self.assertEqual([header["Name"] for header in entry["ReplacementHeaders"]], names)
+
+    def test_a_recipients_reply_to_is_refused_only_beside_reply_to(self) -> None:
+        headers = {"to@example.com": {"Reply-To": "reply+7@example.com"}}
+        (entry,) = params(template_message(merge_headers=headers))["BulkEmailEntries"]
+        self.assertEqual(
+            entry["ReplacementHeaders"], [{"Name": "Reply-To", "Value": "reply+7@example.com"}]
+        )
+        with self.assertRaisesRegex(AnymailUnsupportedFeature, "it comes from reply_to"):
+            params(template_message(merge_headers=headers, reply_to=["r@example.com"]))
 
     def test_attachments(self) -> None:
         message = template_message()
@@ -251,6 +332,35 @@ class TemplateParamsTests(SimpleTestCase):
             sent = params(message, ignore_unsupported_features=True)
             self.assertNotIn("ListManagementOptions", sent)
 
+    def test_tags_in_esp_extra_are_default_tags(self) -> None:
+        tags = [{"Name": "a", "Value": "b"}]
+        sent = params(
+            template_message(esp_extra={"EmailTags": tags}, tags=["tag"]), message_tag_name="Type"
+        )
+        self.assertEqual(sent["DefaultEmailTags"], tags)
+        self.assertNotIn("EmailTags", sent)
+
+    def test_default_tags_in_esp_extra_win_over_tags(self) -> None:
+        tags = [{"Name": "a", "Value": "b"}]
+        extra = {"EmailTags": [{"Name": "c", "Value": "d"}], "DefaultEmailTags": tags}
+        self.assertEqual(params(template_message(esp_extra=extra))["DefaultEmailTags"], tags)
+
+    def test_content_in_esp_extra_of_another_type_is_refused_by_its_path(self) -> None:
+        path = "esp_extra['DefaultContent']"
+        for content, where in (
+            ("x", path),
+            (None, path),
+            ({"Template": None}, f"{path}['Template']"),
+            ({"Template": {"TemplateContent": []}}, f"{path}['Template']['TemplateContent']"),
+        ):
+            text = re.escape(f"`{where}` must be a dict, not ")
+            with self.subTest(content), self.assertRaisesRegex(TypeError, text):
+                params(template_message(esp_extra={"DefaultContent": content}))
+
+    def test_content_in_esp_extra_that_ses_does_not_know_is_an_api_error(self) -> None:
+        with self.assertRaisesRegex(AnymailAPIError, "Tmplate"):
+            params(template_message(esp_extra={"DefaultContent": {"Tmplate": {}}}))
+
     def test_esp_extra_reaches_into_the_template(self) -> None:
         extra = {"DefaultContent": {"Template": {"TemplateArn": "arn:t"}}}
         template = params(template_message(esp_extra=extra))["DefaultContent"]["Template"]
@@ -281,6 +391,17 @@ class InlineTemplateTests(SimpleTestCase):
         data = entry["ReplacementEmailContent"]["ReplacementTemplate"]["ReplacementTemplateData"]
         self.assertEqual(json.loads(data), {"name": "Tö"})
         self.assertEqual(entry["ReplacementHeaders"], [{"Name": "X-Tag", "Value": "tag"}])
+
+    def test_a_line_break_in_the_subject_is_refused(self) -> None:
+        message = self.message()
+        message.subject = "a\nBcc: x@example.com"
+        with self.assertRaisesRegex(ValueError, "Subject"):
+            params(message)
+        message = self.message()
+        content = {"Subject": "a\r\nb", "Text": "c"}
+        message.esp_extra["DefaultContent"] = {"Template": {"TemplateContent": content}}
+        with self.assertRaisesRegex(ValueError, "Subject"):
+            params(message)
 
     def test_it_takes_no_template_id_and_no_other_bodies(self) -> None:
         with self.assertRaisesRegex(AnymailUnsupportedFeature, "template_id together"):

@@ -44,7 +44,7 @@ LAYERS: dict[str, int] = {
         4: """
             anymail.backends anymail.backends.amazon_ses anymail.backends.amazon_sesv1
             anymail.backends.amazon_sesv2 anymail.backends.base anymail.backends.batch
-            anymail.backends.console anymail.backends.test
+            anymail.backends.console anymail.backends.statuses anymail.backends.test
             anymail.webhooks anymail.webhooks.amazon_ses anymail.webhooks.base
             anymail.webhooks.checks
         """,

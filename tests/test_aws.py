@@ -418,6 +418,12 @@ class FactoryTests(CacheTestCase):
         with self.assertRaisesMessage(AnymailConfigurationError, "AMAZON_SES_CLIENT_FACTORY"):
             aws.client("ses", self.settings("nowhere.make_client"))
 
+    def test_a_path_to_something_else_than_a_function_is_a_configuration_error(self):
+        with self.assertRaisesMessage(
+            AnymailConfigurationError, 'ANYMAIL["AMAZON_SES_CLIENT_FACTORY"] is not callable.'
+        ):
+            aws.client("ses", self.settings("os.path.sep"))
+
     def test_its_own_mistakes_are_not_blamed_on_the_settings(self):
         error = TypeError("a mistake")
         with self.assertRaises(TypeError) as caught:

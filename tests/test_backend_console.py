@@ -6,6 +6,7 @@ import contextlib
 import io
 import uuid
 import warnings
+from datetime import datetime, timezone
 from unittest import mock
 
 from django.core import mail
@@ -14,6 +15,7 @@ from django.test import SimpleTestCase
 
 from anymail.backends.console import EmailBackend
 from anymail.exceptions import AnymailInvalidAddress
+from anymail.outgoing import FEATURES
 
 from .ses import BODY, simple_message, use_backend
 from .test_backend_test import received
@@ -45,20 +47,43 @@ class ConsoleTests(SimpleTestCase):
         self.assertEqual(text.count("-" * 79), 2)
         self.assertEqual(text.count("Subject: Subject"), 2)
 
-    def test_what_the_mime_does_not_show_is_printed_too(self):
+    def test_every_feature_is_printed(self):
+        personal = {"to@example.com": {"a": 1}}
+        features = {
+            "esp_extra": {"ConfigurationSetName": "set"},
+            "envelope_sender": "bounces@example.com",
+            "metadata": {"a": 1},
+            "merge_headers": personal,
+            "merge_metadata": personal,
+            "send_at": datetime(2025, 3, 4, tzinfo=timezone.utc),
+            "tags": ["welcome"],
+            "track_clicks": False,
+            "track_opens": True,
+            "template_id": "T",
+            "merge_data": personal,
+            "merge_global_data": {"b": 2},
+        }
+        self.assertEqual(set(features), set(FEATURES))
+        lines = printed(simple_message(**features)).splitlines()
+        for name, value in features.items():
+            with self.subTest(name):
+                self.assertIn(f"{name}: {value!r}", lines)
+
+    def test_what_is_not_used_is_not_printed(self):
+        self.assertTrue(printed(simple_message()).endswith("\n" + "-" * 79 + "\n"))
+
+    def test_recipients_that_the_mime_does_not_show_are_printed(self):
         text = printed(
-            simple_message(
-                tags=["welcome"], metadata={"a": 1}, template_id="T", merge_global_data={"b": 2}
-            )
+            simple_message(bcc=["Böb <b@example.com>"], headers={"To": "list@example.com"}),
+            send_defaults={"cc": ["c@example.com"]},
         )
         for line in (
-            "tags: ['welcome']",
-            "metadata: {'a': 1}",
-            "template_id: 'T'",
-            "merge_global_data: {'b': 2}",
+            "to: ['to@example.com']",
+            "cc: ['c@example.com']",
+            "bcc: ['Böb <b@example.com>']",
         ):
-            with self.subTest(line=line):
-                self.assertIn(line, text)
+            with self.subTest(line):
+                self.assertIn(line, text.splitlines())
 
     def test_text_need_not_be_ascii(self):
         self.assertIn("=?utf-8?", printed(simple_message(subject="日本語", body="日本語")))

@@ -476,13 +476,89 @@ class ErrorTests(SimpleTestCase):
             {"MessageId": "m-1"},
             ReadTimeoutError(endpoint_url="x"),
         ]
+        told = "50 recipients were accepted, 1 were not, 50 may have been"
         with (
             mock.patch.object(aws, "client", return_value=failing),
-            self.assertRaises(AnymailAPIError),
+            self.assertRaisesRegex(AnymailAPIError, told),
         ):
             EmailBackend(split_recipients=True, max_concurrency=1).send_messages([message])
         statuses = [s.status for s in message.anymail_status.recipients.values()]
         self.assertEqual(statuses, ["queued"] * 50 + ["unknown"] * 50 + ["failed"])
+
+
+class UnsentTests(SimpleTestCase):
+    """Whoever sends again after an error with ``is_unsent`` must not mail anybody twice."""
+
+    def error(self, message: Any, *answers: Any, **options: Any) -> AnymailAPIError:
+        """What a message of several calls fails with.
+
+        :param answers: to the calls: responses, and codes of errors.
+        """
+        is_raw = bool(message.body)
+        method = "send_raw_email" if is_raw else "send_bulk_templated_email"
+        with stubbed() as stub, self.assertRaises(AnymailAPIError) as caught:
+            for answer in answers:
+                if isinstance(answer, str):
+                    stub.add_client_error(method, answer, http_status_code=400)
+                else:
+                    stub.add_response(method, answer)
+            options = {"split_recipients": True, "max_concurrency": 1, **options}
+            EmailBackend(**options).send_messages([message])
+        return caught.exception
+
+    def to_many(self, **kwargs: Any) -> Any:
+        return simple_message(to=[f"to{n}@example.com" for n in range(120)], **kwargs)
+
+    def template_to_many(self) -> Any:
+        return self.to_many(subject="", body="", template_id="t")
+
+    def bulk(self, **entry: str) -> dict[str, Any]:
+        return {"Status": [entry] * 50}
+
+    def test_not_when_an_earlier_call_of_a_split_message_was_accepted(self) -> None:
+        error = self.error(self.to_many(), {"MessageId": "m"}, "MessageRejected")
+        self.assertIs(error.is_unsent, False)
+
+    def test_not_when_an_earlier_call_of_a_template_was_accepted(self) -> None:
+        accepted = self.bulk(Status="Success", MessageId="m")
+        error = self.error(self.template_to_many(), accepted, "AccountSendingPausedException")
+        self.assertIs(error.is_unsent, False)
+
+    def test_not_when_it_is_unknown_what_became_of_a_recipient(self) -> None:
+        error = self.error(self.template_to_many(), self.bulk(), "MessageRejected")
+        self.assertIs(error.is_unsent, False)
+
+    def test_not_when_the_same_addresses_are_in_a_call_that_was_refused(self) -> None:
+        message = simple_message(to=[f"to{n}@example.com" for n in range(50)] * 2)
+        error = self.error(message, {"MessageId": "m"}, "MessageRejected")
+        self.assertIs(error.is_unsent, False)
+
+    def test_not_when_post_send_fails(self) -> None:
+        def failing(**kwargs: Any) -> None:
+            raise AnymailAPIError("of something else", is_unsent=True)
+
+        with self.assertLogs("django.dispatch", "ERROR"), connected(post_send, failing):
+            error = self.error(simple_message(), {"MessageId": "m"})
+        self.assertIs(error.is_unsent, False)
+
+    def test_it_is_when_all_recipients_were_refused(self) -> None:
+        for name, message, answers in (
+            ("split", self.to_many(), ["MessageRejected"]),
+            (
+                "template",
+                self.template_to_many(),
+                [self.bulk(Status="MessageRejected"), "MessageRejected"],
+            ),
+        ):
+            with self.subTest(name):
+                self.assertIs(self.error(message, *answers).is_unsent, True)
+                self.assertEqual(message.anymail_status.status, {"failed"})
+
+    def test_is_transient_is_about_the_call_that_failed(self) -> None:
+        for code, is_transient in (("Throttling", True), ("MessageRejected", False)):
+            with self.subTest(code):
+                error = self.error(self.to_many(), {"MessageId": "m"}, code, throttle_timeout=0)
+                self.assertIs(error.is_transient, is_transient)
 
 
 class NoClientTests(SimpleTestCase):
@@ -496,6 +572,18 @@ class NoClientTests(SimpleTestCase):
             self.assertEqual(type(caught.exception.__cause__).__name__, "NoRegionError")
             backend = EmailBackend(fail_silently=True)
             self.assertEqual(backend.send_messages([simple_message()]), 0)
+
+    def test_the_error_tells_message_backend_and_service_like_any_other(self) -> None:
+        message, backend = simple_message(), EmailBackend()
+        failing = AnymailAPIError("No such profile.")
+        with (
+            mock.patch.object(aws, "client", side_effect=failing),
+            self.assertRaises(AnymailAPIError) as caught,
+        ):
+            backend.send_messages([message, simple_message()])
+        self.assertIs(caught.exception.email_message, message)
+        self.assertIs(caught.exception.backend, backend)
+        self.assertEqual(caught.exception.esp_name, "Amazon SES")
 
     def test_missing_credentials_say_what_to_set_and_can_be_silent(self) -> None:
         environ = {

@@ -265,6 +265,18 @@ class TemplateTests(SimpleTestCase):
                 self.assertEqual(template_seen(v1), template_seen(v2))
                 self.assertEqual(v1_status, status(message))
 
+    def test_they_refuse_the_same(self) -> None:
+        for kwargs in (
+            {"headers": {"Bcc": "x@example.com"}},
+            {"headers": {"X-A": "a\nb"}},
+            {"subject": "a\nb"},
+        ):
+            message = simple_message(**{"subject": "", "body": "", "template_id": "t", **kwargs})
+            for backend in (V1Backend, V2Backend):
+                with self.subTest(kwargs), self.assertRaises(ValueError) as caught:
+                    send(message, backend)
+                self.assertNotIsInstance(caught.exception, AnymailError)
+
 
 class OneClickUnsubscribeTests(SimpleTestCase):
     """RFC 8058 needs both headers exactly as they are, on one line each."""
@@ -312,3 +324,16 @@ class DefaultsTests(SimpleTestCase):
         self.assertEqual(seen(v1.mime), seen(v2.mime))
         self.assertEqual(envelope(v1), envelope(v2))
         self.assertEqual(v2.params["ConfigurationSetName"], "set")
+
+    def test_tags_of_defaults_reach_messages_with_and_without_a_template(self) -> None:
+        tags = [{"Name": "campaign", "Value": "spring"}]
+        for backend, name, default_name in (
+            (V1Backend, "Tags", "DefaultTags"),
+            (V2Backend, "EmailTags", "DefaultEmailTags"),
+        ):
+            message = simple_message()
+            template = simple_message(subject="", body="", template_id="t")
+            defaults = {"SEND_DEFAULTS": {"esp_extra": {name: tags}}}
+            with self.subTest(name), override_settings(ANYMAIL=defaults):
+                self.assertEqual(send(message, backend).params[name], tags)
+                self.assertEqual(send(template, backend).params[default_name], tags)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 from unittest import mock, skipIf, skipUnless
 
 import django
 from django.apps import apps
 from django.core import checks
+from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.test import SimpleTestCase, override_settings
 
 from anymail import checks as anymail_checks
+from anymail import conf
+from anymail.addresses import IDNA_ENCODERS
 from anymail.amazon_ses import aws
+from anymail.outgoing import OutgoingMessage
 from tests.ses import V1, V2, use_backend
 
 MAILERS_EXIST = django.VERSION >= (6, 1)
@@ -56,7 +62,8 @@ class InsecureSettingTests(SimpleTestCase):
     def test_w002_reports_debugging_in_production(self):
         [warning] = anymail_checks.check_insecure_settings()
         self.assertEqual((warning.id, warning.level), ("anymail.W002", checks.WARNING))
-        self.assertIn("DEBUG_API_REQUESTS", warning.msg)
+        self.assertIn("DEBUG_API_REQUESTS, which has no effect", warning.msg)
+        self.assertIn("boto3.set_stream_logger", warning.hint)
 
     @override_settings(ANYMAIL_DEBUG_API_REQUESTS=True, DEBUG=False)
     def test_w002_reads_the_flat_name_too(self):
@@ -84,6 +91,42 @@ class UnknownSettingTests(SimpleTestCase):
         found = anymail_checks.check_unknown_settings()
         self.assertEqual(ids(found), ["anymail.W100", "anymail.W100"])
         self.assertIn("settings page", found[0].hint)
+
+    @override_settings(ANYMAIL={"SQUIRRELS": 1})
+    def test_w100_tells_where_settings_of_applications_can_be(self):
+        [warning] = anymail_checks.check_unknown_settings()
+        self.assertIn("ANYMAIL_SQUIRRELS, beside the dict", warning.hint)
+        self.assertIn('SILENCED_SYSTEM_CHECKS has "anymail.W100"', warning.hint)
+
+    def test_w100_knows_what_took_the_place_of_settings_of_other_packages(self):
+        for names, use in (
+            ("AMAZON_SES_REGION AWS_SES_REGION_NAME region", '"region_name"'),
+            ("AMAZON_SES_ACCESS_KEY AWS_SES_ACCESS_KEY_ID", '"aws_access_key_id"'),
+            ("AMAZON_SES_SECRET_KEY AWS_SECRET_ACCESS_KEY", '"aws_secret_access_key"'),
+            ("AWS_SESSION_PROFILE", 'AMAZON_SES_SESSION_PARAMS": {"profile_name"'),
+            ("REQUESTS_TIMEOUT AMAZON_SES_TIMEOUT", '"read_timeout"'),
+            ("AMAZON_SES_DOWNLOAD_CHUNK_SIZE", "while it is downloaded"),
+            ("AWS_SES_CONFIGURATION_SET", "AMAZON_SES_CONFIGURATION_SET_NAME"),
+            ("AWS_SNS_EVENT_TRUSTED_TOPIC_ARNS", "AMAZON_SES_SNS_TOPIC_ARNS"),
+            ("AWS_SES_FROM_EMAIL", "DEFAULT_FROM_EMAIL"),
+            ("USE_SES_V2", "anymail.backends.amazon_sesv2.EmailBackend"),
+        ):
+            for name in names.split():
+                with self.subTest(name), override_settings(ANYMAIL={name: "x"}):
+                    [warning] = anymail_checks.check_unknown_settings()
+                    self.assertIn(use, warning.hint)
+
+    def test_the_settings_that_are_to_be_used_instead_exist(self):
+        named = {
+            name
+            for hint in anymail_checks.INSTEAD.values()
+            for name in re.findall(r"AMAZON_SES_[A-Z_]+|SEND_DEFAULTS|FEEDBACK_\w+", hint)
+        }
+        self.assertEqual(named - set(conf.known_names()), set())
+
+    def test_no_setting_is_to_be_replaced(self):
+        bare = {anymail_checks.SERVICE_PREFIX.sub("", name) for name in conf.known_names()}
+        self.assertEqual(bare & anymail_checks.INSTEAD.keys(), set())
 
     @override_settings(ANYMAIL={"WEBHOOK_AUTHORIZATION": "a:b"})
     def test_w100_leaves_the_renamed_setting_to_e001(self):
@@ -136,6 +179,129 @@ class SettingTypeTests(SimpleTestCase):
         self.assertEqual(found[0].msg, "ANYMAIL must be a dict, not str.")
 
 
+class SendDefaultsTests(SimpleTestCase):
+    def found(self, **anymail: Any) -> list[checks.CheckMessage]:
+        with override_settings(ANYMAIL=anymail):
+            return anymail_checks.check_send_defaults()
+
+    def test_w101_reports_what_no_message_has(self):
+        for setting in ("SEND_DEFAULTS", "AMAZON_SES_SEND_DEFAULTS"):
+            [warning] = self.found(**{setting: {"tag": ["a"], "metadata": {}}})
+            self.assertEqual((warning.id, warning.level), ("anymail.W101", checks.WARNING))
+            self.assertEqual(warning.msg, f"ANYMAIL[\"{setting}\"] has 'tag', which is ignored.")
+            self.assertEqual(warning.hint, "Did you mean 'tags'?")
+
+    def test_w101_lists_what_there_is_if_nothing_is_like_it(self):
+        [warning] = self.found(SEND_DEFAULTS={"squirrels": 1})
+        self.assertIn("esp_extra, envelope_sender", warning.hint)
+
+    def test_w101_reports_each_of_them(self):
+        self.assertEqual(ids(self.found(SEND_DEFAULTS={"x": 1, 2: 3})), ["anymail.W101"] * 2)
+
+    def test_w101_reports_a_sender(self):
+        [warning] = self.found(SEND_DEFAULTS={"from_email": "a@example.com"})
+        self.assertIn("DEFAULT_FROM_EMAIL", warning.hint)
+
+    def test_what_w101_reports_is_ignored(self):
+        message = EmailMessage("Subject", "Body", None, ["to@example.com"])
+        defaults = {"from_email": "a@example.com", "tag": ["x"]}
+        outgoing = OutgoingMessage.from_django(message, defaults)
+        self.assertEqual(outgoing, OutgoingMessage.from_django(message, {}))
+
+    def test_w101_is_silent_about_everything_that_is_read(self):
+        read: set[str] = set()
+
+        class Defaults(dict):
+            def get(self, key, default=None):
+                read.add(key)
+                return default
+
+        OutgoingMessage.from_django(EmailMessage(to=["to@example.com"]), Defaults())
+        self.assertEqual(ids(self.found(SEND_DEFAULTS=dict.fromkeys(read))), ["anymail.W101"])
+        self.assertEqual(read - {"from_email"}, set(anymail_checks.DEFAULT_ATTRIBUTES))
+
+    def test_w101_leaves_wrong_types_to_e101(self):
+        self.assertEqual(self.found(SEND_DEFAULTS=["tag"]), [])
+
+    @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
+    def test_w101_looks_into_the_options_of_mailers(self):
+        with use_backend(V1, send_defaults={"tag": ["a"]}):
+            [warning] = anymail_checks.check_send_defaults()
+        self.assertIn("MAILERS['default']['OPTIONS']['send_defaults'] has 'tag'", warning.msg)
+
+    @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
+    def test_w101_leaves_options_of_the_wrong_type_to_e102(self):
+        with use_backend(V1, send_defaults=["tag"]):
+            self.assertEqual(anymail_checks.check_send_defaults(), [])
+            self.assertEqual(ids(anymail_checks.check_mailers()), ["anymail.E102"])
+
+
+class ImportTests(SimpleTestCase):
+    def found(self, **anymail: Any) -> list[checks.CheckMessage]:
+        with override_settings(ANYMAIL=anymail):
+            return anymail_checks.check_imports()
+
+    def test_e104_reports_a_factory_that_is_not_there(self):
+        [error] = self.found(AMAZON_SES_CLIENT_FACTORY="no.such.factory")
+        self.assertEqual((error.id, error.level), ("anymail.E104", checks.ERROR))
+        self.assertEqual(
+            error.msg,
+            "ANYMAIL[\"AMAZON_SES_CLIENT_FACTORY\"] cannot be imported: No module named 'no'",
+        )
+        self.assertIn('"package.module.function"', error.hint)
+
+    def test_e104_reports_an_encoder_that_is_not_there(self):
+        for setting in ("IDNA_ENCODER", "AMAZON_SES_IDNA_ENCODER"):
+            for path in ("a.b.c", "idna2010"):
+                [error] = self.found(**{setting: path})
+                self.assertEqual(error.id, "anymail.E104")
+                self.assertIn(f'ANYMAIL["{setting}"] is {path!r}, none of', error.msg)
+                self.assertIn('"idna2008"', error.hint)
+
+    def test_e104_reports_what_cannot_be_called(self):
+        for setting in ("AMAZON_SES_CLIENT_FACTORY", "IDNA_ENCODER"):
+            [error] = self.found(**{setting: "os.path.sep"})
+            self.assertIn("is not callable", error.msg)
+
+    def test_e104_reports_a_module_that_fails(self):
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(sys, "path", [folder]):
+            Path(folder, "fails_at_import.py").write_text("{}['AWS_ROLE']")
+            [error] = self.found(AMAZON_SES_CLIENT_FACTORY="fails_at_import.make_client")
+        self.assertIn("AWS_ROLE", error.msg)
+
+    def test_e104_is_silent_about_what_is_there(self):
+        for value in ("anymail.amazon_ses.aws.client", print, None, ""):
+            with self.subTest(value=value):
+                found = self.found(AMAZON_SES_CLIENT_FACTORY=value, IDNA_ENCODER=value)
+                self.assertEqual(found, [])
+        for word in IDNA_ENCODERS:
+            self.assertEqual(self.found(AMAZON_SES_IDNA_ENCODER=word), [])
+
+    def test_e104_leaves_wrong_types_to_e101(self):
+        self.assertEqual(self.found(AMAZON_SES_CLIENT_FACTORY=5), [])
+
+    @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
+    def test_e104_looks_into_the_options_of_mailers(self):
+        for name in ("client_factory", "idna_encoder"):
+            with use_backend(V2, **{name: "no.such.function"}):
+                [error] = anymail_checks.check_imports()
+            self.assertIn(f"MAILERS['default']['OPTIONS'][{name!r}]", error.msg)
+            for nothing in (None, ""):
+                with use_backend(V2, **{name: nothing}):
+                    self.assertEqual(anymail_checks.check_imports(), [])
+
+    @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
+    def test_e104_leaves_options_of_the_wrong_type_to_e102(self):
+        with use_backend(V1, client_factory=5):
+            self.assertEqual(anymail_checks.check_imports(), [])
+            self.assertEqual(ids(anymail_checks.check_mailers()), ["anymail.E102"])
+
+    @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
+    def test_e104_leaves_the_mailers_of_others_alone(self):
+        with use_backend(f"{__name__}.CannotConstruct", client_factory="no.such.factory"):
+            self.assertEqual(anymail_checks.check_imports(), [])
+
+
 class RateLimitCacheTests(SimpleTestCase):
     @override_settings(ANYMAIL={"AMAZON_SES_RATE_LIMIT_CACHE": "rates"})
     def test_e103_reports_a_cache_that_is_not_there(self):
@@ -147,6 +313,16 @@ class RateLimitCacheTests(SimpleTestCase):
     def test_e103_is_silent_without_one_and_about_one_that_is_there(self):
         for alias in (None, "default"):
             with override_settings(ANYMAIL={"AMAZON_SES_RATE_LIMIT_CACHE": alias}):
+                self.assertEqual(anymail_checks.check_rate_limit_cache(), [])
+
+    @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
+    def test_e103_looks_into_the_options_of_mailers(self):
+        with use_backend(V1, rate_limit_cache="nope"):
+            [error] = anymail_checks.check_rate_limit_cache()
+        self.assertEqual(error.id, "anymail.E103")
+        self.assertIn("MAILERS['default']['OPTIONS']['rate_limit_cache'] is 'nope'", error.msg)
+        for alias in ("default", None, "", ["nope"]):
+            with use_backend(V1, rate_limit_cache=alias):
                 self.assertEqual(anymail_checks.check_rate_limit_cache(), [])
 
     @override_settings(ANYMAIL={"AMAZON_SES_RATE_LIMIT_CACHE": 1})
@@ -213,6 +389,13 @@ class MailerTests(SimpleTestCase):
         self.assertIn("the option 'split_recipients' must be True or False", error.msg)
 
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
+    def test_e102_reports_options_that_are_no_dict(self):
+        mailer = {"BACKEND": V1, "OPTIONS": ["rate_limit_cache"]}
+        with override_settings(MAILERS={"default": mailer}):
+            self.assertEqual(ids(anymail_checks.check_mailers()), ["anymail.E102"])
+            self.assertEqual(anymail_checks.check_rate_limit_cache(), [])
+
+    @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_e102_takes_every_setting_as_an_option(self):
         with use_backend(V1, client_params={"region_name": "us-east-1"}, message_tag_name="x"):
             self.assertEqual(anymail_checks.check_mailers(), [])
@@ -275,14 +458,15 @@ class RegistrationTests(SimpleTestCase):
                     "SQUIRRELS": 1,
                     "DEBUG_API_REQUESTS": True,
                     "AMAZON_SES_RATE_LIMIT_CACHE": "rates",
+                    "AMAZON_SES_CLIENT_FACTORY": "no.such.factory",
+                    "SEND_DEFAULTS": {"tag": ["a"]},
                 },
                 DEBUG=False,
             ),
         ):
             found = {message.id for message in run_checks()}
-        self.assertLessEqual(
-            {f"anymail.{n}" for n in ("E001", "W002", "W100", "E100", "E102", "E103")}, found
-        )
+        numbers = ("E001", "W002", "W100", "W101", "E100", "E102", "E103", "E104")
+        self.assertLessEqual({f"anymail.{number}" for number in numbers}, found)
         with override_settings(ANYMAIL={"WEBHOOK_SECRET": 1}):
             self.assertIn("anymail.E101", {message.id for message in run_checks()})
 
@@ -304,9 +488,10 @@ class RegistrationTests(SimpleTestCase):
     def test_no_message_has_an_id_that_is_not_documented_here(self):
         with open(anymail_checks.__file__, encoding="utf-8") as source:
             text = source.read()
-        for number in ("E001", "W002", "W100", "E100", "E101", "E102", "E103"):
+        numbers = ("E001", "W002", "W100", "W101", "E100", "E101", "E102", "E103", "E104")
+        for number in numbers:
             self.assertIn(f'id="anymail.{number}"', text)
-        self.assertEqual(text.count('id="anymail.'), 7)
+        self.assertEqual(text.count('id="anymail.'), len(numbers))
 
     def test_the_app_registers_them_when_it_is_ready(self):
         registered = checks.registry.registry.get_checks()

@@ -151,10 +151,56 @@ class TypeTests(SimpleTestCase):
             self.assertRaises(AnymailConfigurationError) as caught,
         ):
             AmazonSESSettings.load()
-        self.assertEqual(
-            str(caught.exception),
-            f'ANYMAIL["{full_name}"] must be {wanted}, not {type(value).__name__}.',
-        )
+        start = f'ANYMAIL["{full_name}"] must be {wanted}, not '
+        self.assertTrue(str(caught.exception).startswith(start), caught.exception)
+
+    def found(self, name: str, value: object) -> str:
+        """What the error says that there is."""
+        with self.assertRaises(AnymailConfigurationError) as caught:
+            AmazonSESSettings.load({name: value})
+        return str(caught.exception).rpartition(", not ")[2].removesuffix(".")
+
+    def test_numbers_that_are_no_good_are_shown(self):
+        for name, value in (
+            ("max_concurrency", 0),
+            ("max_concurrency", 2.5),
+            ("max_send_rate", -0.5),
+            ("throttle_timeout", -1),
+            ("inbound_max_size", 0),
+            ("split_recipients", 2),
+            ("inbound_max_size", True),
+        ):
+            with self.subTest(name=name, value=value):
+                self.assertEqual(self.found(name, value), repr(value))
+
+    def test_what_is_empty_is_told(self):
+        self.assertEqual(self.found("sns_cert_cache", ""), "an empty string")
+        self.assertEqual(self.found("max_send_rate", ""), "an empty string")
+        self.assertEqual(self.found("sns_cert_cache", None), "None")
+
+    def test_of_other_values_only_the_type_is_told(self):
+        """They may be secrets."""
+        for name, value, kind in (
+            ("max_concurrency", "s3cret", "str"),
+            ("max_send_rate", {"a": "s3cret"}, "dict"),
+            ("client_params", "s3cret", "str"),
+            ("client_params", [("aws_secret_access_key", "s3cret")], "list of tuple"),
+            ("sns_topic_arns", ["s3cret", b"s3cret", 5], "list of bytes, int, str"),
+            ("configuration_set_name", 53, "int"),
+        ):
+            with self.subTest(name=name, value=value):
+                self.assertEqual(self.found(name, value), kind)
+
+    def test_a_rate_is_above_0_or_none(self):
+        for value in (0, -1, "fast", True, float("nan")):
+            with self.subTest(value=value):
+                self.check_refused(
+                    "max_send_rate",
+                    value,
+                    'recipients per second, above 0, "account", or None for no limit',
+                )
+        for value in (0.5, 14, "account", None):
+            self.assertEqual(AmazonSESSettings.load({"max_send_rate": value}).max_send_rate, value)
 
     def test_the_text_false_is_no_bool(self):
         for value in ("False", "True", "", "0"):
@@ -241,6 +287,24 @@ class TypeTests(SimpleTestCase):
             )
         self.check_refused("client_factory", 5, "a callable, a dotted path to one, or None")
 
+    def test_an_encoder_is_a_word_a_callable_or_a_dotted_path(self):
+        for value in ("uts46", print, "package.encode"):
+            with override_settings(ANYMAIL={"IDNA_ENCODER": value}):
+                self.assertEqual(SendSettings.load().idna_encoder, value)
+        wanted = (
+            '"idna2008", "idna2003", "uts46", "none", a callable, a dotted path to one, or None'
+        )
+        self.check_refused("idna_encoder", 5, wanted)
+
+    def test_an_encoder_of_none_or_nothing_is_the_default(self):
+        for value in (None, ""):
+            with override_settings(ANYMAIL={"IDNA_ENCODER": value}):
+                self.assertEqual(SendSettings.load().idna_encoder, "idna2008")
+            with override_settings(
+                ANYMAIL={"IDNA_ENCODER": "uts46", "AMAZON_SES_IDNA_ENCODER": value}
+            ):
+                self.assertIsNone(AmazonSESSettings.load().idna_encoder)
+
     def test_the_error_names_the_option_of_a_backend(self):
         with self.assertRaisesMessage(
             AnymailConfigurationError,
@@ -263,7 +327,7 @@ class TypeTests(SimpleTestCase):
     @override_settings(ANYMAIL=["WEBHOOK_SECRET"])
     def test_anymail_must_be_a_dict(self):
         with self.assertRaisesMessage(
-            AnymailConfigurationError, "ANYMAIL must be a dict, not list."
+            AnymailConfigurationError, "ANYMAIL must be a dict, not list of str."
         ):
             AmazonSESSettings.load()
 
@@ -384,9 +448,48 @@ class UnknownNamesTests(SimpleTestCase):
             {"AMAZON_SES_CONFIGURATION_SET": "AMAZON_SES_CONFIGURATION_SET_NAME"},
         )
 
-    @override_settings(ANYMAIL={"webhook_secret": "x"})
+    def meant(self, name: str) -> str | None:
+        with override_settings(ANYMAIL={name: "x"}):
+            return conf.unknown_names()[name]
+
     def test_lower_case_is_guessed_too(self):
-        self.assertEqual(conf.unknown_names(), {"webhook_secret": "WEBHOOK_SECRET"})
+        self.assertEqual(self.meant("webhook_secret"), "WEBHOOK_SECRET")
+        self.assertEqual(self.meant("send_defaults"), "SEND_DEFAULTS")
+
+    def test_typing_mistakes_are_guessed(self):
+        for written, meant in (
+            ("WEBHOOK_SECERT", "WEBHOOK_SECRET"),
+            ("WEBHOOK_SECRETS", "WEBHOOK_SECRET"),
+            ("SEND_DEFAULT", "SEND_DEFAULTS"),
+            ("FEEDBACK_SUPRESS", "FEEDBACK_SUPPRESS"),
+            ("AMAZON_SES_CLIENT_PARAMETERS", "AMAZON_SES_CLIENT_PARAMS"),
+            ("AMAZONSES_CLIENT_PARAMS", "AMAZON_SES_CLIENT_PARAMS"),
+            ("AMAZON_SES_TOPIC_ARNS", "AMAZON_SES_SNS_TOPIC_ARNS"),
+            ("AMAZON_SES_MAX_RATE", "AMAZON_SES_MAX_SEND_RATE"),
+            ("AMAZON_SES_MESSAGE_TAG", "AMAZON_SES_MESSAGE_TAG_NAME"),
+        ):
+            with self.subTest(written):
+                self.assertEqual(self.meant(written), meant)
+
+    def test_a_prefix_that_is_missing_too_much_or_another_is_guessed(self):
+        for written, meant in (
+            ("CLIENT_PARAMS", "AMAZON_SES_CLIENT_PARAMS"),
+            ("AMAZON_SES_WEBHOOK_SECRET", "WEBHOOK_SECRET"),
+            ("SES_CLIENT_PARAMS", "AMAZON_SES_CLIENT_PARAMS"),
+            ("AWS_SES_CONFIGURATION_SET", "AMAZON_SES_CONFIGURATION_SET_NAME"),
+        ):
+            with self.subTest(written):
+                self.assertEqual(self.meant(written), meant)
+
+    def test_nothing_is_guessed_when_little_more_than_the_prefix_is_alike(self):
+        for written in (
+            "AMAZON_SES_DOWNLOAD_CHUNK_SIZE",
+            "AMAZON_SES_ACCESS_KEY",
+            "AMAZON_SES_REGION",
+            "AMAZON_SES_SECRET",
+        ):
+            with self.subTest(written):
+                self.assertIsNone(self.meant(written))
 
     @override_settings(ANYMAIL={"SQUIRRELS": 3, 5: 6})
     def test_nothing_is_guessed_for_what_resembles_nothing(self):

@@ -30,13 +30,15 @@ from anymail.exceptions import (
     AnymailUnsupportedFeature,
     AnymailWebhookValidationFailure,
 )
-from anymail.signals import EventType, addressed, inbound, tracking
+from anymail.message import AnymailRecipientStatus, AnymailStatus
+from anymail.signals import EventType, addressed, inbound, pre_send, tracking
 from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView
 from anymail.webhooks.base import GONE_HOOKS as GONE_WEBHOOK_HOOKS
 
-from .docs_pages import DOCS, blocks
+from .docs_pages import DOCS, blocks, table
 from .ses import BODY, send, simple_message
 from .sns_samples import ignore_insecure_webhooks
+from .test_backends import connected
 
 ROLE = "arn:aws:iam::123456789012:role/mail"
 
@@ -368,6 +370,70 @@ class BackendHookTests(SimpleTestCase):
             self.assertEqual(w.filename, __file__)
 
 
+class RefusalHookTests(SimpleTestCase):
+    """``raise_for_recipient_status`` with the arguments that django-anymail gives it."""
+
+    def test_it_gets_what_there_is(self) -> None:
+        found = []
+
+        class Backend(amazon_ses.EmailBackend):
+            def raise_for_recipient_status(  # type: ignore[override]
+                self, anymail_status: Any, response: Any, payload: Any, message: Any
+            ) -> None:
+                found.append((anymail_status, response, payload, message))
+
+        message = simple_message()
+        send(message, Backend)
+        status = message.anymail_status
+        self.assertEqual(found, [(status, status.esp_response, None, message)])
+        self.assertEqual(status.esp_response["MessageId"], "id-1")
+
+    def test_a_mixin_may_have_it(self) -> None:
+        found = []
+
+        class Mixin:
+            def raise_for_recipient_status(self, status: Any, r: Any, p: Any, m: Any) -> None:
+                found.append(m)
+
+        class Backend(Mixin, amazon_ses.EmailBackend):  # type: ignore[misc]
+            pass
+
+        message = simple_message()
+        send(message, Backend)
+        self.assertEqual(found, [message])
+
+    def test_super_takes_the_same(self) -> None:
+        class ByPosition(amazon_ses.EmailBackend):
+            def raise_for_recipient_status(  # type: ignore[override]
+                self, anymail_status: Any, response: Any, payload: Any, message: Any
+            ) -> None:
+                hook: Any = super().raise_for_recipient_status
+                hook(anymail_status, response, payload, message)
+
+        class ByName(amazon_ses.EmailBackend):
+            def raise_for_recipient_status(  # type: ignore[override]
+                self, anymail_status: Any, response: Any, payload: Any, message: Any
+            ) -> None:
+                hook: Any = super().raise_for_recipient_status
+                hook(anymail_status, response=response, payload=payload, message=message)
+
+        def refuse(message: Any, **kwargs: Any) -> None:
+            rejected = AnymailRecipientStatus(None, "rejected")
+            message.anymail_status.set_recipient_status({"to@example.com": rejected})
+
+        for backend in (ByPosition, ByName):
+            with self.subTest(backend.__name__):
+                self.assertEqual(len(send(simple_message(), backend).calls), 1)
+                message = simple_message()
+                with connected(pre_send, refuse), self.assertRaises(AnymailRecipientsRefused) as e:
+                    send(message, backend)
+                self.assertIs(e.exception.email_message, message)
+
+    def test_too_few_arguments_are_an_error(self) -> None:
+        with self.assertRaises(TypeError):
+            amazon_ses.EmailBackend().raise_for_recipient_status(AnymailStatus())  # type: ignore[call-arg]
+
+
 class WebhookHookTests(SimpleTestCase):
     def setUp(self) -> None:
         ignore_insecure_webhooks(self)
@@ -447,6 +513,16 @@ class MigratingTests(SimpleTestCase):
     def test_every_hook_that_is_gone_is_on_the_page(self) -> None:
         for name in (*GONE_BACKEND_HOOKS, *GONE_WEBHOOK_HOOKS):
             self.assertRegex(self.page, rf"``{name}\(")
+
+    def test_what_to_use_instead_of_a_hook_of_the_backend_is_there(self) -> None:
+        rows = table(DOCS / "migrating.rst", "Name", "Use instead").rows
+        for name in GONE_BACKEND_HOOKS:
+            [instead] = [row[1] for row in rows if f"``{name}(" in row[0]]
+            with self.subTest(name):
+                methods = re.findall(r"``(\w+)\(", instead)
+                self.assertTrue(methods)
+                for method in methods:
+                    self.assertTrue(callable(getattr(amazon_ses.EmailBackend, method, None)))
 
     def test_every_hook_whose_arguments_changed_is_on_the_page(self) -> None:
         for name in ("raise_for_recipient_status", *WEBHOOK_HOOKS):

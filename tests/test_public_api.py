@@ -58,7 +58,7 @@ NAMES = {
     """,
     "anymail.webhooks.amazon_ses": """
         AmazonSESBaseWebhookView AmazonSESInboundWebhookView AmazonSESTrackingWebhookView
-        AnymailBotoClientAPIError boto3
+        AnymailBotoClientAPIError AnymailBotoClientSecurityError boto3
     """,
     "anymail.webhooks.base": "AnymailBaseWebhookView AnymailBasicAuthMixin AnymailCoreWebhookView",
 }

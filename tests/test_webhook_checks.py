@@ -1,9 +1,20 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from types import ModuleType
 from typing import Any
 
+from django.conf import settings
+from django.core.checks import CheckMessage
 from django.test import SimpleTestCase, override_settings
+from django.urls import URLResolver, include, path, re_path
+from django.urls.resolvers import RoutePattern
+from django.views.decorators.csrf import csrf_exempt
+from django.views.generic import View
 
+from anymail.webhooks.amazon_ses import AmazonSESInboundWebhookView, AmazonSESTrackingWebhookView
+from anymail.webhooks.base import AnymailBaseWebhookView
 from anymail.webhooks.checks import check_webhook_deployment, check_webhook_settings
 
 from .sns_samples import CERTIFICATE_URL, EVENTS_TOPIC, certificate
@@ -90,12 +101,126 @@ class DeploymentTests(CheckTestCase):
         found = self.found(AMAZON_SES_SNS_TOPIC_ARNS=EVENTS_TOPIC, **off)
         self.assertEqual(found, ["anymail.W111", "anymail.W110"])
 
-    @override_settings(ROOT_URLCONF="tests.test_webhook_checks")
-    def test_without_our_urls_there_is_nothing_to_protect(self):
-        self.assertEqual(self.found(), [])
-
     def test_a_wrong_type_is_left_to_another_check(self):
         self.assertEqual(self.found(WEBHOOK_SECRET=1), [])
+        self.assertEqual(self.found(AMAZON_SES_VERIFY_SNS_SIGNATURES="no"), [])
 
 
-urlpatterns: list[Any] = []
+class MountedViewTests(SimpleTestCase):
+    """Which views are looked at, and with which settings."""
+
+    def found(self, *patterns: Any, **anymail: Any) -> list[CheckMessage]:
+        urlconf = ModuleType("urlconf")
+        vars(urlconf)["urlpatterns"] = patterns
+        with override_settings(ROOT_URLCONF=urlconf, ANYMAIL=anymail):
+            return check_webhook_deployment()
+
+    def routes(self, *patterns: Any) -> list[Any]:
+        """Where W112 says that webhooks are open."""
+        found = self.found(*patterns)
+        self.assertEqual({message.id for message in found} - {"anymail.W112"}, set())
+        return [message.obj for message in found]
+
+    def test_without_webhooks_there_is_nothing_to_protect(self):
+        self.assertEqual(self.routes(), [])
+        self.assertEqual(self.routes(path("", View.as_view()), path("x", len)), [])
+
+    def test_a_view_that_is_mounted_directly_is_found(self):
+        view = AmazonSESTrackingWebhookView.as_view()
+        self.assertEqual(self.routes(path("bouncy/", view)), ["/bouncy/"])
+        self.assertEqual(self.routes(re_path("^bouncy/$", view)), ["/^bouncy/$"])
+
+    def test_our_urls_are_found_in_another_namespace(self):
+        nested = include(([path("ses/", include("anymail.urls"))], "shop"), namespace="news")
+        self.assertEqual(
+            self.routes(path("mail/", nested)),
+            ["/mail/ses/amazon_ses/tracking/, /mail/ses/amazon_ses/inbound/"],
+        )
+
+    def test_a_subclass_is_found(self):
+        class Webhook(AmazonSESInboundWebhookView):
+            pass
+
+        self.assertEqual(self.routes(path("in/", Webhook.as_view())), ["/in/"])
+
+    def test_a_decorated_view_is_found(self):
+        def logged(view: Callable[..., Any]) -> Callable[..., Any]:
+            @wraps(view)
+            def wrapper(*args: Any, **kwargs: Any) -> Any:
+                return view(*args, **kwargs)
+
+            return wrapper
+
+        for decorate in (csrf_exempt, logged):
+            view = decorate(AmazonSESTrackingWebhookView.as_view())
+            self.assertEqual(self.routes(path("x/", view)), ["/x/"])
+
+    def test_webhooks_of_other_services_are_not_looked_at(self):
+        class Other(AnymailBaseWebhookView):
+            pass
+
+        self.assertEqual(self.routes(path("other/", Other.as_view())), [])
+
+    def test_a_view_with_a_secret_or_topics_of_its_own_is_protected(self):
+        for own in (
+            {"webhook_secret": "acme:x"},
+            {"basic_auth": "acme:x"},
+            {"sns_topic_arns": [EVENTS_TOPIC]},
+        ):
+            with self.subTest(own):
+                view = AmazonSESTrackingWebhookView.as_view(**own)
+                self.assertEqual(self.routes(path("acme/", view)), [])
+
+    def test_a_secret_in_the_class_is_one(self):
+        class Webhook(AmazonSESTrackingWebhookView):
+            basic_auth = ["acme:x"]
+
+        self.assertEqual(self.routes(path("acme/", Webhook.as_view())), [])
+
+    def test_a_view_can_do_without_the_secret_of_the_settings(self):
+        view = AmazonSESTrackingWebhookView.as_view(basic_auth="")
+        [warning] = self.found(path("acme/", view), WEBHOOK_SECRET="a:b")
+        self.assertEqual((warning.id, warning.obj), ("anymail.W112", "/acme/"))
+
+    def test_only_those_that_are_open_are_named(self):
+        closed = AmazonSESTrackingWebhookView.as_view(webhook_secret="acme:x")
+        opened = AmazonSESTrackingWebhookView.as_view()
+        self.assertEqual(self.routes(path("acme/", closed), path("open/", opened)), ["/open/"])
+
+    def test_a_view_that_checks_no_signatures_is_named(self):
+        view = AmazonSESTrackingWebhookView.as_view(verify_sns_signatures=False)
+        patterns = path("x/", view), path("y/", AmazonSESTrackingWebhookView.as_view())
+        [warning] = self.found(*patterns, WEBHOOK_SECRET="a:b")
+        self.assertEqual((warning.id, warning.obj), ("anymail.W111", "/x/"))
+        found = self.found(*patterns, AMAZON_SES_SNS_TOPIC_ARNS=EVENTS_TOPIC)
+        self.assertEqual(
+            [(message.id, message.obj) for message in found],
+            [("anymail.W111", "/x/"), ("anymail.W110", "/x/")],
+        )
+
+    def test_a_view_that_is_protected_otherwise_can_say_so(self):
+        own = {"warn_if_no_basic_auth": False, "verify_sns_signatures": False}
+        view = AmazonSESTrackingWebhookView.as_view(**own)
+        [warning] = self.found(path("x/", view))
+        self.assertEqual(warning.id, "anymail.W111")
+
+    def test_a_view_that_cannot_tell_without_a_request_is_left_out(self):
+        class Webhook(AmazonSESTrackingWebhookView):
+            @property
+            def secrets(self) -> list[str]:
+                return [self.kwargs["tenant"] + ":x"]
+
+        self.assertEqual(self.routes(path("<tenant>/", Webhook.as_view())), [])
+
+    def test_what_is_broken_in_the_urlconf_is_left_to_django(self):
+        broken = URLResolver(RoutePattern("x/"), "no.such.urls"), "no pattern"
+        view = path("y/", AmazonSESTrackingWebhookView.as_view())
+        self.assertEqual(self.routes(*broken, view), ["/y/"])
+        for urlconf in ("no.such.urls", ModuleType("empty"), None):
+            with self.subTest(urlconf), override_settings(ROOT_URLCONF=urlconf, ANYMAIL={}):
+                self.assertEqual(check_webhook_deployment(), [])
+
+    def test_a_project_without_a_urlconf_is_left_alone(self):
+        with override_settings(ANYMAIL={}):
+            del settings.ROOT_URLCONF
+            self.assertEqual(check_webhook_deployment(), [])

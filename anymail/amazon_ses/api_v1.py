@@ -15,7 +15,7 @@ from ..message import AnymailRecipientStatus
 from ..outgoing import OutgoingMessage, unsupported
 from . import ESP_NAME, bulk, raw
 from .calls import ApiCall
-from .mime import format_for_wire
+from .mime import check_headers, format_for_wire
 
 SERVICE = "ses"
 #: Amazon SES service quotas, "Maximum message size"; in bytes, after encoding.
@@ -118,6 +118,7 @@ def _extra_params(message: OutgoingMessage, sending: SendSettings) -> dict[str, 
 def _template_calls(
     message: OutgoingMessage, settings: AmazonSESSettings, sending: SendSettings
 ) -> list[ApiCall]:
+    check_headers(message)
     if sending.ignore_unsupported_features:
         message = message.reduced_to(TEMPLATE_SUPPORTS | {"tags"})
     else:
@@ -138,7 +139,8 @@ def _template_calls(
         params["ConfigurationSetName"] = settings.configuration_set_name
     if tags := list(raw.message_tags(message, settings, sending)):
         params["DefaultTags"] = tags
-    params |= _template_extra(_extra_params(message, sending))
+    # django-anymail documents "Tags" here, although the call has no such parameter.
+    params |= bulk.with_default_tags(_extra_params(message, sending), "Tags", "DefaultTags")
     return [
         ApiCall(
             operation="send_bulk_templated_email",
@@ -158,14 +160,6 @@ def _check_template(message: OutgoingMessage, settings: AmazonSESSettings) -> No
         raise unsupported(f"attachments with template. {USE_V2}", ESP_NAME)
     if message.headers:
         raise unsupported(f"extra_headers with template. {USE_V2}", ESP_NAME)
-
-
-def _template_extra(extra: dict[str, Any]) -> dict[str, Any]:
-    # django-anymail documents "Tags" here, although the call has no such parameter.
-    if "Tags" in extra:
-        extra.setdefault("DefaultTags", extra.pop("Tags"))
-        extra.pop("Tags", None)
-    return extra
 
 
 def _destination(entry: bulk.Entry) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from ..message import AnymailRecipientStatus
 from ..outgoing import OutgoingMessage, unsupported
 from . import ESP_NAME, bulk, raw
 from .calls import ApiCall
-from .mime import format_for_wire, metadata_value, tag_value
-from .wire import encode_header
+from .mime import check_headers, format_for_wire, metadata_value, tag_value
+from .wire import check_no_line_break, encode_header
 
 SERVICE = "sesv2"
 #: Amazon SES service quotas, "Maximum message size"; in bytes, after encoding.
@@ -49,9 +49,22 @@ RAW_WORDING = {
     "merge_data": f"{raw.RAW_WORDING['merge_data']}. {INLINE_ADVICE}",
     "merge_global_data": f"{raw.RAW_WORDING['merge_global_data']}. {INLINE_ADVICE}",
 }
+#: Headers that SES and this package write themselves, with a template -> where they come from.
+HEADER_SOURCES = {
+    "cc": "cc",
+    "content-transfer-encoding": "SES",
+    "content-type": "SES",
+    "from": "from_email",
+    "mime-version": "SES",
+    "reply-to": "reply_to",
+    "subject": "the template",
+    "to": "to",
+    "x-metadata": "metadata and merge_metadata",
+    "x-tag": "tags",
+}
 #: Parameters of the v1 calls, and what they are called here.
 V1_PARAMS = {
-    "DefaultTags": "DefaultEmailTags",
+    "DefaultTags": "EmailTags",
     "FromArn": "FromEmailAddressIdentityArn",
     "ReturnPath": "FeedbackForwardingEmailAddress",
     "ReturnPathArn": "FeedbackForwardingEmailAddressIdentityArn",
@@ -152,6 +165,7 @@ def _extra_params(message: OutgoingMessage, sending: SendSettings) -> dict[str, 
 def _template_calls(
     message: OutgoingMessage, settings: AmazonSESSettings, sending: SendSettings
 ) -> list[ApiCall]:
+    check_headers(message)
     if sending.ignore_unsupported_features:
         message = message.reduced_to(TEMPLATE_SUPPORTS)
     else:
@@ -165,11 +179,8 @@ def _template_calls(
         ]
     if tags := list(raw.message_tags(message, settings, sending)):
         params["DefaultEmailTags"] = tags
-    extra = _extra_params(message, sending)
-    extra.pop("ListManagementOptions", None)  # refused above, unless that is ignored
-    default_content = extra.pop("DefaultContent", None) or {}
-    template = {**_template(message), **default_content.get("Template", {})}
-    params |= {**extra, "DefaultContent": {"Template": template}}
+    params |= _template_extra(message, sending)
+    params["DefaultContent"] = _default_content(message)
     return [
         ApiCall(
             operation="send_bulk_email",
@@ -195,6 +206,44 @@ def _check_template(message: OutgoingMessage) -> None:
         bulk.check_no_content(message)
     elif message.template_id:
         raise unsupported("template_id together with an inline template", ESP_NAME)
+    for fields in (message.headers, *(message.merge_headers or {}).values()):
+        for name in fields:
+            if source := _source(name, message):
+                raise unsupported(
+                    f"a {name} header with template: it comes from {source}", ESP_NAME
+                )
+
+
+def _source(name: str, message: OutgoingMessage) -> str | None:
+    """Where a header comes from that neither ``headers`` nor ``merge_headers`` may have."""
+    if name.lower() == "reply-to" and not message.reply_to:
+        return None
+    return HEADER_SOURCES.get(name.lower())
+
+
+def _template_extra(message: OutgoingMessage, sending: SendSettings) -> dict[str, Any]:
+    extra = _extra_params(message, sending)
+    extra.pop("ListManagementOptions", None)  # refused above, unless that is ignored
+    return bulk.with_default_tags(extra, "EmailTags", "DefaultEmailTags")
+
+
+def _default_content(message: OutgoingMessage) -> dict[str, Any]:
+    """The template, and over it what ``esp_extra`` says of it."""
+    content = _member(message.esp_extra or {}, "DefaultContent", "esp_extra")
+    template = _member(content, "Template", "esp_extra['DefaultContent']")
+    template = {**_template(message), **template}
+    own = _member(template, "TemplateContent", "esp_extra['DefaultContent']['Template']")
+    check_no_line_break("Subject", str(own.get("Subject", "")))
+    return {**content, "Template": template}
+
+
+def _member(params: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
+    """A dict in parameters; empty if it is not there."""
+    value = params.get(name, {})
+    if not isinstance(value, Mapping):
+        path = f"{where}[{name!r}]"
+        raise TypeError(f"`{path}` must be a dict, not {type(value).__name__}")
+    return value
 
 
 def _template(message: OutgoingMessage) -> dict[str, Any]:
@@ -225,6 +274,7 @@ def _template_content(message: OutgoingMessage) -> dict[str, str]:
 
 
 def _attachment(attachment: Attachment, position: int) -> dict[str, Any]:
+    check_no_line_break(f"file name of attachment {position}", attachment.name or "")
     if attachment.mimetype.startswith(("message/", "multipart/")):
         raise unsupported(f"{attachment.mimetype} attachments with template", ESP_NAME)
     result: dict[str, Any] = {
@@ -250,7 +300,11 @@ def _entry(message: OutgoingMessage, entry: bulk.Entry) -> dict[str, Any]:
 def _replacement_headers(message: OutgoingMessage, recipient: EmailAddress) -> list[dict[str, str]]:
     fields = CaseInsensitiveCasePreservingDict(message.headers)
     fields.update(bulk.for_recipient(message.merge_headers, recipient))
-    headers = [_header(name, encode_header(name, str(value))) for name, value in fields.items()]
+    headers = [
+        _header(name, encode_header(name, str(value)).replace("\t", " "))
+        for name, value in fields.items()
+        if not _source(name, message)  # refused above, unless that is ignored
+    ]
     own_metadata = bulk.for_recipient(message.merge_metadata, recipient)
     if message.metadata is not None or own_metadata:
         metadata = {**(message.metadata or {}), **own_metadata}

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.core.signals import setting_changed
-from django.utils.module_loading import import_string
 
 from .. import __version__
 from ..conf import AmazonSESSettings
 from ..exceptions import AnymailAPIError, AnymailConfigurationError, AnymailImproperlyInstalled
+from ..setting_values import import_callable
 from . import uploads
 from .errors import describe_exception, describe_response, mask_addresses
 
@@ -249,13 +249,7 @@ def _boto3() -> Any:
 
 
 def _factory(settings: AmazonSESSettings) -> Any:
-    factory = settings.client_factory
-    try:
-        return import_string(factory) if isinstance(factory, str) else factory
-    except ImportError as err:
-        raise AnymailConfigurationError(
-            f'ANYMAIL["AMAZON_SES_CLIENT_FACTORY"] cannot be imported: {err}'
-        ) from err
+    return import_callable(settings.client_factory, 'ANYMAIL["AMAZON_SES_CLIENT_FACTORY"]')
 
 
 def _service_params(service: str, settings: AmazonSESSettings) -> dict[str, Any]:

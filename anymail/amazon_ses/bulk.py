@@ -98,6 +98,18 @@ def check_no_content(message: OutgoingMessage) -> None:
         raise unsupported("spoofing `To` header with template", ESP_NAME)
 
 
+def with_default_tags(extra: Mapping[str, Any], name: str, default_name: str) -> dict[str, Any]:
+    """``esp_extra``, in which the tags of a raw call are those of a bulk call.
+
+    One ``esp_extra`` in ``SEND_DEFAULTS`` so serves messages with and without a template.
+
+    :param name: of the tags in a raw call.
+    :param default_name: of the tags in a bulk call; what has this name already wins.
+    """
+    others = {key: value for key, value in extra.items() if key != name}
+    return {default_name: extra[name], **others} if name in extra else others
+
+
 def for_recipient(
     by_address: Mapping[str, Mapping[str, Any]] | None, recipient: EmailAddress
 ) -> Mapping[str, Any]:
@@ -119,6 +131,8 @@ def parse_entries(
 ) -> dict[str, AnymailRecipientStatus]:
     """The status of each recipient of a bulk call, by addr-spec.
 
+    Of somebody who is in it twice, the first that is not a failure.
+
     :param response: its list has one entry per recipient, in the same order.
     :param key: where the response has its list.
     :raises AnymailAPIError: the list is missing, or has another length than the call.
@@ -134,10 +148,12 @@ def parse_entries(
             f"for {len(call.recipients)} recipients.",
             response=dict(response),
         )
-    return {
-        recipient.addr_spec: _status(result)
-        for recipient, result in zip(call.recipients, results, strict=True)
-    }
+    statuses: dict[str, AnymailRecipientStatus] = {}
+    for recipient, result in zip(call.recipients, results, strict=True):
+        known = statuses.get(recipient.addr_spec)
+        if known is None or known.status == "failed":  # twice in ``to``: what was accepted counts
+            statuses[recipient.addr_spec] = _status(result)
+    return statuses
 
 
 def _status(result: Mapping[str, Any]) -> AnymailRecipientStatus:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from email.message import Message
 from typing import Any
 
@@ -136,18 +136,24 @@ def check_headers(message: OutgoingMessage) -> None:
     :raises ValueError: names the header or the attachment.
     """
     check_no_line_break("Subject", message.subject)
-    for name, value in message.headers.items():
+    _check_fields(message.headers, "extra_headers")
+    for fields in (message.merge_headers or {}).values():
+        _check_fields(fields, "merge_headers")
+    check_no_line_break("To", str(message.header_to or ""))
+    for position, attachment in enumerate(message.attachments, start=1):
+        if not isinstance(attachment, Message) and attachment[0]:
+            check_no_line_break(f"file name of attachment {position}", str(attachment[0]))
+
+
+def _check_fields(fields: Mapping[str, Any], attribute: str) -> None:
+    for name, value in fields.items():
         if not re.fullmatch(r"[!-9;-~]+", name):
-            raise bad_header(f"{name!r} in `extra_headers` is no header name (RFC 5322).")
+            raise bad_header(f"{name!r} in `{attribute}` is no header name (RFC 5322).")
         if name.lower() == "bcc":
             raise bad_header('Use the "bcc" argument for blind copies: a Bcc header is no secret.')
         check_no_line_break(name, str(value))
         if name.lower() in STRUCTURED_HEADERS and longest_word(str(value).split(), name) > MAX_LINE:
             raise bad_header(f"A word in the {name} header is too long for a line (RFC 5322: 998).")
-    check_no_line_break("To", str(message.header_to or ""))
-    for position, attachment in enumerate(message.attachments, start=1):
-        if not isinstance(attachment, Message) and attachment[0]:
-            check_no_line_break(f"file name of attachment {position}", str(attachment[0]))
 
 
 def format_for_wire(address: EmailAddress, idna_encode: IdnaEncoder, field: str) -> str:

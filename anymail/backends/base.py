@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from inspect import Parameter, signature
 from itertools import chain, zip_longest
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
 from ..amazon_ses.calls import ApiCall
-from ..amazon_ses.errors import describe_status, mask_addresses
 from ..conf import SendDefaults, SendSettings, current_settings
 from ..exceptions import (
     AnymailAPIError,
@@ -24,9 +25,35 @@ from ..message import AnymailRecipientStatus, AnymailStatus
 from ..outgoing import OutgoingMessage
 from ..signals import addressed, post_send, pre_send
 from .batch import Batch, Outcome, Sending, Window
+from .statuses import (
+    add_counts,
+    common_failure,
+    count_accepted,
+    failed_statuses,
+    may_have_arrived,
+    record_copies_without_original,
+    refused_addresses,
+    without_addresses,
+)
 
 #: Hooks of django-anymail's backends that have another name here.
 GONE_HOOKS = ("_send", "build_message_payload", "post_to_esp", "parse_recipient_status")
+
+Hook = TypeVar("Hook", bound=Callable[..., None])
+
+
+def _with_payload_or_without(hook: Hook) -> Hook:
+    """Let a hook be called with ``(status, response, payload, message)``, too: that is how a
+    subclass that was written for django-anymail calls ``super()``."""
+
+    @wraps(hook)
+    def called(self: Any, anymail_status: AnymailStatus, *others: Any, **named: Any) -> None:
+        if len(others) + len(named) == 3:
+            message = named["message"] if "message" in named else others[-1]
+            return hook(self, anymail_status, message)
+        return hook(self, anymail_status, *others, **named)
+
+    return called  # type: ignore[return-value]
 
 
 class AnymailBaseBackend(BaseEmailBackend):
@@ -44,10 +71,12 @@ class AnymailBaseBackend(BaseEmailBackend):
     esp_name: ClassVar[str]
     #: Calls at once within one ``send_messages()``.
     max_concurrency = 1
+    _gives_payload: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         warn_of_gone_hooks(cls, GONE_HOOKS)
+        cls._gives_payload = _takes_payload(cls.raise_for_recipient_status)
 
     def __init__(
         self,
@@ -120,7 +149,8 @@ class AnymailBaseBackend(BaseEmailBackend):
         """
         messages = iter(email_messages or ())
         for first in messages:
-            opened = self.open()
+            with self._named_in_errors(first):
+                opened = self.open()
             try:
                 with Window(self.run, self.max_concurrency) as window:
                     return Batch(self, window).send(chain([first], messages))
@@ -147,13 +177,13 @@ class AnymailBaseBackend(BaseEmailBackend):
         addressed.send(
             type(self), message=message, recipients=outgoing.recipients, esp_name=self.esp_name
         )
-        refused = _refused(status)
+        refused = refused_addresses(status)
         if not refused:
             return self.build_calls(outgoing)
-        outgoing = _without(outgoing, refused)
+        outgoing = without_addresses(outgoing, refused)
         calls = self.build_calls(outgoing) if outgoing.recipients else ()
         if not calls:
-            _record_copies_without_original(status, outgoing)
+            record_copies_without_original(status, outgoing)
         return calls
 
     def finish(self, sending: Sending) -> bool:
@@ -163,13 +193,24 @@ class AnymailBaseBackend(BaseEmailBackend):
         :raises AnymailError: its error, unless ``fail_silently``.
         """
         try:
-            return self._finish(sending)
+            with self._named_in_errors(sending.message):
+                return self._finish(sending)
         except AnymailError as err:
-            err.email_message = err.email_message or sending.message
-            err.backend = err.backend or self
-            err.esp_name = err.esp_name or self.esp_name
+            if sending.may_have_arrived and isinstance(err, AnymailAPIError):
+                err.is_unsent = False
             if self.fail_silently:
                 return False
+            raise
+
+    @contextmanager
+    def _named_in_errors(self, message: Any) -> Iterator[None]:
+        """Have errors tell which message, backend and service they are about."""
+        try:
+            yield
+        except AnymailError as err:
+            err.email_message = err.email_message or message
+            err.backend = err.backend or self
+            err.esp_name = err.esp_name or self.esp_name
             raise
 
     def _finish(self, sending: Sending) -> bool:
@@ -179,13 +220,13 @@ class AnymailBaseBackend(BaseEmailBackend):
             raise sending.error
         failure = self._record(sending, status)
         error = sending.error or failure
-        if error and not _accepted(status):
+        if error and not count_accepted(status):
             raise error
         if sending.calls or status.recipients:
             self.run_post_send(message)
         if error:
             raise error
-        self.raise_for_recipient_status(status, message)
+        self._raise_for_recipient_status(status, message)
         return bool(sending.outcomes)
 
     def _record(self, sending: Sending, status: AnymailStatus) -> Exception | None:
@@ -198,15 +239,14 @@ class AnymailBaseBackend(BaseEmailBackend):
         failures = [result for result in results if isinstance(result, Exception)]
         if failures and len(sending.calls) == 1:
             return failures[0]
-        for call, result in zip_longest(sending.calls, results, fillvalue=None):
-            if isinstance(result, dict):
-                status.set_recipient_status(result)
-            elif call is not None:
-                status.set_recipient_status(_failed(call, result, failures))
+        for call, result in zip_longest(sending.calls, results):
+            told = result if isinstance(result, dict) else failed_statuses(call, result, failures)
+            status.set_recipient_status(told)
+            sending.may_have_arrived |= may_have_arrived(told)
         if failures:
-            _count(status, failures[0])
+            add_counts(status, failures[0])
             return failures[0]
-        return _common_failure(status)
+        return common_failure(status)
 
     def _result(
         self, call: ApiCall, outcome: Outcome, status: AnymailStatus
@@ -241,6 +281,14 @@ class AnymailBaseBackend(BaseEmailBackend):
             if isinstance(result, Exception):
                 raise result
 
+    def _raise_for_recipient_status(self, status: AnymailStatus, message: Any) -> None:
+        hook: Callable[..., None] = self.raise_for_recipient_status
+        if self._gives_payload:
+            hook(status, status.esp_response, None, message)
+        else:
+            hook(status, message)
+
+    @_with_payload_or_without
     def raise_for_recipient_status(self, anymail_status: AnymailStatus, message: Any) -> None:
         """Refuse to call it sent when nobody will get it.
 
@@ -257,69 +305,7 @@ class AnymailBaseBackend(BaseEmailBackend):
             )
 
 
-def _refused(status: AnymailStatus) -> set[str]:
-    """The recipients that will get nothing, as they are spelled in the message."""
-    return {name for name, r in status.recipients.items() if r.status in ("invalid", "rejected")}
-
-
-def _without(outgoing: OutgoingMessage, refused: set[str]) -> OutgoingMessage:
-    """The message for the other recipients; its headers do not show those that are refused."""
-    return replace(
-        outgoing,
-        to=tuple(a for a in outgoing.to if a.addr_spec not in refused),
-        cc=tuple(a for a in outgoing.cc if a.addr_spec not in refused),
-        bcc=tuple(a for a in outgoing.bcc if a.addr_spec not in refused),
-    )
-
-
-def _record_copies_without_original(status: AnymailStatus, outgoing: OutgoingMessage) -> None:
-    """With a template, cc and bcc are copies of what goes to each ``to``. There is none left."""
-    text = "It is a copy of messages to other recipients, and all of those are refused."
-    result = AnymailRecipientStatus(None, "rejected", "NoOriginal", text)
-    status.set_recipient_status({r.addr_spec: result for r in outgoing.recipients})
-
-
-def _accepted(status: AnymailStatus) -> int:
-    return sum(r.status in ("queued", "sent") for r in status.recipients.values())
-
-
-def _failed(
-    call: ApiCall, error: Exception | None, failures: Sequence[Exception]
-) -> dict[str, AnymailRecipientStatus]:
-    """Why the recipients of a call got nothing, so that nobody has to send to everyone again.
-
-    Where the outcome of a call is not known, neither is what became of its recipients.
-
-    :param error: what the call failed with; None if it was not tried.
-    :param failures: those of all calls of the message.
-    """
-    outcome = "unknown" if error and not getattr(error, "is_unsent", False) else "failed"
-    reason = error or (failures[0] if failures else None)
-    code = getattr(reason, "error_code", None)
-    text = mask_addresses(str(reason)) if reason else "Sending was interrupted."
-    result = AnymailRecipientStatus(None, outcome, code, text)
-    return {recipient.addr_spec: result for recipient in call.recipients}
-
-
-def _count(status: AnymailStatus, error: Exception) -> None:
-    accepted = _accepted(status)
-    error.args = (
-        *error.args,
-        f"{accepted} recipients were accepted, {len(status.recipients) - accepted} were not: "
-        "the message's anymail_status.recipients tells which.",
-    )
-
-
-def _common_failure(status: AnymailStatus) -> AnymailAPIError | None:
-    """The error, if all recipients failed with the same."""
-    refused = _refused(status)
-    results = [result for name, result in status.recipients.items() if name not in refused]
-    reasons = {(result.error_code, result.error_message) for result in results}
-    if {result.status for result in results} != {"failed"} or len(reasons) > 1:
-        return None
-    code, text = reasons.pop()
-    return AnymailAPIError(
-        f"{code}: {text}" if text else str(code),
-        response=status.esp_response,
-        **describe_status(code),
-    )
+def _takes_payload(hook: Callable[..., None]) -> bool:
+    """Whether it is written for django-anymail: (self, status, response, payload, message)."""
+    positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(p.kind in positional for p in signature(hook).parameters.values()) >= 5

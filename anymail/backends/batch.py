@@ -73,12 +73,14 @@ class Sending:
     :param calls: none until it was built, or if it is not to be sent.
     :param outcomes: of its calls, in order; fewer than calls if one failed before all were started.
     :param error: why it could not be started.
+    :param may_have_arrived: whether a recipient was accepted, or may have been.
     """
 
     message: Any
     calls: Sequence[ApiCall] = ()
     outcomes: list[Outcome] = field(default_factory=list)
     error: BaseException | None = None
+    may_have_arrived: bool = False
 
     @property
     def errors(self) -> list[BaseException]:

@@ -7,11 +7,11 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TextIO
 
+from ..addresses import EmailAddress
 from ..amazon_ses.calls import ApiCall
 from ..message import AnymailRecipientStatus
 from ..outgoing import OutgoingMessage
 from .base import AnymailBaseBackend
-from .test import build_test_params
 
 
 class EmailBackend(AnymailBaseBackend):
@@ -30,11 +30,11 @@ class EmailBackend(AnymailBaseBackend):
 
     def build_calls(self, message: OutgoingMessage) -> Sequence[ApiCall]:
         """One call for the whole message, whatever features it uses."""
-        params = {"message": message.source, "details": build_test_params(message)}
+        params = {"message": message.source, "not_in_mime": _not_in_mime(message)}
         return [ApiCall(operation="print", params=params, recipients=message.recipients)]
 
     def run(self, call: ApiCall) -> Mapping[str, Any]:
-        """Print it: its MIME, then what of Anymail is not in there.
+        """Print it: its MIME, then the recipients and the features that are not in there.
 
         :return: ``message_id``, a new one each time.
         """
@@ -42,9 +42,8 @@ class EmailBackend(AnymailBaseBackend):
         stream = self.stream or sys.stdout
         stream.write(message.message().as_string())
         stream.write("\n" + "-" * 79 + "\n")
-        for name in ("tags", "metadata", "template_id", "merge_data", "merge_global_data"):
-            if name in call.params["details"]:
-                stream.write(f"{name}: {call.params['details'][name]!r}\n")
+        for name, value in call.params["not_in_mime"].items():
+            stream.write(f"{name}: {value!r}\n")
         stream.flush()
         return {"message_id": str(uuid.uuid4())}
 
@@ -54,3 +53,15 @@ class EmailBackend(AnymailBaseBackend):
         """``sent``, for every recipient."""
         sent = AnymailRecipientStatus(response["message_id"], "sent")
         return {recipient.addr_spec: sent for recipient in call.recipients}
+
+
+def _not_in_mime(message: OutgoingMessage) -> dict[str, Any]:
+    hidden = {"bcc", *message.defaulted, *(("to",) if message.header_to else ())}
+    names = [name for name in ("to", "cc", "bcc") if name in hidden and getattr(message, name)]
+    return {name: _readable(getattr(message, name)) for name in (*names, *message.features)}
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_readable(item) for item in value]
+    return str(value) if isinstance(value, EmailAddress) else value

@@ -212,4 +212,7 @@ def __getattr__(name: str) -> Any:
     # Applications' tests patch anymail.webhooks.amazon_ses.boto3.session.Session.
     if name in ("boto3", "AnymailBotoClientAPIError", "BOTO_BASE_ERRORS"):
         return getattr(aws, name)
+    if name == "AnymailBotoClientSecurityError":
+        # django-anymail 15.2 has a class of its own for what KMS refuses.
+        return aws.AnymailBotoClientAPIError
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

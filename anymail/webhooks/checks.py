@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 from django.core.cache import caches
 from django.core.checks import CheckMessage, Error, Warning
-from django.core.exceptions import ImproperlyConfigured
-from django.urls import NoReverseMatch, reverse
+from django.urls import URLPattern, URLResolver, get_resolver
 
 from .. import conf
 from ..amazon_ses.sns import TOPIC_ARN
 from ..amazon_ses.trust import load_certificate
 from ..conf import AmazonSESSettings, WebhookSettings
 from ..exceptions import AnymailConfigurationError
+from .amazon_ses import AmazonSESBaseWebhookView
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protection:
+    """What keeps other people from posting events to a webhook.
+
+    :param secret: it asks for one, or says that it needs none.
+    :param topics: it listens to some topics only.
+    :param signatures: it checks them.
+    :param buckets: received mail is fetched from some buckets, whoever names them.
+    """
+
+    secret: bool
+    topics: bool
+    signatures: bool
+    buckets: bool
 
 
 def check_webhook_settings() -> list[CheckMessage]:
@@ -36,39 +54,45 @@ def check_webhook_settings() -> list[CheckMessage]:
 def check_webhook_deployment() -> list[CheckMessage]:
     """What lets other people post events: W110 to W112. For ``check --deploy``.
 
-    Only when ``anymail.urls`` is mounted.
+    For each webhook in the URLconf, with the settings that it has; those that are protected alike
+    are reported together.
     """
-    try:
-        secrets = WebhookSettings.load().webhook_secret
-        settings = AmazonSESSettings.load()
-    except AnymailConfigurationError:
-        return []  # another check reports it
-    if not _is_mounted():
-        return []
-    return list(_deployment_problems(bool(secrets), settings))
+    routes: dict[Protection, list[str]] = {}
+    for route, callback in _webhooks():
+        if protection := _protection(callback):
+            routes.setdefault(protection, []).append(f"/{route}")
+    return [
+        problem
+        for protection, found in routes.items()
+        for problem in _deployment_problems(protection, ", ".join(found))
+    ]
 
 
-def _deployment_problems(secret: bool, settings: AmazonSESSettings) -> Iterator[CheckMessage]:
-    if not settings.verify_sns_signatures:
+def _deployment_problems(protection: Protection, where: str) -> Iterator[CheckMessage]:
+    if not protection.signatures:
         yield Warning(
             "The signatures of Amazon SNS are not checked.",
             hint='Remove ANYMAIL["AMAZON_SES_VERIFY_SNS_SIGNATURES"] (or '
-            "BOUNCY_VERIFY_CERTIFICATE): the default is to check them.",
+            "BOUNCY_VERIFY_CERTIFICATE, or verify_sns_signatures of as_view()): the default is to "
+            "check them.",
+            obj=where,
             id="anymail.W111",
         )
-    if not secret and not settings.sns_topic_arns:
-        no_mail = "" if settings.inbound_buckets else " They download no received mail from S3."
+    if not protection.secret and not protection.topics:
+        no_mail = "" if protection.buckets else " They download no received mail from S3."
         yield Warning(
             "The Anymail webhooks accept events from the SNS topics of any AWS account." + no_mail,
             hint='Set ANYMAIL["WEBHOOK_SECRET"] to "some-user:some-password", or '
             'ANYMAIL["AMAZON_SES_SNS_TOPIC_ARNS"] to the ARNs of your topics.',
+            obj=where,
             id="anymail.W112",
         )
-    elif not secret and not settings.verify_sns_signatures:
+    elif not protection.secret and not protection.signatures:
         yield Warning(
             "The Anymail webhooks accept events from anybody: without signature checking, the list "
             "of SNS topics protects nothing.",
             hint='Set ANYMAIL["WEBHOOK_SECRET"] to "some-user:some-password".',
+            obj=where,
             id="anymail.W110",
         )
 
@@ -134,9 +158,40 @@ def _borrowed_settings() -> Iterator[CheckMessage]:
         )
 
 
-def _is_mounted() -> bool:
+def _protection(callback: Any) -> Protection | None:
+    """None if the view cannot tell without a request, or its settings are wrong."""
     try:
-        reverse("anymail:amazon_ses_tracking_webhook")
-    except (NoReverseMatch, ImproperlyConfigured):
-        return False
-    return True
+        view: AmazonSESBaseWebhookView = callback.view_class(**callback.view_initkwargs)
+        view.current_settings = conf.current_settings()
+        settings = view.load_settings(AmazonSESSettings)
+        secret = bool(view.secrets) or not view.warn_if_no_basic_auth
+    except Exception:  # whatever a subclass raises
+        return None
+    return Protection(
+        secret=secret,
+        topics=bool(settings.sns_topic_arns),
+        signatures=settings.verify_sns_signatures,
+        buckets=bool(settings.inbound_buckets),
+    )
+
+
+def _webhooks() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """The route of each webhook in the URLconf, and what ``as_view()`` made, decorated or not."""
+    if not conf.django_setting("ROOT_URLCONF"):
+        return
+    for route, callback in _callbacks(get_resolver()):
+        view_class = getattr(callback, "view_class", None)
+        if isinstance(view_class, type) and issubclass(view_class, AmazonSESBaseWebhookView):
+            yield route, callback
+
+
+def _callbacks(resolver: URLResolver, route: str = "") -> Iterator[tuple[str, Callable[..., Any]]]:
+    try:
+        patterns = list(resolver.url_patterns)
+    except Exception:  # Django's own check of the URLs reports it
+        return
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from _callbacks(pattern, route + str(pattern.pattern))
+        elif isinstance(pattern, URLPattern):
+            yield route + str(pattern.pattern), pattern.callback

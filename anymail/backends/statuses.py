@@ -1,0 +1,91 @@
+"""What became of each recipient, and what follows from it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from ..amazon_ses.calls import ApiCall
+from ..amazon_ses.errors import describe_status, mask_addresses
+from ..exceptions import AnymailAPIError
+from ..message import AnymailRecipientStatus, AnymailStatus
+from ..outgoing import OutgoingMessage
+
+
+def refused_addresses(status: AnymailStatus) -> set[str]:
+    """The recipients that will get nothing, as they are spelled in the message."""
+    return {name for name, r in status.recipients.items() if r.status in ("invalid", "rejected")}
+
+
+def without_addresses(outgoing: OutgoingMessage, refused: set[str]) -> OutgoingMessage:
+    """The message for the other recipients; its headers do not show those that are refused."""
+    return replace(
+        outgoing,
+        to=tuple(a for a in outgoing.to if a.addr_spec not in refused),
+        cc=tuple(a for a in outgoing.cc if a.addr_spec not in refused),
+        bcc=tuple(a for a in outgoing.bcc if a.addr_spec not in refused),
+    )
+
+
+def record_copies_without_original(status: AnymailStatus, outgoing: OutgoingMessage) -> None:
+    """With a template, cc and bcc are copies of what goes to each ``to``. There is none left."""
+    text = "It is a copy of messages to other recipients, and all of those are refused."
+    result = AnymailRecipientStatus(None, "rejected", "NoOriginal", text)
+    status.set_recipient_status({r.addr_spec: result for r in outgoing.recipients})
+
+
+def count_accepted(status: AnymailStatus) -> int:
+    """How many recipients SES took."""
+    return sum(r.status in ("queued", "sent") for r in status.recipients.values())
+
+
+def may_have_arrived(recipients: Mapping[str, AnymailRecipientStatus]) -> bool:
+    """Whether somebody may have got it: was accepted, or nobody knows."""
+    surely_not = ("failed", "invalid", "rejected")
+    return any(result.status not in surely_not for result in recipients.values())
+
+
+def failed_statuses(
+    call: ApiCall, error: Exception | None, failures: Sequence[Exception]
+) -> dict[str, AnymailRecipientStatus]:
+    """Why the recipients of a call got nothing, so that nobody has to send to everyone again.
+
+    Where the outcome of a call is not known, neither is what became of its recipients.
+
+    :param error: what the call failed with; None if it was not tried.
+    :param failures: those of all calls of the message.
+    """
+    outcome = "unknown" if error and not getattr(error, "is_unsent", False) else "failed"
+    reason = error or (failures[0] if failures else None)
+    code = getattr(reason, "error_code", None)
+    text = mask_addresses(str(reason)) if reason else "Sending was interrupted."
+    result = AnymailRecipientStatus(None, outcome, code, text)
+    return {recipient.addr_spec: result for recipient in call.recipients}
+
+
+def add_counts(status: AnymailStatus, error: Exception) -> None:
+    """Let an error tell how many recipients it is about."""
+    found = Counter(result.status for result in status.recipients.values())
+    accepted, unknown = count_accepted(status), found["unknown"]
+    doubtful = f", {unknown} may have been" if unknown else ""
+    error.args = (
+        *error.args,
+        f"{accepted} recipients were accepted, {found.total() - accepted - unknown} were not"
+        f"{doubtful}: the message's anymail_status.recipients tells which.",
+    )
+
+
+def common_failure(status: AnymailStatus) -> AnymailAPIError | None:
+    """The error, if all recipients failed with the same."""
+    refused = refused_addresses(status)
+    results = [result for name, result in status.recipients.items() if name not in refused]
+    reasons = {(result.error_code, result.error_message) for result in results}
+    if {result.status for result in results} != {"failed"} or len(reasons) > 1:
+        return None
+    code, text = reasons.pop()
+    return AnymailAPIError(
+        f"{code}: {text}" if text else str(code),
+        response=status.esp_response,
+        **describe_status(code),
+    )

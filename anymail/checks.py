@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,56 +23,13 @@ from .addresses import idna_encoder
 from .exceptions import AnymailConfigurationError
 from .outgoing import FEATURES, MIME_ATTRIBUTES
 from .setting_values import import_callable
+from .unknown_settings import MIN_LIKENESS, unknown_names, what_to_type
 
 Apps = Sequence[AppConfig] | None
 
 #: The attributes that ``SEND_DEFAULTS`` can have.
 DEFAULT_ATTRIBUTES = (*FEATURES, *MIME_ATTRIBUTES)
 
-#: Before the names of settings, in this package and in others.
-SERVICE_PREFIX = re.compile(r"^(AMAZON_SES|AWS_SES|AWS_SNS|AWS|SES)_")
-#: Settings of other packages and versions, without that -> the parameter of boto3's client.
-CLIENT_PARAMETERS = {
-    "ACCESS_KEY": "aws_access_key_id",
-    "ACCESS_KEY_ID": "aws_access_key_id",
-    "SECRET_KEY": "aws_secret_access_key",
-    "SECRET_ACCESS_KEY": "aws_secret_access_key",
-    "SESSION_TOKEN": "aws_session_token",
-    "REGION": "region_name",
-    "REGION_NAME": "region_name",
-    "DEFAULT_REGION": "region_name",
-    "ENDPOINT_URL": "endpoint_url",
-    "REGION_ENDPOINT": "endpoint_url",
-    "REGION_ENDPOINT_URL": "endpoint_url",
-    "CONFIG": "config",
-}
-#: Likewise -> what to do.
-INSTEAD = {
-    **{
-        name: f'Use "AMAZON_SES_CLIENT_PARAMS": {{"{parameter}": ...}}.'
-        for name, parameter in CLIENT_PARAMETERS.items()
-    },
-    **dict.fromkeys(
-        ("TIMEOUT", "REQUESTS_TIMEOUT"),
-        'Use "AMAZON_SES_CLIENT_PARAMS": {"config": {"read_timeout": 30}}.',
-    ),
-    **dict.fromkeys(
-        ("PROFILE", "PROFILE_NAME", "SESSION_PROFILE"),
-        'Use "AMAZON_SES_SESSION_PARAMS": {"profile_name": ...}.',
-    ),
-    **dict.fromkeys(
-        ("SOURCE_ARN", "FROM_ARN", "RETURN_PATH_ARN"),
-        'Use "SEND_DEFAULTS": {"esp_extra": {"SourceArn": ...}}, with the parameter of SES.',
-    ),
-    "RETURN_PATH": 'Use "SEND_DEFAULTS": {"envelope_sender": ...}.',
-    "FROM_EMAIL": "Set DEFAULT_FROM_EMAIL, a setting of Django.",
-    "AUTO_THROTTLE": "Remove it: throttled calls are repeated, see AMAZON_SES_THROTTLE_TIMEOUT.",
-    "DOWNLOAD_CHUNK_SIZE": "Remove it: received mail is read while it is downloaded.",
-    "EVENT_TRUSTED_TOPIC_ARNS": "Use AMAZON_SES_SNS_TOPIC_ARNS.",
-    "EVENT_CERT_TRUSTED_DOMAINS": "Use AMAZON_SES_SNS_CERT_HOST_REGEX.",
-    "USE_BLACKLIST": "Use FEEDBACK_SUPPRESS, with the app anymail.feedback.",
-    "USE_SES_V2": 'Remove it: "anymail.backends.amazon_sesv2.EmailBackend" uses the v2 API.',
-}
 #: Settings that may be dotted paths -> what to type.
 IMPORT_HINTS = {
     "client_factory": 'Give the path of a function, "package.module.function", or the function '
@@ -153,13 +109,13 @@ def check_webhook_deployment(app_configs: Apps = None, **kwargs: Any) -> list[ch
 def check_unknown_settings(app_configs: Apps = None, **kwargs: Any) -> list[checks.CheckMessage]:
     """W100: a key in ``ANYMAIL`` that no setting has."""
     try:
-        unknown = conf.unknown_names()
+        unknown = unknown_names()
     except AnymailConfigurationError:
         return []  # E101 reports it
     return [
         checks.Warning(
             f'Unknown setting ANYMAIL["{name}"].',
-            hint=_hint(name, meant),
+            hint=what_to_type(name, meant),
             id="anymail.W100",
         )
         for name, meant in unknown.items()
@@ -258,24 +214,11 @@ def check_other_distribution(app_configs: Apps = None, **kwargs: Any) -> list[ch
     ]
 
 
-def _hint(name: str, meant: str | None) -> str:
-    """What to type in place of an unknown setting."""
-    if instead := INSTEAD.get(SERVICE_PREFIX.sub("", name.upper())):
-        return instead
-    if meant:
-        return f"Did you mean {meant}?"
-    return (
-        "Remove it: the settings page of the documentation lists every setting. One of your own "
-        f"can be ANYMAIL_{name.upper()}, beside the dict, or stay when SILENCED_SYSTEM_CHECKS has "
-        '"anymail.W100".'
-    )
-
-
 def _hint_default(name: Any) -> str:
     """What to type in place of an attribute that cannot have a default."""
     if name == "from_email":
         return "Set DEFAULT_FROM_EMAIL, a setting of Django: no message is without a from_email."
-    close = get_close_matches(str(name), DEFAULT_ATTRIBUTES, n=1, cutoff=conf.MIN_LIKENESS)
+    close = get_close_matches(str(name), DEFAULT_ATTRIBUTES, n=1, cutoff=MIN_LIKENESS)
     if close:
         return f"Did you mean {close[0]!r}?"
     return f"It can have {', '.join(DEFAULT_ATTRIBUTES)}."

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import Field, dataclass, field, fields, replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django.conf import settings as django_settings
@@ -35,9 +33,6 @@ if TYPE_CHECKING:
 
 
 SomeSettings = TypeVar("SomeSettings", bound="Settings")
-
-#: How much of a name must be right (difflib's ratio) for another to be taken for what was meant.
-MIN_LIKENESS = 0.8
 
 
 class UNSET:
@@ -251,24 +246,6 @@ def _flat_settings(holder: object) -> dict[str, Any]:
 def known_names() -> list[str]:
     """The name of every setting, as it is written inside ``ANYMAIL``."""
     return [name for group in GROUPS for name in group.names()]
-
-
-def unknown_names() -> dict[str, str | None]:
-    """The keys of ``ANYMAIL`` that no setting has, each with the name that was probably meant.
-
-    :raises AnymailConfigurationError: ``ANYMAIL`` is not a dict.
-    """
-    known = known_names()
-    return {str(name): _meant(str(name)) for name in anymail_dict() if name not in known}
-
-
-def _meant(name: str) -> str | None:
-    prefix, known = AmazonSESSettings.PREFIX, known_names()
-    written = re.sub(r"^(AWS_)?SES_", prefix, name.upper())
-    bare = written.removeprefix(prefix)
-    same = [other for other in (written, bare, prefix + bare) if other in known]
-    close = get_close_matches(written, known, n=1, cutoff=MIN_LIKENESS)
-    return next(iter(same + close), None)
 
 
 def borrowed_names() -> dict[str, str]:

@@ -50,7 +50,7 @@ LAYERS: dict[str, int] = {
         """,
         5: """
             anymail.apps anymail.checks anymail.testing anymail.testing_ses anymail.testing_sns
-            anymail.urls anymail.utils
+            anymail.unknown_settings anymail.urls anymail.utils
         """,
     }.items()
     for name in names.split()

@@ -22,6 +22,7 @@ from anymail import conf
 from anymail.addresses import IDNA_ENCODERS
 from anymail.amazon_ses import aws
 from anymail.outgoing import OutgoingMessage
+from anymail.unknown_settings import INSTEAD, SERVICE_PREFIX
 from tests.ses import V1, V2, use_backend
 
 MAILERS_EXIST = django.VERSION >= (6, 1)
@@ -119,14 +120,14 @@ class UnknownSettingTests(SimpleTestCase):
     def test_the_settings_that_are_to_be_used_instead_exist(self):
         named = {
             name
-            for hint in anymail_checks.INSTEAD.values()
+            for hint in INSTEAD.values()
             for name in re.findall(r"AMAZON_SES_[A-Z_]+|SEND_DEFAULTS|FEEDBACK_\w+", hint)
         }
         self.assertEqual(named - set(conf.known_names()), set())
 
     def test_no_setting_is_to_be_replaced(self):
-        bare = {anymail_checks.SERVICE_PREFIX.sub("", name) for name in conf.known_names()}
-        self.assertEqual(bare & anymail_checks.INSTEAD.keys(), set())
+        bare = {SERVICE_PREFIX.sub("", name) for name in conf.known_names()}
+        self.assertEqual(bare & INSTEAD.keys(), set())
 
     @override_settings(ANYMAIL={"WEBHOOK_AUTHORIZATION": "a:b"})
     def test_w100_leaves_the_renamed_setting_to_e001(self):

@@ -1,0 +1,89 @@
+"""Keys of ``ANYMAIL`` that no setting has, and what to type instead."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+
+from .conf import AmazonSESSettings, anymail_dict, known_names
+
+#: How much of a name must be right (difflib's ratio) for another to be taken for what was meant.
+MIN_LIKENESS = 0.8
+#: Before the names of settings, in this package and in others.
+SERVICE_PREFIX = re.compile(r"^(AMAZON_SES|AWS_SES|AWS_SNS|AWS|SES)_")
+#: Settings of other packages and versions, without that -> the parameter of boto3's client.
+CLIENT_PARAMETERS = {
+    "ACCESS_KEY": "aws_access_key_id",
+    "ACCESS_KEY_ID": "aws_access_key_id",
+    "SECRET_KEY": "aws_secret_access_key",
+    "SECRET_ACCESS_KEY": "aws_secret_access_key",
+    "SESSION_TOKEN": "aws_session_token",
+    "REGION": "region_name",
+    "REGION_NAME": "region_name",
+    "DEFAULT_REGION": "region_name",
+    "ENDPOINT_URL": "endpoint_url",
+    "REGION_ENDPOINT": "endpoint_url",
+    "REGION_ENDPOINT_URL": "endpoint_url",
+    "CONFIG": "config",
+}
+#: Likewise -> what to do.
+INSTEAD = {
+    **{
+        name: f'Use "AMAZON_SES_CLIENT_PARAMS": {{"{parameter}": ...}}.'
+        for name, parameter in CLIENT_PARAMETERS.items()
+    },
+    **dict.fromkeys(
+        ("TIMEOUT", "REQUESTS_TIMEOUT"),
+        'Use "AMAZON_SES_CLIENT_PARAMS": {"config": {"read_timeout": 30}}.',
+    ),
+    **dict.fromkeys(
+        ("PROFILE", "PROFILE_NAME", "SESSION_PROFILE"),
+        'Use "AMAZON_SES_SESSION_PARAMS": {"profile_name": ...}.',
+    ),
+    **dict.fromkeys(
+        ("SOURCE_ARN", "FROM_ARN", "RETURN_PATH_ARN"),
+        'Use "SEND_DEFAULTS": {"esp_extra": {"SourceArn": ...}}, with the parameter of SES.',
+    ),
+    "RETURN_PATH": 'Use "SEND_DEFAULTS": {"envelope_sender": ...}.',
+    "FROM_EMAIL": "Set DEFAULT_FROM_EMAIL, a setting of Django.",
+    "AUTO_THROTTLE": "Remove it: throttled calls are repeated, see AMAZON_SES_THROTTLE_TIMEOUT.",
+    "DOWNLOAD_CHUNK_SIZE": "Remove it: received mail is read while it is downloaded.",
+    "EVENT_TRUSTED_TOPIC_ARNS": "Use AMAZON_SES_SNS_TOPIC_ARNS.",
+    "EVENT_CERT_TRUSTED_DOMAINS": "Use AMAZON_SES_SNS_CERT_HOST_REGEX.",
+    "USE_BLACKLIST": "Use FEEDBACK_SUPPRESS, with the app anymail.feedback.",
+    "USE_SES_V2": 'Remove it: "anymail.backends.amazon_sesv2.EmailBackend" uses the v2 API.',
+}
+
+
+def unknown_names() -> dict[str, str | None]:
+    """The keys of ``ANYMAIL`` that no setting has, each with the name that was probably meant.
+
+    :raises AnymailConfigurationError: ``ANYMAIL`` is not a dict.
+    """
+    known = known_names()
+    return {str(name): _meant(str(name)) for name in anymail_dict() if name not in known}
+
+
+def _meant(name: str) -> str | None:
+    prefix, known = AmazonSESSettings.PREFIX, known_names()
+    written = re.sub(r"^(AWS_)?SES_", prefix, name.upper())
+    bare = written.removeprefix(prefix)
+    same = [other for other in (written, bare, prefix + bare) if other in known]
+    close = get_close_matches(written, known, n=1, cutoff=MIN_LIKENESS)
+    return next(iter(same + close), None)
+
+
+def what_to_type(name: str, meant: str | None) -> str:
+    """A hint for somebody who has a setting that is none.
+
+    :param meant: the name that was probably meant, if any is close.
+    """
+    if instead := INSTEAD.get(SERVICE_PREFIX.sub("", name.upper())):
+        return instead
+    if meant:
+        return f"Did you mean {meant}?"
+    return (
+        "Remove it: the settings page of the documentation lists every setting. One of your own "
+        f"can be ANYMAIL_{name.upper()}, beside the dict, or stay when SILENCED_SYSTEM_CHECKS has "
+        '"anymail.W100".'
+    )

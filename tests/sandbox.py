@@ -17,6 +17,8 @@ ROOT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-m", "anymail.sandbox"]
 #: Any port: tests do not meet each other, nor somebody's own sandbox.
 ANY_PORT = ("--port=0", "--amazon-port=0")
+#: What is there as long as the tests run, so that nobody's own signing key is found or made.
+HOME = tempfile.TemporaryDirectory()
 #: Enough for a slow machine; the sandbox needs about three seconds.
 TIMEOUT = 300
 
@@ -26,6 +28,7 @@ def environment(**more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
     return {
         **kept,
+        "HOME": HOME.name,
         "PATH": os.environ.get("PATH", ""),
         "PYTHONPATH": str(ROOT),
         "PYTHONIOENCODING": "utf-8",
@@ -48,7 +51,7 @@ def run_command(
             check=False,
             cwd=cwd or folder,
             encoding="utf-8",
-            env=environment(HOME=folder, **more),
+            env=environment(**{"HOME": folder, **more}),
             timeout=TIMEOUT,
         )
 

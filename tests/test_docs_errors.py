@@ -1,4 +1,7 @@
-"""docs/troubleshooting.rst explains every text with which this package fails, warns or logs."""
+"""docs/troubleshooting.rst explains every text with which this package fails, warns or logs.
+
+Those of the sandbox are in docs/sandbox.rst.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,19 @@ from pathlib import Path
 from django.test import SimpleTestCase
 
 from anymail.amazon_ses import aws
+from anymail.sandbox.sites import NO_WEBHOOKS
 
 from .docs_pages import DOCS, ROOT, literals, tables
 
 PACKAGE = ROOT / "anymail"
 PAGE = DOCS / "troubleshooting.rst"
+SANDBOX_PAGE = DOCS / "sandbox.rst"
+#: The sandbox's own errors. Its ApiErrors are Amazon's: callers look them up there.
+SANDBOX_ERRORS = {"SandboxError"}
+#: Those that nobody who uses it sees -> why.
+SANDBOX_NOT_EXPLAINED = {
+    "The page is not connected to a local Amazon.": "the page is never used without",
+}
 #: Stands for what differs from case to case, in the page and here.
 ANY = "…"
 #: Where the texts of the page are cut off, at least so much must be left.
@@ -31,12 +42,13 @@ MAKERS = {
     "_refused": "The encrypted S3 object is refused: {}.",
     "_unconfirmed": "The subscription to the SNS topic … was not confirmed. {}",
     "wrong_value": "… must be {}, not ….",
+    "wrong_number": "… must be {}, not ….",
     "bad_header": "{}",
     "api_errors": "{}: …",
     "_api_errors": "{} the S3 object …: …",
 }
 #: Which argument of those it is, if not the first.
-ARGUMENT = {"unavailable": 1, "_unconfirmed": 2, "wrong_value": 1}
+ARGUMENT = {"unavailable": 1, "_unconfirmed": 2, "wrong_value": 1, "wrong_number": 1}
 #: Dicts of texts, by the end of their name -> the same.
 DICTS = {"WORDING": "Amazon SES does not support {}"}
 #: What is raised with the text of another error, or with one that its class has.
@@ -155,6 +167,22 @@ def _texts_of(node: ast.AST, name: str) -> Iterator[tuple[int, str]]:
                     yield value.lineno, frame.replace("{}", literal(value))
 
 
+def sandbox_texts() -> Iterator[Text]:
+    """The sandbox's own errors, and what it says of a project."""
+    yield Text("sandbox/sites.py", NO_WEBHOOKS)
+    for path in sorted((PACKAGE / "sandbox").rglob("*.py")):
+        name = str(path.relative_to(PACKAGE))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and callee(node)[1] in SANDBOX_ERRORS:
+                yield Text(f"{name}:{node.lineno}", literal(node.args[0]))
+
+
+def sandbox_entries() -> list[str]:
+    """The texts that the page of the sandbox explains."""
+    found = (table for table in tables(SANDBOX_PAGE) if table.header[0] == "You see")
+    return [text for table in found for row in table.rows for text in literals(row[0])]
+
+
 def entries() -> list[str]:
     """The texts that the page explains."""
     checks, *others = (table for table in tables(PAGE) if table.header[0] in ("Id", "You see"))
@@ -199,6 +227,34 @@ class TroubleshootingTests(SimpleTestCase):
         for call in ("ValueError('The squirrel is away.')", "logger.warning('%s is away', tree)"):
             [node] = [n for n in ast.walk(ast.parse(call)) if isinstance(n, ast.Call)]
             self.assertIn("is away", str(text_of(node)))
+
+
+class SandboxErrorTests(SimpleTestCase):
+    def test_every_error_of_the_sandbox_is_explained(self):
+        known = sandbox_entries()
+        missing = [
+            f"{text.where}: {text.text}"
+            for text in sandbox_texts()
+            if text.text not in SANDBOX_NOT_EXPLAINED and not any(map(text.is_covered_by, known))
+        ]
+        self.assertEqual(missing, [])
+
+    def test_every_explained_error_exists(self):
+        said = list(sandbox_texts())
+        stale = [
+            entry
+            for entry in sandbox_entries()
+            if not any(text.is_covered_by(entry) or text.can_say(entry) for text in said)
+        ]
+        self.assertEqual(stale, [])
+
+    def test_what_needs_no_explanation_exists(self):
+        said = {text.text for text in sandbox_texts()}
+        self.assertEqual(SANDBOX_NOT_EXPLAINED.keys() - said, set())
+
+    def test_a_new_error_would_be_missed(self):
+        new = Text("x.py:1", "The squirrel … is not in its tree.")
+        self.assertFalse(any(map(new.is_covered_by, sandbox_entries())))
 
 
 class ListedCodesTests(SimpleTestCase):

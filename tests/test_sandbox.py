@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import os
@@ -20,20 +21,23 @@ from django.test import SimpleTestCase
 from anymail.message import AnymailRecipientStatus
 from anymail.sandbox import SandboxError, letters
 from anymail.sandbox.__main__ import Interruption, main
-from anymail.sandbox.journal import Journal, Post, SentMail, SesEvent
+from anymail.sandbox.journal import Attempt, Journal, Post, SentMail, SesEvent
 from anymail.sandbox.loop import Accepted, Arrived, Sent, Tracked
 from anymail.sandbox.report import TextReport
 from anymail.sandbox.servers import host_of, is_loopback, serve, url_of
-from anymail.sandbox.start import Options, Webhooks, check_options, with_secret
-from anymail.sandbox.transcript import transcript
+from anymail.sandbox.sites import SiteState, Watch, Webhooks, with_secret
+from anymail.sandbox.start import Options, check_options
+from anymail.sandbox.transcript import JsonReport, transcript
 from anymail.signals import AnymailInboundEvent
 from anymail.testing import tracking_event
 
+from .local_sns import reserved_port
 from .sandbox import (
     ANY_PORT,
     COMMAND,
     ROOT,
     TIMEOUT,
+    Running,
     environment,
     run,
     run_command,
@@ -41,6 +45,7 @@ from .sandbox import (
     start,
     wait_until_ready,
 )
+from .test_logging import log_calls
 
 #: What the sandbox must not care about.
 HOSTILE = {
@@ -111,6 +116,11 @@ class JsonTests(SimpleTestCase):
         cls.lines = [json.loads(line) for line in cls.result.stdout.splitlines()]
         [cls.loop] = [line["loop"] for line in cls.lines if "loop" in line]
 
+    def test_it_leaves_nothing_behind(self):
+        with tempfile.TemporaryDirectory() as home:
+            self.assertEqual(run("--once", HOME=home).returncode, 0)
+            self.assertEqual(os.listdir(home), [])
+
     def test_nothing_else_is_printed(self):
         self.assertEqual((self.result.returncode, self.result.stderr), (0, ""))
 
@@ -171,8 +181,9 @@ class ServingTests(SimpleTestCase):
         self.assertEqual((process.returncode, errors), (0, ""))
 
     def test_ctrl_c_ends_everything_and_a_second_start_gets_the_same_ports(self):
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            port = taken.getsockname()[1]
+        reserved = reserved_port()
+        port = reserved.__enter__()
+        self.addCleanup(reserved.__exit__, None, None, None)
         arguments = [*COMMAND, "--json", f"--port={port}", "--amazon-port=0"]
         pages = []
         for _ in range(2):
@@ -200,15 +211,35 @@ class ServingTests(SimpleTestCase):
 
     def test_no_file_is_left(self):
         with tempfile.TemporaryDirectory() as folder:
-            process = start(
-                [*COMMAND, "--json", *ANY_PORT], env=environment(TMPDIR=folder, HOME=folder)
-            )
+            process = start([*COMMAND, "--json", *ANY_PORT], env=environment(TMPDIR=folder))
             self.addCleanup(process.kill)
             wait_until_ready(process)
             self.assertNotEqual(os.listdir(folder), [])
             process.terminate()
             process.communicate(timeout=TIMEOUT)
             self.assertEqual(os.listdir(folder), [])
+
+    def test_settings_stay_valid(self):
+        with tempfile.TemporaryDirectory() as home:
+            ready = [self.ready_at(home) for _ in range(2)]
+            [key] = [path for path in Path(home).rglob("*") if path.is_file()]
+        self.assertEqual(key.relative_to(home), Path(".cache/django-anymail-ses/sandbox.pem"))
+        for name in ("AMAZON_SES_SNS_CERTIFICATES", "WEBHOOK_SECRET"):
+            self.assertEqual(ready[0].ready["anymail"][name], ready[1].ready["anymail"][name])
+
+    def test_where_no_key_can_be_kept_it_runs_all_the_same_and_says_so(self):
+        with tempfile.NamedTemporaryFile() as no_folder:
+            doing = self.ready_at(no_folder.name).doing
+        self.assertTrue(any("a key for this time only" in text for text in doing), doing)
+
+    def ready_at(self, home: str) -> Running:
+        """A sandbox that was started with a home folder, and ended."""
+        process = start([*COMMAND, "--json", *ANY_PORT], env=environment(HOME=home))
+        self.addCleanup(process.kill)
+        found = wait_until_ready(process)
+        process.terminate()
+        process.communicate(timeout=TIMEOUT)
+        return found
 
     def test_a_web_site_elsewhere_cannot_pretend_to_be_here(self):
         with running_sandbox() as sandbox:
@@ -220,6 +251,9 @@ class ServingTests(SimpleTestCase):
                     with err:
                         found = err.code
                 self.assertEqual(found, status, host)
+            sandbox.process.terminate()
+            _, errors = sandbox.process.communicate(timeout=TIMEOUT)
+        self.assertEqual(errors, "")
 
 
 class BindTests(SimpleTestCase):
@@ -264,16 +298,20 @@ class EndTests(SimpleTestCase):
 
     def test_an_interruption_is_only_noticed_while_it_serves_and_the_next_one_is_sudden(self):
         interruption = Interruption()
+        meanwhile = mock.Mock()
         threading.Timer(0.05, interruption).start()
-        interruption.wait()
+        interruption.wait(meanwhile)
+        meanwhile.assert_called()
         interruption.check()
         with self.assertRaises(KeyboardInterrupt):
             interruption()
 
     def test_no_thread_and_no_child_is_left(self):
         script = (
-            "import threading; from anymail.sandbox.__main__ import main\n"
+            "import threading, time; from anymail.sandbox.__main__ import main\n"
             "print(main(['--once', '--json', '--port=0', '--amazon-port=0']))\n"
+            "end = time.monotonic() + 30  # those that end at the moment\n"
+            "while threading.active_count() > 1 and time.monotonic() < end: time.sleep(0.01)\n"
             "print(threading.enumerate())"
         )
         result = run_command([sys.executable, "-X", "dev", "-c", script])
@@ -315,9 +353,9 @@ class EndTests(SimpleTestCase):
         self.assertIn("no account, no network and no configuration", result.stdout)
 
     def test_arguments_that_make_no_sense_are_refused(self):
-        for argument in ("--port=x", "--port=65536", "--port=-1", "--latency=nan", "--latency=-1"):
-            with self.subTest(argument):
-                self.assertEqual(run(argument).returncode, 2)
+        result = run("--latency=5000")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("argument --latency: '5000' is more than 60 seconds\n", result.stderr)
 
 
 class LoopbackTests(SimpleTestCase):
@@ -338,6 +376,16 @@ class LoopbackTests(SimpleTestCase):
     def test_they_may_be_allowed(self):
         elsewhere = [Webhooks(url="http://192.0.2.1:8000")]
         check_options(Options(bind="0.0.0.0", sites=elsewhere, allow_remote=True))
+
+    def test_the_error_says_what_would_happen(self):
+        for options, text in (
+            (Options(bind="0.0.0.0"), "asks nobody for a password"),
+            (Options(sites=[Webhooks(url="http://192.0.2.1")]), "would post what is in your mail"),
+            (Options(bind="no-such-host.invalid"), "cannot be found"),
+            (Options(sites=[Webhooks(url="http://no-such-host.invalid")]), "cannot be found"),
+        ):
+            with self.subTest(text), self.assertRaisesMessage(SandboxError, text):
+                check_options(options)
 
     def test_what_is_no_url_is_refused_without_its_password(self):
         for url in ("user:pass@host:8000", "ftp://user:pass@host/", "http://"):
@@ -411,6 +459,87 @@ class ReportTests(SimpleTestCase):
 
     def test_a_transcript_has_a_list_of_each_kind_even_when_nothing_happened(self):
         self.assertEqual(transcript([]), {"tracking": [], "inbound": []})
+
+
+class Answers:
+    """How webhooks answer to the request to confirm.
+
+    :param tracking: of the first one; None before it was asked.
+    :param inbound: of the other.
+    """
+
+    def __init__(self) -> None:
+        self.tracking: Attempt | None = None
+        self.inbound: Attempt | None = Attempt(status=200)
+        self.confirmed: set[str] = {"inbound"}
+
+    def is_confirmed(self, topic_arn: str, url: str) -> bool:
+        return topic_arn.rpartition("-")[2].replace("events", "tracking") in self.confirmed
+
+    def last_attempt(self, topic_arn: str, url: str) -> Attempt | None:
+        return self.tracking if "events" in topic_arn else self.inbound
+
+
+class WatchTests(SimpleTestCase):
+    """Who waits for a site hears of each new answer, once."""
+
+    def setUp(self) -> None:
+        self.answers = Answers()
+        self.watch = Watch(self.answers, [Webhooks(url="http://sns:s3cr3t@127.0.0.1:8000/")])
+
+    def seen(self, *attempts: Attempt | None) -> list[str]:
+        found = []
+        for self.answers.tracking in attempts:
+            found += [state.waits_for or "confirmed" for state in self.watch.changes()]
+        return found
+
+    def test_each_new_answer(self):
+        away, refused = Attempt(status=None, error="Nothing listens there."), Attempt(status=500)
+        found = self.seen(None, away, away, refused, refused, away)
+        waits = "Nothing listens there"
+        self.assertEqual(found, [waits, "it answered 500", waits])
+
+    def test_an_answer_comes_with_what_it_may_mean(self):
+        for status, text in (
+            (200, "AMAZON_SES_AUTO_CONFIRM_SNS_SUBSCRIPTIONS"),
+            (401, "WEBHOOK_SECRET"),
+            (503, "settings"),
+        ):
+            with self.subTest(status):
+                self.assertIn(text, *self.seen(Attempt(status=status)))
+
+    def test_when_both_webhooks_have_confirmed(self):
+        self.seen(Attempt(status=503))
+        self.answers.confirmed = {"tracking"}
+        self.answers.inbound = Attempt(status=404)
+        self.assertEqual(self.seen(Attempt(status=200)), ["it answered 404: has it webhooks?"])
+        self.answers.confirmed = {"tracking", "inbound"}
+        self.assertEqual(self.seen(Attempt(status=200)), ["confirmed"])
+        self.assertEqual(self.seen(Attempt(status=200)), [])
+
+    def test_both_reports_tell_it_without_the_password(self):
+        self.answers.tracking = Attempt(status=503)
+        states = list(self.watch.changes())
+        text, data = io.StringIO(), io.StringIO()
+        TextReport(text, color=False).sites([*states, SiteState(url="http://127.0.0.1:9000")])
+        JsonReport(data).sites(states)
+        waiting, confirmed = text.getvalue().splitlines()
+        self.assertTrue(waiting.startswith("· Waiting for http://127.0.0.1:8000/: it answered 503"))
+        self.assertEqual(confirmed, "· http://127.0.0.1:9000 has confirmed")
+        site = json.loads(data.getvalue())["site"]
+        self.assertEqual(site["url"], "http://127.0.0.1:8000/")
+        self.assertIn("it answered 503", site["waits_for"])
+
+
+class LogTests(SimpleTestCase):
+    def test_everything_that_is_logged_has_structured_details(self):
+        count = 0
+        for path in (ROOT / "anymail/sandbox/amazon").rglob("*.py"):
+            for call in log_calls(ast.parse(path.read_text(encoding="utf-8"))):
+                count += 1
+                names = [keyword.arg for keyword in call.keywords]
+                self.assertIn("extra", names, f"{path}:{call.lineno}")
+        self.assertGreater(count, 3)
 
 
 class JournalTests(SimpleTestCase):

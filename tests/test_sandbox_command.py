@@ -10,18 +10,24 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
-from argparse import ArgumentParser
+import threading
+from argparse import ArgumentError, ArgumentParser
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, ClassVar
 from unittest import mock
 
 import boto3
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, override_settings
 
+from anymail.conf import AmazonSESSettings
 from anymail.management.commands.anymail_sandbox import run
 from anymail.sandbox.amazon.defaults import CREDENTIALS
 from anymail.sandbox.arguments import add_arguments, command_line
+from anymail.sandbox.paste import anymail_settings, settings_text
 
+from .local_sns import PATIENCE, reserved_port, wait_until
 from .sandbox import ROOT, TIMEOUT, Running, environment, start, wait_until_ready
 
 SETTINGS = """
@@ -50,21 +56,18 @@ def write(event, **kwargs):
 """
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
 class Project:
     """A Django project in a folder.
 
     :param folder: which.
+    :param site: the port of the site.
+    :param amazon: the port of the Amazon side.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, site: int, amazon: int) -> None:
         self.folder = folder
-        self.site = free_port()
-        self.amazon = free_port()
+        self.site = site
+        self.amazon = amazon
         self.settings = folder / "shop_settings.py"
         self.settings.write_text(SETTINGS)
         (folder / "shop.py").write_text(SHOP)
@@ -107,9 +110,11 @@ class Project:
 
 class ProjectTests(SimpleTestCase):
     def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.project = Project(Path(folder.name))
+        stack = ExitStack()
+        self.addCleanup(stack.close)
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        site, amazon = (stack.enter_context(reserved_port()) for _ in range(2))
+        self.project = Project(Path(folder), site, amazon)
 
     def started(self, *arguments: str) -> subprocess.Popen[str]:
         process = self.project.start(*arguments)
@@ -134,17 +139,26 @@ class ProjectTests(SimpleTestCase):
 
     def start_site(self) -> None:
         self.started("runserver", "--noreload", f"127.0.0.1:{self.project.site}")
-        self.wait_for("the site", self.site_answers)
+        wait_until(self.site_answers)
 
     def site_answers(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.project.site)) == 0
 
-    def wait_for(self, what: str, is_true) -> None:
-        end = time.monotonic() + 30
-        while not is_true():
-            self.assertLess(time.monotonic(), end, f"{what} did not come: {self.project.heard()}")
-            time.sleep(0.05)
+    def lines_until(
+        self, sandbox: Running, is_last: Callable[[dict[str, Any]], bool]
+    ) -> list[dict[str, Any]]:
+        """What a sandbox that is ready prints. It ends if the last line does not come."""
+        found = []
+        patience = threading.Timer(PATIENCE, sandbox.process.terminate)
+        self.addCleanup(patience.cancel)
+        patience.start()
+        for line in sandbox.process.stdout or ():
+            found.append(json.loads(line))
+            if is_last(found[-1]):
+                patience.cancel()
+                return found
+        raise AssertionError(found)
 
     def subscribed(self, sandbox: Running) -> bool:
         """Whether the site's two webhooks have confirmed."""
@@ -164,13 +178,16 @@ class ProjectTests(SimpleTestCase):
         sandbox = self.start_sandbox()
         self.assertIs(sandbox.ready["paste"], False)
         self.start_site()  # after the sandbox, which keeps trying
-        self.wait_for("the subscription", lambda: self.subscribed(sandbox))
+        wait_until(lambda: self.subscribed(sandbox))
+        site = f"http://127.0.0.1:{self.project.site}"
+        told = self.lines_until(
+            sandbox, lambda line: line == {"site": {"url": site, "waits_for": ""}}
+        )
+        self.assertIn({"site": {"url": site, "waits_for": "Nothing listens there"}}, told)
         result = self.project.manage("sendtestemail", "bounce@simulator.amazonses.com")
         self.assertEqual(result.returncode, 0, result.stderr)
-        self.wait_for(
-            "the bounce",
-            lambda: ["bounced", "bounce@simulator.amazonses.com"] in self.project.heard(),
-        )
+        bounce = ["bounced", "bounce@simulator.amazonses.com"]
+        wait_until(lambda: bounce in self.project.heard())
 
     def test_settings_that_are_printed_stay_valid(self):
         self.assertEqual(self.project.printed_settings(), self.project.printed_settings())
@@ -208,6 +225,11 @@ class ProjectTests(SimpleTestCase):
         result = self.project.manage("anymail_sandbox", "--site=http://192.0.2.1:8000")
         self.assertIn('include("anymail.urls")', result.stderr)
 
+    def test_and_told_again_when_the_sandbox_is_ready(self):
+        (self.project.folder / "shop.py").write_text("urlpatterns = []")
+        lines = self.lines_until(self.start_sandbox(), lambda line: "problem" in line)
+        self.assertIn('include("anymail.urls")', lines[-1]["problem"])
+
     def test_settings_that_are_not_there_yet_are_printed(self):
         sandbox = self.start_sandbox()
         self.assertIs(sandbox.ready["paste"], True)
@@ -224,6 +246,51 @@ class ProjectTests(SimpleTestCase):
         result = self.project.manage("anymail_sandbox", "--site=http://192.0.2.1:8000")
         self.assertEqual(result.returncode, 1)
         self.assertIn("--allow-remote", result.stderr)
+
+
+class SettingsTests(SimpleTestCase):
+    """The text to paste goes below a project's own settings."""
+
+    anymail: ClassVar = anymail_settings(
+        "http://127.0.0.1:8026",
+        certificates={"https://sns.example/c.pem": "-----BEGIN\nx\n-----END\n"},
+        secret="sns:new",
+    )
+
+    def pasted(self, *, mailers: bool, **before: Any) -> dict[str, Any]:
+        exec(settings_text(self.anymail, mailers=mailers), before)
+        return before
+
+    def test_what_the_project_has_set_stays_but_for_the_way_to_amazon(self):
+        own = {"FEEDBACK_SUPPRESS": ["complaint"], "SEND_DEFAULTS": {"tags": ["shop"]}}
+        before = {**own, "WEBHOOK_SECRET": "sns:old", "AMAZON_SES_SNS_CLIENT_PARAMS": {"a": "b"}}
+        for mailers in (True, False):
+            found = self.pasted(mailers=mailers, ANYMAIL=before)
+            self.assertEqual(found["ANYMAIL"], {**own, **self.anymail})
+
+    def test_nothing_that_leads_elsewhere_is_left(self):
+        elsewhere = {
+            "AMAZON_SES_CLIENT_FACTORY": "shop.amazon",
+            "AMAZON_SES_S3_CLIENT_PARAMS": {"endpoint_url": "https://s3.example"},
+            "AMAZON_SES_INBOUND_KMS_KEY_ID": "arn:aws:kms:eu-west-1:1:key/1",
+        }
+        found = self.pasted(mailers=True, ANYMAIL=elsewhere)["ANYMAIL"]
+        with override_settings(ANYMAIL=found):
+            settings = AmazonSESSettings.load()
+        self.assertEqual(
+            (settings.client_factory, settings.s3_client_params, settings.inbound_kms_key_id),
+            (None, None, None),
+        )
+
+    def test_other_mailers_stay(self):
+        found = self.pasted(mailers=True, MAILERS={"default": {"BACKEND": "a"}, "news": {}})
+        backend = {"BACKEND": "anymail.backends.amazon_ses.EmailBackend"}
+        self.assertEqual(found["MAILERS"], {"default": backend, "news": {}})
+
+    def test_it_works_where_there_is_nothing_yet(self):
+        found = self.pasted(mailers=True)
+        self.assertEqual((found["ANYMAIL"], [*found["MAILERS"]]), (self.anymail, ["default"]))
+        self.assertIn("EMAIL_BACKEND", self.pasted(mailers=False))
 
 
 class WindowsTests(SimpleTestCase):
@@ -260,6 +327,42 @@ class CommandLineTests(SimpleTestCase):
         values = parser.parse_args(given)
         again = parser.parse_args(command_line(actions, vars(values)))
         self.assertEqual(again, values)
+
+    def test_values_that_make_no_sense_are_refused_with_a_reason(self):
+        parser = ArgumentParser(exit_on_error=False)
+        add_arguments(parser)
+        for argument, text in (
+            ("--port=x", "is no port"),
+            ("--port=65536", "is no port"),
+            ("--port=-1", "is no port"),
+            ("--latency=nan", "is no number"),
+            ("--latency=-1", "is no number"),
+            ("--latency=60.1", "is more than 60 seconds"),
+            ("--max-send-rate=0", "above 0"),
+            ("--domain=", "is no domain"),
+            ("--domain=not_a_domain!!", "is no domain"),
+            ("--domain=.example", "is no domain"),
+            ("--domain=me@example.org", "is no domain"),
+            ("--verified=", "is neither a domain nor an address"),
+            ("--verified=@example.org", "is neither a domain nor an address"),
+            ("--verified=a b@example.org", "is neither a domain nor an address"),
+            ("--verified=me@", "is neither a domain nor an address"),
+            ("--configuration-set=a b", "is no name of a configuration set"),
+            ("--configuration-set=", "is no name of a configuration set"),
+        ):
+            with self.subTest(argument), self.assertRaisesRegex(ArgumentError, text):
+                parser.parse_args([argument])
+
+    def test_values_that_make_sense_are_taken(self):
+        parser = ArgumentParser(exit_on_error=False)
+        add_arguments(parser)
+        given = ["--latency=60", "--domain=xn--bcher-kva.example", "--domain=localhost"]
+        given += ["--verified=example.org", "--verified=me+tag@example.org"]
+        found = parser.parse_args([*given, "--configuration-set=My_set-1"])
+        self.assertEqual(found.latency, 60)
+        self.assertEqual(found.domain, ["xn--bcher-kva.example", "localhost"])
+        self.assertEqual(found.verified, ["example.org", "me+tag@example.org"])
+        self.assertEqual(found.configuration_set, ["My_set-1"])
 
     def test_what_was_not_given_stays_away(self):
         parser = ArgumentParser()

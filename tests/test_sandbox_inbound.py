@@ -20,7 +20,7 @@ from anymail.sandbox.amazon.inbound.arrivals import (
     add_headers,
     choose_verdicts,
     new_id,
-    read_headers,
+    unfolded_headers,
 )
 from anymail.sandbox.amazon.inbound.receipt_actions import MAX_SIZE, MAX_SNS_SIZE
 from anymail.sandbox.amazon.inbound.received import received_document
@@ -31,7 +31,7 @@ from anymail.sandbox.journal import Journal, ReceivedMail, now
 from anymail.signals import AnymailInboundEvent, inbound
 
 from .hostile_mail import LINES, mutations
-from .local_sns import SmallAmazon, heard, project, small_amazon, wait_until
+from .local_sns import PATIENCE, SmallAmazon, heard, project, small_amazon, wait_until
 
 KEY = SigningKey.fresh()
 PAYLOADS = Path(__file__).parent / "payloads" / "inbound"
@@ -79,7 +79,7 @@ class InboundTestCase(SimpleTestCase):
         cls.addClassCleanup(stack.close)
         cls.journal = Journal()
         cls.amazon = stack.enter_context(small_amazon())
-        cls.amazon.sns = cls.sns = LocalSns(cls.journal, KEY, retry_pause=0.05)
+        cls.amazon.sns = cls.sns = LocalSns(cls.journal, KEY, retry_pause=0.05, timeout=PATIENCE)
         stack.callback(cls.sns.close)
         cls.bucket = f"bucket-{uuid.uuid4()}"
         cls.amazon.client("s3").create_bucket(Bucket=cls.bucket)
@@ -568,7 +568,7 @@ class HostileMailTests(SimpleTestCase):
                 received = add_headers(raw, arrival)
                 document = received_document(
                     arrival,
-                    read_headers(received),
+                    unfolded_headers(received),
                     recipients=[RECIPIENT],
                     action={},
                     milliseconds=1,

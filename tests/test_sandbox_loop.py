@@ -10,8 +10,9 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import requests
@@ -26,10 +27,9 @@ from anymail.sandbox.amazon.local import LocalAmazon
 from anymail.sandbox.servers import serve
 from anymail.signals import inbound, tracking
 
+from .local_sns import PATIENCE, wait_until
 from .sandbox import running_sandbox
 
-#: Enough for a slow machine.
-PATIENCE = 30
 SIMULATOR = "simulator.amazonses.com"
 MAIL = (
     "From: Bob <bob@example.net>\r\nTo: support@tea.example\r\nSubject: {0}\r\n"
@@ -64,6 +64,17 @@ FATES: dict[str, list[tuple[str, dict[str, Any]]]] = {
 }
 
 
+@dataclass
+class Request:
+    """What was asked of the webhooks.
+
+    :param status: None until it is answered.
+    """
+
+    is_authorized: bool
+    status: int | None = None
+
+
 class Site:
     """The webhooks, behind something that can fail and remembers how it was asked."""
 
@@ -71,19 +82,20 @@ class Site:
         self.application = WSGIHandler()
         self.is_set_up = False
         self.failures = 0
-        self.authorized: list[bool] = []
-        self.statuses: list[int] = []
+        self.requests: list[Request] = []
         self._lock = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        request = Request(is_authorized="HTTP_AUTHORIZATION" in environ)
+
         def answer(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-            self.statuses.append(int(status[:3]))
+            request.status = int(status[:3])
             return start_response(status, headers, *rest)
 
         with self._lock:
             fails = not self.is_set_up or self.failures > 0
             self.failures -= self.is_set_up and fails
-            self.authorized.append("HTTP_AUTHORIZATION" in environ)
+            self.requests.append(request)
         if fails:
             answer("503 Service Unavailable", [])
             return [b""]
@@ -198,26 +210,29 @@ class LoopTests(SimpleTestCase):
                 self.assertIs(event.message.spam_detected, False)
 
     def test_what_is_sent_to_a_domain_of_ours_arrives(self):
-        with heard(inbound) as events:
+        with heard(inbound) as events, heard(tracking) as others:
             self.send(to=["support@tea.example"], subject="To ourselves")
-            wait_until(lambda: events)
+            wait_until(lambda: events and len(others) == 2)
             self.assertEqual(events[0].message.subject, "To ourselves")
 
     def test_what_the_site_could_not_take_comes_again_and_once(self):
         self.site.failures = 2
-        before = len(self.site.statuses)
+        before = len(self.site.requests)
         with heard(tracking) as events:
             self.send(to=[f"success+again@{SIMULATOR}"])
             wait_until(lambda: {event.event_type for event in events} == {"sent", "delivered"})
-        self.assertEqual(self.site.statuses[before:].count(503), 2)
+        statuses = [request.status for request in self.site.requests[before:]]
+        self.assertEqual(statuses.count(503), 2)
         self.assertEqual(len({event.event_id for event in events}), len(events))
 
     def test_sns_shows_the_secret_only_when_it_is_asked(self):
-        before = len(self.site.authorized)
+        before = len(self.site.requests)
         with heard(tracking) as events:
             self.send(to=[f"success+ask@{SIMULATOR}"])
             wait_until(lambda: len(events) == 2)
-        asked = list(zip(self.site.authorized[before:], self.site.statuses[before:], strict=True))
+        requests = self.site.requests[before:]
+        wait_until(lambda: all(request.status for request in requests))
+        asked = [(request.is_authorized, request.status) for request in requests]
         self.assertEqual(asked, [(False, 401), (True, 200)] * 2)
 
     def test_both_webhooks_are_the_products_own_with_signature_checking_on(self):
@@ -267,11 +282,3 @@ def heard(signal: Signal) -> Iterator[list[Any]]:
         yield found
     finally:
         signal.disconnect(receiver)
-
-
-def wait_until(is_true: Callable[[], Any]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not is_true():
-        if time.monotonic() > end:
-            raise AssertionError("It did not happen in time.")
-        time.sleep(0.01)

@@ -27,12 +27,21 @@ from anymail.feedback.models import Suppression
 from anymail.feedback.recording import record
 from anymail.message import AnymailMessage, AnymailRecipientStatus
 from anymail.sandbox import SandboxError, site
-from anymail.sandbox.journal import Attempt, Journal, Post, ReceivedMail, SentMail, SesEvent
+from anymail.sandbox.journal import (
+    Attempt,
+    Journal,
+    Post,
+    ReceivedMail,
+    SentMail,
+    SesEvent,
+    now,
+)
 from anymail.sandbox.page import previews, samples, sending
 from anymail.sandbox.page.apps import connect, version
 from anymail.sandbox.page.contents import content_of
+from anymail.sandbox.page.forms import ComposeForm
 from anymail.sandbox.page.rendering import PAGE_LENGTH, VERSION_HEADER
-from anymail.sandbox.page.templatetags.anymail_sandbox import after, words
+from anymail.sandbox.page.templatetags.anymail_sandbox import after, linked, words
 
 from .hostile_mail import mutations
 from .ses import CREDENTIALS
@@ -42,7 +51,7 @@ WEBHOOK = "http://127.0.0.1:8025/anymail/amazon_ses/tracking/"
 PASSED = dict.fromkeys(("spam", "virus", "spf", "dkim", "dmarc"), "PASS")
 PAGES = ("/", "/compose/", "/inbox/", "/inbox/receive/", "/feedback/", "/settings/")
 POSTS = (
-    *("/compose/", "/compose/sample/", "/compose/template/", "/inbox/receive/", "/inbox/sample/"),
+    *("/compose/", "/compose/sample/", "/inbox/receive/", "/inbox/sample/"),
     *("/feedback/lift/", "/settings/", "/settings/empty/"),
 )
 VIEWS = ("html", "text", "headers", "source", "files")
@@ -139,7 +148,7 @@ def element(html: str, part: str) -> str:
 
 def readable(html: str) -> str:
     """The text of HTML, on one line."""
-    html = re.sub(r"</?(?:a|b|code|i|span)\b[^>]*>", "", html)
+    html = re.sub(r"</?(?:a|b|bdi|code|i|span)\b[^>]*>", "", html)
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
 
 
@@ -285,7 +294,9 @@ class EmptyTests(PageTestCase):
 class ListTests(PageTestCase):
     def test_a_row_says_what_who_and_when(self):
         raw = source(subject="Grüße", **{"X-Tag": "spring"})
-        add_sent(self.journal, raw, recipients=["a@example.com", "b@example.com", "c@example.com"])
+        recipients = ["a@example.com", "b@example.com", "c@example.com"]
+        # It is shown some time later.
+        add_sent(self.journal, raw, recipients=recipients, at=now() + timedelta(seconds=60))
         row = self.text("/", "#rows")
         for said in ("Grüße", "Tea Shop", "a@example.com, b@example.com", "and 1 more", "spring"):
             self.assertIn(said, row)
@@ -417,10 +428,17 @@ class TimelineTests(PageTestCase):
         happen(self.journal, self.sent, "open")
         self.assertIn("One of ann@example.com, bob@example.com", self.timeline())
 
-    def test_a_webhook_that_asks_for_the_password_is_posted_to_twice(self):
+    def test_a_webhook_that_asks_for_the_password_is_no_trouble(self):
         self.post(Attempt(status=200, challenged=True))
-        self.assertRegex(self.timeline(), "Webhook 127.0.0.1:8025 401 200 webhook " + WEBHOOK)
-        self.assertIn("401: asked for the password", self.timeline())
+        self.assertRegex(self.timeline(), "Webhook 127.0.0.1:8025 200 webhook " + WEBHOOK)
+        self.assertIn("200: asked for the password first", self.timeline())
+
+    def test_a_webhook_that_knows_another_password_says_so(self):
+        self.post(Attempt(status=401, challenged=True, error="Wrong."), state="failed")
+        self.assertIn("401: asked for the password first; Wrong.", self.timeline())
+
+    def test_without_the_script_there_is_a_way_to_see_more(self):
+        self.assertIn('<noscript><p class="reload"><a href="">', self.get("/messages/mail-0/"))
 
     def test_retries_are_listed(self):
         refused = Attempt(status=None, error="Connection refused")
@@ -523,7 +541,7 @@ class MessageTests(PageTestCase):
     def test_the_html_is_shown_first_if_there_is_any(self):
         add_sent(self.journal, source("<p>HTML</p>"))
         add_sent(self.journal, source())
-        frame = '<iframe sandbox src="/messages/mail-0/preview/"'
+        frame = f'<iframe sandbox="{previews.SANDBOX}" src="/messages/mail-0/preview/"'
         self.assertIn(frame, self.get("/messages/mail-0/"))
         self.assertNotIn("<iframe", self.get("/messages/mail-1/"))
         self.assertIn("Hello", self.text("/messages/mail-1/", "#text"))
@@ -538,6 +556,50 @@ class MessageTests(PageTestCase):
     def test_an_unknown_tab_is_the_first(self):
         add_sent(self.journal, source("<p>HTML</p>"))
         self.assertIn("<iframe", self.get("/messages/mail-0/?show=nonsense"))
+
+    def test_urls_in_the_text_are_links(self):
+        text = "See https://a.example/?a=1&b=2. Not b.example, (http://c.example/d_(e)) <b>"
+        add_sent(self.journal, source(text=text))
+        shown = element(self.get("/messages/mail-0/"), "#text").partition("</pre>")[0]
+        self.assertEqual(
+            re.findall(r"<a (.*?)>(.*?)</a>", shown),
+            [
+                (f'href="{url}" target="_blank" rel="noopener noreferrer"', url)
+                for url in ("https://a.example/?a=1&amp;b=2", "http://c.example/d_(e)")
+            ],
+        )
+        self.assertEqual(readable(shown), text.replace("<b>", "<b>").strip())
+
+    def test_hostile_urls_in_the_text_stay_text(self):
+        for text in (
+            'https://"onx=x',
+            "https://<script>",
+            "https://",
+            "javascript:x",
+            "http://.",
+            "http://_",
+        ):
+            self.assertEqual(linked(text).count("<a "), 0, text)
+            self.assertEqual(unescape(linked(text)), text)
+        self.assertNotIn("<script>", linked("<script> https://a.example/<script>"))
+        linked("https://" + ")" * 200_000)
+        linked("http" * 200_000)
+
+    def test_words_from_right_to_left_stay_apart(self):
+        hebrew = source(subject="\u05e9\u05dc\u05d5\u05dd \u202eabc")
+        add_sent(self.journal, hebrew)
+        add_received(self.journal, hebrew)
+        for url in ("/messages/mail-0/", "/inbox/received-0/"):
+            html = self.get(url)
+            self.assertRegex(html, '<h1 dir="auto">[^<]*\u202e')
+            self.assertRegex(html, "<title>&#x2068;[^<]*\u202eabc&#x2069; · ")
+            self.assertIn(
+                '<pre class="mail-text" id="text" tabindex="0" aria-label="Text" dir', html
+            )
+        for url in ("/", "/inbox/"):
+            html = self.get(url)
+            self.assertRegex(html, '<h2 dir="auto"><a [^>]*>[^<]*\u202e')
+            self.assertIn("<bdi>Tea Shop</bdi>", html)
 
     def test_an_empty_body_says_so(self):
         add_sent(self.journal, source(" \n"))
@@ -597,7 +659,7 @@ class PreviewTests(PageTestCase):
                 "base-uri": "'none'",
                 "form-action": "'none'",
                 "frame-ancestors": "'self'",
-                "sandbox": "",
+                "sandbox": "allow-popups allow-popups-to-escape-sandbox",
             },
         )
         self.assertEqual(response["X-Frame-Options"], "SAMEORIGIN")
@@ -645,14 +707,30 @@ class PreviewTests(PageTestCase):
         add_sent(self.journal, source('<a href="https://a.example/">link</a>'))
         self.assertIn("Nothing remote in it", self.text("/messages/mail-0/"))
 
-    def test_links_stay_and_open_nothing_in_the_frame(self):
-        html = self.preview('<a href="https://a.example/">link</a>')
-        self.assertIn('<a href="https://a.example/">link</a>', html)
-        self.assertTrue(html.startswith('<base target="_blank">'))
+    def test_links_open_windows_that_know_nothing_of_the_mail(self):
+        for tag, rest in (
+            ("a", ' href="https://a.example/"'),
+            ("A", "\nclass='x' HREF = https://a.example/"),
+            ("a", ' target="_top" rel="opener" href="https://a.example/"'),
+            ("a", ' title="2 > 1" href="https://a.example/?a<b"'),
+            ("a", '/href="https://a.example/#part"'),
+            ("area", ' data-href="#" href="https://a.example/"'),
+            ("a", ' xlink:href="https://a.example/"'),
+        ):
+            opened = f'<{tag} target="_blank" rel="noopener noreferrer"{rest}>'
+            self.assertIn(opened, self.preview(f"<{tag}{rest}>link</{tag}>"))
+
+    def test_links_to_a_place_in_the_mail_stay_in_the_mail(self):
+        for rest in (' href="#part"', " HREF = ' #part'", " class=x href=#"):
+            html = self.preview(f'<base target="_blank"><a{rest}>link</a>')
+            self.assertIn(f'<a target="_self" rel="noopener noreferrer"{rest}>', html)
+
+    def test_links_that_are_scripts_open_no_window(self):
+        self.assertIn('<a target="_self"', self.preview('<a href="JavaScript:x()">link</a>'))
 
     def test_the_doctype_stays_first(self):
         html = self.preview("\n<!DOCTYPE html>\n<p>HTML</p>")
-        self.assertRegex(html, r'^\s*<!DOCTYPE html><base target="_blank">')
+        self.assertRegex(html, r"^\s*<!DOCTYPE html>")
 
     def test_a_mail_without_html_has_no_preview(self):
         add_sent(self.journal, source())
@@ -666,10 +744,13 @@ class PreviewTests(PageTestCase):
 
     def test_hostile_html_takes_no_more_than_linear_time(self):
         """Were it quadratic, each would take hours."""
-        for piece in ("<a", "<img src=", "a-", "url(", "@import", "cid:", '<img src="', "src=//"):
+        pieces = ("<a", "<a ", "href", " href=", "<img src=", "a-", "url(", "@import", "cid:")
+        for piece in (*pieces, '<img src="', "src=//"):
             self.preview(f"<{piece}" + piece * 200_000)
         for begin, end in (
             ("<img src", ">"),
+            ("<a ", "href=#>"),
+            ("<a href", "=#>"),
             ("<img src=", ">"),
             ("<img src='", ">"),
             ("url(", ")"),
@@ -733,6 +814,21 @@ class DownloadTests(PageTestCase):
         add_sent(self.journal, attached("message/rfc822", inner))
         [file] = content_of(self.journal.sent()[0].raw).files
         self.assertEqual(file.content_type, "message/rfc822")
+
+    def test_long_names_keep_their_extension(self):
+        for name, expected in (
+            (f"{'x' * 300}.pdf", f"{'x' * 196}.pdf"),
+            ("x" * 300, "x" * 200),
+            (f"x.{'y' * 300}", f"x.{'y' * 19}"),
+        ):
+            raw = attached("text/plain", b"x", f'attachment; filename="{name}"')
+            self.assertEqual([file.name for file in content_of(raw).files], [expected])
+
+    def test_a_number_that_no_mail_reaches_is_not_there(self):
+        add_sent(self.journal)
+        add_received(self.journal)
+        for url in ("/messages/mail-0", "/inbox/received-0"):
+            self.get(f"{url}/files/{'9' * 20}/", status=404)
 
     def test_the_body_is_no_attachment(self):
         add_sent(self.journal, attached("text/plain", b"x"))
@@ -863,6 +959,13 @@ class ComposeTests(PageTestCase):
                 self.assertEqual(len(mail.outbox), 1)
         self.assertIn("amazon_sesv2", sending.BACKENDS["v2"])
 
+    def test_an_attachment_may_be_empty(self):
+        with self.sending():
+            self.compose(attachments=[SimpleUploadedFile("nothing.txt", b"", "text/plain")])
+        [message] = mail.outbox
+        [attachment] = message.attachments
+        self.assertEqual(tuple(attachment)[:2], ("nothing.txt", ""))
+
     def test_afterwards_the_message_is_shown(self):
         add_sent(self.journal, id="0")  # the id that the test backend gives
         with self.sending():
@@ -886,6 +989,9 @@ class ComposeTests(PageTestCase):
             ("merge_data", '{"ann@example.com": 1}', "Each address needs an object"),
             ("merge_global_data", "{", "This is no JSON"),
             ("esp_extra", "[" * 100_000, "This is no JSON"),
+            ("metadata", '{"a": NaN}', "This is no JSON: it knows no NaN."),
+            ("merge_data", '{"ann@example.com": {"a": -Infinity}}', "it knows no -Infinity."),
+            ("esp_extra", '{"a": 1e999}', "1e999 is too large a number."),
             ("api", "v3", "API: "),
             ("from_email", "", "From: "),
         ):
@@ -905,6 +1011,27 @@ class ComposeTests(PageTestCase):
         self.assertIn("The message was not sent Throttling Daily quota exceeded.", problem)
         with self.sending(error):
             self.assertContains(self.compose(subject="Kept"), 'value="Kept"')
+
+    def test_an_error_of_amazon_is_in_its_own_words_first(self):
+        whole = "Amazon SES send_email: An error occurred (MessageRejected) when calling: No such."
+        response = {"Error": {"Code": "MessageRejected", "Message": "No such."}}
+        error = AnymailAPIError(
+            whole, "1 recipient was accepted.", response=response, error_code="MessageRejected"
+        )
+        with self.sending(error):
+            problem = self.problems()
+        said = "The message was not sent MessageRejected No such. 1 recipient was accepted."
+        self.assertTrue(problem.startswith(said), problem[:100])
+        self.assertIn(f"The whole error {whole}", problem)
+
+    @override_settings(ANYMAIL={"AMAZON_SES_CLIENT_PARAMS": CREDENTIALS})
+    def test_advice_about_settings_is_followed_by_what_the_page_offers(self):
+        many = ", ".join(f"{number}@example.com" for number in range(51))
+        for fields, here in (
+            ({"template_id": "welcome", "metadata": "a=b"}, "choose API v2 below."),
+            ({"to": many}, "name fewer recipients."),
+        ):
+            self.assertIn(f"On this page: {here}", self.problems(**fields))
 
     @override_settings(ANYMAIL={"AMAZON_SES_CLIENT_PARAMS": CREDENTIALS})
     def test_a_line_break_in_a_header_is_an_error_like_others(self):
@@ -941,10 +1068,37 @@ class ComposeTests(PageTestCase):
         self.assertIn('value="Kept"', html)
         self.assertNotIn("was not sent", html)
 
+    def test_an_address_of_the_simulator_is_added_once(self):
+        bounce = "bounce@simulator.amazonses.com"
+        for to in (bounce, f"ann@example.com, Ben <{bounce}>;"):
+            html = unescape(self.compose(to=to, add=bounce).content.decode())
+            self.assertEqual(html.count(f"{bounce}, {bounce}"), 0)
+            self.assertIn(f'value="{to}"', html)
+        html = unescape(self.compose(to=f"x{bounce}", add=bounce).content.decode())
+        self.assertIn(f'value="x{bounce}, {bounce}"', html)
+
     def test_links_can_fill_the_form_in(self):
         html = self.get("/compose/?to=ann@example.com&from_email=eve@example.com")
         self.assertIn('value="ann@example.com"', html)
         self.assertNotIn("eve@example.com", html)
+
+    def test_what_is_wrong_is_the_first_thing_that_is_read(self):
+        for url, fields in (
+            ("/compose/", {**self.FORM, "to": ""}),
+            ("/inbox/receive/", {"to": ""}),
+            ("/settings/", {"latency": "x"}),
+        ):
+            html = self.client.post(url, fields).content.decode()
+            self.assertIn("<title>Error: ", html)
+            self.assertRegex(html, '<div [^>]*id="problem" tabindex="-1" autofocus')
+            self.assertNotIn("Error: ", self.get(url))
+
+    def test_a_sample_is_offered_beside_the_form(self):
+        for url, action in {
+            "/compose/": "/compose/sample/",
+            "/inbox/receive/": "/inbox/sample/",
+        }.items():
+            self.assertIn(f'<form method="post" action="{action}"', self.get(url))
 
     def test_every_field_has_a_label(self):
         for url in ("/compose/", "/inbox/receive/", "/inbox/receive/?how=source", "/settings/"):
@@ -966,13 +1120,39 @@ class ComposeTests(PageTestCase):
             response = self.client.post("/compose/sample/", follow=True)
         self.assertContains(response, "The sample was not sent. Throttled.")
 
+    def store_template(self, **fields: str) -> str:
+        response = self.client.post("/compose/", {**fields, "sample-template": "1"})
+        self.assertEqual(response.status_code, 200)
+        return unescape(response.content.decode())
+
     def test_a_sample_template_can_be_stored(self):
         self.assertIn("None is stored yet.", self.text("/compose/"))
-        response = self.client.post("/compose/template/", follow=True)
+        html = self.store_template()
         self.assertEqual(self.amazon.templates, ["welcome"])
-        self.assertContains(response, 'value="welcome"')
-        self.client.post("/compose/template/")
+        for filled in ("The template “welcome” is stored.", 'value="welcome"', "the tea shop"):
+            self.assertIn(filled, html)
+        self.store_template()
         self.assertEqual(self.amazon.templates, ["welcome"])
+
+    def test_a_sample_template_leaves_alone_what_was_written(self):
+        html = self.store_template(to="ann@example.com", subject="Mine", tags="spring", api="v2")
+        for kept in ('value="ann@example.com"', 'value="Mine"', 'value="spring"'):
+            self.assertIn(kept, html)
+        self.assertRegex(html, 'value="v2"[^>]* checked')
+        self.assertIn('{"shop": "mine"}', self.store_template(merge_global_data='{"shop": "mine"}'))
+
+    def test_a_sample_template_is_filled_in_for_everybody(self):
+        fields = ComposeForm(dict(samples.TEMPLATE_DATA)).fields
+        data = fields["merge_global_data"].clean(samples.TEMPLATE_DATA["merge_global_data"])
+        used = set(re.findall(r"{{(\w+)}}", "".join(samples.TEMPLATE.values())))
+        self.assertEqual(set(data), used)
+
+    def test_a_template_that_cannot_be_stored_costs_nothing_of_what_was_written(self):
+        gone = mock.patch.object(LocalAmazon, "create_template", side_effect=OSError("gone"))
+        with gone, self.assertLogs("anymail.sandbox.page", "ERROR"):
+            html = self.store_template(subject="Kept")
+        self.assertIn("The template was not stored. gone", html)
+        self.assertIn('value="Kept"', html)
 
     def test_the_form_is_there_without_an_answer_from_ses(self):
         gone = mock.patch.object(LocalAmazon, "client", side_effect=OSError("gone"))
@@ -986,6 +1166,11 @@ class InboxTests(PageTestCase):
         row = self.text("/inbox/", "#rows")
         for said in ("A question", "Tea Shop", "support@tea.example", "S3, encrypted"):
             self.assertIn(said, row)
+
+    def test_verdicts_are_words(self):
+        add_received(self.journal, verdicts={**PASSED, "virus": "PROCESSING_FAILED"})
+        for url in ("/inbox/", "/inbox/received-0/"):
+            self.assertIn("irus processing failed", self.text(url))
 
     def test_only_verdicts_that_need_attention_are_in_the_list(self):
         add_received(self.journal, verdicts={**PASSED, "spam": "FAIL", "dkim": "DISABLED"})
@@ -1013,6 +1198,7 @@ class InboxTests(PageTestCase):
             self.assertIn(said, shown)
         self.assertIn("spam_detected True", shown)
         self.assertIn("subject Hello", shown)
+        self.assertIn("attachments \u2013empty", shown)
 
     def test_search(self):
         add_received(self.journal, source(subject="Where is my tea?"))
@@ -1049,6 +1235,15 @@ class ReceiveTests(PageTestCase):
         self.assertEqual(options["sender"], "zoe@example.net")
         self.assertEqual(options["recipients"], ["support@tea.example"])
         self.assertEqual((options["rule"], options["verdicts"]), (None, PASSED))
+
+    def test_files_may_be_empty_but_mails_may_not(self):
+        file = SimpleUploadedFile("nothing.txt", b"")
+        response = self.receive("source", file=SimpleUploadedFile("x.eml", b""))
+        self.assertIn("The submitted file is empty.", self.problem(response))
+        self.receive(**{**self.WRITTEN, "attachments": [file]})
+        [(raw, _)] = self.amazon.received
+        [listed] = content_of(raw).files
+        self.assertEqual((listed.name, listed.size), ("nothing.txt", 0))
 
     def test_line_breaks_in_a_written_header(self):
         self.receive(**{**self.WRITTEN, "subject": "a\r\nBcc: eve@example.com"})
@@ -1190,6 +1385,11 @@ class SettingsTests(PageTestCase):
         gone = mock.patch.object(LocalAmazon, "client", side_effect=OSError("gone"))
         with gone, self.assertLogs("anymail.sandbox.page", "WARNING"):
             self.assertIn("does not tell its subscriptions", self.text("/settings/"))
+
+    def test_nothing_is_emptied_with_one_click(self):
+        html = self.get("/settings/")
+        before = html[: html.index('action="/settings/empty/"')]
+        self.assertGreater(before.count("<details"), before.count("</details"))
 
     def test_everything_can_be_emptied(self):
         sent = add_sent(self.journal)

@@ -941,6 +941,7 @@ class BulkTests(LocalSesTestCase):
         self.amazon.wait_for(result["MessageId"], "Rendering Failure")
 
     def test_who_comes_too_late_is_throttled(self):
+        self.stop_the_clock()
         self.amazon.switches.rate = 2
         results = self.send_v1({}, {}, {})
         self.assertEqual(
@@ -1033,6 +1034,7 @@ class SwitchTests(LocalSesTestCase):
     """Slow, and too fast."""
 
     def test_throttling_has_the_names_that_amazon_has_for_it(self):
+        self.stop_the_clock()
         self.amazon.switches.rate = 1
         self.send_raw()
         text = "Maximum sending rate exceeded."
@@ -1080,11 +1082,14 @@ class SwitchTests(LocalSesTestCase):
 
     def test_latency(self):
         self.send_raw()
-        self.amazon.switches.latency = 0.3
-        for call, slow in ((self.send_raw, True), (self.ses.get_send_quota, False)):
+        for call, latency, slow in (
+            (self.send_raw, 0.3, True),
+            (self.ses.get_send_quota, 30, False),
+        ):
+            self.amazon.switches.latency = latency
             start = time.monotonic()
             call()
-            self.assertEqual(time.monotonic() - start >= 0.3, slow)
+            self.assertEqual(time.monotonic() - start >= latency, slow)
 
 
 class BackendTests(LocalSesTestCase):
@@ -1506,7 +1511,7 @@ class AddressTests(SimpleTestCase):
         start = time.monotonic()
         for letters in ('"\\', "<", "(", "[", "a,", ":", '"'):
             split(letters * 200_000)
-        self.assertLess(time.monotonic() - start, 5)
+        self.assertLess(time.monotonic() - start, 60)
 
     def test_receipt_rules(self):
         for recipients, address, takes in (

@@ -28,7 +28,7 @@ from anymail.exceptions import AnymailWebhookValidationFailure
 from anymail.sandbox import SandboxError
 from anymail.sandbox.amazon.defaults import ACCOUNT, REGION
 from anymail.sandbox.amazon.protocols.wire import ApiError, ApiRequest
-from anymail.sandbox.amazon.sns.deliveries import Deliveries
+from anymail.sandbox.amazon.sns.deliveries import PAUSES, Deliveries
 from anymail.sandbox.amazon.sns.local_sns import LocalSns
 from anymail.sandbox.amazon.sns.posting import Poster
 from anymail.sandbox.amazon.sns.publications import Publication
@@ -430,14 +430,19 @@ class RetryTests(SnsTestCase):
         bodies = {request["body"] for request in self.hook.requests}
         self.assertEqual((len(self.hook.requests), len(bodies)), (3, 1))
 
-    def test_three_times_at_most(self):
-        self.assertEqual(self.outcome(*[500] * 9), ("failed", [500] * 4))
+    def test_six_times_at_most(self):
+        self.sns._deliveries._retry_pause = 0.005
+        self.assertEqual(self.outcome(*[500] * 9), ("failed", [500] * 7))
 
-    def test_there_is_a_pause_between(self):
-        self.sns._deliveries._retry_pause = 0.3
-        self.outcome(500)
-        first, second = (request["at"] for request in self.hook.requests)
-        self.assertGreater(second - first, 0.29)
+    def test_the_pauses_grow_and_together_are_as_long_as_amazons(self):
+        with mock.patch.object(Deliveries, "add", autospec=True, side_effect=Deliveries.add) as add:
+            self.sns._deliveries._retry_pause = 0.01
+            self.outcome(*[500] * 4)
+        pauses = [call.kwargs["delay"] for call in add.call_args_list if call.kwargs]
+        self.assertEqual(pauses, [0.01, 0.02, 0.04, 0.08])
+        times = [request["at"] for request in self.hook.requests]
+        self.assertGreater(times[4] - times[3], 0.079)
+        self.assertEqual(sum(PAUSES), 3 * 20)
 
     def test_other_client_errors_and_redirects_are_final(self):
         elsewhere = self.run_webhook()
@@ -472,13 +477,14 @@ class RetryTests(SnsTestCase):
         self.assertEqual(len(self.hook.requests), 1)
 
     def test_nobody_listens(self):
+        self.sns._deliveries._retry_pause = 0.005
         with reserved_port() as port:
             url = f"http://127.0.0.1:{port}/"
             self.sns.subscriptions.add(self.topic, url, {}).is_confirmed = True
             event = self.publish()
             self.wait_for_posts(event)
         [post] = event.posts
-        self.assertEqual((post.state, len(post.attempts)), ("failed", 4))
+        self.assertEqual((post.state, len(post.attempts)), ("failed", 7))
         self.assertEqual(post.attempts[0].status, None)
         self.assertEqual(post.attempts[0].error, "Nothing listens there.")
 
@@ -1081,6 +1087,14 @@ class KeepTryingTests(SnsTestCase):
         times = [request["at"] for request in hook.requests]
         self.assertGreater(times[4] - times[3], 0.79)
 
+    def test_one_that_is_set_up_at_last_is_asked_soon(self):
+        self.amazon.sns = self.sns = self.make_sns(retry_pause=60)
+        hook = self.run_webhook(503)
+        with mock.patch.object(Deliveries, "add", autospec=True, side_effect=Deliveries.add) as add:
+            self.sns.subscribe(self.topic, hook.url, keep_trying=True)
+            wait_until(lambda: add.call_count == 2)
+        self.assertEqual(add.call_args.kwargs["delay"], 2)
+
     def test_nobody_is_asked_after_the_subscription_ended(self):
         hook = self.run_webhook(*[403] * 99)
         self.sns.subscribe(self.topic, hook.url, keep_trying=True)
@@ -1105,9 +1119,10 @@ class KeepTryingTests(SnsTestCase):
                 wait_until(lambda: not sns_threads())
                 failed.assert_not_called()
 
-    def test_otherwise_it_is_asked_as_often_as_sns_does(self):
+    def test_otherwise_it_is_asked_as_often_as_for_other_messages(self):
+        self.sns._deliveries._retry_pause = 0.005
         hook = self.run_webhook(*[500] * 99)
         self.sns.subscribe(self.topic, hook.url)
         wait_until(lambda: not sns_threads())
         bodies = {request["body"] for request in hook.requests}
-        self.assertEqual((len(hook.requests), len(bodies)), (4, 1))
+        self.assertEqual((len(hook.requests), len(bodies)), (7, 1))

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from . import SandboxError
 from .arguments import PROJECT_VARIABLE, add_arguments, chosen_options
@@ -17,9 +17,10 @@ from .arguments import PROJECT_VARIABLE, add_arguments, chosen_options
 DESCRIPTION = """\
 A local Amazon SES with a page: send messages, watch what becomes of them, receive mail.
 
-It needs no account, no network and no configuration, and leaves nothing behind. Messages to the
-addresses of SES's mailbox simulator bounce, complain, and so on; what SES tells about them goes
-through signed SNS messages to the webhooks of this package, on this machine.
+It needs no account, no network and no configuration. Messages to the addresses of SES's mailbox
+simulator bounce, complain, and so on; what SES tells about them goes through signed SNS messages to
+the webhooks of this package, on this machine. Nothing is left behind but the key that SNS signs
+with, in your cache folder, so that settings stay valid; with --once, not even that.
 """
 INTERRUPTED = 130
 
@@ -46,9 +47,13 @@ class Interruption:
         if self.came:
             raise KeyboardInterrupt
 
-    def wait(self) -> None:
-        """Wait for it. The next one does not wait for anything."""
+    def wait(self, meanwhile: Callable[[], object]) -> None:
+        """Wait for it. The next one does not wait for anything.
+
+        :param meanwhile: called again and again.
+        """
         while not self.came:
+            meanwhile()
             time.sleep(0.1)
         self.came, self.is_sudden = False, True
 
@@ -82,6 +87,7 @@ def main(arguments: Sequence[str] | None = None, interruption: Interruption | No
 def _run(arguments: argparse.Namespace, interruption: Interruption) -> None:
     from .loop import play
     from .report import TextReport
+    from .sites import NO_WEBHOOKS
     from .start import running
     from .transcript import JsonReport
 
@@ -99,7 +105,9 @@ def _run(arguments: argparse.Namespace, interruption: Interruption) -> None:
             report.loop(play(sandbox.amazon))
             return
         report.ready(sandbox, paste=bool(project) and not sandbox.is_used_by(project))
-        interruption.wait()
+        if arguments.site and project and not project["paths"]:
+            report.problem(NO_WEBHOOKS)
+        interruption.wait(lambda: report.sites(sandbox.watch.changes()))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterable, Iterator, Mapping
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .amazon.ses.addresses import LOCAL
+from .amazon.switches import MAX_LATENCY
 
 if TYPE_CHECKING:
     from .start import Options
@@ -14,6 +18,10 @@ if TYPE_CHECKING:
 #: Where a project tells what the sandbox has to know of it, as JSON. (There is a secret in it, and
 #: everybody on a machine can read the arguments of a process.)
 PROJECT_VARIABLE = "ANYMAIL_SANDBOX_PROJECT"
+#: RFC 1123 section 2.1; others are written as Punycode.
+DOMAIN = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*", re.DOTALL)
+#: SES API reference v2, "CreateConfigurationSet".
+CONFIGURATION_SET = re.compile(r"[A-Za-z0-9_-]{1,64}")
 PORT = 8025
 AMAZON_PORT = 8026
 
@@ -29,11 +37,23 @@ def add_arguments(parser: ArgumentParser) -> list[Action]:
         add("--amazon-port", **ports, default=AMAZON_PORT, help=f"of the APIs ({AMAZON_PORT})"),
         add("--bind", metavar="ADDRESS", default="127.0.0.1", help="to listen on (127.0.0.1)"),
         add("--allow-remote", action="store_true", help="--bind and --site may be elsewhere"),
-        add("--domain", metavar="NAME", **several, help="receives what is sent to it"),
-        add("--configuration-set", metavar="NAME", **several, help='to have beside "sandbox"'),
-        add("--verified", metavar="NAME", **several, help="the only senders: address or domain"),
+        add("--domain", type=domain, metavar="NAME", **several, help="receives mail sent to it"),
         add(
-            "--latency", type=amount, default=0.0, metavar="SECONDS", help="makes each send slower"
+            "--configuration-set",
+            type=configuration_set,
+            metavar="NAME",
+            **several,
+            help='to have beside "sandbox"',
+        ),
+        add(
+            "--verified",
+            type=identity,
+            metavar="NAME",
+            **several,
+            help="the only senders: address or domain",
+        ),
+        add(
+            "--latency", type=latency, default=0.0, metavar="SECONDS", help="makes each send slower"
         ),
         add("--max-send-rate", type=rate, metavar="N", help="recipients per second"),
         add("--key-file", type=Path, metavar="FILE", help="keeps the key that SNS signs with"),
@@ -61,7 +81,8 @@ def chosen_options(arguments: Namespace, project: Mapping[str, Any]) -> Options:
 
     :param project: what :data:`PROJECT_VARIABLE` held.
     """
-    from .start import Options, Webhooks
+    from .sites import Webhooks
+    from .start import Options
 
     return Options(
         port=arguments.port,
@@ -75,6 +96,7 @@ def chosen_options(arguments: Namespace, project: Mapping[str, Any]) -> Options:
         latency=arguments.latency,
         max_send_rate=arguments.max_send_rate,
         key_file=arguments.key_file,
+        keeps_key=not arguments.once,
         secret=project.get("secret"),
         mailers=project.get("mailers", Options.mailers),
     )
@@ -102,6 +124,49 @@ def amount(text: str) -> float:
     if not isfinite(number) or number < 0:
         raise ArgumentTypeError(f"{text!r} is no number like 0.5 or 14")
     return number
+
+
+def latency(text: str) -> float:
+    """Seconds that a call may take longer.
+
+    :raises argparse.ArgumentTypeError: it is something else.
+    """
+    if amount(text) > MAX_LATENCY:
+        raise ArgumentTypeError(f"{text!r} is more than {MAX_LATENCY} seconds")
+    return amount(text)
+
+
+def domain(text: str) -> str:
+    """A domain.
+
+    :raises argparse.ArgumentTypeError: it is none.
+    """
+    if not DOMAIN.fullmatch(text):
+        raise ArgumentTypeError(f"{text!r} is no domain like example.org")
+    return text
+
+
+def identity(text: str) -> str:
+    """A domain, or an address.
+
+    :raises argparse.ArgumentTypeError: it is neither.
+    """
+    local, at, name = text.rpartition("@")
+    if not DOMAIN.fullmatch(name) or (at and not LOCAL.fullmatch(local)):
+        raise ArgumentTypeError(f"{text!r} is neither a domain nor an address like me@example.org")
+    return text
+
+
+def configuration_set(text: str) -> str:
+    """The name of a configuration set.
+
+    :raises argparse.ArgumentTypeError: SES would not take it.
+    """
+    if not CONFIGURATION_SET.fullmatch(text):
+        raise ArgumentTypeError(
+            f"{text!r} is no name of a configuration set: up to 64 letters, digits, - and _"
+        )
+    return text
 
 
 def rate(text: str) -> float:

@@ -13,15 +13,28 @@ from django import conf
 from .amazon.defaults import BUCKET, CONFIGURATION_SET, CREDENTIALS, EVENTS_TOPIC, INBOUND_TOPIC
 
 HEAD = """\
-# For development only, below your own ANYMAIL and EMAIL_BACKEND: the local SES of
-# "manage.py anymail_sandbox".
+# For development only, below your own ANYMAIL and {setting}: the local SES that this starts,
+# and that tells the webhooks of your site what becomes of messages:
+# python manage.py anymail_sandbox --site http://127.0.0.1:8000
+"""
+BACKEND = """\
 EMAIL_BACKEND = "anymail.backends.amazon_ses.EmailBackend"
 """
-HEAD_MAILERS = """\
-# For development only, below your own ANYMAIL and MAILERS: the local SES of
-# "manage.py anymail_sandbox".
-MAILERS = {"default": {"BACKEND": "anymail.backends.amazon_ses.EmailBackend"}}
+MAILERS = """\
+MAILERS = {
+    **globals().get("MAILERS", {}),
+    "default": {"BACKEND": "anymail.backends.amazon_ses.EmailBackend"},
+}
 """
+#: What a project may have set, and would lead past the sandbox, or refuse what comes from it.
+FORGOTTEN = (
+    "AMAZON_SES_CLIENT_FACTORY",
+    "AMAZON_SES_SNS_CLIENT_PARAMS",
+    "AMAZON_SES_S3_CLIENT_PARAMS",
+    "AMAZON_SES_KMS_CLIENT_PARAMS",
+    "AMAZON_SES_INBOUND_KMS_KEY_ID",
+    "AMAZON_SES_SNS_CERT_HOST_REGEX",
+)
 
 
 def anymail_settings(
@@ -41,6 +54,7 @@ def anymail_settings(
         "AMAZON_SES_INBOUND_BUCKETS": [BUCKET],
         "AMAZON_SES_SNS_CERTIFICATES": dict(certificates),
         "WEBHOOK_SECRET": secret,
+        **dict.fromkeys(FORGOTTEN),
     }
 
 
@@ -52,18 +66,21 @@ def uses_mailers() -> bool:
 
 
 def settings_text(anymail: Mapping[str, Any], *, mailers: bool) -> str:
-    """The same as Python, to paste into a settings module.
+    """The same as Python, to paste into a settings module below what it has already.
 
     :param mailers: with ``MAILERS`` (Django 6.1) in place of ``EMAIL_BACKEND``.
     """
-    lines = []
-    for name, value in anymail.items():
-        if name == "AMAZON_SES_SNS_CERTIFICATES":
-            text = "".join(f'"{url}": """\\\n{pem}""",\n' for url, pem in value.items())
-            lines.append(f'    "{name}": {{\n{indent(text, "", lambda _: True)}    }},\n')
-        else:
-            # Strings, lists and dicts look alike in Python.
-            text = json.dumps(value, indent=4, ensure_ascii=False)
-            lines.append(f'    "{name}": {indent(text, "    ").lstrip()},\n')
-    head = HEAD_MAILERS if mailers else HEAD
-    return f"{head}ANYMAIL = {{\n{''.join(lines)}}}\n"
+    lines = "".join(f'    "{name}": {_literal(value)},\n' for name, value in anymail.items())
+    head = HEAD.format(setting="MAILERS" if mailers else "EMAIL_BACKEND")
+    backend = MAILERS if mailers else BACKEND
+    return f'{head}{backend}ANYMAIL = {{\n    **globals().get("ANYMAIL", {{}}),\n{lines}}}\n'
+
+
+def _literal(value: Any) -> str:
+    if value is None:
+        return "None"
+    if isinstance(value, Mapping) and any("\n" in str(text) for text in value.values()):
+        texts = "".join(f'"{name}": """\\\n{text}""",\n' for name, text in value.items())
+        return f"{{\n{texts}    }}"
+    # Strings, lists and dicts look alike in Python.
+    return indent(json.dumps(value, indent=4, ensure_ascii=False), "    ").lstrip()

@@ -16,6 +16,7 @@ from ..message import AnymailMessage
 from ..signals import AnymailInboundEvent, AnymailTrackingEvent
 from .journal import SentMail
 from .loop import Accepted, Arrived, Sent, Step, Tracked
+from .sites import SiteState
 from .start import Sandbox
 from .transcript import inbound_fields, written
 
@@ -75,13 +76,26 @@ class TextReport:
         :param paste: the settings to paste as well.
         """
         if paste:
-            self._section("Put this into your settings")
+            self._section("Put this at the end of your settings")
             self._line(sandbox.amazon.settings_text)
         self._line()
         self._line(f"  {self._style('title', 'The sandbox is ready:')} {sandbox.page}")
         self._line(f"  {self._style('name', 'Amazon SES and others at')} {sandbox.amazon.url}")
         self._line()
         self._line("  Ctrl-C ends everything.")
+
+    def problem(self, text: str) -> None:
+        """Print what is wrong."""
+        self._line()
+        self._line(f"  {self._style('bad', text)}")
+
+    def sites(self, states: Iterable[SiteState]) -> None:
+        """Print which sites hear what happens."""
+        for state in states:
+            if state.waits_for:
+                self._line(self._style("soft", f"· Waiting for {state.url}: {state.waits_for}"))
+            else:
+                self._line(self._style("good", f"· {state.url} has confirmed"))
 
     def _sent(self, message: AnymailMessage) -> None:
         self._section("Sent")

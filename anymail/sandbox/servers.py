@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
-from socket import AF_INET, AF_INET6, create_server, gethostbyname, socket
+from socket import AF_INET, AF_INET6, create_server, getaddrinfo, gethostbyname, socket
 from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,18 +29,43 @@ def is_loopback(host: str) -> bool:
         return host.strip("[]") == "::1"
 
 
-def check_loopback(host: str, what: str) -> None:
-    """Refuse to be reached from elsewhere, or to post there.
+def check_listener(host: str, *, allow_remote: bool) -> None:
+    """Refuse to be reached from elsewhere.
 
-    :param host: a host name or an address.
-    :param what: what it is for, for the error.
-    :raises SandboxError: it is not this machine.
+    :param host: a host name or an address to listen on.
+    :raises SandboxError: other machines would reach it, and nobody said that they may.
     """
-    if not is_loopback(host):
+    check_known(host)
+    if not (allow_remote or is_loopback(host)):
         raise SandboxError(
-            f"{what} {host!r} is not on this machine. The sandbox asks nobody for a password: "
+            f"Other machines can reach {host!r}, and the sandbox asks nobody for a password: "
             "whoever reaches it reads all mail in it. If that is what you want, add --allow-remote."
         )
+
+
+def check_site(url: str, *, allow_remote: bool) -> None:
+    """Refuse to post elsewhere.
+
+    :raises SandboxError: it is no URL, or leads to another machine and nobody said that it may.
+    """
+    host = host_of(url)
+    check_known(host)
+    if not (allow_remote or is_loopback(host)):
+        raise SandboxError(
+            f"The site {host!r} is on another machine, to which the sandbox would post what is in "
+            "your mail. If that is what you want, add --allow-remote."
+        )
+
+
+def check_known(host: str) -> None:
+    """Refuse a host name that leads nowhere.
+
+    :raises SandboxError: it does.
+    """
+    try:
+        getaddrinfo(host.strip("[]"), None)
+    except (OSError, UnicodeError) as err:
+        raise SandboxError(f"The host {host!r} cannot be found.") from err
 
 
 def host_of(url: str) -> str:

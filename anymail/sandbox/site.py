@@ -100,6 +100,8 @@ def configure(anymail: Mapping[str, Any], folder: Path, hosts: list[str]) -> Non
     )
     # Errors of the webhooks belong on the screen, their warnings (401: SNS asks twice) do not.
     logging.basicConfig(level=logging.ERROR)
+    # Nor does a name that we do not go by: who asked for it is answered.
+    logging.getLogger("django.security.DisallowedHost").setLevel(logging.CRITICAL)
     django.setup()
 
 

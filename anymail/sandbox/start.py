@@ -6,36 +6,23 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
 
 import django
 
 from . import SandboxError, site
-from .amazon import defaults
 from .amazon.local import LocalAmazon, check_installed, forget_environment, local_amazon
 from .amazon.set_up import set_up_account
-from .amazon.sns.signing import SigningKey
+from .amazon.sns.signing import SigningKey, default_key_file
 from .amazon.switches import Switches
 from .paste import anymail_settings, settings_text
-from .servers import check_loopback, host_of, local_hosts, serve
+from .servers import check_listener, check_site, local_hosts, serve
+from .sites import Watch, Webhooks, with_secret
 
 #: How long the sandbox waits for its own webhooks, in seconds.
-PATIENCE = 10
-
-
-@dataclass(frozen=True, kw_only=True)
-class Webhooks:
-    """A site whose webhooks are subscribed.
-
-    :param url: of the site, with user name and password if its webhooks ask for them.
-    """
-
-    url: str
-    tracking_path: str = site.TRACKING_PATH
-    inbound_path: str = site.INBOUND_PATH
+PATIENCE = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +39,8 @@ class Options:
     :param verified: addresses and domains that may send; everybody if empty.
     :param latency: of each call that sends, in seconds.
     :param max_send_rate: recipients per second above which SES throttles.
-    :param key_file: where the signing key is kept; None makes a new one.
+    :param key_file: where the signing key is kept.
+    :param keeps_key: without ``key_file``, keep it where it usually is; False makes a new one.
     :param secret: what SNS shows to the sandbox's own webhooks; None makes a new one.
     :param mailers: the settings to paste have ``MAILERS``, not ``EMAIL_BACKEND``.
     """
@@ -68,6 +56,7 @@ class Options:
     latency: float = 0.0
     max_send_rate: float | None = None
     key_file: Path | None = None
+    keeps_key: bool = False
     secret: str | None = None
     mailers: bool = django.VERSION >= (6, 1)
 
@@ -78,11 +67,13 @@ class Sandbox:
 
     :param page: the URL of the page.
     :param anymail: the ``ANYMAIL`` setting with which a project uses it.
+    :param watch: notices when the sites that it was told of confirm.
     """
 
     page: str
     amazon: LocalAmazon
     anymail: dict[str, Any]
+    watch: Watch
 
     def is_used_by(self, project: Mapping[str, Any]) -> bool:
         """Whether the settings of a project point here already.
@@ -107,7 +98,7 @@ def running(options: Options, tell: Callable[[str], None]) -> Iterator[Sandbox]:
     forget_environment()
     with ExitStack() as stack:
         tell("Starting Amazon SES, SNS, S3, SQS and KMS (moto's) on this machine")
-        key = SigningKey.kept(options.key_file) if options.key_file else SigningKey.fresh()
+        key = _signing_key(options, tell)
         amazon = stack.enter_context(
             local_amazon(
                 options.bind,
@@ -126,41 +117,40 @@ def running(options: Options, tell: Callable[[str], None]) -> Iterator[Sandbox]:
         page = stack.enter_context(_site(options, anymail, folder, amazon, tell))
         tell("Subscribing the webhooks, which check and confirm that")
         own = with_secret(Webhooks(url=page), secret)
-        subscribe(amazon, [own, *(with_secret(found, secret) for found in options.sites)])
+        sites = [with_secret(found, secret) for found in options.sites]
+        subscribe(amazon, [own, *sites])
         _wait_for_webhooks(amazon, own)
-        yield Sandbox(page=f"{page}/", amazon=amazon, anymail=anymail)
+        watch = Watch(amazon.sns, sites)
+        yield Sandbox(page=f"{page}/", amazon=amazon, anymail=anymail, watch=watch)
         tell("Stopping everything")
 
 
 def check_options(options: Options) -> None:
-    """Refuse what would let other machines in.
+    """Refuse what would let other machines in, or tell them of mail.
 
     :raises SandboxError: something does, and nobody said that it may.
     """
-    if not options.allow_remote:
-        check_loopback(options.bind, "The address to listen on,")
+    check_listener(options.bind, allow_remote=options.allow_remote)
     for found in options.sites:
-        host = host_of(found.url)
-        if not options.allow_remote:
-            check_loopback(host, "The site to subscribe,")
-
-
-def with_secret(webhooks: Webhooks, secret: str) -> Webhooks:
-    """The same with user name and password in the URL, where SNS expects them."""
-    parts = urlsplit(webhooks.url)
-    if "@" in parts.netloc:
-        return webhooks
-    user, _, password = secret.partition(":")
-    netloc = f"{quote(user, safe='')}:{quote(password, safe='')}@{parts.netloc}"
-    return replace(webhooks, url=urlunsplit(parts._replace(netloc=netloc)))
+        check_site(found.url, allow_remote=options.allow_remote)
 
 
 def subscribe(amazon: LocalAmazon, sites: list[Webhooks]) -> None:
     """Subscribe the webhooks of sites; those that do not answer yet are asked again and again."""
     for found in sites:
-        base = found.url.rstrip("/")
-        amazon.sns.subscribe(defaults.EVENTS_TOPIC, base + found.tracking_path, keep_trying=True)
-        amazon.sns.subscribe(defaults.INBOUND_TOPIC, base + found.inbound_path, keep_trying=True)
+        for topic, url in found.endpoints().items():
+            amazon.sns.subscribe(topic, url, keep_trying=True)
+
+
+def _signing_key(options: Options, tell: Callable[[str], None]) -> SigningKey:
+    if options.key_file is not None:
+        return SigningKey.kept(options.key_file)
+    if options.keeps_key:
+        try:
+            return SigningKey.kept(default_key_file())
+        except SandboxError as err:
+            tell(f"Making a key for this time only, and settings with it ({err})")
+    return SigningKey.fresh()
 
 
 def _switches(options: Options) -> Switches:
@@ -198,11 +188,7 @@ def _site(
 
 def _wait_for_webhooks(amazon: LocalAmazon, own: Webhooks) -> None:
     end = time.monotonic() + PATIENCE
-    wanted = {
-        defaults.EVENTS_TOPIC: own.url + own.tracking_path,
-        defaults.INBOUND_TOPIC: own.url + own.inbound_path,
-    }
-    while not all(amazon.sns.is_confirmed(topic, url) for topic, url in wanted.items()):
+    while not all(amazon.sns.is_confirmed(*wanted) for wanted in own.endpoints().items()):
         if time.monotonic() > end:
             raise SandboxError("The sandbox's own webhooks did not confirm their subscriptions.")
         time.sleep(0.01)

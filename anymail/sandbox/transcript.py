@@ -11,11 +11,12 @@ from ..message import AnymailMessage, AnymailStatus
 from ..signals import AnymailInboundEvent
 from .journal import SentMail
 from .loop import Accepted, Arrived, Sent, Step, Tracked
+from .sites import SiteState
 from .start import Sandbox
 
 
 class JsonReport:
-    """Prints JSON, one object per line: ``doing``, and at the end ``ready`` or ``loop``.
+    """Prints JSON, one object per line: ``doing``, and at the end ``loop``, or ``ready``, ``site``.
 
     :param out: where to.
     """
@@ -34,6 +35,15 @@ class JsonReport:
         """
         found = {"page": sandbox.page, "amazon": sandbox.amazon.url, "anymail": sandbox.anymail}
         self._line({"ready": {**found, "paste": paste}})
+
+    def problem(self, text: str) -> None:
+        """Print what is wrong."""
+        self._line({"problem": text})
+
+    def sites(self, states: Iterable[SiteState]) -> None:
+        """Print which sites hear what happens."""
+        for state in states:
+            self._line({"site": asdict(state)})
 
     def loop(self, steps: Iterable[Step]) -> None:
         """Print what steps tell."""

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from argparse import Action, ArgumentParser
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -20,17 +19,13 @@ from ...sandbox import SandboxError
 from ...sandbox.arguments import PROJECT_VARIABLE, add_arguments, command_line
 from ...sandbox.paste import anymail_settings, settings_text, uses_mailers
 from ...sandbox.servers import url_of
+from ...sandbox.sites import NO_WEBHOOKS
 
 #: The webhooks' URL names, and what the sandbox calls their paths.
 WEBHOOKS = {
     "tracking_path": "anymail:amazon_ses_tracking_webhook",
     "inbound_path": "anymail:amazon_ses_inbound_webhook",
 }
-
-NO_WEBHOOKS = (
-    'This project has no webhooks for the sandbox to post to: its URLs lack path("anymail/", '
-    'include("anymail.urls")).'
-)
 
 
 class Command(BaseCommand):
@@ -45,7 +40,6 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options: those of ``python -m anymail.sandbox``, and one more."""
         self.shared: list[Action] = add_arguments(parser)
-        parser.set_defaults(key_file=default_key_file())
         parser.add_argument(
             "--print-settings", action="store_true", help="print the settings to paste, and end"
         )
@@ -66,22 +60,16 @@ class Command(BaseCommand):
 
     def settings_to_paste(self, options: Mapping[str, Any]) -> str:
         """The settings of a project that uses the sandbox when it gets the ports it wants."""
-        from ...sandbox.amazon.sns.signing import SigningKey
+        from ...sandbox.amazon.sns.signing import SigningKey, default_key_file
 
         try:
-            key = SigningKey.kept(options["key_file"])
+            key = SigningKey.kept(options["key_file"] or default_key_file())
         except SandboxError as err:
             raise CommandError(str(err)) from err
         endpoint = url_of(options["bind"], options["amazon_port"])
         secret = next(iter(WebhookSettings.load().webhook_secret), key.secret)
         anymail = anymail_settings(endpoint, certificates=key.certificates, secret=secret)
         return settings_text(anymail, mailers=uses_mailers())
-
-
-def default_key_file() -> Path:
-    """In the folder for what may be deleted (XDG Base Directory Specification)."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "django-anymail-ses" / "sandbox.pem"
 
 
 def describe_project() -> dict[str, Any]:

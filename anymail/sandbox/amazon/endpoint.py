@@ -54,8 +54,8 @@ class AmazonEndpoint:
             return self._answer(call, environ, start_response)
         except ApiError as err:
             return _respond_error(err, service or "ses", start_response)
-        except Exception:
-            logger.exception("The sandbox failed")
+        except Exception as err:
+            logger.exception("The sandbox failed", extra={"anymail_error_code": type(err).__name__})
             failure = ApiError("InternalFailure", "The sandbox failed; its log says why.", 500)
             return _respond_error(failure, service or "ses", start_response)
 
@@ -99,7 +99,12 @@ class AmazonEndpoint:
             is_page = "html" in headers.get("Content-Type", "") and not status.startswith("2")
             problem = status if is_page else ""
         except Exception as err:
-            logger.info("moto failed on %s", what, exc_info=True)
+            logger.info(
+                "moto failed on %s",
+                what,
+                exc_info=True,
+                extra={"anymail_error_code": type(err).__name__},
+            )
             problem = f"{type(err).__name__}: {err}"
         if problem:
             text = f"The sandbox cannot answer {what} ({problem})."

@@ -9,7 +9,7 @@ from threading import Lock
 #: What GetSendQuota reports while nothing is throttled: a usual value outside of SES's sandbox.
 DEFAULT_RATE = 14.0
 #: In seconds: nobody waits longer.
-MAX_LATENCY = 3600
+MAX_LATENCY = 60
 
 
 class Switches:
@@ -41,7 +41,7 @@ class Switches:
 
     @latency.setter
     def latency(self, latency: float) -> None:
-        if not 0 <= latency < MAX_LATENCY:
+        if not 0 <= latency <= MAX_LATENCY:
             raise ValueError(f"A latency is from 0 to {MAX_LATENCY} seconds.")
         self._latency = latency
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
+from os.path import splitext
 from typing import Any
 
 from ...inbound import AnymailInboundMessage
@@ -18,6 +19,8 @@ MAX_FILES = 200
 MAX_HEADERS, MAX_HEADER = 300, 4_000
 #: Characters of a text or source that are shown; all of it can be downloaded.
 MAX_TEXT = 250_000
+#: Characters of a file name, and of its extension.
+MAX_NAME, MAX_EXTENSION = 200, 20
 #: Images that browsers show without running anything, even when they are opened by themselves.
 IMAGES = frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"})
 
@@ -109,9 +112,9 @@ def leaves(message: AnymailInboundMessage) -> Iterator[AnymailInboundMessage]:
             yield part
 
 
-def part_of(raw: bytes, number: int) -> AnymailInboundMessage | None:
-    """The part that has this number in :attr:`Content.files`."""
-    return next(islice(leaves(content_of(raw).message), number, None), None)
+def part_of(raw: bytes, file: File) -> AnymailInboundMessage:
+    """The part that is one of :attr:`Content.files`."""
+    return next(islice(leaves(content_of(raw).message), file.number, None))
 
 
 def part_bytes(part: AnymailInboundMessage) -> bytes:
@@ -156,6 +159,8 @@ def _file(number: int, part: AnymailInboundMessage) -> File:
 
 def _name(part: AnymailInboundMessage, kind: str, number: int) -> str:
     if name := part.get_filename():
-        return safe_filename(str(name))[:200]
+        stem, extension = splitext(safe_filename(str(name)))
+        extension = extension[:MAX_EXTENSION]
+        return stem[: MAX_NAME - len(extension)] + extension
     extension = ".eml" if kind == "message/rfc822" else mimetypes.guess_extension(kind) or ".bin"
     return f"part-{number + 1}{extension}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -85,9 +86,12 @@ class FilesInput(forms.ClearableFileInput):
 
 
 class FilesField(forms.FileField):
-    """Any number of files."""
+    """Any number of files; there may be nothing in them."""
 
     widget = FilesInput
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_empty_file=True, **kwargs)
 
     def clean(self, data: Any, initial: Any = None) -> list[Any]:
         """The files."""
@@ -101,7 +105,7 @@ def parse_object(text: str) -> dict[str, Any]:
     :raises ValidationError: it is none; says where it goes wrong.
     """
     try:
-        found = json.loads(text)
+        found = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except json.JSONDecodeError as err:
         raise ValidationError(
             f"This is no JSON: {err.msg}, line {err.lineno}, column {err.colno}."
@@ -111,6 +115,17 @@ def parse_object(text: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValidationError("This needs to be a JSON object: {…}.")
     return found
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValidationError(f"This is no JSON: it knows no {name}. Write null, or a number.")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValidationError(f"{digits[:50]} is too large a number.")
+    return number
 
 
 def _outside_quotes(text: str) -> str:

@@ -23,7 +23,9 @@ SIMULATOR = (
     ("reject", "is refused: a virus", "bad"),
 )
 #: Names of the fields in which nothing is completed or corrected.
-PLAIN = {"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
+PLAIN = {"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false", "dir": "auto"}
+#: Attributes of fields that hold code, which is written from left to right.
+CODE = {"class": "code", "spellcheck": "false"}
 
 
 def line(placeholder: str = "", **attrs: Any) -> forms.TextInput:
@@ -32,8 +34,14 @@ def line(placeholder: str = "", **attrs: Any) -> forms.TextInput:
 
 
 def area(rows: int, placeholder: str = "", **attrs: Any) -> forms.Textarea:
-    """A field of several lines; ``class="code"`` for those that hold code."""
+    """A field of several lines; ``**CODE`` for those that hold code."""
+    attrs = {"dir": "ltr" if "class" in attrs else "auto", **attrs}
     return forms.Textarea(attrs={**attrs, "rows": rows, "placeholder": placeholder})
+
+
+def subject_line() -> forms.TextInput:
+    """A field for a subject, which browsers may correct."""
+    return forms.TextInput(attrs={"autocomplete": "off", "dir": "auto"})
 
 
 class ComposeForm(forms.Form):
@@ -48,15 +56,11 @@ class ComposeForm(forms.Form):
     cc: AddressesField = AddressesField(required=False, label="Cc", widget=line())
     bcc: AddressesField = AddressesField(required=False, label="Bcc", widget=line())
     reply_to: AddressesField = AddressesField(required=False, label="Reply to", widget=line())
-    subject: forms.CharField = forms.CharField(
-        required=False, widget=forms.TextInput(attrs={"autocomplete": "off"})
-    )
+    subject: forms.CharField = forms.CharField(required=False, widget=subject_line())
     text: forms.CharField = forms.CharField(
         required=False, strip=False, label="Text", widget=area(7)
     )
-    html: forms.CharField = forms.CharField(
-        required=False, label="HTML", widget=area(7, spellcheck="false", **{"class": "code"})
-    )
+    html: forms.CharField = forms.CharField(required=False, label="HTML", widget=area(7, **CODE))
     attachments: FilesField = FilesField(required=False)
     tags: WordsField = WordsField(
         required=False, help_text="Between commas.", widget=line("welcome, spring")
@@ -64,7 +68,7 @@ class ComposeForm(forms.Form):
     metadata: MetadataField = MetadataField(
         required=False,
         help_text="One key=value on each line, or JSON.",
-        widget=area(3, "user_id=12345", **{"class": "code"}),
+        widget=area(3, "user_id=12345", **CODE),
     )
     template_id: forms.CharField = forms.CharField(
         required=False,
@@ -77,19 +81,19 @@ class ComposeForm(forms.Form):
         of_objects=True,
         label="Data of each recipient",
         help_text="merge_data: JSON, by address.",
-        widget=area(3, '{"ann@example.com": {"name": "Ann"}}', **{"class": "code"}),
+        widget=area(3, '{"ann@example.com": {"name": "Ann"}}', **CODE),
     )
     merge_global_data: JsonObjectField = JsonObjectField(
         required=False,
         label="Data for everybody",
         help_text="merge_global_data: JSON.",
-        widget=area(3, '{"shop": "the tea shop"}', **{"class": "code"}),
+        widget=area(3, '{"shop": "the tea shop"}', **CODE),
     )
     esp_extra: JsonObjectField = JsonObjectField(
         required=False,
         label="Further parameters",
         help_text="esp_extra: JSON.",
-        widget=area(3, '{"ConfigurationSetName": "sandbox"}', **{"class": "code"}),
+        widget=area(3, '{"ConfigurationSetName": "sandbox"}', **CODE),
     )
     api: forms.ChoiceField = forms.ChoiceField(
         choices=list(APIS.items()), initial="v1", label="API", widget=forms.RadioSelect

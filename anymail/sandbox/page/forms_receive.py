@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from ...inbound import AnymailInboundMessage
 from ..journal import now
 from .fields import AddressesField, FilesField
-from .forms import area, line
+from .forms import CODE, area, line, subject_line
 from .samples import CUSTOMER, SUPPORT
 
 #: What Amazon says of a received mail (SES Developer Guide, "Contents of notifications").
@@ -95,7 +95,7 @@ class SourceForm(ArrivingForm):
         required=False,
         strip=False,
         label="Source",
-        widget=area(14, "Or paste it here.\nFrom: …", spellcheck="false", **{"class": "code"}),
+        widget=area(14, "Or paste it here.\nFrom: …", **CODE),
     )
     file: forms.FileField = forms.FileField(required=False, label="File", max_length=None)
 
@@ -130,7 +130,7 @@ class WriteForm(ArrivingForm):
     )
     to: AddressesField = AddressesField(initial=SUPPORT, widget=line())
     subject: forms.CharField = forms.CharField(
-        required=False, max_length=2_000, widget=forms.TextInput(attrs={"autocomplete": "off"})
+        required=False, max_length=2_000, widget=subject_line()
     )
     text: forms.CharField = forms.CharField(
         required=False, strip=False, label="Text", widget=area(8)

@@ -2,7 +2,7 @@
 
 What keeps it from doing so is the Content-Security-Policy (:data:`POLICY`) and the frame's sandbox.
 The changes here are for people: embedded images are shown, remote ones are counted and replaced
-by a grey box, so that the browser has nothing to complain about.
+by a grey box, so that the browser has nothing to complain about. Links open windows of their own.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from urllib.parse import unquote
 
 from .contents import Content, content_id, content_of, leaves, part_bytes
 
+#: What a mail may do: have links that open windows, which are as others are.
+SANDBOX = "allow-popups allow-popups-to-escape-sandbox"
 #: Neither scripts nor forms nor plugins, no URL but ``data:``, and an origin of its own.
 POLICY = (
     "default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox"
+    f"base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox {SANDBOX}"
 )
 #: Bytes of embedded images in one preview; those beyond are not shown.
 MAX_IMAGES = 25_000_000
@@ -31,11 +33,8 @@ GREY_BOX = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='100%25' height='100%25'"
     "%3E%3Crect width='100%25' height='100%25' fill='%23888' fill-opacity='.18'/%3E%3C/svg%3E"
 )
-#: Links would load pages in the frame; from a sandbox they cannot open a window either.
-BASE = '<base target="_blank">'
 
 _CID = re.compile(r"""cid:([^"'\s()<>\\]{1,500})""", re.IGNORECASE)
-_DOCTYPE = re.compile(r"\s*<!doctype[^<>]*>", re.IGNORECASE)
 # Nothing here may take more than linear time, so what repeats is bounded.
 _TAG = re.compile(r"<([a-z][a-z0-9:-]{0,30})(?=[\s/])[^<>]*>", re.IGNORECASE)
 _REMOTE = r"""(?:https?:|ftp:)?[/\\]{2}"""
@@ -47,6 +46,11 @@ _CSS_URL = re.compile(
     rf"""url\(\s{{0,9}}["']?\s{{0,9}}{_REMOTE}[^\s"')<>]*["']?\s{{0,9}}\)""", re.IGNORECASE
 )
 _CSS_IMPORT = re.compile(r"@import\b[^;<>{}]{0,500};?", re.IGNORECASE)
+# Where a link leads: to a place in the mail itself, or elsewhere.
+_LINK_START = re.compile(
+    r"""<(a|area)(?=[\s/][^<]*?(?<=[\s/"'])(?:xlink:)?href\s{0,9}=\s{0,9}["']?\s{0,9}(\#|javascript:)?)""",
+    re.IGNORECASE,
+)
 #: Elements whose ``href`` is a link to follow, and nothing to load.
 _LINKS = frozenset({"a", "area", "base"})
 _IMAGE_ATTRIBUTES = frozenset({"src", "srcset", "background", "poster"})
@@ -121,12 +125,15 @@ def preview(content: Content) -> Preview:
     html = _TAG.sub(blocker.tag, content.html or "")
     html = _CSS_IMPORT.sub(blocker.css_import, html)
     html = _CSS_URL.sub(blocker.css_url, html)
+    html = _LINK_START.sub(_targeted, html)
     html = _with_images(html, _images(content) if _CID.search(html) else {})
-    doctype = _DOCTYPE.match(html)
-    start = doctype.end() if doctype else 0
-    return Preview(
-        html=html[:start] + BASE + html[start:], images=blocker.images, others=blocker.others
-    )
+    return Preview(html=html, images=blocker.images, others=blocker.others)
+
+
+def _targeted(link: re.Match[str]) -> str:
+    """The beginning of a link that opens where it should; of two attributes, the first counts."""
+    target = "_self" if link[2] else "_blank"
+    return f'<{link[1]} target="{target}" rel="noopener noreferrer"'
 
 
 def _images(content: Content) -> dict[str, str]:

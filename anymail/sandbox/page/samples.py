@@ -29,7 +29,7 @@ TEMPLATE_DATA = {
     "template_id": TEMPLATE["TemplateName"],
     "to": f"Zoë Müller <{CUSTOMER}>",
     "merge_data": json.dumps({CUSTOMER: {"name": "Zoë"}}, ensure_ascii=False),
-    "merge_global_data": '{"shop": "the tea shop"}',
+    "merge_global_data": '{"name": "friend", "shop": "the tea shop"}',
 }
 
 

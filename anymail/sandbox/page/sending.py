@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from ...addresses import EmailAddress
-from ...exceptions import AnymailError
+from ...exceptions import AnymailAPIError, AnymailError
 from ...message import AnymailMessage, AnymailRecipientStatus
 
 #: The backends by the API they use. The site has settings for both, so they need no options.
@@ -22,6 +22,28 @@ BACKENDS = {
 SUPPRESSED = "Suppressed"
 #: What a message can be refused with; a ValueError is Django's answer to a line break in a header.
 REFUSALS = (AnymailError, ImproperlyConfigured, ValueError)
+
+
+#: What errors advise about a project's settings, and what comes to the same on the page.
+ADVICE = {
+    BACKENDS["v2"]: "On this page: choose API v2 below.",
+    "AMAZON_SES_SPLIT_RECIPIENTS": "On this page: name fewer recipients.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """Why a message was not sent.
+
+    :param code: Amazon's word for it.
+    :param advice: what to do about it on the page.
+    :param details: all of the error; empty if the text is that already.
+    """
+
+    text: str
+    code: str = ""
+    advice: str = ""
+    details: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +109,22 @@ def send(message: AnymailMessage, api: str) -> Result:
     return Result(
         message_ids=sorted(str(one) for one in ids if one is not None),
         unsent=unsent(status.recipients),
+    )
+
+
+def refusal(error: Exception) -> Refusal:
+    """What an error says, Amazon's own words first."""
+    whole = str(error)
+    advice = next((here for word, here in ADVICE.items() if word in whole), "")
+    if not isinstance(error, AnymailAPIError):
+        return Refusal(text=whole, advice=advice)
+    said = (error.response or {}).get("Error", {}).get("Message", "")
+    text = "\n".join(map(str, (said, *error.args[1:]))) if said else whole
+    return Refusal(
+        text=text,
+        code=error.error_code or "",
+        advice=advice,
+        details=whole if text != whole else "",
     )
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from django.http import HttpRequest
 
 from .contents import Content, Text, content_of, cut, source
-from .previews import Preview, preview_of
+from .previews import SANDBOX, Preview, preview_of
 
 #: The tabs, by their names in the URL.
 TABS = {
@@ -64,6 +64,11 @@ class Shown:
     def preview(self) -> Preview:
         """The HTML."""
         return preview_of(self.raw)
+
+    @property
+    def sandbox(self) -> str:
+        """What the frame of the HTML allows."""
+        return SANDBOX
 
     @property
     def text(self) -> Text | None:

@@ -69,10 +69,15 @@ def received_row(mail: ReceivedMail) -> Row[ReceivedMail]:
 def verdict_chips(verdicts: Mapping[str, str]) -> list[Chip]:
     """The verdicts that need attention."""
     return [
-        Chip(word=f"{name} {verdict}".lower(), tone=verdict_tone(verdict), recipients=())
+        Chip(word=f"{name} {verdict_word(verdict)}", tone=verdict_tone(verdict), recipients=())
         for name, verdict in verdicts.items()
         if verdict not in HARMLESS
     ]
+
+
+def verdict_word(verdict: str) -> str:
+    """A verdict in small letters."""
+    return verdict.lower().replace("_", " ")
 
 
 def verdict_tone(verdict: str) -> str:

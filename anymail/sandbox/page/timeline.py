@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -115,7 +115,10 @@ def _entry(mail: SentMail | ReceivedMail, event: SesEvent) -> Entry:
         recipients=list(dict.fromkeys(one.recipient for one in events if one.recipient)),
         is_uncertain=bool(first and first.recipient_uncertain),
         description=_description(first) if first else "",
-        posted=[Posted(post=post, steps=list(_steps(post))) for post in list(event.posts)],
+        posted=[
+            Posted(post=post, steps=[_step(attempt) for attempt in list(post.attempts)])
+            for post in list(event.posts)
+        ],
         heard=[_heard(signal) for signal in list(event.signals)],
     )
 
@@ -125,19 +128,14 @@ def _description(event: AnymailTrackingEvent) -> str:
     return " · ".join(dict.fromkeys(word for word in said if word))[:MAX_STRING]
 
 
-def _steps(post: Post) -> Iterator[Step]:
-    for attempt in list(post.attempts):
-        if attempt.challenged:
-            yield Step(
-                word="401", tone="plain", explanation="asked for the password", at=attempt.at
-            )
-        yield _answer(attempt)
-
-
-def _answer(attempt: Attempt) -> Step:
-    tone = "good" if attempt.succeeded else "bad"
-    word = "no answer" if attempt.status is None else str(attempt.status)
-    return Step(word=word, tone=tone, explanation=attempt.error, at=attempt.at)
+def _step(attempt: Attempt) -> Step:
+    explanations = ("asked for the password first" if attempt.challenged else "", attempt.error)
+    return Step(
+        word="no answer" if attempt.status is None else str(attempt.status),
+        tone="good" if attempt.succeeded else "bad",
+        explanation="; ".join(filter(None, explanations)),
+        at=attempt.at,
+    )
 
 
 def _heard(event: AnymailTrackingEvent | AnymailInboundEvent) -> Heard:
@@ -169,7 +167,7 @@ def _shown(value: Any) -> str:
     elif isinstance(value, dict):
         text = json.dumps(value, ensure_ascii=False, default=str)
     elif isinstance(value, list):
-        text = ", ".join(str(item) for item in value) or "none"
+        text = ", ".join(str(item) for item in value)
     else:
         text = str(value)
     return text if len(text) <= MAX_STRING else text[:MAX_STRING] + "…"

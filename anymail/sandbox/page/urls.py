@@ -29,7 +29,6 @@ urlpatterns: list[URLPattern] = [
     path("messages/<str:id>/events/<str:event>/", views_contents.sent_event, name="message_event"),
     path("compose/", views_compose.compose, name="compose"),
     path("compose/sample/", views_compose.send_sample, name="send_sample"),
-    path("compose/template/", views_compose.create_template, name="create_template"),
     path("inbox/", views_inbox.inbox, name="inbox"),
     path("inbox/receive/", views_receive.receive, name="receive"),
     path("inbox/sample/", views_receive.receive_sample, name="receive_sample"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -18,7 +19,7 @@ from .forms import SIMULATOR, ComposeForm
 from .rendering import live, page
 from .samples import SIMULATOR as SIMULATOR_DOMAIN
 from .samples import TEMPLATE_DATA, order
-from .sending import REFUSALS, Result, Unsent, build, send, unsent
+from .sending import REFUSALS, Refusal, Result, Unsent, build, refusal, send, unsent
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ def compose(request: HttpRequest) -> HttpResponse:
         return _form(request, ComposeForm(initial=_initial(request)))
     if "add" in request.POST:
         return _form(request, ComposeForm(initial=_with_address(request)))
+    if "sample-template" in request.POST:
+        return _form(request, ComposeForm(initial=_with_template(request)))
     form = ComposeForm(request.POST, request.FILES)
     if not form.is_valid():
         return _form(request, form)
@@ -42,7 +45,7 @@ def compose(request: HttpRequest) -> HttpResponse:
         result = send(message, form.cleaned_data["api"])
     except REFUSALS as err:
         refused = unsent(message.anymail_status.recipients)
-        return _form(request, form, error=err, refused=refused)
+        return _form(request, form, error=refusal(err), refused=refused)
     return _sent(request, result)
 
 
@@ -53,28 +56,15 @@ def send_sample(request: HttpRequest) -> HttpResponse:
     try:
         return _sent(request, send(message, "v1"))
     except REFUSALS as err:
-        messages.error(request, f"The sample was not sent. {err}")
+        messages.error(request, f"The sample was not sent. {refusal(err).text}")
         return redirect("sandbox:messages")
-
-
-@require_POST
-def create_template(request: HttpRequest) -> HttpResponse:
-    """Store the sample template, and fill the form in for it."""
-    try:
-        name = account.create_sample_template(amazon())
-    except Exception as err:
-        logger.exception("The sample template cannot be stored")
-        messages.error(request, f"The template was not stored. {err}")
-        return redirect("sandbox:compose")
-    messages.success(request, f"The template “{name}” is stored.")
-    return redirect(f"{reverse('sandbox:compose')}?sample-template=1")
 
 
 def _form(
     request: HttpRequest,
     form: ComposeForm,
     *,
-    error: Exception | None = None,
+    error: Refusal | None = None,
     refused: list[Unsent] | None = None,
 ) -> HttpResponse:
     return page(
@@ -90,17 +80,33 @@ def _form(
 
 
 def _initial(request: HttpRequest) -> dict[str, str]:
-    fields: dict[str, str] = {}
-    if request.GET.get("sample-template"):
-        fields = dict(TEMPLATE_DATA)
-    return {**fields, **{name: request.GET[name] for name in PREFILLED if name in request.GET}}
+    return {name: request.GET[name] for name in PREFILLED if name in request.GET}
+
+
+def _written(request: HttpRequest) -> dict[str, str]:
+    return {name: str(value) for name, value in request.POST.items()}
 
 
 def _with_address(request: HttpRequest) -> dict[str, str]:
-    """What is in the form, and one more address in To."""
-    fields = {name: str(value) for name, value in request.POST.items()}
-    addresses = (fields.get("to", "").rstrip(" ,"), fields["add"])
-    return {**fields, "to": ", ".join(filter(None, addresses))}
+    """What is in the form, and one more address in To, unless it is there."""
+    fields = _written(request)
+    to, added = fields.get("to", "").rstrip(" ,"), fields["add"]
+    if added in re.split(r"[\s,;<>]+", to):
+        return fields
+    return {**fields, "to": ", ".join(filter(None, (to, added)))}
+
+
+def _with_template(request: HttpRequest) -> dict[str, str]:
+    """What is in the form, and in its empty fields what the sample template needs; stores that."""
+    fields = _written(request)
+    try:
+        name = account.create_sample_template(amazon())
+    except Exception as err:
+        logger.exception("The sample template cannot be stored")
+        messages.error(request, f"The template was not stored. {err}")
+        return fields
+    messages.success(request, f"The template “{name}” is stored.")
+    return {**fields, **{name: fields.get(name) or value for name, value in TEMPLATE_DATA.items()}}
 
 
 def _template_names() -> list[str]:

@@ -92,12 +92,10 @@ def _source(mail: SentMail | ReceivedMail) -> HttpResponse:
 
 
 def _file(mail: SentMail | ReceivedMail, number: int) -> HttpResponse:
-    files = {file.number: file for file in content_of(mail.raw).files}
-    part = part_of(mail.raw, number)
-    if number not in files or part is None:
-        raise Http404("This mail has no such attachment.")
-    file = files[number]
-    return _download(part_bytes(part), file.content_type, file.name)
+    for file in content_of(mail.raw).files:
+        if file.number == number:
+            return _download(part_bytes(part_of(mail.raw, file)), file.content_type, file.name)
+    raise Http404("This mail has no such attachment.")
 
 
 def _event(mail: SentMail | ReceivedMail, id: str) -> HttpResponse:

@@ -9,7 +9,7 @@ from ..journal import ReceivedMail
 from .apps import amazon
 from .rendering import live, page, paged, query_of
 from .shown import shown
-from .summaries import received_row, rows, verdict_tone
+from .summaries import received_row, rows, verdict_tone, verdict_word
 from .timeline import entries
 
 #: Verdicts that are not abbreviations.
@@ -31,8 +31,8 @@ def received(request: HttpRequest, id: str) -> HttpResponse:
     """One mail, and what became of it."""
     mail = received_mail(id)
     verdicts = [
-        (VERDICT_LABELS.get(name, name.upper()), word, verdict_tone(word))
-        for name, word in mail.verdicts.items()
+        (VERDICT_LABELS.get(name, name.upper()), verdict_word(verdict), verdict_tone(verdict))
+        for name, verdict in mail.verdicts.items()
     ]
     return page(
         request,

@@ -15,6 +15,7 @@ from .apps import amazon
 from .forms_receive import ArrivingForm, SourceForm, WriteForm
 from .rendering import live, page
 from .samples import CUSTOMER, SUPPORT, question
+from .sending import Refusal
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ def receive(request: HttpRequest) -> HttpResponse:
             verdicts=form.verdicts,
         )
     except SandboxError as err:
-        return _form(request, form, error=err)
+        return _form(request, form, error=Refusal(text=str(err)))
     return redirect("sandbox:received", id=mail.id)
 
 
@@ -59,7 +60,7 @@ def receive_sample(request: HttpRequest) -> HttpResponse:
 
 
 def _form(
-    request: HttpRequest, form: ArrivingForm, *, error: Exception | None = None
+    request: HttpRequest, form: ArrivingForm, *, error: Refusal | None = None
 ) -> HttpResponse:
     how = next(name for name, kind in FORMS.items() if isinstance(form, kind))
     return page(request, "receive", "inbox", form=form, error=error, how=how)

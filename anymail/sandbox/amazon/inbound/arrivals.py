@@ -12,10 +12,10 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email.parser import BytesHeaderParser
 from email.utils import format_datetime, getaddresses
 
 from ... import SandboxError
+from ..ses.raw_mail import parse_headers
 
 VERDICTS = ("spam", "virus", "spf", "dkim", "dmarc")
 STATUSES = ("PASS", "FAIL", "GRAY", "PROCESSING_FAILED", "DISABLED")
@@ -99,16 +99,12 @@ def add_headers(raw: bytes, arrival: Arrival) -> bytes:
     return top.encode() + mail
 
 
-def read_headers(mail: bytes) -> list[tuple[str, str]]:
-    """The headers of a mail, unfolded; what is not UTF-8 is replaced."""
-    head = mail.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
-    return [
-        (_text(name), re.sub(r"[\r\n]+", "", _text(value)).strip())
-        for name, value in BytesHeaderParser().parsebytes(head).raw_items()
-    ]
+def unfolded_headers(mail: bytes) -> list[tuple[str, str]]:
+    """The headers of a mail, each on one line; what is not UTF-8 is replaced."""
+    return [(name, re.sub(r"[\r\n]+", "", value).strip()) for name, value in parse_headers(mail)]
 
 
-def parse_addresses(values: Sequence[str]) -> list[tuple[str, str]]:
+def parse_mailboxes(values: Sequence[str]) -> list[tuple[str, str]]:
     """Names and addresses in headers; none where Python cannot read them."""
     try:
         return getaddresses(list(values))
@@ -141,12 +137,8 @@ def _new_headers(mail: bytes, arrival: Arrival) -> dict[str, str]:
 
 
 def _from_domain(mail: bytes) -> str | None:
-    for name, value in read_headers(mail):
+    for name, value in unfolded_headers(mail):
         if name.lower() == "from":
-            domain = next(iter(parse_addresses([value])), ("", ""))[1].rpartition("@")[2]
+            domain = next(iter(parse_mailboxes([value])), ("", ""))[1].rpartition("@")[2]
             return domain if _DOMAIN.fullmatch(domain) else None
     return None
-
-
-def _text(value: str) -> str:
-    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

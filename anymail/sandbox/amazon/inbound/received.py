@@ -12,7 +12,7 @@ from email.header import decode_header, make_header
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
-from .arrivals import VERDICTS, Arrival, parse_addresses
+from .arrivals import VERDICTS, Arrival, parse_mailboxes
 
 #: So many bytes of headers are told.
 MAX_HEADERS = 10 * 1024
@@ -67,7 +67,7 @@ def _mail(arrival: Arrival, headers: Headers) -> dict[str, Any]:
         "timestamp": _timestamp(arrival.at),
         "source": arrival.sender or "<>",
         "messageId": arrival.id,
-        "destination": [address for _, address in parse_addresses(named) if address],
+        "destination": [address for _, address in parse_mailboxes(named) if address],
         "headersTruncated": len(told) < len(headers),
         "headers": [{"name": name, "value": value} for name, value in told],
         "commonHeaders": {"returnPath": arrival.sender, **_common_headers(headers)},
@@ -87,7 +87,7 @@ def _common_headers(headers: Headers) -> dict[str, Any]:
     for name, value in headers:
         values.setdefault(name.lower(), []).append(value)
     common: dict[str, Any] = {
-        short: [_address(name, address) for name, address in parse_addresses(values[header])]
+        short: [_address(name, address) for name, address in parse_mailboxes(values[header])]
         for header, short in ADDRESSES.items()
         if header in values
     }

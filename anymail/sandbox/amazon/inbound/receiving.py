@@ -19,7 +19,14 @@ from ..ses.state import receipt_rules
 from ..sns.local_sns import LocalSns
 from ..sns.publications import Publication
 from ..sns.topics import find_topic
-from .arrivals import Arrival, add_headers, check_envelope, choose_verdicts, new_id, read_headers
+from .arrivals import (
+    Arrival,
+    add_headers,
+    check_envelope,
+    choose_verdicts,
+    new_id,
+    unfolded_headers,
+)
 from .receipt_actions import MAX_SIZE, MAX_SNS_SIZE, PLAYERS, Played, Playing
 from .receipt_plan import Step, plan
 from .received import received_document
@@ -143,7 +150,7 @@ def _news(
     action = dict([type_, ("topicArn", topic_arn), *rest])
     document = received_document(
         arrival,
-        read_headers(mail.raw),
+        unfolded_headers(mail.raw),
         recipients=step.recipients,
         action=action,
         milliseconds=milliseconds,

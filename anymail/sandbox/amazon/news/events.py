@@ -6,19 +6,17 @@ and "Amazon SNS notification contents for Amazon SES".
 
 from __future__ import annotations
 
-import re
 import secrets
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email import message_from_bytes, policy
-from html import unescape
 from typing import Any
 
 from ..ses.accepted import Accepted
 from .mail_object import iso, mail_in_event, mail_in_notification
 from .simulator import Happening
+from .tracked import first_link
 
 #: The mail host of SES that reports.
 MTA = "a8-51.smtp-out.amazonses.com"
@@ -28,9 +26,6 @@ READER_IP = "192.0.2.77"
 USER_AGENT = "Mozilla/5.0 (Sandbox; Mail) ImageProxy"
 #: How long SES tries to deliver (Amazon SES Developer Guide, "MaxDeliverySeconds").
 PATIENCE = timedelta(hours=14)
-#: What is clicked if the message has no link.
-SOME_LINK = "https://example.com/"
-LINK = re.compile(r"<a\s[^>]*?href\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s>]+)", re.IGNORECASE)
 #: The first letters of a ``MessageId``, which tell the region; others exist.
 PREFIXES = {"us-east-1": "0100", "us-west-2": "0101", "eu-west-1": "0102"}
 
@@ -76,20 +71,6 @@ def notification_document(news: News, *, with_headers: bool) -> dict[str, Any]:
         detail["remoteMtaIp"] = REMOTE_MTA
     mail = mail_in_notification(news.accepted, with_headers=with_headers)
     return {"notificationType": news.kind, news.key: detail, "mail": mail}
-
-
-def first_link(raw: bytes) -> str:
-    """The first link in the HTML of a message that SES would track."""
-    for part in message_from_bytes(raw, policy=policy.compat32).walk():
-        if part.get_content_type() != "text/html":
-            continue
-        content = part.get_payload(decode=True)
-        text = content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
-        for found in LINK.findall(text):
-            link = unescape(found.strip("\"'")).strip()
-            if link.lower().startswith(("http://", "https://")):
-                return link
-    return SOME_LINK
 
 
 def _nothing(_accepted: Accepted, _happening: Happening, _at: datetime) -> Detail:
@@ -142,7 +123,7 @@ def _open(_accepted: Accepted, _happening: Happening, at: datetime) -> Detail:
 
 
 def _click(accepted: Accepted, happening: Happening, at: datetime) -> Detail:
-    link = first_link(accepted.mail.raw)
+    link = first_link(accepted.mail.raw) or ""
     return {**_open(accepted, happening, at), "link": link, "linkTags": None}
 
 

@@ -17,6 +17,7 @@ from .events import News, describe, event_document, notification_document
 from .listeners import NOTIFICATION_TYPES, IdentityTopics, Listeners
 from .schedule import Schedule
 from .simulator import Happening, happenings
+from .tracked import why_untracked
 
 EVENT_SUBJECT = "Amazon SES Email Event Notification"
 
@@ -51,9 +52,14 @@ class Publisher:
     def accept(self, accepted: Accepted) -> None:
         """SES accepted a message: everything that happens to it follows."""
         mail = accepted.mail
-        mail.notes.extend(self._notes(accepted))
+        everything = happenings(mail.recipients, rendered=accepted.failure is None)
+        kinds = dict.fromkeys(happening.kind for happening in everything)
+        untracked = {kind: reason for kind in kinds if (reason := why_untracked(kind, mail.raw))}
+        mail.notes.extend([*self._notes(accepted), *untracked.values()])
         self._journal.add_sent(mail)
-        for happening in happenings(mail.recipients, rendered=accepted.failure is None):
+        for happening in everything:
+            if happening.kind in untracked:
+                continue
             delay = happening.fate.delay * self._pace
             self._schedule.add(delay, partial(self._happen, accepted, happening))
 

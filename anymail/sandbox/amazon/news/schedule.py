@@ -54,8 +54,11 @@ class Schedule:
         while (task := self._next()) is not None:
             try:
                 task.run()
-            except Exception:
-                logger.exception("A task of the sandbox failed")
+            except Exception as err:
+                logger.exception(
+                    "A task of the sandbox failed",
+                    extra={"anymail_error_code": type(err).__name__},
+                )
 
     def _next(self) -> _Task | None:
         """Wait for the next task; None when closed."""

@@ -11,7 +11,7 @@ from .subscriptions import Subscription, Subscriptions
 from .topics import find_topic
 
 #: How long to wait at most before a site is asked again, in seconds.
-MAX_PAUSE = 10.0
+MAX_PAUSE = 2.0
 
 
 class Confirmations:
@@ -64,7 +64,7 @@ class Confirmations:
             request = self._request(subscription)
         except ApiError:  # the topic is gone
             return
-        delivery = Delivery(subscription=subscription, request=request, retries=0, done=done)
+        delivery = Delivery(subscription=subscription, request=request, pauses=(), done=done)
         self._deliveries.add(delivery, delay=delay)
 
     def _request(self, subscription: Subscription) -> SnsRequest:

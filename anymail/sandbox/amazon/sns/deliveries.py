@@ -1,7 +1,8 @@
 """Deliveries in the background: in order for each webhook, repeated as SNS repeats them.
 
 Source: Amazon SNS Developer Guide, "Message delivery retries": server errors, 429 and missing
-answers are repeated three times, 20 seconds apart; other client errors are final.
+answers are repeated; other client errors are final. SNS repeats three times, 20 seconds apart. Here
+it is as long, but sooner at first: a site that is being restarted is soon back.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import heapq
 import itertools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Condition, Thread, current_thread
 from typing import Literal
@@ -22,7 +23,8 @@ from .subscriptions import Subscription
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-RETRIES = 3
+#: How long to wait before each repetition, in seconds.
+PAUSES = (1, 2, 4, 8, 15, 30)
 #: How long a thread gets to end, in seconds.
 GRACE = 0.5
 
@@ -36,14 +38,14 @@ class Delivery:
     """A message on its way to one webhook.
 
     :param post: the journal's record of it; None for what need not be recorded.
-    :param retries: how often it may still be repeated.
+    :param pauses: before each time that it may still be repeated.
     :param done: called with the last attempt.
     """
 
     subscription: Subscription
     request: SnsRequest
     post: Post | None = None
-    retries: int = RETRIES
+    pauses: Sequence[float] = PAUSES
     done: Callable[[Attempt], None] = field(default=_ignore, repr=False)
 
 
@@ -56,7 +58,7 @@ class Deliveries:
 
     What has to be repeated later does not hold up what comes after it.
 
-    :param retry_pause: seconds between two attempts.
+    :param retry_pause: seconds before the first repetition; those that follow are longer.
     """
 
     def __init__(self, journal: Journal, poster: Poster, *, retry_pause: float) -> None:
@@ -119,7 +121,10 @@ class Deliveries:
             try:
                 self._carry(delivery)
             except Exception:  # what comes after it has to go on
-                logger.exception("A delivery of the sandbox failed")
+                logger.exception(
+                    "A delivery of the sandbox failed",
+                    extra={"anymail_topic": delivery.subscription.topic_arn},
+                )
 
     def _next(self, lane: str) -> Delivery | None:
         """Wait for what is due next; None if there is nothing, and the thread is to end."""
@@ -138,12 +143,12 @@ class Deliveries:
         attempt = self._poster.post(delivery.subscription.endpoint, request.body, request.headers)
         if self._closed:
             return
-        is_repeated = delivery.retries > 0 and is_temporary(attempt)
+        is_repeated = len(delivery.pauses) > 0 and is_temporary(attempt)
         if delivery.post is not None:
             self._journal.add_attempt(delivery.post, attempt, _state(attempt, is_repeated))
         if is_repeated:
-            later = replace(delivery, retries=delivery.retries - 1)
-            self.add(later, delay=self._retry_pause)
+            pause, *pauses = delivery.pauses
+            self.add(replace(delivery, pauses=pauses), delay=pause * self._retry_pause)
         else:
             delivery.done(attempt)
 

@@ -27,7 +27,7 @@ class LocalSns:
     """Posts what is published to the webhooks that are subscribed. Safe to use from threads.
 
     :param key: what it signs with.
-    :param retry_pause: seconds between two attempts; Amazon's are 20.
+    :param retry_pause: seconds before the first repetition; those that follow are longer.
     :param allow_remote: webhooks may be on other machines.
     :param timeout: how long a webhook has to answer, in seconds.
     """

@@ -105,6 +105,20 @@ class SigningKey:
         return sign_document(fields, self.private_key, self.url, signature_version)
 
 
+def default_key_file() -> Path:
+    """In the folder for what may be deleted (XDG Base Directory Specification).
+
+    :raises SandboxError: there is none.
+    """
+    try:
+        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError as err:
+        raise SandboxError(
+            "There is no home folder to keep the signing key in. Name a file: --key-file."
+        ) from err
+    return Path(cache) / "django-anymail-ses" / "sandbox.pem"
+
+
 def _read(path: Path) -> SigningKey | None:
     """The key in a file; None if there is to be another one in its place.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..defaults import ACCOUNT
 from ..protocols.wire import ApiAnswer, ApiError, ApiRequest
 from .publications import invalid_parameter, parse_publication
-from .subscriptions import Subscription, check_attributes, invalid_endpoint
+from .subscriptions import Subscription, invalid_endpoint, parse_attributes
 from .topics import find_topic, is_topic, other_subscriptions
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def subscribe(sns: LocalSns, request: ApiRequest) -> Answer:
     if protocol not in ("http", "https"):
         return None
     topic = _topic(request)
-    url, attributes = _text(params, "Endpoint"), check_attributes(params.get("Attributes") or {})
+    url, attributes = _text(params, "Endpoint"), parse_attributes(params.get("Attributes") or {})
     if url.partition(":")[0] != protocol:
         raise invalid_endpoint("Endpoint must match the specified protocol")
     found = sns.subscribe(topic, url, attributes)
@@ -84,7 +84,7 @@ def set_subscription_attributes(sns: LocalSns, request: ApiRequest) -> Answer:
     if found is None:
         return None
     name = _text(request.params, "AttributeName")
-    changed = check_attributes({name: request.params.get("AttributeValue", "")})
+    changed = parse_attributes({name: request.params.get("AttributeValue", "")})
     found.attributes = {**found.attributes, **changed}
     return ApiAnswer()
 

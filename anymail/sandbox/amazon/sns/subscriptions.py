@@ -134,7 +134,7 @@ def check_endpoint(url: str, *, allow_remote: bool) -> None:
         )
 
 
-def check_attributes(attributes: Any) -> dict[str, str]:
+def parse_attributes(attributes: Any) -> dict[str, str]:
     """The attributes with which a webhook may be subscribed.
 
     :raises ApiError: one would have to do something that the sandbox does not.

@@ -87,7 +87,12 @@ def hand_over(
             text = publication.text_for(found.protocol)
             found.publish(text, id, subject=publication.subject, message_attributes=attributes)
         except Exception as err:  # of any of moto's services; the other subscribers do not care
-            logger.warning("SNS cannot deliver to %s: %s", found.endpoint, err)
+            logger.warning(
+                "SNS cannot deliver to %s: %s",
+                found.endpoint,
+                err,
+                extra={"anymail_topic": topic.arn, "anymail_error_code": type(err).__name__},
+            )
 
 
 def _signed(

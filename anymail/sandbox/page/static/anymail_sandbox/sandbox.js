@@ -132,11 +132,12 @@ async function ask() {
       mergePage(fresh);
     }
     showConnection("Live", true);
+    showGone(false);
     failures = 0;
   } catch (error) {
     failures += 1;
     // The sandbox was emptied, or is another one.
-    if (error.message === "404") showConnection("No longer kept");
+    if (error.message === "404") showGone(true);
     else if (failures > 1) showConnection("Disconnected. Trying again…");
   }
   schedule();
@@ -151,6 +152,12 @@ function showConnection(text, isThere = false) {
   if (connection.textContent !== text) connection.textContent = text;
   connection.classList.toggle("off", !isThere);
   connection.hidden = false;
+}
+
+function showGone(isGone) {
+  const notice = document.getElementById("gone");
+  if (notice) notice.hidden = !isGone;
+  if (isGone) showConnection("No longer kept");
 }
 
 /* Tabs are links; with this they change a part of the page only. */
@@ -189,6 +196,7 @@ async function copy(button) {
 
 function fill(button) {
   const field = document.getElementById(button.dataset.fill);
+  if (field.value.split(/[\s,;<>]+/).includes(button.value)) return announce([`${button.value} is there already`]);
   const before = field.value.replace(/[\s,]+$/, "");
   field.value = before ? `${before}, ${button.value}` : button.value;
   announce([`${button.value} added`]);

@@ -78,14 +78,8 @@ class AttributeReader:
                 raise TypeError(f"`{name}` must be a dict, not {type(value).__name__}")
             if name in MERGED_BY_ADDRESS:
                 _check_by_address(name, value)
-        if name == "esp_extra":
-            merged = combine_deeply(*both)
-        elif name in MERGED_BY_ADDRESS:
-            merged = combine_deeply(*both, levels=2)
-        else:
-            merged = combine(*both)
         try:
-            return force_non_lazy_dict(_absent_to_none(merged))
+            return force_non_lazy_dict(_absent_to_none(_merged(name, both)))
         except RecursionError as err:
             raise AnymailSerializationError(
                 f"The {name} of the message is nested too deeply, or contains itself."
@@ -161,6 +155,12 @@ def _merge(one: Mapping[str, Any], two: Mapping[str, Any], levels: int | None) -
         else:
             merged[key] = value
     return merged
+
+
+def _merged(name: str, both: tuple[Any, Any]) -> Any:
+    if name == "esp_extra":
+        return combine_deeply(*both)
+    return combine_deeply(*both, levels=2) if name in MERGED_BY_ADDRESS else combine(*both)
 
 
 def _absent_to_none(value: Any) -> Any:

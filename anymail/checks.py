@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 from importlib.metadata import PackageNotFoundError, distribution
+from ipaddress import ip_address
 from operator import getitem
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.apps.config import AppConfig
 from django.core import checks, mail
@@ -55,6 +57,7 @@ def register() -> None:
     checks.register(check_insecure_settings, checks.Tags.security)
     checks.register(check_webhooks, checks.Tags.security)
     checks.register(check_webhook_deployment, checks.Tags.security, deploy=True)
+    checks.register(check_endpoint, checks.Tags.security, deploy=True)
 
 
 def check_deprecated_settings(app_configs: Apps = None, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -185,6 +188,31 @@ def check_rate_limit_cache(app_configs: Apps = None, **kwargs: Any) -> list[chec
     ]
 
 
+def check_endpoint(app_configs: Apps = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """W114: what is sent does not leave this machine. For ``check --deploy``."""
+    if conf.type_problems():
+        return []  # E101 reports them
+    return [
+        checks.Warning(
+            f"{where} sends to {url}, which is on this machine, and not to Amazon SES.",
+            hint='Remove "endpoint_url" and the other settings of the sandbox from those that you '
+            "deploy: it has a key and a certificate that everybody may have.",
+            id="anymail.W114",
+        )
+        for where, params in _given("client_params")
+        if is_on_this_machine(url := _dict(params).get("endpoint_url"))
+    ]
+
+
+def is_on_this_machine(url: Any) -> bool:
+    """Whether a URL leads to a loopback address, as far as can be told without a look-up."""
+    try:
+        host = urlsplit(url).hostname or "" if isinstance(url, str) else ""
+        return host == "localhost" or host.endswith(".localhost") or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def check_imports(app_configs: Apps = None, **kwargs: Any) -> list[checks.CheckMessage]:
     """E104: the dotted path of a function that is not there: sending would fail."""
     if conf.type_problems():
@@ -251,6 +279,8 @@ def _broken_mailers() -> Iterator[tuple[str, str]]:
             mailer.construct()
         except (ImproperlyConfigured, ImportError, TypeError) as err:
             yield mailer.where, str(err)
+        except Exception as err:  # whatever its module, or a subclass, raises
+            yield mailer.where, f"{type(err).__name__}: {err}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,7 +306,7 @@ def _mailers() -> list[_Mailer]:
 def _configured_mailers() -> list[_Mailer]:
     mailers: Any = getattr(mail, "mailers", None)  # from Django 6.1 on
     configured = conf.django_setting("MAILERS")
-    if mailers is not None and configured is not None:
+    if mailers is not None and isinstance(configured, dict):  # else Django complains
         return [
             _Mailer(
                 where=f"MAILERS[{alias!r}]",
@@ -301,11 +331,11 @@ def _dict(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}  # E102 reports what is no dict
 
 
-def _is_ours(path: str) -> bool:
+def _is_ours(path: Any) -> bool:
     from .backends.base import AnymailBaseBackend
 
     try:
         backend: type[BaseEmailBackend] = import_string(path)
-    except ImportError:
-        return path.startswith("anymail.")
+    except Exception:  # whatever its module raises; Django and mail that is sent tell
+        return str(path).startswith("anymail.")
     return isinstance(backend, type) and issubclass(backend, AnymailBaseBackend)

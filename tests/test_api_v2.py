@@ -242,6 +242,10 @@ class TemplateParamsTests(SimpleTestCase):
             with self.subTest(attribute), self.assertRaisesRegex(ValueError, text):
                 params(template_message(**kwargs))
 
+    def test_what_is_no_string_is_no_header_name(self) -> None:
+        with self.assertRaisesRegex(ValueError, "1 in `merge_headers` is no header name"):
+            params(template_message(merge_headers={"to@example.com": {1: "x"}}))
+
     def test_a_bcc_header_is_refused(self) -> None:
         for kwargs in (
             {"headers": {"bcc": "x@example.com"}},
@@ -262,7 +266,7 @@ class TemplateParamsTests(SimpleTestCase):
             ("X-Metadata", "metadata and merge_metadata"),
             ("x-tag", "tags"),
         ):
-            text = f"a {name} header with template: it comes from {source}$"
+            text = f"the {name} header with template: it comes from {source}$"
             of_recipient = {"to@example.com": {name: "x@example.com"}}
             message = template_message(merge_headers=of_recipient)
             with self.subTest(name), self.assertRaisesRegex(AnymailUnsupportedFeature, text):
@@ -349,13 +353,17 @@ class TemplateParamsTests(SimpleTestCase):
         path = "esp_extra['DefaultContent']"
         for content, where in (
             ("x", path),
-            (None, path),
-            ({"Template": None}, f"{path}['Template']"),
+            ({"Template": []}, f"{path}['Template']"),
             ({"Template": {"TemplateContent": []}}, f"{path}['Template']['TemplateContent']"),
         ):
             text = re.escape(f"`{where}` must be a dict, not ")
             with self.subTest(content), self.assertRaisesRegex(TypeError, text):
                 params(template_message(esp_extra={"DefaultContent": content}))
+
+    def test_content_in_esp_extra_that_is_none_is_none(self) -> None:
+        for content in (None, {"Template": None}):
+            sent = params(template_message(esp_extra={"DefaultContent": content}))
+            self.assertEqual(sent["DefaultContent"]["Template"]["TemplateName"], "welcome")
 
     def test_content_in_esp_extra_that_ses_does_not_know_is_an_api_error(self) -> None:
         with self.assertRaisesRegex(AnymailAPIError, "Tmplate"):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.test import SimpleTestCase
 from django.utils.translation import gettext_lazy
 
 from anymail.attributes import (
+    AttributeReader,
     combine,
     combine_deeply,
     force_non_lazy,
@@ -14,6 +17,8 @@ from anymail.attributes import (
     last,
 )
 from anymail.conf import UNSET
+from anymail.exceptions import AnymailSerializationError
+from anymail.message import AnymailMessage
 
 
 class CombineTests(SimpleTestCase):
@@ -50,3 +55,13 @@ class CombineTests(SimpleTestCase):
         self.assertEqual(force_non_lazy_dict({"a": {"b": gettext_lazy("c")}}), {"a": {"b": "c"}})
         self.assertIsNone(force_non_lazy_list(None))
         self.assertIsNone(force_non_lazy_dict(None))
+
+
+class ReaderTests(SimpleTestCase):
+    def test_what_contains_itself_is_told_whoever_it_comes_from(self):
+        endless: dict[str, Any] = {}
+        endless["a"] = endless
+        for own, default in (({}, endless), (endless, {}), (endless, endless)):
+            message = AnymailMessage(esp_extra=own)
+            with self.subTest(own), self.assertRaisesRegex(AnymailSerializationError, "esp_extra"):
+                AttributeReader(message, {"esp_extra": default}).dictionary("esp_extra")

@@ -21,6 +21,7 @@ from anymail import checks as anymail_checks
 from anymail import conf
 from anymail.addresses import IDNA_ENCODERS
 from anymail.amazon_ses import aws
+from anymail.backends.amazon_ses import EmailBackend
 from anymail.outgoing import OutgoingMessage
 from anymail.unknown_settings import INSTEAD, SERVICE_PREFIX
 from tests.ses import V1, V2, use_backend
@@ -331,11 +332,63 @@ class RateLimitCacheTests(SimpleTestCase):
         self.assertEqual(anymail_checks.check_rate_limit_cache(), [])
 
 
+class RaisesSomething(EmailBackend):
+    """A backend of ours that cannot be made."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise LookupError("no squirrel")
+
+
 class CannotConstruct(BaseEmailBackend):
     """A backend that is not ours."""
 
     def __init__(self, *args, **kwargs):
         raise TypeError("always")
+
+
+class EndpointTests(SimpleTestCase):
+    def test_w114_reports_what_is_sent_to_this_machine(self):
+        for url in (
+            "http://127.0.0.1:8026",
+            "http://localhost:4566/",
+            "http://[::1]:1",
+            "http://a.localhost",
+        ):
+            params = {"AMAZON_SES_CLIENT_PARAMS": {"endpoint_url": url}}
+            with self.subTest(url), override_settings(ANYMAIL=params):
+                [warning] = anymail_checks.check_endpoint()
+                self.assertEqual((warning.id, warning.level), ("anymail.W114", checks.WARNING))
+                self.assertIn(url, warning.msg)
+
+    def test_w114_is_silent_about_amazon_and_what_is_no_url(self):
+        vpc = "https://vpce-1.email.eu-west-1.vpce.amazonaws.com"
+        for params in (
+            {},
+            {"endpoint_url": vpc},
+            {"endpoint_url": None},
+            {"endpoint_url": "http://["},
+        ):
+            with (
+                self.subTest(params),
+                override_settings(ANYMAIL={"AMAZON_SES_CLIENT_PARAMS": params}),
+            ):
+                self.assertEqual(anymail_checks.check_endpoint(), [])
+
+    @override_settings(ANYMAIL={"AMAZON_SES_CLIENT_PARAMS": {"endpoint_url": "http://localhost"}})
+    def test_w114_comes_with_deployment_only(self):
+        for deploy in (False, True):
+            found = checks.run_checks(tags=[checks.Tags.security], include_deployment_checks=deploy)
+            self.assertEqual("anymail.W114" in ids(found), deploy)
+
+    @override_settings(ANYMAIL={"AMAZON_SES_CLIENT_PARAMS": "http://localhost"})
+    def test_w114_leaves_wrong_types_to_e101(self):
+        self.assertEqual(anymail_checks.check_endpoint(), [])
+
+    @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
+    def test_w114_looks_into_mailers(self):
+        with use_backend(V1, client_params={"endpoint_url": "http://127.0.0.1:1"}):
+            [warning] = anymail_checks.check_endpoint()
+        self.assertIn("MAILERS['default']", warning.msg)
 
 
 class MailerTests(SimpleTestCase):
@@ -361,6 +414,28 @@ class MailerTests(SimpleTestCase):
     def test_e102_reports_a_class_of_ours_that_does_not_exist(self):
         with use_backend("anymail.backends.amazon_ses.EmialBackend"):
             self.assertEqual(ids(anymail_checks.check_mailers()), ["anymail.E102"])
+
+    def test_e102_reports_whatever_constructing_one_of_ours_raises(self):
+        with use_backend(f"{__name__}.RaisesSomething"):
+            [error] = anymail_checks.check_mailers()
+        self.assertIn("LookupError: no squirrel", error.msg)
+
+    def test_e102_leaves_modules_of_others_that_fail_to_django(self):
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(sys, "path", [folder]):
+            Path(folder, "fails_on_import.py").write_text("import os; os.environ['NOT THERE']")
+            with use_backend("fails_on_import.EmailBackend"):
+                self.assertEqual(anymail_checks.check_mailers(), [])
+
+    def test_e102_leaves_what_is_no_path_to_django(self):
+        for path in (None, 5):
+            with self.subTest(path), email_backend(path):
+                self.assertEqual(anymail_checks.check_mailers(), [])
+
+    @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
+    def test_e102_leaves_mailers_that_are_none_to_django(self):
+        for mailers in ({"default": {"BACKEND": None}}, [], "x"):
+            with self.subTest(mailers), override_settings(MAILERS=mailers):
+                self.assertEqual(anymail_checks.check_mailers(), [])
 
     def test_e102_leaves_wrong_types_to_e101(self):
         with (
@@ -427,7 +502,7 @@ class MailerTests(SimpleTestCase):
             self.assertEqual(anymail_checks.check_mailers(), [])
 
 
-def email_backend(path: str):
+def email_backend(path: Any):
     """Settings with EMAIL_BACKEND and without MAILERS, on every Django."""
     settings = override_settings()
     if not MAILERS_EXIST:
@@ -489,7 +564,7 @@ class RegistrationTests(SimpleTestCase):
     def test_no_message_has_an_id_that_is_not_documented_here(self):
         with open(anymail_checks.__file__, encoding="utf-8") as source:
             text = source.read()
-        numbers = ("E001", "W002", "W100", "W101", "E100", "E101", "E102", "E103", "E104")
+        numbers = ["E001", "W002", "W100", "W101", "W114", "E100", "E101", "E102", "E103", "E104"]
         for number in numbers:
             self.assertIn(f'id="anymail.{number}"', text)
         self.assertEqual(text.count('id="anymail.'), len(numbers))

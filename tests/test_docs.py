@@ -161,10 +161,15 @@ class SystemCheckTests(SimpleTestCase):
     def test_those_of_check_deploy_are_marked(self):
         found = table(DOCS / "troubleshooting.rst", "Id", "Text", "What to type next")
         marked = {literals(row[0])[0] for row in found.rows if "(deploy)" in row[0]}
-        source = (ROOT / "anymail/webhooks/checks.py").read_text(encoding="utf-8")
-        start = source.index("def _deployment_problems")
-        end = source.index("\ndef ", start + 1)
-        self.assertEqual(marked, set(re.findall(r'id="(anymail\.W\d+)"', source[start:end])))
+        functions = (
+            ("anymail/webhooks/checks.py", "def _deployment_problems"),
+            ("anymail/checks.py", "def check_endpoint"),
+        )
+        found_there = set()
+        for path, function in functions:
+            body = (ROOT / path).read_text(encoding="utf-8").partition(function)[2]
+            found_there |= set(re.findall(r'id="(anymail\.W\d+)"', body.partition("\ndef ")[0]))
+        self.assertEqual(marked, found_there)
 
     def test_every_check_has_a_hint(self):
         for node in check_messages():

@@ -8,6 +8,7 @@ import os
 import re
 import uuid
 import warnings
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -36,7 +37,7 @@ from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView
 from anymail.webhooks.base import GONE_HOOKS as GONE_WEBHOOK_HOOKS
 
 from .docs_pages import DOCS, blocks, table
-from .ses import BODY, send, simple_message
+from .ses import BODY, Sent, accepting, send, simple_message
 from .sns_samples import ignore_insecure_webhooks
 from .test_backends import connected
 
@@ -428,6 +429,33 @@ class RefusalHookTests(SimpleTestCase):
                 with connected(pre_send, refuse), self.assertRaises(AnymailRecipientsRefused) as e:
                     send(message, backend)
                 self.assertIs(e.exception.email_message, message)
+
+    def test_it_may_come_later_or_be_static_or_belong_to_one_backend(self) -> None:
+        found: list[Any] = []
+
+        def four(status: Any, response: Any, payload: Any, message: Any) -> None:
+            found.append(message)
+
+        def two(status: Any, message: Any, verbose: bool = False, why: str = "") -> None:
+            found.append(message)
+
+        class OnEachBackend(amazon_ses.EmailBackend):
+            def __init__(self, hook: Any, **kwargs: Any) -> None:
+                super().__init__(**kwargs)
+                self.raise_for_recipient_status = hook  # type: ignore[method-assign]
+
+        class Static(amazon_ses.EmailBackend):
+            pass
+
+        for hook in (four, two):
+            Static.raise_for_recipient_status = staticmethod(hook)  # type: ignore
+            for backend in (Static, partial(OnEachBackend, hook)):
+                with self.subTest(hook=hook.__name__, backend=backend):
+                    message = simple_message()
+                    with accepting(Sent()):
+                        backend().send_messages([message])
+                    self.assertEqual(found, [message])
+                    found.clear()
 
     def test_too_few_arguments_are_an_error(self) -> None:
         with self.assertRaises(TypeError):

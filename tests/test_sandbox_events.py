@@ -279,6 +279,11 @@ class EventDocumentTests(SimpleTestCase):
                 message = accepted(raw, recipients=[address("click")])
                 self.assertEqual(event(message, "Click")["click"]["link"], link)
 
+    def test_hostile_html_takes_no_more_than_linear_time(self):
+        """Were it quadratic, each would take minutes."""
+        for piece in (b"<a ", b'<a href="', b"<a href", b"href "):
+            why_untracked("Click", b"Content-Type: text/html\r\n\r\n<a " + piece * 100_000)
+
     def test_only_html_is_tracked_and_only_its_links(self):
         attached = HTML.replace(b"\r\n\r\n", b"\r\nContent-Disposition: attachment\r\n\r\n", 1)
         deep = b"Content-Type: multipart/mixed; boundary=a\r\n\r\n" * 999

@@ -715,18 +715,26 @@ class PreviewTests(PageTestCase):
             ("a", ' title="2 > 1" href="https://a.example/?a<b"'),
             ("a", '/href="https://a.example/#part"'),
             ("area", ' data-href="#" href="https://a.example/"'),
+            ("a", ' title="2 < 3" href="https://a.example/"'),
+            ("a", ' title=" href=#" href="https://a.example/"'),
+            ("a", f' href="https://a.example/{"x" * 3000}"'),
             ("a", ' xlink:href="https://a.example/"'),
         ):
-            opened = f'<{tag} target="_blank" rel="noopener noreferrer"{rest}>'
-            self.assertIn(opened, self.preview(f"<{tag}{rest}>link</{tag}>"))
+            html = self.preview(f"<{tag}{rest}>link</{tag}>")
+            self.assertIn(f"<{tag} target=_blank rel=noreferrer {rest}>", html)
 
     def test_links_to_a_place_in_the_mail_stay_in_the_mail(self):
         for rest in (' href="#part"', " HREF = ' #part'", " class=x href=#"):
             html = self.preview(f'<base target="_blank"><a{rest}>link</a>')
-            self.assertIn(f'<a target="_self" rel="noopener noreferrer"{rest}>', html)
+            self.assertIn(f"<a target=_self rel=noreferrer {rest}>", html)
 
     def test_links_that_are_scripts_open_no_window(self):
-        self.assertIn('<a target="_self"', self.preview('<a href="JavaScript:x()">link</a>'))
+        self.assertIn("<a target=_self", self.preview('<a href="JavaScript:x()">link</a>'))
+
+    def test_what_only_looks_like_a_link_breaks_nothing(self):
+        html = self.preview('<img alt="<a href=x>" title=y><a name="top"></a><abbr href=x>')
+        self.assertIn('<img alt="<a target=_blank rel=noreferrer  href=x>" title=y>', html)
+        self.assertIn('<a name="top"></a><abbr href=x>', html)
 
     def test_the_doctype_stays_first(self):
         html = self.preview("\n<!DOCTYPE html>\n<p>HTML</p>")
@@ -745,7 +753,8 @@ class PreviewTests(PageTestCase):
     def test_hostile_html_takes_no_more_than_linear_time(self):
         """Were it quadratic, each would take hours."""
         pieces = ("<a", "<a ", "href", " href=", "<img src=", "a-", "url(", "@import", "cid:")
-        for piece in (*pieces, '<img src="', "src=//"):
+        quoted = ('<img src="', '<a x="', "<a b='<a b=\"' c='\"")
+        for piece in (*pieces, *quoted, "src=//", "url(//", "<a x=y "):
             self.preview(f"<{piece}" + piece * 200_000)
         for begin, end in (
             ("<img src", ">"),

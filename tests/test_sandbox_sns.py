@@ -32,7 +32,7 @@ from anymail.sandbox.amazon.sns.deliveries import PAUSES, Deliveries
 from anymail.sandbox.amazon.sns.local_sns import LocalSns
 from anymail.sandbox.amazon.sns.posting import Poster
 from anymail.sandbox.amazon.sns.publications import Publication
-from anymail.sandbox.amazon.sns.signing import HEAD, SPARE, SigningKey
+from anymail.sandbox.amazon.sns.signing import HEAD, SPARE, SigningKey, default_key_file
 from anymail.sandbox.amazon.sns.sns_api import OPERATIONS
 from anymail.sandbox.journal import Journal, SentMail, SesEvent, now
 from anymail.sandbox.servers import serve
@@ -94,6 +94,11 @@ class SigningKeyTests(SimpleTestCase):
 
     def test_its_repr_does_not_show_it(self):
         self.assertNotIn("KEY", repr(KEY).upper().replace("SIGNINGKEY", ""))
+
+    def test_a_relative_cache_folder_does_not_count(self):
+        with mock.patch.dict(os.environ, {"XDG_CACHE_HOME": "cache", "HOME": "/home/ann"}):
+            found = default_key_file()
+        self.assertEqual(found, Path("/home/ann/.cache/django-anymail-ses/sandbox.pem"))
 
     def test_a_kept_key_stays(self):
         first = SigningKey.kept(self.path)

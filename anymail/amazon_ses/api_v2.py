@@ -210,7 +210,7 @@ def _check_template(message: OutgoingMessage) -> None:
         for name in fields:
             if source := _source(name, message):
                 raise unsupported(
-                    f"a {name} header with template: it comes from {source}", ESP_NAME
+                    f"the {name} header with template: it comes from {source}", ESP_NAME
                 )
 
 
@@ -238,8 +238,10 @@ def _default_content(message: OutgoingMessage) -> dict[str, Any]:
 
 
 def _member(params: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
-    """A dict in parameters; empty if it is not there."""
-    value = params.get(name, {})
+    """A dict in parameters; empty if it is not there, or None."""
+    value = params.get(name)
+    if value is None:
+        return {}
     if not isinstance(value, Mapping):
         path = f"{where}[{name!r}]"
         raise TypeError(f"`{path}` must be a dict, not {type(value).__name__}")

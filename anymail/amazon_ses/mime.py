@@ -147,7 +147,7 @@ def check_headers(message: OutgoingMessage) -> None:
 
 def _check_fields(fields: Mapping[str, Any], attribute: str) -> None:
     for name, value in fields.items():
-        if not re.fullmatch(r"[!-9;-~]+", name):
+        if not isinstance(name, str) or not re.fullmatch(r"[!-9;-~]+", name):
             raise bad_header(f"{name!r} in `{attribute}` is no header name (RFC 5322).")
         if name.lower() == "bcc":
             raise bad_header('Use the "bcc" argument for blind copies: a Bcc header is no secret.')

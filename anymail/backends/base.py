@@ -71,12 +71,10 @@ class AnymailBaseBackend(BaseEmailBackend):
     esp_name: ClassVar[str]
     #: Calls at once within one ``send_messages()``.
     max_concurrency = 1
-    _gives_payload: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         warn_of_gone_hooks(cls, GONE_HOOKS)
-        cls._gives_payload = _takes_payload(cls.raise_for_recipient_status)
 
     def __init__(
         self,
@@ -283,7 +281,8 @@ class AnymailBaseBackend(BaseEmailBackend):
 
     def _raise_for_recipient_status(self, status: AnymailStatus, message: Any) -> None:
         hook: Callable[..., None] = self.raise_for_recipient_status
-        if self._gives_payload:
+        own = AnymailBaseBackend.raise_for_recipient_status
+        if getattr(hook, "__func__", None) is not own and _takes_payload(hook):
             hook(status, status.esp_response, None, message)
         else:
             hook(status, message)
@@ -306,6 +305,10 @@ class AnymailBaseBackend(BaseEmailBackend):
 
 
 def _takes_payload(hook: Callable[..., None]) -> bool:
-    """Whether it is written for django-anymail: (self, status, response, payload, message)."""
+    """Whether it is written for django-anymail: ``(status, response, payload, message)``."""
     positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-    return sum(p.kind in positional for p in signature(hook).parameters.values()) >= 5
+    try:
+        parameters = signature(hook).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return sum(p.kind in positional and p.default is p.empty for p in parameters) > 2

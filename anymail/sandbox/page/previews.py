@@ -43,14 +43,15 @@ _ATTRIBUTE = re.compile(
     re.IGNORECASE,
 )
 _CSS_URL = re.compile(
-    rf"""url\(\s{{0,9}}["']?\s{{0,9}}{_REMOTE}[^\s"')<>]*["']?\s{{0,9}}\)""", re.IGNORECASE
+    rf"""url\(\s{{0,9}}["']?\s{{0,9}}{_REMOTE}[^\s"'()<>]*["']?\s{{0,9}}\)""", re.IGNORECASE
 )
 _CSS_IMPORT = re.compile(r"@import\b[^;<>{}]{0,500};?", re.IGNORECASE)
-# Where a link leads: to a place in the mail itself, or elsewhere.
-_LINK_START = re.compile(
-    r"""<(a|area)(?=[\s/][^<]*?(?<=[\s/"'])(?:xlink:)?href\s{0,9}=\s{0,9}["']?\s{0,9}(\#|javascript:)?)""",
-    re.IGNORECASE,
+_LINK_START = re.compile(r"<(?:a|area)(?=[\s/])", re.IGNORECASE)
+_ANY_ATTRIBUTE = re.compile(
+    r"""[\s/]*([^\s=<>/"']+)(?:\s*=\s*(?:"([^"]*)"?|'([^']*)'?|([^\s<>"']*)))?"""
 )
+#: So many characters of a tag are read to find out where its link leads.
+MAX_TAG = 2_000
 #: Elements whose ``href`` is a link to follow, and nothing to load.
 _LINKS = frozenset({"a", "area", "base"})
 _IMAGE_ATTRIBUTES = frozenset({"src", "srcset", "background", "poster"})
@@ -131,9 +132,25 @@ def preview(content: Content) -> Preview:
 
 
 def _targeted(link: re.Match[str]) -> str:
-    """The beginning of a link that opens where it should; of two attributes, the first counts."""
-    target = "_self" if link[2] else "_blank"
-    return f'<{link[1]} target="{target}" rel="noopener noreferrer"'
+    """The beginning of a link that opens where it should; of two attributes, the first counts.
+
+    Without quotes, which would end a value that only looks like a link.
+    """
+    url = _url_in(link.string[link.end() : link.end() + MAX_TAG])
+    if url is None:
+        return link[0]
+    stays = url.lstrip().lower().startswith(("#", "javascript:"))
+    return f"{link[0]} target={'_self' if stays else '_blank'} rel=noreferrer "
+
+
+def _url_in(attributes: str) -> str | None:
+    """The ``href`` among attributes, or the beginning of it."""
+    found = _ANY_ATTRIBUTE.match(attributes)
+    while found:
+        if found[1].lower() in ("href", "xlink:href"):
+            return found[2] or found[3] or found[4] or ""
+        found = _ANY_ATTRIBUTE.match(attributes, found.end())
+    return None
 
 
 def _images(content: Content) -> dict[str, str]:

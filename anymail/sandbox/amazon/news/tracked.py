@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from email import message_from_bytes, policy
 from html import unescape
 
-LINK = re.compile(r"<a\s[^>]*?href\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s>]+)", re.IGNORECASE)
+LINK = re.compile(r"<a\s[^<>]*?href\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s>]+)", re.IGNORECASE)
 
 
 def why_untracked(kind: str, raw: bytes) -> str:

@@ -111,12 +111,14 @@ def default_key_file() -> Path:
     :raises SandboxError: there is none.
     """
     try:
-        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        if not cache.is_absolute():  # then the specification says to ignore it
+            cache = Path.home() / ".cache"
     except RuntimeError as err:
         raise SandboxError(
             "There is no home folder to keep the signing key in. Name a file: --key-file."
         ) from err
-    return Path(cache) / "django-anymail-ses" / "sandbox.pem"
+    return cache / "django-anymail-ses" / "sandbox.pem"
 
 
 def _read(path: Path) -> SigningKey | None:

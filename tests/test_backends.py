@@ -125,8 +125,14 @@ class ConfigurationTests(SimpleTestCase):
             EmailBackend(fail_silently=True, client_params="us-east-1")
 
     def test_construction_touches_no_network_and_no_boto3(self) -> None:
-        with mock.patch.object(aws, "client", side_effect=AssertionError):
+        with (
+            mock.patch.object(aws, "client") as client,
+            mock.patch.object(aws, "_boto3") as boto3,
+            mock.patch("socket.socket.connect") as connect,
+        ):
             EmailBackend()
+        for touched in (client, boto3, connect):
+            touched.assert_not_called()
 
     def test_public_attributes(self) -> None:
         backend = EmailBackend(

@@ -85,12 +85,17 @@ class AnymailEvent:
     :param timestamp: when SNS published it, or SES received the mail; aware, or None.
     :param event_id: the same for every retry of one notification: use it to recognise repetitions.
     :param esp_event: the SES document as it came: a dict.
+    :param is_verified: it is proven to come from a topic of yours: :setting:`WEBHOOK_SECRET` was
+        presented, or SNS signed it and the topic is in :setting:`AMAZON_SES_SNS_TOPIC_ARNS`.
+        Otherwise any AWS account may have made it up. False for raw message delivery, and for
+        events that you make yourself unless you say so.
     """
 
     event_type: str
     timestamp: datetime | None = None
     event_id: str | None = None
     esp_event: Any = None
+    is_verified: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +129,7 @@ class AnymailTrackingEvent(AnymailEvent):
     :param recipient_uncertain: an open or click of a message with several recipients: it could
         have been any of them.
     :param origin: where it came from: the ARN of the SNS topic.
+    :param sns_message: the document of SNS as it came: a dict; None from another carrier.
     """
 
     message_id: str | None = None
@@ -147,6 +153,7 @@ class AnymailTrackingEvent(AnymailEvent):
     message_tags: dict[str, list[str]] = field(default_factory=dict)
     recipient_uncertain: bool = False
     origin: str | None = None
+    sns_message: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -110,6 +110,7 @@ def tracking_event(
         timestamp=utc_now(),
         origin=DEFAULT_TOPIC,
         body=ses_event(kind, recipient=recipient, **detail),
+        is_verified=True,
     )
     [event] = tracking_events(notification)
     return replace(event, **{"event_type": event_type, **fields})
@@ -138,8 +139,14 @@ def inbound_event(
     message.envelope_recipient = envelope_recipient
     message.envelope_recipients = [] if envelope_recipient is None else [envelope_recipient]
     message.spam_detected = spam_detected
-    common = {"event_id": str(uuid.uuid4()), "timestamp": utc_now(), "esp_event": {}}
-    return AnymailInboundEvent(**{**common, "message": message, **fields})
+    common = {
+        "event_id": str(uuid.uuid4()),
+        "timestamp": utc_now(),
+        "esp_event": {},
+        "is_verified": True,
+        "message": message,
+    }
+    return AnymailInboundEvent(**{**common, **fields})
 
 
 def sns_notification(

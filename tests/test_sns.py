@@ -213,8 +213,15 @@ class NotificationTests(SimpleTestCase):
                 timestamp=parse_timestamp("2025-03-04T05:06:08.123Z"),
                 origin=EVENTS_TOPIC,
                 body={"eventType": "Send"},
+                sns_message=envelope().fields,
+                is_verified=False,
             ),
         )
+
+    def test_a_notification_is_verified_only_if_the_caller_says_so(self):
+        found = envelope().notification(is_verified=True)
+        assert found is not None
+        self.assertTrue(found.is_verified)
 
     def test_set_up_messages_are_no_notifications(self):
         for name in (

@@ -86,12 +86,6 @@ class DeploymentTests(CheckTestCase):
     def test_w112_neither_secret_nor_allow_list(self):
         self.assertEqual(self.found(), ["anymail.W112"])
 
-    def test_w112_says_whether_received_mail_is_downloaded(self):
-        for buckets, says_so in (([], True), (["example-inbound-mail"], False)):
-            with override_settings(ANYMAIL={"AMAZON_SES_INBOUND_BUCKETS": buckets}):
-                [warning] = check_webhook_deployment()
-            self.assertEqual("download no received mail" in warning.msg, says_so)
-
     def test_w111_signatures_are_not_checked(self):
         off = {"AMAZON_SES_VERIFY_SNS_SIGNATURES": False}
         self.assertEqual(self.found(WEBHOOK_SECRET="a:b", **off), ["anymail.W111"])

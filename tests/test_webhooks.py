@@ -247,6 +247,11 @@ class HttpSampleTests(WebhookTestCase):
         self.assertEqual(event.event_id, "8d5c1a5e-0a0f-5a54-9a7f-3f0f3a8e0024")
         self.assertIsNone(event.timestamp)
 
+    def test_raw_delivery_proves_nothing(self):
+        self.replay("raw-delivery-basic-auth.json", WEBHOOK_SECRET=SECRET)
+        [event] = self.events
+        self.assertFalse(event.is_verified)
+
     def replay(self, name: str, Authorization: str | None = None, **settings: Any) -> Any:
         request = read_json(f"http/{name}")
         headers = {k: v for k, v in request["headers"].items() if k != "Content-Type"}
@@ -562,6 +567,46 @@ class FailureTests(WebhookTestCase):
         with self.assertLogs("django.security", "ERROR") as logs:
             self.post_text(body)
         self.assertNotIn("ann@example.net", logs.records[0].getMessage())
+
+
+class VerifiedTests(WebhookTestCase):
+    """``event.is_verified``: nothing harmful may be done for what anybody may have made up."""
+
+    def verified(self, **settings: Any) -> bool:
+        self.calls.clear()
+        with override_settings(ANYMAIL=settings):
+            self.assertEqual(self.post("complaint").status_code, 200)
+        [event] = self.events
+        return event.is_verified
+
+    def test_the_secret_proves_it(self):
+        self.assertTrue(self.verified(WEBHOOK_SECRET=SECRET))
+        self.assertTrue(
+            self.verified(WEBHOOK_SECRET=SECRET, AMAZON_SES_VERIFY_SNS_SIGNATURES=False)
+        )
+
+    def test_a_signature_proves_it_for_a_topic_on_the_list_only(self):
+        topics = {"AMAZON_SES_SNS_TOPIC_ARNS": [EVENTS_TOPIC]}
+        self.assertTrue(self.verified(**topics))
+        self.assertFalse(self.verified())
+        self.assertFalse(self.verified(**topics, AMAZON_SES_VERIFY_SNS_SIGNATURES=False))
+
+    def test_an_event_that_is_made_by_hand_is_not_verified(self):
+        self.assertFalse(AnymailTrackingEvent(event_type="complained").is_verified)
+
+    def test_events_for_tests_are_verified(self):
+        self.assertTrue(testing.tracking_event("complained").is_verified)
+        self.assertFalse(testing.tracking_event("complained", is_verified=False).is_verified)
+        self.assertTrue(testing.inbound_event().is_verified)
+
+    def test_an_event_has_the_document_of_sns_unchanged(self):
+        request = testing.sns_notification("bounce")
+        with testing.trusted_sns():
+            self.client.post(TRACKING_URL, **request)
+        [event] = self.events
+        self.assertEqual(event.sns_message, json.loads(request["data"]))
+        self.assertEqual(event.sns_message["Subject"], "Amazon SES Email Event Notification")
+        self.assertTrue(event.sns_message["Message"].endswith("}\n"))
 
 
 class SettingsTests(WebhookTestCase):

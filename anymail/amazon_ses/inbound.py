@@ -130,6 +130,7 @@ def _event(
         event_id=message_id if isinstance(message_id, str) else notification.id,
         timestamp=parse_timestamp(mail.get("timestamp")) or notification.timestamp,
         esp_event=notification.body,
+        is_verified=notification.is_verified,
         message=message,
         description=description,
     )

@@ -39,28 +39,39 @@ class SesNotification:
     :param timestamp: when it was published; aware, or None.
     :param origin: where it comes from, for messages: the topic's ARN.
     :param body: the document: a JSON object, possibly with other things in it than expected.
+    :param sns_message: the document of SNS around it, as it came; None from another carrier.
+    :param is_verified: it is proven to come from a topic (a queue, a bus) of yours. Otherwise
+        nothing is downloaded or deleted because of it, and no address suppressed.
     """
 
     id: str | None
     timestamp: datetime | None
     origin: str
     body: dict[str, Any]
+    sns_message: Mapping[str, Any] | None = None
+    is_verified: bool = False
 
     @classmethod
-    def from_sns(cls, ses_event: dict[str, Any], sns_message: Mapping[str, Any]) -> SesNotification:
+    def from_sns(
+        cls,
+        ses_event: dict[str, Any],
+        sns_message: Mapping[str, Any],
+        *,
+        is_verified: bool = False,
+    ) -> SesNotification:
         """One that came through SNS.
 
         :param ses_event: the document inside.
         :param sns_message: the document around it.
+        :param is_verified: as for the class.
         """
-        return frozen(
-            cls,
-            {
-                "id": sns_message.get("MessageId"),
-                "timestamp": parse_timestamp(sns_message.get("Timestamp")),
-                "origin": sns_message.get("TopicArn", ""),
-                "body": ses_event,
-            },
+        return cls(
+            id=sns_message.get("MessageId"),
+            timestamp=parse_timestamp(sns_message.get("Timestamp")),
+            origin=sns_message.get("TopicArn", ""),
+            body=ses_event,
+            sns_message=sns_message,
+            is_verified=is_verified,
         )
 
     @property

@@ -45,7 +45,7 @@ def receive_tracking(
 
 
 def receive_inbound(
-    notification: SesNotification, settings: AmazonSESSettings, *, is_proven: bool
+    notification: SesNotification, settings: AmazonSESSettings
 ) -> list[AnymailInboundEvent]:
     """The event for a received mail, which may have to be downloaded first.
 
@@ -53,12 +53,12 @@ def receive_inbound(
     action that does not hand the mail over, which is logged as an error. A mail that cannot be
     read, now or later, is logged too and gives an ``inbound_failed`` event without a message.
 
-    :param is_proven: the notification is surely from a topic of ours. Otherwise nothing is
-        downloaded unless ``AMAZON_SES_INBOUND_BUCKETS`` names the bucket: other people could name
-        any object.
-    :raises AnymailConfigurationError: it is not about received mail, or it names an S3 object and
-        is from anybody.
-    :raises AnymailWebhookValidationFailure: the bucket is not in ``AMAZON_SES_INBOUND_BUCKETS``.
+    Nothing is downloaded for a notification that is not verified: other people could name any
+    object.
+
+    :raises AnymailConfigurationError: it is not about received mail.
+    :raises AnymailWebhookValidationFailure: it names an S3 object and is not verified, or the
+        bucket is not in ``AMAZON_SES_INBOUND_BUCKETS``.
     :raises AnymailAPIError: S3 or KMS refuses, or cannot be reached.
     """
     if notification.kind == "AmazonSnsSubscriptionSucceeded":
@@ -85,38 +85,26 @@ def receive_inbound(
         _log_error(err, notification)
         return [failed_event(notification, str(err))]
     if isinstance(content, S3Object):
-        _check_source(notification, content, settings, is_proven)
+        _check_source(notification, content, settings)
     return _receive_content(notification, content, settings)
 
 
 def finish_inbound(
-    events: Iterable[AnymailTrackingEvent | AnymailInboundEvent],
-    settings: AmazonSESSettings,
-    *,
-    is_proven: bool,
+    events: Iterable[AnymailTrackingEvent | AnymailInboundEvent], settings: AmazonSESSettings
 ) -> None:
     """Delete the S3 objects of received mails, if ``AMAZON_SES_INBOUND_DELETE_S3_OBJECT`` says so.
 
-    To be called when every receiver has returned without an exception. Mails that could not be
-    read stay. A failure is only logged: the mail has been processed, and must not be again.
+    Call it when every receiver has returned without an exception. Mails that could not be read
+    stay, and so do those of events that are not verified: other people could name any object. A
+    failure is only logged: the mail has been processed, and must not be processed again.
 
     :param events: what :func:`receive_inbound` returned.
     :param settings: for Amazon SES.
-    :param is_proven: the notification is surely from a topic of ours. Nothing is deleted
-        otherwise: other people could name any object.
     """
     if not settings.inbound_delete_s3_object:
         return
-    if not is_proven:
-        logger.error(
-            "Received mail stays in S3, because nothing proves that the SNS topic is yours: set "
-            'ANYMAIL["WEBHOOK_SECRET"], or ANYMAIL["AMAZON_SES_SNS_TOPIC_ARNS"] with signature '
-            "checking on.",
-            extra={"anymail_message_id": ", ".join(str(event.event_id) for event in events)},
-        )
-        return
     for event in events:
-        stored = _stored_mail(event)
+        stored = _stored_mail(event) if event.is_verified else None
         if stored is None:
             continue
         try:
@@ -130,21 +118,20 @@ def finish_inbound(
 
 
 def _check_source(
-    notification: SesNotification, stored: S3Object, settings: AmazonSESSettings, is_proven: bool
+    notification: SesNotification, stored: S3Object, settings: AmazonSESSettings
 ) -> None:
-    if settings.inbound_buckets:
-        if stored.bucket not in settings.inbound_buckets:
-            raise AnymailWebhookValidationFailure(
-                f"The SNS topic {notification.origin} names the S3 bucket {stored.bucket}, which "
-                'is not in ANYMAIL["AMAZON_SES_INBOUND_BUCKETS"].'
-            )
-    elif not is_proven:
-        raise AnymailConfigurationError(
+    if not notification.is_verified:
+        raise AnymailWebhookValidationFailure(
             f"The mail {stored} was not downloaded from S3, because nothing proves that the SNS "
             f"topic {notification.origin} is yours: anybody's topic could name any object that "
             'this application may read. Set ANYMAIL["WEBHOOK_SECRET"], or '
-            'ANYMAIL["AMAZON_SES_SNS_TOPIC_ARNS"] with signature checking on, or '
-            'ANYMAIL["AMAZON_SES_INBOUND_BUCKETS"].'
+            'ANYMAIL["AMAZON_SES_SNS_TOPIC_ARNS"] with signature checking on; and turn raw message '
+            "delivery off."
+        )
+    if settings.inbound_buckets and stored.bucket not in settings.inbound_buckets:
+        raise AnymailWebhookValidationFailure(
+            f"The SNS topic {notification.origin} names the S3 bucket {stored.bucket}, which is "
+            'not in ANYMAIL["AMAZON_SES_INBOUND_BUCKETS"].'
         )
 
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from ..exceptions import AnymailWebhookValidationFailure
-from .notifications import SesNotification, frozen, parse_timestamp
+from .notifications import SesNotification, parse_timestamp
 
 NOTIFICATION = "Notification"
 SUBSCRIPTION_CONFIRMATION = "SubscriptionConfirmation"
@@ -123,17 +123,14 @@ class SnsEnvelope:
             raise AnymailWebhookValidationFailure("The SNS message has a Type that SNS never uses.")
         if not isinstance(topic, str) or not TOPIC_ARN.fullmatch(topic):
             raise AnymailWebhookValidationFailure("The SNS message has no valid TopicArn.")
-        return frozen(
-            cls,
-            {
-                "type": type_,
-                "id": id_,
-                "topic": topic,
-                "message": message,
-                "timestamp": parse_timestamp(fields.get("Timestamp")),
-                "fields": fields,
-                "is_raw": is_raw,
-            },
+        return cls(
+            type=type_,
+            id=id_,
+            topic=topic,
+            message=message,
+            timestamp=parse_timestamp(fields.get("Timestamp")),
+            fields=fields,
+            is_raw=is_raw,
         )
 
     @property
@@ -171,23 +168,19 @@ class SnsEnvelope:
         except UnicodeEncodeError as err:
             raise AnymailWebhookValidationFailure("The SNS message is no valid Unicode.") from err
 
-    def ses_event(self) -> dict[str, Any] | None:
+    def notification(self, *, is_verified: bool = False) -> SesNotification | None:
         """The document of SES inside; None for what SES publishes when a topic is set up.
 
-        :raises AnymailWebhookValidationFailure: the message is not of SES.
+        :param is_verified: the topic is proven to be yours: see
+            :func:`~anymail.amazon_ses.trust.is_topic_proven`.
+        :raises AnymailWebhookValidationFailure: the message is not from SES.
         """
-        if self.message[:1] != "{" and self.message[:100].lstrip().startswith(SETUP_TEXT):
+        if self.message[:100].lstrip().startswith(SETUP_TEXT):
             return None
         document = parse_json(self.message, "The message inside the SNS message")
-        return None if document.get("notificationType") == SETUP_KIND else document
-
-    def notification(self) -> SesNotification | None:
-        """The same as :meth:`ses_event`, together with what this envelope says about it.
-
-        :raises AnymailWebhookValidationFailure: the message is not of SES.
-        """
-        document = self.ses_event()
-        return None if document is None else SesNotification.from_sns(document, self.fields)
+        if document.get("notificationType") == SETUP_KIND:
+            return None
+        return SesNotification.from_sns(document, self.fields, is_verified=is_verified)
 
 
 def parse_json(text: str | bytes, what: str) -> dict[str, Any]:

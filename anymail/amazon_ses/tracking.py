@@ -54,6 +54,8 @@ def tracking_events(
         "message_tags": message_tags,
         "esp_event": body,
         "origin": notification.origin or None,
+        "sns_message": notification.sns_message,
+        "is_verified": notification.is_verified,
     }
     describe = DESCRIBERS.get(notification.kind, describe_unknown)
     return [

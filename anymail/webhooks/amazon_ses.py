@@ -45,6 +45,8 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
 
     esp_name = ESP_NAME
     settings_groups: ClassVar[tuple[type[Settings], ...]] = (WebhookSettings, AmazonSESSettings)
+    #: Whether the request is proven to come from a topic of ours; :meth:`trusted_envelope` sets it.
+    is_verified: bool = False
 
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         """Read the settings for Amazon SES, once for each request.
@@ -69,11 +71,11 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
             # What it asks to confirm would subscribe us again.
             logger.info("SNS ended the subscription to %s", envelope.topic, extra=about)
             return []
-        document = envelope.ses_event()
-        if document is None:
+        notification = envelope.notification(is_verified=self.is_verified)
+        if notification is None:
             logger.info("SES set up the SNS topic %s", envelope.topic, extra=about)
             return []
-        return self.esp_to_anymail_events(document, envelope.fields)
+        return self.esp_to_anymail_events(notification.body, envelope.fields)
 
     def trusted_envelope(self, request: HttpRequest) -> SnsEnvelope:
         """The SNS message in a request, after everything that :func:`.trust.check` looks at.
@@ -98,6 +100,9 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
             )
         alias = self.ses_settings.sns_cert_cache
         trust.check(envelope, self.ses_settings, lambda url: fetch_certificate(url, alias))
+        self.is_verified = not envelope.is_raw and trust.is_topic_proven(
+            self.ses_settings, knows_secret=self.knows_secret(request)
+        )
         return envelope
 
     def auto_confirm_sns_subscription(self, sns_message: Mapping[str, Any]) -> None:
@@ -114,7 +119,7 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
             raise _unconfirmed(
                 topic, token, 'ANYMAIL["AMAZON_SES_AUTO_CONFIRM_SNS_SUBSCRIPTIONS"] is False.'
             )
-        if not self.is_topic_proven:
+        if not self.is_verified:
             raise _unconfirmed(
                 topic,
                 token,
@@ -141,11 +146,6 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
         """
         raise NotImplementedError
 
-    @property
-    def is_topic_proven(self) -> bool:
-        """Whether what passed the checks is surely from a topic of ours."""
-        return trust.is_topic_proven(self.ses_settings, knows_secret=bool(self.secrets))
-
     def warn_if_insecure(self) -> None:
         """Warn that anybody with an AWS account can post events, if so."""
         if not trust.is_topic_proven(self.ses_settings, knows_secret=False):
@@ -161,7 +161,9 @@ class AmazonSESTrackingWebhookView(AmazonSESBaseWebhookView):
         self, ses_event: dict[str, Any], sns_message: Mapping[str, Any]
     ) -> Sequence[signals.AnymailTrackingEvent]:
         """The tracking events in a document of SES; see :func:`.receive.receive_tracking`."""
-        notification = SesNotification.from_sns(ses_event, sns_message)
+        notification = SesNotification.from_sns(
+            ses_event, sns_message, is_verified=self.is_verified
+        )
         return receive.receive_tracking(notification, self.ses_settings)
 
 
@@ -174,10 +176,10 @@ class AmazonSESInboundWebhookView(AmazonSESBaseWebhookView):
         self, ses_event: dict[str, Any], sns_message: Mapping[str, Any]
     ) -> Sequence[signals.AnymailInboundEvent]:
         """The event for a received mail; see :func:`.receive.receive_inbound`."""
-        notification = SesNotification.from_sns(ses_event, sns_message)
-        return receive.receive_inbound(
-            notification, self.ses_settings, is_proven=self.is_topic_proven
+        notification = SesNotification.from_sns(
+            ses_event, sns_message, is_verified=self.is_verified
         )
+        return receive.receive_inbound(notification, self.ses_settings)
 
     def dispatch_events(
         self, events: Iterable[signals.AnymailTrackingEvent | signals.AnymailInboundEvent]
@@ -190,7 +192,7 @@ class AmazonSESInboundWebhookView(AmazonSESBaseWebhookView):
         """
         events = list(events)
         super().dispatch_events(events)
-        receive.finish_inbound(events, self.ses_settings, is_proven=self.is_topic_proven)
+        receive.finish_inbound(events, self.ses_settings)
 
 
 def _unconfirmed(topic: str, token: str, reason: str) -> AnymailWebhookValidationFailure:

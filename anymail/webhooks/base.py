@@ -184,21 +184,23 @@ class AnymailBasicAuthMixin(AnymailCoreWebhookView):
         :return: None to go on; 401 with a challenge for a request without the header.
         :raises AnymailWebhookValidationFailure: it is none of the secrets.
         """
-        secrets = self.secrets
-        if not secrets:
+        if not self.secrets:
             self.warn_if_insecure()
             return None
-        header = request.META.get("HTTP_AUTHORIZATION", "")
-        if not header:
+        if not request.META.get("HTTP_AUTHORIZATION"):
             challenge = HttpResponse(status=401)
             challenge["WWW-Authenticate"] = 'Basic realm="Anymail WEBHOOK_SECRET"'
             return challenge
-        given = basic_credentials(header)
-        # Every secret is compared, and each in constant time.
-        matches = [hmac.compare_digest(given, secret.encode()) for secret in secrets]
-        if not any(matches):
+        if not self.knows_secret(request):
             raise AnymailWebhookValidationFailure("The webhook's basic authentication is wrong.")
         return None
+
+    def knows_secret(self, request: HttpRequest) -> bool:
+        """Whether a request came with one of the secrets. False if there are none."""
+        given = basic_credentials(request.META.get("HTTP_AUTHORIZATION", ""))
+        # Every secret is compared, and each in constant time.
+        matches = [hmac.compare_digest(given, secret.encode()) for secret in self.secrets]
+        return any(matches)
 
     @property
     def secrets(self) -> Sequence[str]:

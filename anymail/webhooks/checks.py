@@ -26,13 +26,11 @@ class Protection:
     :param secret: it asks for one, or says that it needs none.
     :param topics: it listens to some topics only.
     :param signatures: it checks them.
-    :param buckets: received mail is fetched from some buckets, whoever names them.
     """
 
     secret: bool
     topics: bool
     signatures: bool
-    buckets: bool
 
 
 def check_webhook_settings() -> list[CheckMessage]:
@@ -79,9 +77,9 @@ def _deployment_problems(protection: Protection, where: str) -> Iterator[CheckMe
             id="anymail.W111",
         )
     if not protection.secret and not protection.topics:
-        no_mail = "" if protection.buckets else " They download no received mail from S3."
         yield Warning(
-            "The Anymail webhooks accept events from the SNS topics of any AWS account." + no_mail,
+            "The Anymail webhooks accept events from the SNS topics of any AWS account. They "
+            "download no received mail from S3, and suppress no address.",
             hint='Set ANYMAIL["WEBHOOK_SECRET"] to "some-user:some-password", or '
             'ANYMAIL["AMAZON_SES_SNS_TOPIC_ARNS"] to the ARNs of your topics.',
             obj=where,
@@ -171,7 +169,6 @@ def _protection(callback: Any) -> Protection | None:
         secret=secret,
         topics=bool(settings.sns_topic_arns),
         signatures=settings.verify_sns_signatures,
-        buckets=bool(settings.inbound_buckets),
     )
 
 

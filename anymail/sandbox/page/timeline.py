@@ -19,7 +19,7 @@ MAX_STRING = 1_000
 #: Recipients of one event that are named.
 MAX_NAMED = 3
 #: Fields of a signal's event that are shown otherwise.
-UNSHOWN = frozenset({"esp_event", "message"})
+UNSHOWN = frozenset({"esp_event", "message", "sns_message"})
 #: What a receiver reads first; everything else of a message is on the page anyway.
 MESSAGE_FIELDS = (
     "envelope_sender",

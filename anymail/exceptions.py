@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
@@ -60,6 +61,18 @@ class AnymailError(Exception):
 
     def __str__(self) -> str:
         return "\n".join(str(arg) for arg in self.args)
+
+    def __reduce__(self) -> Any:
+        return type(self), self.args, self.picklable()
+
+    def picklable(self) -> dict[str, Any]:
+        """What an error keeps when it is pickled (Celery stores errors): neither the backend nor
+        the message's connection, which hold AWS keys."""
+        message = self.email_message
+        if getattr(message, "connection", None) is not None:
+            message = copy(message)
+            message.connection = None
+        return {**vars(self), "backend": None, "email_message": message}
 
 
 class AnymailAPIError(AnymailError):

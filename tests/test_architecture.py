@@ -21,7 +21,7 @@ PACKAGE = ROOT / "anymail"
 LAYERS: dict[str, int] = {
     name: layer
     for layer, names in {
-        0: "anymail anymail.conf anymail.exceptions anymail.setting_values",
+        0: "anymail anymail.conf anymail.exceptions anymail.per_process anymail.setting_values",
         1: """
             anymail.addresses anymail.headers anymail.inbound anymail.inbound_construct
             anymail.inbound_content anymail.inbound_headers anymail.inbound_parser anymail.message
@@ -31,7 +31,8 @@ LAYERS: dict[str, int] = {
         3: """
             anymail.amazon_ses anymail.amazon_ses.api_v1 anymail.amazon_ses.api_v2
             anymail.amazon_ses.attachments anymail.amazon_ses.seven_bit
-            anymail.amazon_ses.aws anymail.amazon_ses.bulk anymail.amazon_ses.calls
+            anymail.amazon_ses.aws anymail.amazon_ses.aws_errors anymail.amazon_ses.bulk
+            anymail.amazon_ses.calls anymail.amazon_ses.client_cache anymail.amazon_ses.quota
             anymail.amazon_ses.certificates anymail.amazon_ses.content
             anymail.amazon_ses.custom_headers anymail.amazon_ses.decryption
             anymail.amazon_ses.delivery anymail.amazon_ses.errors anymail.amazon_ses.feedback
@@ -64,7 +65,8 @@ SHOWROOMS = ("anymail.management", "anymail.sandbox")
 
 #: Modules of layer 3 that touch the network. ``receive`` joins them with the pure ones.
 NETWORK = frozenset(
-    f"anymail.amazon_ses.{name}" for name in ("aws", "certificates", "delivery", "storage")
+    f"anymail.amazon_ses.{name}"
+    for name in ("aws", "aws_errors", "certificates", "delivery", "quota", "storage")
 )
 MAY_USE_NETWORK = NETWORK | {"anymail.amazon_ses.receive"}
 
@@ -72,7 +74,12 @@ MAY_USE_NETWORK = NETWORK | {"anymail.amazon_ses.receive"}
 OWNERS: dict[str, tuple[str, ...]] = {
     "django.conf": ("anymail.conf", "anymail.sandbox"),
     "boto3": ("anymail.amazon_ses.aws", "anymail.amazon_ses.storage", "anymail.sandbox"),
-    "botocore": ("anymail.amazon_ses.aws", "anymail.amazon_ses.storage", "anymail.sandbox"),
+    "botocore": (
+        "anymail.amazon_ses.aws",
+        "anymail.amazon_ses.aws_errors",
+        "anymail.amazon_ses.storage",
+        "anymail.sandbox",
+    ),
 }
 
 MAX_LINES = 50
@@ -81,7 +88,7 @@ MAX_DEPTH = 2
 DEEPER = {
     "anymail.backends.amazon_sesv2.EmailBackend": "one class attribute differs from the v1 backend",
     "anymail.exceptions.AnymailRequestsAPIError": "applications catch these bases",
-    "anymail.amazon_ses.aws.AnymailBotoClientAPIError": "applications catch these bases",
+    "anymail.amazon_ses.aws_errors.AnymailBotoClientAPIError": "applications catch these bases",
     "anymail.webhooks.base.AnymailBaseWebhookView": "applications subclass each of these views",
     "anymail.webhooks.amazon_ses.AmazonSESBaseWebhookView": "likewise",
     "anymail.webhooks.amazon_ses.AmazonSESTrackingWebhookView": "likewise",

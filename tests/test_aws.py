@@ -7,25 +7,36 @@ import copy
 import os
 import pickle
 import sys
+import tempfile
 import threading
 import time
 import unittest
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import boto3
+import botocore.session
 from botocore.config import Config
+from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectionError,
+    CredentialRetrievalError,
+    MetadataRetrievalError,
     NoRegionError,
     ProfileNotFound,
+    ReadTimeoutError,
 )
 from django.test import SimpleTestCase, override_settings
 
 from anymail import __version__
 from anymail.amazon_ses import aws
+from anymail.amazon_ses.aws_errors import api_errors
+from anymail.amazon_ses.client_cache import MAX_CLIENTS
+from anymail.backends.amazon_ses import EmailBackend
 from anymail.conf import AmazonSESSettings
 from anymail.exceptions import (
     AnymailAPIError,
@@ -33,7 +44,7 @@ from anymail.exceptions import (
     AnymailImproperlyInstalled,
 )
 
-from .ses import CREDENTIALS, Request, loopback_server, v1_error, v1_success
+from .ses import CREDENTIALS, Request, loopback_server, simple_message, v1_error, v1_success
 
 OUR_AGENT = f"django-anymail/{__version__}-amazon-ses"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:topic"
@@ -41,6 +52,10 @@ TOPIC = "arn:aws:sns:eu-west-1:123456789012:topic"
 
 def ses_settings(**client_params: Any) -> AmazonSESSettings:
     return AmazonSESSettings.load({"client_params": {**CREDENTIALS, **client_params}})
+
+
+class Double:
+    """Stands for a client."""
 
 
 def make_client(service: str, session_params: dict[str, Any], client_params: dict[str, Any]) -> Any:
@@ -159,29 +174,29 @@ class CacheTests(CacheTestCase):
             self.assertIsNot(aws.client("ses", settings), one)
 
     def test_the_cache_is_bounded_and_forgets_what_was_used_longest_ago(self):
-        with mock.patch.object(aws, "create_client", side_effect=lambda *args: object()):
-            settings = [ses_settings(verify=f"{n}.pem") for n in range(aws.MAX_CLIENTS + 1)]
+        with mock.patch.object(aws, "create_client", side_effect=lambda *args: Double()):
+            settings = [ses_settings(verify=f"{n}.pem") for n in range(MAX_CLIENTS + 1)]
             first, second, *_rest = (aws.client("ses", s) for s in settings[:-1])
             self.assertIs(aws.client("ses", settings[0]), first)
             aws.client("ses", settings[-1])
             self.assertIs(aws.client("ses", settings[0]), first)
             self.assertIsNot(aws.client("ses", settings[1]), second)
-            self.assertLessEqual(len(aws._clients), aws.MAX_CLIENTS)
+            self.assertLessEqual(len(aws._clients.get()), MAX_CLIENTS)
 
     @unittest.skipUnless(hasattr(os, "fork"), "no fork here")
     def test_a_forked_process_has_an_empty_cache(self):
         """A client's open connections must not be shared by two processes."""
         aws.client("ses", ses_settings())
-        self.assertEqual(len(aws._clients), 1)
-        self.assertEqual(in_fork(lambda: str(len(aws._clients))), "0")
-        self.assertEqual(len(aws._clients), 1)
+        self.assertEqual(len(aws._clients.get()), 1)
+        self.assertEqual(in_fork(lambda: str(len(aws._clients.get()))), "0")
+        self.assertEqual(len(aws._clients.get()), 1)
 
     @unittest.skipUnless(hasattr(os, "fork"), "no fork here")
     def test_a_forked_process_is_not_blocked_by_a_thread_of_its_parent(self):
         holding, done = threading.Event(), threading.Event()
 
         def hold():
-            with aws._lock:
+            with aws._clients.get()._lock:
                 holding.set()
                 done.wait(20)
 
@@ -189,7 +204,9 @@ class CacheTests(CacheTestCase):
         thread.start()
         holding.wait(20)
         try:
-            self.assertEqual(in_fork(lambda: str(aws._lock.acquire(timeout=2))), "True")
+            self.assertEqual(
+                in_fork(lambda: str(aws._clients.get()._lock.acquire(timeout=2))), "True"
+            )
         finally:
             done.set()
             thread.join()
@@ -266,6 +283,186 @@ class PatchTests(CacheTestCase):
         self.assertEqual(params["config"].read_timeout, 5)
         self.assertEqual(params["config"].user_agent_extra, OUR_AGENT)
 
+    def test_so_does_a_patched_method_that_makes_clients(self):
+        settings = ses_settings()
+        real = aws.client("ses", settings)
+        with mock.patch("boto3.session.Session.client") as method:
+            self.assertIs(aws.client("ses", settings), method.return_value)
+        self.assertIs(aws.client("ses", settings), real)
+
+
+def key_in_use(request: Request) -> str:
+    """The access key that a request is signed with."""
+    return request.headers["Authorization"].partition("Credential=")[2].partition("/")[0]
+
+
+class ChangingCredentialsTests(CacheTestCase):
+    """What boto3 reads by itself may change while a process runs."""
+
+    REFUSED = (403, v1_error("InvalidClientTokenId", "The security token is invalid."))
+    ACCEPTED = (200, v1_success())
+
+    def setUp(self):
+        super().setUp()
+        self.stack = contextlib.ExitStack()
+        self.addCleanup(self.stack.close)
+        self.stack.enter_context(no_aws_environment())
+        self.answers = [self.ACCEPTED]
+        self.server = self.stack.enter_context(
+            loopback_server(lambda request, n: self.answers[min(n, len(self.answers)) - 1])
+        )
+
+    def send(self, backend: EmailBackend | None = None) -> None:
+        client_params = {"region_name": "us-east-1", "endpoint_url": self.server.url}
+        (backend or EmailBackend(client_params=client_params)).send_messages([simple_message()])
+
+    def keys(self) -> list[str]:
+        return [key_in_use(request) for request in self.server.requests]
+
+    def write_credentials(self, key: str) -> None:
+        Path(os.environ["AWS_SHARED_CREDENTIALS_FILE"]).write_text(
+            f"[default]\naws_access_key_id = {key}\naws_secret_access_key = secret\n"
+        )
+
+    def use_environment(self, key: str) -> None:
+        os.environ.update(AWS_ACCESS_KEY_ID=key, AWS_SECRET_ACCESS_KEY="secret")
+
+    def test_in_the_environment(self):
+        for key in ("TENANT1", "TENANT2", "TENANT1"):
+            self.use_environment(key)
+            self.send()
+        self.assertEqual(self.keys(), ["TENANT1", "TENANT2", "TENANT1"])
+
+    def test_in_a_file(self):
+        folder = self.stack.enter_context(tempfile.TemporaryDirectory())
+        os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.path.join(folder, "credentials")
+        for key in ("BEFORE", "ROTATED"):
+            self.write_credentials(key)
+            self.send()
+        self.assertEqual(self.keys(), ["BEFORE", "ROTATED"])
+
+    def test_a_client_whose_credentials_are_refused_is_made_anew(self):
+        script = "import json, os, time\nprint(json.dumps({'Version': 1, 'SecretAccessKey': 's', "
+        script += "'AccessKeyId': 'KEY' + str(time.monotonic_ns())}))"
+        folder = self.stack.enter_context(tempfile.TemporaryDirectory())
+        (program := Path(folder, "keys.py")).write_text(script)
+        (config := Path(folder, "config")).write_text(
+            f"[default]\ncredential_process = {sys.executable} {program}\n"
+        )
+        os.environ["AWS_CONFIG_FILE"] = str(config)
+        self.answers = [self.ACCEPTED, self.ACCEPTED, self.REFUSED, self.ACCEPTED]
+        for _ in range(2):
+            self.send()
+        with self.assertRaises(AnymailAPIError):
+            self.send()
+        self.send()
+        first, second, third, fourth = self.keys()
+        self.assertEqual({first}, {second, third})
+        self.assertNotEqual(fourth, first)
+
+    def test_a_backend_that_stays_open_takes_the_new_client(self):
+        client_params = {"region_name": "us-east-1", "endpoint_url": self.server.url}
+        self.use_environment("KEY")
+        backend = EmailBackend(client_params=client_params)
+        self.answers = [self.REFUSED, self.ACCEPTED]
+        backend.open()
+        before = backend.client
+        with self.assertRaises(AnymailAPIError):
+            self.send(backend)
+        self.send(backend)
+        self.assertIsNot(backend.client, before)
+
+    def test_a_client_that_found_no_credentials_is_made_anew(self):
+        client_params = {"region_name": "us-east-1", "endpoint_url": self.server.url}
+        before = aws.client("ses", AmazonSESSettings.load({"client_params": client_params}))
+        with self.assertRaisesMessage(AnymailAPIError, "Unable to locate credentials"):
+            self.send()
+        after = aws.client("ses", AmazonSESSettings.load({"client_params": client_params}))
+        self.assertIsNot(after, before)
+
+    def test_any_other_refusal_leaves_the_client(self):
+        self.use_environment("KEY")
+        client_params = {"region_name": "us-east-1", "endpoint_url": self.server.url}
+        settings = AmazonSESSettings.load({"client_params": client_params})
+        before = aws.client("ses", settings)
+        self.answers = [(400, v1_error("MessageRejected", "no"))]
+        with self.assertRaises(AnymailAPIError):
+            self.send()
+        self.assertIs(aws.client("ses", settings), before)
+
+
+class FailingCredentialsTests(CacheTestCase):
+    """Credentials that are fetched when a request is signed: nothing has been posted then."""
+
+    EXPIRED = {
+        "access_key": "KEY",
+        "secret_key": "secret",
+        "token": "token",
+        "expiry_time": "2020-01-01T00:00:00+00:00",
+    }
+
+    def send(self, refresh: Callable[[], Any], **options: Any) -> Exception | None:
+        """Send through a client whose credentials have to be refreshed first."""
+
+        def make(service, session_params, client_params):
+            session = botocore.session.get_session()
+            session._credentials = RefreshableCredentials.create_from_metadata(
+                self.EXPIRED, refresh_using=refresh, method="test"
+            )
+            return session.create_client(service, region_name="us-east-1", **client_params)
+
+        message = simple_message()
+        with loopback_server(lambda request, n: (200, v1_success())) as server:
+            backend = EmailBackend(
+                client_factory=make, client_params={"endpoint_url": server.url}, **options
+            )
+            try:
+                backend.send_messages([message])
+            except AnymailAPIError as err:
+                self.assertEqual(server.requests, [])
+                return err
+        return None
+
+    def failing(self, error: Exception) -> Callable[[], Any]:
+        def refresh():
+            raise error
+
+        return refresh
+
+    def test_those_that_are_still_expired_are_a_transient_error(self):
+        error = self.send(lambda: self.EXPIRED)
+        self.assertIn("still expired", str(error))
+        self.assertEqual((error.is_transient, error.is_unsent), (True, True))
+
+    def test_they_are_silent_with_fail_silently(self):
+        self.assertIsNone(self.send(lambda: self.EXPIRED, fail_silently=True))
+
+    def test_a_metadata_service_that_is_down_is_a_transient_error(self):
+        for kind in ("retrieval", "metadata"):
+            down = {
+                "retrieval": CredentialRetrievalError(provider="iam-role", error_msg="timeout"),
+                "metadata": MetadataRetrievalError(error_msg="timeout"),
+            }[kind]
+            with self.subTest(kind):
+                error = self.send(self.failing(down))
+                self.assertEqual((error.is_transient, error.is_unsent), (True, True))
+
+    def test_nothing_is_sent_when_another_service_does_not_answer(self):
+        """AWS STS may be late with an answer; to SES nothing was posted."""
+        late = ReadTimeoutError(endpoint_url="https://sts.amazonaws.com", error=None)
+        fault = ClientError(
+            {"Error": {"Code": "x"}, "ResponseMetadata": {"HTTPStatusCode": 500}}, "AssumeRole"
+        )
+        for cause in (late, fault):
+            with self.subTest(type(cause).__name__):
+                error = self.send(self.failing(cause))
+                self.assertEqual((error.is_transient, error.is_unsent), (True, True))
+
+    def test_whatever_a_refresh_raises_is_an_api_error(self):
+        error = self.send(self.failing(KeyError("AccessKeyId")))
+        self.assertEqual((error.is_transient, error.is_unsent), (False, True))
+        self.assertEqual(error.error_code, "KeyError")
+
 
 class ConfigTests(CacheTestCase):
     def test_sending_is_never_repeated_by_botocore_whatever_the_user_says(self):
@@ -297,7 +494,7 @@ class ConfigTests(CacheTestCase):
                 loopback_server(lambda request, n, s=status, b=body: (s, b)) as server,
             ):
                 client = aws.client("ses", ses_settings(endpoint_url=server.url))
-                with self.assertRaises(AnymailAPIError), aws.api_errors("Sending"):
+                with self.assertRaises(AnymailAPIError), api_errors("Sending"):
                     client.send_raw_email(RawMessage={"Data": b"x"})
                 self.assertEqual(len(server.requests), 1)
 
@@ -462,7 +659,7 @@ class CreationErrorTests(CacheTestCase):
         with no_aws_environment():
             settings = AmazonSESSettings.load({"client_params": {"region_name": "us-east-1"}})
             client = aws.client("ses", settings)
-            with self.assertRaises(AnymailAPIError) as caught, aws.api_errors("Sending"):
+            with self.assertRaises(AnymailAPIError) as caught, api_errors("Sending"):
                 client.send_raw_email(RawMessage={"Data": b"x"})
         self.assertEqual(caught.exception.error_code, "NoCredentialsError")
         self.assertIn("AWS_ACCESS_KEY_ID", str(caught.exception))
@@ -499,7 +696,7 @@ class ApiErrorsTests(SimpleTestCase):
     }
 
     def caught(self, error: Exception) -> AnymailAPIError:
-        with self.assertRaises(AnymailAPIError) as caught, aws.api_errors("Doing it"):
+        with self.assertRaises(AnymailAPIError) as caught, api_errors("Doing it"):
             raise error
         self.assertIs(caught.exception.__cause__, error)
         return caught.exception
@@ -531,13 +728,13 @@ class ApiErrorsTests(SimpleTestCase):
         """A proxy may answer with a page of HTML and status 200."""
         with loopback_server(lambda request, n: (200, b"<html>proxy")) as server:
             client = boto3.session.Session().client("ses", endpoint_url=server.url, **CREDENTIALS)
-            with self.assertRaises(AnymailAPIError) as caught, aws.api_errors("Sending"):
+            with self.assertRaises(AnymailAPIError) as caught, api_errors("Sending"):
                 client.send_raw_email(RawMessage={"Data": b"x"})
         self.assertEqual(caught.exception.error_code, "ResponseParserError")
         self.assertEqual((caught.exception.is_transient, caught.exception.is_unsent), (True, False))
 
     def test_everything_else_passes_through(self):
-        with self.assertRaises(ZeroDivisionError), aws.api_errors("Doing it"):
+        with self.assertRaises(ZeroDivisionError), api_errors("Doing it"):
             raise ZeroDivisionError
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from django.test import SimpleTestCase
 
-from anymail.amazon_ses import aws
+from anymail.amazon_ses import aws_errors
 from anymail.sandbox.sites import NO_WEBHOOKS
 
 from .docs_pages import DOCS, ROOT, literals, tables
@@ -261,5 +261,5 @@ class ListedCodesTests(SimpleTestCase):
     def test_the_errors_with_a_hint_are_in_the_table_of_amazon(self):
         [table] = [table for table in tables(PAGE) if table.header[0] == "Amazon says"]
         listed = " ".join(row[0] for row in table.rows)
-        for code in aws.HINTS:
+        for code in aws_errors.HINTS:
             self.assertIn(code, listed)

@@ -20,7 +20,7 @@ from botocore.exceptions import CredentialRetrievalError
 from django.core.cache import caches
 from django.test import SimpleTestCase, override_settings
 
-from anymail.amazon_ses import aws, delivery, pacing
+from anymail.amazon_ses import aws, delivery, pacing, quota
 from anymail.amazon_ses.pacing import AccountRate, Governor, Pace, SharedPace
 from anymail.backends.amazon_ses import EmailBackend
 from anymail.backends.amazon_sesv2 import EmailBackend as V2Backend
@@ -286,7 +286,7 @@ class QuotaOwnerTests(SimpleTestCase):
     """SES grants rates to an account in each region."""
 
     def owner(self, client: Any, **settings: Any) -> str:
-        return aws.quota_owner(client, AmazonSESSettings.load(settings))
+        return quota.quota_owner(client, AmazonSESSettings.load(settings))
 
     def test_accounts_and_regions_differ_and_apis_do_not(self) -> None:
         owners = {
@@ -321,7 +321,7 @@ class QuotaOwnerTests(SimpleTestCase):
         self.assertNotEqual(owner("ASIA1", "arn:1"), owner("ASIA1", "arn:2"))
 
     def test_it_tells_nothing_secret_and_fits_into_every_cache(self) -> None:
-        with mock.patch.object(aws, "hashlib") as hashed:
+        with mock.patch.object(quota, "hashlib") as hashed:
             for token in (None, "a-token"):
                 self.owner(
                     real_client(aws_secret_access_key="a-secret", aws_session_token=token),
@@ -415,7 +415,7 @@ class SettingTests(SimpleTestCase):
             waits: dict[str, list[float]] = {"a": [], "b": []}
             for _ in range(2):  # processes, which know nothing of each other
                 for account, found in waits.items():
-                    delivery._paces.clear()
+                    delivery._kept.get().paces.clear()
                     settings = AmazonSESSettings.load({"max_send_rate": 10})
                     with mock.patch.object(delivery, "quota_owner", return_value=account):
                         pace = delivery.governor_for(mock.Mock(), settings).pace

@@ -1,23 +1,23 @@
-"""The only user of boto3: cached clients, and one form for everything that goes wrong."""
+"""The only maker of boto3 clients, which are kept and shared."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import threading
-from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
+from weakref import ref
 
 from django.core.signals import setting_changed
 
 from .. import __version__
 from ..conf import AmazonSESSettings
-from ..exceptions import AnymailAPIError, AnymailConfigurationError, AnymailImproperlyInstalled
+from ..exceptions import AnymailConfigurationError, AnymailImproperlyInstalled
+from ..per_process import PerProcess
 from ..setting_values import import_callable
 from . import uploads
-from .errors import describe_exception, describe_response, mask_addresses
+from .aws_errors import api_errors, boto_client_api_error, forget_locals, watch
+from .client_cache import ClientParams, Clients, client_key
 
 #: IAM policies of existing projects have conditions on it (``aws:UserAgent``).
 USER_AGENT = f"django-anymail/{__version__}-amazon-ses"
@@ -25,82 +25,83 @@ USER_AGENT = f"django-anymail/{__version__}-amazon-ses"
 SEND_SERVICES = ("ses", "sesv2")
 #: Parameters that may change although the account stays the same, or are nobody's business.
 CREDENTIALS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
-#: Several sets of parameters are usual (regions, tenants); without a bound, parameters made anew
-#: for each send would fill the memory.
-MAX_CLIENTS = 64
-
-_clients: OrderedDict[Hashable, Any] = OrderedDict()
-_lock = threading.RLock()
-
-HINTS = {
-    "NoRegionError": (
-        'Set ANYMAIL["AMAZON_SES_CLIENT_PARAMS"] = {"region_name": "us-east-1"} (your region), '
-        "or the environment variable AWS_DEFAULT_REGION."
-    ),
-    "NoCredentialsError": (
-        "Set the environment variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, give the "
-        "machine an IAM role, or see boto3's guide to credentials for its other sources; "
-        'ANYMAIL["AMAZON_SES_SESSION_PARAMS"] is passed to boto3.session.Session.'
-    ),
-    "PartialCredentialsError": (
-        "Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or neither."
-    ),
-    "ProfileNotFound": (
-        'Check "profile_name" in ANYMAIL["AMAZON_SES_SESSION_PARAMS"], and AWS_PROFILE.'
-    ),
-}
+#: Errors after which other credentials may work, which only a new client looks for.
+#: Source: the API references of SES, SNS, S3 and KMS, "Common errors".
+REFUSED_CREDENTIALS = frozenset(
+    {
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "InvalidToken",
+        "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
+        "UnrecognizedClientException",
+    }
+)
+#: botocore's exceptions, likewise.
+NO_CREDENTIALS = frozenset({"NoCredentialsError", "PartialCredentialsError"})
+_clients = PerProcess(Clients)
 
 
 def client(service: str, settings: AmazonSESSettings, **overrides: Any) -> Any:
     """A boto3 client, from the cache where there is one for the same parameters.
 
-    Making one costs 50 to 150 ms, and clients are thread-safe (boto3, "Clients").
+    Making one costs 50 to 150 ms, and clients are thread-safe (boto3, "Clients"). A new one is made
+    in a forked process, when the environment or the files that boto3 reads change, and after AWS
+    refused the credentials.
 
     :param service: boto3's name, for example ``"ses"``.
     :param overrides: parameters that win over the settings, for example ``region_name``.
     :raises AnymailAPIError: boto3 cannot make it: no region, no such profile.
     :raises AnymailConfigurationError: boto3 does not know a parameter.
     """
-    params = {**_service_params(service, settings), **overrides}
-    key = (
-        _session_class(),
-        settings.client_factory,
-        service,
-        _freeze(settings.session_params),
-        _freeze(params),
-        settings.max_concurrency,  # how many connections it keeps
+    params = ClientParams(
+        service=service,
+        session=settings.session_params,
+        client={**_service_params(service, settings), **overrides},
     )
-    with _lock:
-        if key not in _clients:
-            _clients[key] = create_client(service, settings, params)
-            while len(_clients) > MAX_CLIENTS:
-                _clients.popitem(last=False)
-        _clients.move_to_end(key)
-        return _clients[key]
+    session = _session_class()
+    key = client_key(
+        params,
+        settings.client_factory,
+        settings.max_concurrency,  # how many connections it keeps
+        session,
+        getattr(session, "client", None),  # people's tests patch both
+    )
+    return _clients.get().get(key, lambda: create_client(params, settings))
 
 
-def create_client(service: str, settings: AmazonSESSettings, params: dict[str, Any]) -> Any:
+def create_client(params: ClientParams, settings: AmazonSESSettings) -> Any:
     """A new boto3 client, or what ``AMAZON_SES_CLIENT_FACTORY`` makes. Use :func:`client`.
 
-    :param service: boto3's name, for example ``"ses"``.
-    :param params: keyword arguments for the client.
+    :param params: what to make it from.
+    :param settings: ``client_factory`` and ``max_concurrency`` count.
     :raises AnymailAPIError: boto3 cannot make it.
     :raises AnymailConfigurationError: boto3 does not know a parameter, or there is no such factory.
     """
-    with api_errors(f"Cannot create the boto3 client for {service!r}"):
+    with api_errors(f"Cannot create the boto3 client for {params.service!r}"):
         with _refused_parameters():
-            params = {
-                **params,
-                "config": _config(service, params.get("config"), settings.max_concurrency),
-            }
+            config = _config(params.service, params.client.get("config"), settings.max_concurrency)
         if settings.client_factory is not None:
-            made = _factory(settings)(service, dict(settings.session_params), params)
+            made = _factory(settings)(
+                params.service, dict(params.session), {**params.client, "config": config}
+            )
         else:
             with _refused_parameters():
-                made = _session_class()(**settings.session_params).client(service, **params)
-        if service in SEND_SERVICES and is_real(made):
-            uploads.register(made)
-        return made
+                made = _session_class()(**params.session).client(
+                    params.service, **{**params.client, "config": config}
+                )
+    if is_real(made):
+        _prepare(made, params.service)
+    return made
+
+
+def is_dropped(client: Any) -> bool:
+    """Whether a client is not to be used any more, since AWS refused its credentials."""
+    return _clients.get().is_dropped(client)
 
 
 def is_real(client: Any) -> bool:
@@ -108,36 +109,6 @@ def is_real(client: Any) -> bool:
     from botocore.client import BaseClient
 
     return isinstance(client, BaseClient)
-
-
-def account_send_rate(client: Any) -> float:
-    """The ``MaxSendRate`` of the account, in recipients per second; 0 for no limit.
-
-    Source: SES API reference, "GetSendQuota"; v2 reference, "GetAccount".
-
-    :param client: of ``ses`` or ``sesv2``.
-    :raises AnymailAPIError: SES does not tell.
-    """
-    with api_errors("Cannot ask Amazon SES for the send rate"):
-        if client.meta.service_model.service_name == "sesv2":
-            return float(client.get_account()["SendQuota"]["MaxSendRate"])
-        return float(client.get_send_quota()["MaxSendRate"])
-
-
-def quota_owner(client: Any, settings: AmazonSESSettings) -> str:
-    """Whose quota a client uses up, as a hash: SES grants rates to an account, in each region.
-
-    The account is told by the credentials where they know it, otherwise by their access key.
-    Temporary keys differ from process to process: then it is told by the parameters of the client.
-
-    Source: Amazon SES Developer Guide, "Service quotas in Amazon SES".
-
-    :raises AnymailAPIError: the credentials cannot be refreshed.
-    """
-    meta = getattr(client, "meta", None)
-    where = [getattr(meta, "region_name", ""), getattr(meta, "endpoint_url", "")]
-    parts = [*(part for part in where if isinstance(part, str)), *_account(client, settings)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
 def confirm_subscription(topic: str, token: str, settings: AmazonSESSettings) -> None:
@@ -159,36 +130,26 @@ def confirm_subscription(topic: str, token: str, settings: AmazonSESSettings) ->
 
 def clear_clients(**_kwargs: Any) -> None:
     """Forget every client, because settings changed."""
-    with _lock:
-        _clients.clear()
+    _clients.get().clear()
 
 
-def _after_fork() -> None:
-    global _lock
-    _lock = threading.RLock()  # a thread of the parent may hold the old one
-    _clients.clear()
+def _prepare(made: Any, service: str) -> None:
+    if service in SEND_SERVICES:
+        uploads.register(made)
+    watch(made)
+    drop = partial(_drop_refused, ref(made))
+    made.meta.events.register("after-call", drop)
+    made.meta.events.register("after-call-error", drop)
 
 
-@contextmanager
-def api_errors(doing: str) -> Iterator[None]:
-    """Turn everything that boto3 raises into :exc:`~anymail.exceptions.AnymailAPIError`.
-
-    :param doing: what was tried, for the text.
-    :raises AnymailAPIError: within the block, boto3 raised something of its own.
-    """
-    from botocore.exceptions import BotoCoreError, ClientError
-    from botocore.parsers import ResponseParserError
-
-    try:
-        yield
-    except ClientError as err:
-        raise AnymailAPIError(
-            f"{doing}: {mask_addresses(str(err))}", response=err.response, **_meaning(err.response)
-        ) from err
-    except (BotoCoreError, ResponseParserError) as err:
-        kind = type(err).__name__
-        lines = [f"{doing}: {mask_addresses(str(err))}", HINTS.get(kind, "")]
-        raise AnymailAPIError(*filter(None, lines), **describe_exception(kind)) from err
+def _drop_refused(
+    made: ref[Any], parsed: Any = None, exception: BaseException | None = None, **_kwargs: Any
+) -> None:
+    error = parsed.get("Error") if isinstance(parsed, dict) else None
+    code = error.get("Code") if isinstance(error, dict) else None
+    refused = isinstance(code, str) and code in REFUSED_CREDENTIALS
+    if (refused or type(exception).__name__ in NO_CREDENTIALS) and (client := made()) is not None:
+        _clients.get().drop(client)
 
 
 @contextmanager
@@ -203,36 +164,7 @@ def _refused_parameters() -> Iterator[None]:
         raise AnymailConfigurationError(
             'boto3 does not accept ANYMAIL["AMAZON_SES_SESSION_PARAMS"] or '
             f'ANYMAIL["AMAZON_SES_CLIENT_PARAMS"]: {err}'
-        ) from err
-
-
-def _meaning(response: Any) -> dict[str, Any]:
-    error = response.get("Error", {})
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return describe_response(error.get("Code", ""), error.get("Message", ""), status)
-
-
-def _account(client: Any, settings: AmazonSESSettings) -> list[str]:
-    # botocore has no public way to a client's credentials.
-    signer = getattr(client, "_request_signer", None) if is_real(client) else None
-    if credentials := getattr(signer, "_credentials", None):
-        with api_errors("Cannot get credentials for Amazon SES"):
-            frozen = credentials.get_frozen_credentials()
-        if account := getattr(frozen, "account_id", None):
-            return ["account", account]
-        if not frozen.token:
-            return ["key", frozen.access_key]
-    factory = settings.client_factory
-    name = factory if isinstance(factory, str) else getattr(factory, "__qualname__", "")
-    given = {**settings.session_params, **settings.client_params}
-    return [
-        name,
-        *(
-            f"{key}={value}"
-            for key, value in sorted(given.items())
-            if isinstance(value, str) and key not in CREDENTIALS
-        ),
-    ]
+        ) from forget_locals(err)
 
 
 def _session_class() -> Any:
@@ -276,18 +208,7 @@ def _config(service: str, users: Any, max_connections: int) -> Any:
     return config
 
 
-def _freeze(value: Any) -> Hashable:
-    """A hashable stand-in, equal for equal parameters."""
-    if isinstance(value, dict):
-        return tuple(sorted((str(key), _freeze(item)) for key, item in value.items()))
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return tuple(_freeze(item) for item in value)
-    return value if isinstance(value, Hashable) else repr(value)
-
-
 setting_changed.connect(clear_clients, dispatch_uid="anymail.amazon_ses.aws.clear_clients")
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
 
 
 def __getattr__(name: str) -> Any:
@@ -299,31 +220,5 @@ def __getattr__(name: str) -> Any:
 
         return globals().setdefault(name, (BotoCoreError, ClientError, ConnectionError))
     if name == "AnymailBotoClientAPIError":
-        return globals().setdefault(name, _boto_client_api_error())
+        return globals().setdefault(name, boto_client_api_error())
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def _unpickled_client_api_error(args: tuple[object, ...], client_error: Any) -> Exception:
-    error: Exception = __getattr__("AnymailBotoClientAPIError")(*args, client_error=client_error)
-    return error
-
-
-def _boto_client_api_error() -> type[AnymailAPIError]:
-    from botocore.exceptions import ClientError
-
-    class AnymailBotoClientAPIError(AnymailAPIError, ClientError):
-        """An error of S3, KMS or SNS in a webhook: also a botocore ``ClientError``.
-
-        :param client_error: the ``ClientError``; its response and operation are taken over.
-        """
-
-        def __init__(self, *args: object, client_error: ClientError) -> None:
-            meaning = _meaning(client_error.response)
-            super().__init__(*args, response=client_error.response, **meaning)
-            self.client_error = client_error
-            self.operation_name = client_error.operation_name
-
-        def __reduce__(self) -> tuple[Any, ...]:
-            return _unpickled_client_api_error, (self.args, self.client_error), vars(self)
-
-    return AnymailBotoClientAPIError

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,9 +20,11 @@ from tenacity import (
 
 from ..conf import AmazonSESSettings
 from ..exceptions import AnymailAPIError
-from .aws import account_send_rate, api_errors, quota_owner
+from ..per_process import PerProcess
+from .aws_errors import api_errors
 from .calls import ApiCall
 from .pacing import AccountRate, Governor, Pace, SharedPace
+from .quota import account_send_rate, quota_owner
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -42,10 +43,17 @@ class Traffic:
     governors: dict[Any, Governor] = field(default_factory=dict)
 
 
-_traffic: WeakKeyDictionary[Any, Traffic] = WeakKeyDictionary()
-#: By whose quota, rate and cache; for as long as a governor uses them.
-_paces: WeakValueDictionary[Any, Pace | SharedPace] = WeakValueDictionary()
-_lock = threading.Lock()
+class Kept:
+    """What the calls of one process share."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.traffic: WeakKeyDictionary[Any, Traffic] = WeakKeyDictionary()
+        #: By whose quota, rate and cache; for as long as a governor uses them.
+        self.paces: WeakValueDictionary[Any, Pace | SharedPace] = WeakValueDictionary()
+
+
+_kept = PerProcess(Kept)
 
 
 def run(call: ApiCall, client: Any, settings: AmazonSESSettings) -> Mapping[str, Any]:
@@ -96,9 +104,10 @@ def governor_for(client: Any, settings: AmazonSESSettings) -> Governor:
 
 
 def _traffic_of(client: Any) -> Traffic:
-    with _lock:
+    kept = _kept.get()
+    with kept.lock:
         try:
-            return _traffic.setdefault(client, Traffic())
+            return kept.traffic.setdefault(client, Traffic())
         except TypeError:  # a double of somebody's tests that cannot be a key
             return Traffic()
 
@@ -106,18 +115,13 @@ def _traffic_of(client: Any) -> Traffic:
 def _pace_for(client: Any, settings: AmazonSESSettings, rate: float) -> Pace | SharedPace:
     owner = quota_owner(client, settings)  # may have to fetch credentials
     alias = settings.rate_limit_cache
-    with _lock:
-        pace = _paces.get((owner, rate, alias))
+    kept = _kept.get()
+    with kept.lock:
+        pace = kept.paces.get((owner, rate, alias))
         if pace is None:
             pace = Pace(rate) if alias is None else SharedPace(rate, lambda: caches[alias], owner)
-            _paces[owner, rate, alias] = pace
+            kept.paces[owner, rate, alias] = pace
         return pace
-
-
-def _after_fork() -> None:
-    global _lock
-    _lock = threading.Lock()  # a thread of the parent may hold the old one
-    _paces.clear()  # likewise the locks inside
 
 
 def _post(call: ApiCall, client: Any, governor: Governor) -> Any:
@@ -160,7 +164,3 @@ def _log_pause(state: RetryCallState) -> None:
         state.upcoming_sleep,
         extra={"anymail_error_code": code, "anymail_attempt": state.attempt_number},
     )
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -56,6 +56,12 @@ NO_ANSWER = frozenset(
         "ResponseStreamingError",
     }
 )
+#: botocore exceptions for credentials that cannot be had at the moment: their service (instance
+#: metadata, STS) is down or behind. "Credentials were refreshed, but the refreshed credentials are
+#: still expired" is a RuntimeError.
+NO_CREDENTIALS_NOW = frozenset(
+    {"CredentialRetrievalError", "MetadataRetrievalError", "RuntimeError"}
+)
 #: Before the @ of an address: a quoted string, or a word. An apostrophe can be a part of it, or
 #: the quotation mark before it. Bounded, so that long texts take no time (RFC 5321: 64).
 _LOCAL_PART = re.compile(
@@ -86,16 +92,19 @@ def describe_response(code: str, text: str, http_status: int) -> dict[str, Any]:
     }
 
 
-def describe_exception(kind: str) -> dict[str, Any]:
-    """The meaning of a botocore exception that has no response, likewise.
+def describe_exception(kind: str, is_posted: bool = False) -> dict[str, Any]:
+    """The meaning of an exception that has no response, likewise.
 
-    :param kind: the name of its class.
+    :param kind: the name of its class: botocore's, or any.
+    :param is_posted: the request was handed to the network: then the call may have been accepted,
+        unless no connection was made.
     """
     unsent = kind in NEVER_CONNECTED
+    unknown = kind in NO_ANSWER or (is_posted and not unsent)
     return {
         "error_code": kind,
-        "is_transient": unsent or kind in NO_ANSWER,
-        "is_unsent": kind not in NO_ANSWER and kind != "SSLError",
+        "is_transient": kind != "SSLError" and (unsent or unknown or kind in NO_CREDENTIALS_NOW),
+        "is_unsent": not unknown and kind != "SSLError",
     }
 
 

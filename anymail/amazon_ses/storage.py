@@ -11,6 +11,7 @@ from ..conf import AmazonSESSettings
 from ..exceptions import AnymailAPIError
 from ..inbound_content import CHUNK_SIZE, slices
 from . import aws
+from .aws_errors import api_errors
 from .decryption import Envelope, decrypt, parse_envelope
 from .inbound import S3Object, UnreadableMail
 
@@ -157,7 +158,7 @@ def _api_errors(doing: str, stored: S3Object, kms_key: str = "") -> Iterator[Non
 
     text = f"{doing} the S3 object {stored}"
     try:
-        with aws.api_errors(text):
+        with api_errors(text):
             yield
     except AnymailAPIError as err:
         cause = err.__cause__

@@ -68,7 +68,7 @@ class EmailBackend(AnymailBaseBackend):
         :raises AnymailAPIError: it cannot be created; not with ``fail_silently``.
         :raises AnymailConfigurationError: boto3 does not know a parameter.
         """
-        if self._opened_by != os.getpid():
+        if self._opened_by != os.getpid() or aws.is_dropped(self.client):
             # After a fork, parent and child would write to the same connections.
             self.client, self._opened_by = None, os.getpid()
         if self.client is not None:

@@ -1,0 +1,121 @@
+"""Which boto3 clients are kept, and when one of them is the right one."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakSet
+
+#: Several sets of parameters are usual (regions, tenants); without a bound, parameters made anew
+#: for each send would fill the memory.
+MAX_CLIENTS = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientParams:
+    """What a client is made from. Its ``repr`` holds no keys: error reports show variables.
+
+    :param service: boto3's name.
+    :param session: keywords for ``boto3.session.Session``.
+    :param client: keywords for its ``client()``.
+    """
+
+    service: str
+    session: Mapping[str, Any] = field(repr=False)
+    client: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class ClientKey:
+    """What distinguishes clients; likewise without keys in its ``repr``."""
+
+    parts: tuple[Hashable, ...] = field(repr=False)
+
+
+class Clients:
+    """The clients of one process, those used last at the end."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._by_key: OrderedDict[ClientKey, Any] = OrderedDict()
+        self._dropped: WeakSet[Any] = WeakSet()
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def get(self, key: ClientKey, create: Callable[[], Any]) -> Any:
+        """The client for a key.
+
+        :param create: makes it if there is none. Meanwhile other threads wait: it takes long.
+        """
+        with self._lock:
+            if key not in self._by_key:
+                self._by_key[key] = create()
+                while len(self._by_key) > MAX_CLIENTS:
+                    self._by_key.popitem(last=False)
+            self._by_key.move_to_end(key)
+            return self._by_key[key]
+
+    def drop(self, client: Any) -> None:
+        """Have the next who asks get a new one."""
+        with self._lock:
+            for key in [key for key, kept in self._by_key.items() if kept is client]:
+                del self._by_key[key]
+            self._dropped.add(client)
+
+    def is_dropped(self, client: Any) -> bool:
+        """Whether :meth:`drop` was called for it."""
+        try:
+            return client in self._dropped
+        except TypeError:  # a double of somebody's tests that cannot be hashed
+            return False
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        with self._lock:
+            self._by_key.clear()
+
+
+def client_key(params: ClientParams, *others: Hashable) -> ClientKey:
+    """What has to be the same for the same client to do.
+
+    :param params: what it is made from.
+    :param others: what else counts.
+    """
+    return ClientKey(
+        (params.service, _freeze(params.session), _freeze(params.client), _surroundings(), *others)
+    )
+
+
+def _surroundings() -> Hashable:
+    """What boto3 reads by itself when a client is made: environment variables, and two files.
+
+    Source: boto3 documentation, "Credentials", "Configuration".
+    """
+    names = sorted(name for name in os.environ if name.startswith("AWS_"))
+    files = (
+        os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+        os.environ.get("AWS_CONFIG_FILE", "~/.aws/config"),
+    )
+    return (tuple((name, os.environ[name]) for name in names), *map(_last_changed, files))
+
+
+def _last_changed(path: str) -> Hashable:
+    try:
+        found = os.stat(os.path.expanduser(path))
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_size, found.st_ino)
+
+
+def _freeze(value: Any) -> Hashable:
+    """A hashable stand-in, equal for equal parameters."""
+    if isinstance(value, Mapping):
+        return tuple(sorted((str(key), _freeze(item)) for key, item in value.items()))
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return tuple(_freeze(item) for item in value)
+    return value if isinstance(value, Hashable) else repr(value)

@@ -1,0 +1,63 @@
+"""How fast an account may send, and which account that is."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from ..conf import AmazonSESSettings
+from .aws import CREDENTIALS, is_real
+from .aws_errors import api_errors
+
+
+def account_send_rate(client: Any) -> float:
+    """The ``MaxSendRate`` of the account, in recipients per second; 0 for no limit.
+
+    Source: SES API reference, "GetSendQuota"; v2 reference, "GetAccount".
+
+    :param client: of ``ses`` or ``sesv2``.
+    :raises AnymailAPIError: SES does not tell.
+    """
+    with api_errors("Cannot ask Amazon SES for the send rate"):
+        if client.meta.service_model.service_name == "sesv2":
+            return float(client.get_account()["SendQuota"]["MaxSendRate"])
+        return float(client.get_send_quota()["MaxSendRate"])
+
+
+def quota_owner(client: Any, settings: AmazonSESSettings) -> str:
+    """Whose quota a client uses up, as a hash: SES grants rates to an account, in each region.
+
+    The account is told by the credentials where they know it, otherwise by their access key.
+    Temporary keys differ from process to process: then it is told by the parameters of the client.
+
+    Source: Amazon SES Developer Guide, "Service quotas in Amazon SES".
+
+    :raises AnymailAPIError: the credentials cannot be refreshed.
+    """
+    meta = getattr(client, "meta", None)
+    where = [getattr(meta, "region_name", ""), getattr(meta, "endpoint_url", "")]
+    parts = [*(part for part in where if isinstance(part, str)), *_account(client, settings)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def _account(client: Any, settings: AmazonSESSettings) -> list[str]:
+    # botocore has no public way to a client's credentials.
+    signer = getattr(client, "_request_signer", None) if is_real(client) else None
+    if credentials := getattr(signer, "_credentials", None):
+        with api_errors("Cannot get credentials for Amazon SES", is_signing=True):
+            frozen = credentials.get_frozen_credentials()
+        if account := getattr(frozen, "account_id", None):
+            return ["account", account]
+        if not frozen.token:
+            return ["key", frozen.access_key]
+    factory = settings.client_factory
+    name = factory if isinstance(factory, str) else getattr(factory, "__qualname__", "")
+    given = {**settings.session_params, **settings.client_params}
+    return [
+        name,
+        *(
+            f"{key}={value}"
+            for key, value in sorted(given.items())
+            if isinstance(value, str) and key not in CREDENTIALS
+        ),
+    ]

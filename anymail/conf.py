@@ -259,16 +259,24 @@ def borrowed_names() -> dict[str, str]:
     }
 
 
-def type_problems() -> list[str]:
-    """What is wrong with the types of settings, one text for each."""
-    problems = []
+def type_problems() -> dict[str, Callable[[Any, str], Any] | None]:
+    """What is wrong with the types of settings.
+
+    :return: a text for each, with the function that refused the value (None: ``ANYMAIL`` itself
+        is not a dict).
+    """
+    try:
+        inside = anymail_dict()
+    except AnymailConfigurationError as err:
+        return {str(err): None}
+    problems: dict[str, Callable[[Any, str], Any] | None] = {}
     for group in GROUPS:
         for spec in _specs(group):
             try:
-                spec.read({}, anymail_dict(), _settings_holder())
+                spec.read({}, inside, _settings_holder())
             except AnymailConfigurationError as err:
-                problems.append(str(err))
-    return list(dict.fromkeys(problems))
+                problems[str(err)] = spec.clean
+    return problems
 
 
 def anymail_dict() -> Mapping[str, Any]:

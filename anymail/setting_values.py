@@ -133,6 +133,21 @@ def suppress_reasons(value: Any, where: str) -> tuple[str, ...]:
     return words
 
 
+#: How the text of an environment variable becomes a value that a function above takes.
+CONVERSIONS: dict[Callable[[Any, str], Any] | None, str] = {
+    truth: 'os.environ["..."].lower() == "true"',
+    text_list: 'os.environ["..."].split(",")',
+    suppress_reasons: 'os.environ["..."].split(",")',
+    mapping: 'json.loads(os.environ["..."])',
+    optional_mapping: 'json.loads(os.environ["..."])',
+    seconds: 'float(os.environ["..."])',
+    optional_seconds: 'float(os.environ["..."])',
+    send_rate: 'float(os.environ["..."])',
+    size: 'int(os.environ["..."])',
+    count: 'int(os.environ["..."])',
+}
+
+
 def import_callable(choice: Callable[..., Any] | str | None, where: str) -> Callable[..., Any]:
     """A callable, imported if it is a dotted path.
 

@@ -11,6 +11,23 @@ from .conf import AmazonSESSettings, anymail_dict, known_names
 MIN_LIKENESS = 0.8
 #: Before the names of settings, in this package and in others.
 SERVICE_PREFIX = re.compile(r"^(AMAZON_SES|AWS_SES|AWS_SNS|AWS|SES)_")
+#: Before the names of settings that django-anymail has for other services.
+OTHER_SERVICES = (
+    "BREVO_",
+    "MAILERSEND_",
+    "MAILGUN_",
+    "MAILJET_",
+    "MAILTRAP_",
+    "MANDRILL_",
+    "POSTAL_",
+    "POSTMARK_",
+    "RESEND_",
+    "SCALEWAY_",
+    "SENDGRID_",
+    "SENDINBLUE_",
+    "SPARKPOST_",
+    "UNISENDER_GO_",
+)
 #: Settings of other packages and versions, without that -> the parameter of boto3's client.
 CLIENT_PARAMETERS = {
     "ACCESS_KEY": "aws_access_key_id",
@@ -22,19 +39,31 @@ CLIENT_PARAMETERS = {
     "REGION_NAME": "region_name",
     "DEFAULT_REGION": "region_name",
     "ENDPOINT_URL": "endpoint_url",
-    "REGION_ENDPOINT": "endpoint_url",
     "REGION_ENDPOINT_URL": "endpoint_url",
     "CONFIG": "config",
 }
-#: Likewise -> what to do.
+#: What to do about the blacklist of django-ses.
+BLACKLIST = (
+    'Add "anymail.feedback" to INSTALLED_APPS and run manage.py anymail_import_django_ses: until '
+    "then, people on the blacklist get mail."
+)
+#: The same settings, and others -> what to do.
 INSTEAD = {
     **{
         name: f'Use "AMAZON_SES_CLIENT_PARAMS": {{"{parameter}": ...}}.'
         for name, parameter in CLIENT_PARAMETERS.items()
     },
+    **{
+        f"INBOUND_{name}": f'Use "AMAZON_SES_S3_CLIENT_PARAMS": {{"{parameter}": ...}}.'
+        for name, parameter in CLIENT_PARAMETERS.items()
+        if parameter.startswith("aws_")
+    },
+    "TIMEOUT": 'Use "AMAZON_SES_CLIENT_PARAMS": {"config": {"read_timeout": 30}}.',
+    "REGION_ENDPOINT": 'Use "AMAZON_SES_CLIENT_PARAMS": {"region_name": ...}: boto3 knows the '
+    'host. Another host is a URL there: {"endpoint_url": "https://..."}.',
     **dict.fromkeys(
-        ("TIMEOUT", "REQUESTS_TIMEOUT"),
-        'Use "AMAZON_SES_CLIENT_PARAMS": {"config": {"read_timeout": 30}}.',
+        ("PROXY", "PROXY_PORT", "PROXY_USER", "PROXY_PASS"),
+        'Use "AMAZON_SES_CLIENT_PARAMS": {"config": {"proxies": {"https": "http://..."}}}.',
     ),
     **dict.fromkeys(
         ("PROFILE", "PROFILE_NAME", "SESSION_PROFILE"),
@@ -44,14 +73,36 @@ INSTEAD = {
         ("SOURCE_ARN", "FROM_ARN", "RETURN_PATH_ARN"),
         'Use "SEND_DEFAULTS": {"esp_extra": {"SourceArn": ...}}, with the parameter of SES.',
     ),
+    "GLOBAL_ENDPOINT_ID": 'Use "SEND_DEFAULTS": {"esp_extra": {"EndpointId": ...}}, with '
+    '"anymail.backends.amazon_sesv2.EmailBackend".',
+    "TAGS": 'Use "SEND_DEFAULTS": {"esp_extra": {"Tags": [...]}}; the v2 API calls them '
+    '"EmailTags".',
     "RETURN_PATH": 'Use "SEND_DEFAULTS": {"envelope_sender": ...}.',
-    "FROM_EMAIL": "Set DEFAULT_FROM_EMAIL, a setting of Django.",
-    "AUTO_THROTTLE": "Remove it: throttled calls are repeated, see AMAZON_SES_THROTTLE_TIMEOUT.",
+    "FROM_EMAIL": "Set DEFAULT_FROM_EMAIL, a setting of Django; for the envelope sender alone use "
+    '"SEND_DEFAULTS": {"envelope_sender": ...}.',
+    "AUTO_THROTTLE": "Remove it: throttled calls are repeated, see AMAZON_SES_THROTTLE_TIMEOUT; "
+    "AMAZON_SES_MAX_SEND_RATE keeps below a rate.",
     "DOWNLOAD_CHUNK_SIZE": "Remove it: received mail is read while it is downloaded.",
     "EVENT_TRUSTED_TOPIC_ARNS": "Use AMAZON_SES_SNS_TOPIC_ARNS.",
-    "EVENT_CERT_TRUSTED_DOMAINS": "Use AMAZON_SES_SNS_CERT_HOST_REGEX.",
-    "USE_BLACKLIST": "Use FEEDBACK_SUPPRESS, with the app anymail.feedback.",
+    **dict.fromkeys(
+        ("VERIFY_EVENT_SIGNATURES", "VERIFY_BOUNCE_SIGNATURES"),
+        "Use AMAZON_SES_VERIFY_SNS_SIGNATURES, which is True by default.",
+    ),
+    **dict.fromkeys(
+        ("EVENT_CERT_TRUSTED_DOMAINS", "BOUNCE_CERT_TRUSTED_DOMAINS"),
+        "Remove it; for a partition with unusual host names use AMAZON_SES_SNS_CERT_HOST_REGEX.",
+    ),
+    "BOUNCY_SUBSCRIBE_DOMAIN_REGEX": "Remove it: subscriptions are confirmed by calling SNS, not "
+    "the URL in the message.",
+    "USE_BLACKLIST": BLACKLIST,
+    "ADD_BOUNCE_TO_BLACKLIST": f'Use "FEEDBACK_SUPPRESS": ["hard_bounce"]. {BLACKLIST}',
+    "ADD_COMPLAINT_TO_BLACKLIST": f'Use "FEEDBACK_SUPPRESS": ["complaint"]. {BLACKLIST}',
+    "INBOUND_HANDLER": "Connect a receiver to anymail.signals.inbound.",
     "USE_SES_V2": 'Remove it: "anymail.backends.amazon_sesv2.EmailBackend" uses the v2 API.',
+    **dict.fromkeys(
+        ("DKIM_DOMAIN", "DKIM_PRIVATE_KEY", "DKIM_SELECTOR", "DKIM_HEADERS"),
+        "Remove it, and have Amazon SES sign: Easy DKIM, or your own key (BYODKIM).",
+    ),
 }
 
 
@@ -62,6 +113,11 @@ def unknown_names() -> dict[str, str | None]:
     """
     known = known_names()
     return {str(name): _meant(str(name)) for name in anymail_dict() if name not in known}
+
+
+def is_of_another_service(name: str) -> bool:
+    """Whether django-anymail has a setting for another service that begins like this one."""
+    return name.upper().startswith(OTHER_SERVICES) or name.upper() == "REQUESTS_TIMEOUT"
 
 
 def _meant(name: str) -> str | None:

@@ -18,7 +18,7 @@ MARKER = re.compile(
 )
 Version = tuple[int, ...]
 _BLOCK = re.compile(r"( *)\.\. code-block:: *(\S+)$")
-_LITERAL = re.compile(r"( *)(?!\.\. )\S?.*::$")
+_LITERAL = re.compile(r"( *)(?! |\.\. )\S?.*::$")
 _TABLE = re.compile(r"( *)\.\. list-table::")
 _OPTION = re.compile(r" +:([a-z-]+): *(.*)$")
 

@@ -31,7 +31,7 @@ from django.test.utils import isolate_apps
 from django.urls import get_resolver, include, path, reverse
 
 from anymail import checks as anymail_checks
-from anymail import conf, signals, testing
+from anymail import conf, mailer_checks, signals, testing
 from anymail.amazon_ses import aws
 from anymail.exceptions import AnymailRecipientsRefused, AnymailUnsupportedFeature
 from anymail.feedback.models import Bounce, Suppression
@@ -308,8 +308,12 @@ def settings_problems() -> Iterator[str]:
     for check in (
         anymail_checks.check_deprecated_settings,
         anymail_checks.check_unknown_settings,
+        anymail_checks.check_left_over_settings,
         anymail_checks.check_setting_types,
-        anymail_checks.check_mailers,
+        anymail_checks.check_feedback_app,
+        mailer_checks.check_send_defaults,
+        mailer_checks.check_mailers,
+        mailer_checks.check_senders,
         webhook_checks.check_webhook_settings,
     ):
         for message in check():

@@ -21,7 +21,10 @@ PACKAGE = ROOT / "anymail"
 LAYERS: dict[str, int] = {
     name: layer
     for layer, names in {
-        0: "anymail anymail.conf anymail.exceptions anymail.per_process anymail.setting_values",
+        0: """
+            anymail anymail.conf anymail.exceptions anymail.installation anymail.per_process
+            anymail.setting_values
+        """,
         1: """
             anymail.addresses anymail.headers anymail.inbound anymail.inbound_construct
             anymail.inbound_content anymail.inbound_headers anymail.inbound_parser anymail.message
@@ -50,7 +53,8 @@ LAYERS: dict[str, int] = {
             anymail.webhooks.checks
         """,
         5: """
-            anymail.apps anymail.checks anymail.testing anymail.testing_ses anymail.testing_sns
+            anymail.apps anymail.checks anymail.left_over_settings anymail.mailer_checks
+            anymail.mailers anymail.models anymail.testing anymail.testing_ses anymail.testing_sns
             anymail.unknown_settings anymail.urls anymail.utils
         """,
     }.items()

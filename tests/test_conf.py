@@ -450,14 +450,14 @@ class KnownNamesTests(SimpleTestCase):
 
 class TypeProblemsTests(SimpleTestCase):
     def test_there_are_none_with_the_defaults(self):
-        self.assertEqual(conf.type_problems(), [])
+        self.assertEqual(conf.type_problems(), {})
 
     @override_settings(
         ANYMAIL={"WEBHOOK_SECRET": 1, "AMAZON_SES_SPLIT_RECIPIENTS": "no", "OTHER": object()}
     )
     def test_every_wrong_setting_is_told(self):
         self.assertEqual(
-            conf.type_problems(),
+            list(conf.type_problems()),
             [
                 'ANYMAIL["WEBHOOK_SECRET"] must be a string or a list of strings, not int.',
                 'ANYMAIL["AMAZON_SES_SPLIT_RECIPIENTS"] must be True or False, not str.',
@@ -466,7 +466,7 @@ class TypeProblemsTests(SimpleTestCase):
 
     @override_settings(ANYMAIL="x")
     def test_an_anymail_that_is_no_dict_is_told_once(self):
-        self.assertEqual(conf.type_problems(), ["ANYMAIL must be a dict, not str."])
+        self.assertEqual(conf.type_problems(), {"ANYMAIL must be a dict, not str.": None})
 
 
 class GetAnymailSettingTests(SimpleTestCase):

@@ -205,6 +205,15 @@ class JsonTests(SimpleTestCase):
                 with self.subTest(str(block)):
                     json.loads(block.text)
 
+    @unittest.skipUnless(find_spec("tomllib"), "tomllib came with Python 3.11")
+    def test_every_toml_block_is_toml(self):
+        import tomllib
+
+        for block in all_blocks():
+            if block.language == "toml":
+                with self.subTest(str(block)):
+                    tomllib.loads(block.text)
+
     def test_every_iam_action_is_a_call(self):
         for block in all_blocks():
             if block.language == "json" and '"Action"' in block.text:
@@ -226,7 +235,7 @@ class JsonTests(SimpleTestCase):
 class LanguageTests(SimpleTestCase):
     def test_every_block_is_of_a_kind_that_is_looked_at(self):
         for block in all_blocks():
-            self.assertIn(block.language, CONSOLES | PLAIN | {"json"}, str(block))
+            self.assertIn(block.language, CONSOLES | PLAIN | {"json", "toml"}, str(block))
 
     def test_every_reason_not_to_run_a_block_stands_above_one(self):
         """A marker that is misspelt, or indented in another way, would be a comment."""

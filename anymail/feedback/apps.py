@@ -1,8 +1,19 @@
-"""The Django app ``"anymail.feedback"``."""
+"""The Django app ``"anymail.feedback"``.
+
+:raises ImproperlyConfigured: django-anymail was installed over this package.
+"""
 
 from django.apps import AppConfig
+from django.core.exceptions import ImproperlyConfigured
 
-from ..signals import addressed, tracking
+from ..installation import check_installation
+
+try:
+    from ..signals import addressed, tracking
+except ImportError as err:  # the signals of django-anymail
+    for problem in check_installation():
+        raise ImproperlyConfigured(f"{problem.msg}\n{problem.hint}") from err
+    raise
 
 
 class AnymailFeedbackConfig(AppConfig):

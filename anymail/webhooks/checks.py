@@ -18,23 +18,39 @@ from ..conf import AmazonSESSettings, WebhookSettings
 from ..exceptions import AnymailConfigurationError
 from .amazon_ses import AmazonSESBaseWebhookView
 
+#: A password of a secret has at least this many characters, of which so many differ. The command
+#: in the hint makes one of 32.
+MIN_PASSWORD_LENGTH = 16
+MIN_UNIQUE_CHARACTERS = 8
+#: Words of the secrets that documentation shows.
+PLACEHOLDER_WORDS = ("password", "random", "secret", "example", "changeme", "change-me")
+HOW_TO_MAKE_ONE = (
+    "python -c \"import secrets; print('sns:' + secrets.token_urlsafe(24))\" prints a good one."
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Protection:
     """What keeps other people from posting events to a webhook.
 
     :param secret: it asks for one, or says that it needs none.
+    :param weak: one of its secrets can be guessed.
     :param topics: it listens to some topics only.
     :param signatures: it checks them.
     """
 
     secret: bool
+    weak: bool
     topics: bool
     signatures: bool
 
 
 def check_webhook_settings() -> list[CheckMessage]:
-    """What is wrong with the values of settings: E110 to E114, and W113."""
+    """What is wrong with the values of settings: E112 to E114, W113, W118 and W119.
+
+    What makes a webhook refuse every request is a warning, and does not stop ``migrate``: the
+    site may well do without webhooks.
+    """
     try:
         secrets = WebhookSettings.load().webhook_secret
         settings = AmazonSESSettings.load()
@@ -50,7 +66,7 @@ def check_webhook_settings() -> list[CheckMessage]:
 
 
 def check_webhook_deployment() -> list[CheckMessage]:
-    """What lets other people post events: W110 to W112. For ``check --deploy``.
+    """What lets other people post events: W110 to W112, W116. For ``check --deploy``.
 
     For each webhook in the URLconf, with the settings that it has; those that are protected alike
     are reported together.
@@ -76,12 +92,21 @@ def _deployment_problems(protection: Protection, where: str) -> Iterator[CheckMe
             obj=where,
             id="anymail.W111",
         )
+    if protection.weak:
+        yield Warning(
+            "The secret of the Anymail webhooks can be guessed: it is too short, or one that "
+            "documentation shows.",
+            hint=f'{HOW_TO_MAKE_ONE} Put it into ANYMAIL["WEBHOOK_SECRET"] (while you change it, '
+            "beside the old one: a list of both), and into the URLs that SNS is subscribed with.",
+            obj=where,
+            id="anymail.W116",
+        )
     if not protection.secret and not protection.topics:
         yield Warning(
             "The Anymail webhooks accept events from the SNS topics of any AWS account. They "
             "download no received mail from S3, and suppress no address.",
-            hint='Set ANYMAIL["WEBHOOK_SECRET"] to "some-user:some-password", or '
-            'ANYMAIL["AMAZON_SES_SNS_TOPIC_ARNS"] to the ARNs of your topics.',
+            hint='Set ANYMAIL["WEBHOOK_SECRET"], or ANYMAIL["AMAZON_SES_SNS_TOPIC_ARNS"] to the '
+            f"ARNs of your topics. {HOW_TO_MAKE_ONE}",
             obj=where,
             id="anymail.W112",
         )
@@ -89,7 +114,7 @@ def _deployment_problems(protection: Protection, where: str) -> Iterator[CheckMe
         yield Warning(
             "The Anymail webhooks accept events from anybody: without signature checking, the list "
             "of SNS topics protects nothing.",
-            hint='Set ANYMAIL["WEBHOOK_SECRET"] to "some-user:some-password".',
+            hint=f'Set ANYMAIL["WEBHOOK_SECRET"]. {HOW_TO_MAKE_ONE}',
             obj=where,
             id="anymail.W110",
         )
@@ -97,21 +122,22 @@ def _deployment_problems(protection: Protection, where: str) -> Iterator[CheckMe
 
 def _secret_problems(secrets: tuple[str, ...]) -> Iterator[CheckMessage]:
     if any(":" not in secret for secret in secrets):
-        yield Error(
-            'ANYMAIL["WEBHOOK_SECRET"] has no colon, so nothing can match it.',
+        yield Warning(
+            'ANYMAIL["WEBHOOK_SECRET"] has no colon, so the webhooks refuse every request.',
             hint='It must be "some-user:some-password", or a list of such strings.',
-            id="anymail.E110",
+            id="anymail.W118",
         )
 
 
 def _topic_problems(settings: AmazonSESSettings) -> Iterator[CheckMessage]:
     for topic in settings.sns_topic_arns:
         if not TOPIC_ARN.fullmatch(topic):
-            yield Error(
-                f'{topic!r} in ANYMAIL["AMAZON_SES_SNS_TOPIC_ARNS"] is no ARN of an SNS topic.',
+            yield Warning(
+                f'{topic!r} in ANYMAIL["AMAZON_SES_SNS_TOPIC_ARNS"] is not the ARN of an SNS '
+                "topic, so nothing can match it.",
                 hint="It must look like arn:aws:sns:us-east-1:123456789012:name, without "
                 "wildcards.",
-                id="anymail.E111",
+                id="anymail.W119",
             )
 
 
@@ -120,7 +146,7 @@ def _certificate_problems(settings: AmazonSESSettings) -> Iterator[CheckMessage]
         re.compile(settings.sns_cert_host_regex or "")
     except re.error as err:
         yield Error(
-            f'ANYMAIL["AMAZON_SES_SNS_CERT_HOST_REGEX"] is no regular expression: {err}.',
+            f'ANYMAIL["AMAZON_SES_SNS_CERT_HOST_REGEX"] is not a valid regular expression: {err}.',
             hint='Remove "AMAZON_SES_SNS_CERT_HOST_REGEX" from ANYMAIL, unless your region has '
             "unusual host names.",
             id="anymail.E112",
@@ -130,7 +156,8 @@ def _certificate_problems(settings: AmazonSESSettings) -> Iterator[CheckMessage]
             load_certificate(pem)
         except (AttributeError, TypeError, ValueError) as err:
             yield Error(
-                f'ANYMAIL["AMAZON_SES_SNS_CERTIFICATES"][{url!r}] is no certificate: {err}.',
+                f'ANYMAIL["AMAZON_SES_SNS_CERTIFICATES"][{url!r}] is not a valid certificate: '
+                f"{err}.",
                 hint="Each value must be the text of one PEM file: "
                 '{"https://sns...pem": Path("sns.pem").read_text()}.',
                 id="anymail.E113",
@@ -162,13 +189,23 @@ def _protection(callback: Any) -> Protection | None:
         view: AmazonSESBaseWebhookView = callback.view_class(**callback.view_initkwargs)
         view.current_settings = conf.current_settings()
         settings = view.load_settings(AmazonSESSettings)
-        secret = bool(view.secrets) or not view.warn_if_no_basic_auth
+        secrets = view.secrets
     except Exception:  # whatever a subclass raises
         return None
     return Protection(
-        secret=secret,
+        secret=bool(secrets) or not view.warn_if_no_basic_auth,
+        weak=any(map(_is_weak, secrets)),
         topics=bool(settings.sns_topic_arns),
         signatures=settings.verify_sns_signatures,
+    )
+
+
+def _is_weak(secret: str) -> bool:
+    password = secret.partition(":")[2]
+    return (
+        len(password) < MIN_PASSWORD_LENGTH
+        or len(set(password)) < MIN_UNIQUE_CHARACTERS
+        or any(word in password.lower() for word in PLACEHOLDER_WORDS)
     )
 
 

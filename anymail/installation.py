@@ -1,0 +1,77 @@
+"""Whether the package ``anymail`` has the files of this distribution.
+
+django-anymail has files of the same names, and a package that depends on it installs them over
+ours. Nothing of this package is imported here, because all of it may be somebody else's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import Distribution, PackageNotFoundError, PackagePath, distribution
+from importlib.util import find_spec
+from typing import Any
+
+from django.core import checks
+
+#: The folders in which both distributions have modules.
+SHARED_FOLDERS = (("anymail",), ("anymail", "backends"), ("anymail", "webhooks"))
+REINSTALL = "python -m pip install --force-reinstall --no-deps django-anymail-ses"
+
+
+def check_installation(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """E100: django-anymail owns files here, too. E106: it took ours along when it was removed."""
+    if _has_our_files(_installed("django-anymail")):
+        return [
+            checks.Error(
+                "django-anymail and django-anymail-ses are both installed: both own the package "
+                "'anymail', and overwrite each other's files.",
+                hint=(
+                    f"python -m pip uninstall django-anymail && {REINSTALL}. If another package "
+                    'requires django-anymail, see "Packages that require django-anymail" on the '
+                    'page "Migrating" of the documentation.'
+                ),
+                id="anymail.E100",
+            )
+        ]
+    if missing := list(_missing_modules(_installed("django-anymail-ses"))):
+        return [
+            checks.Error(
+                "The package 'anymail' is incomplete. These files are missing: "
+                f"{', '.join(missing)}.",
+                hint=REINSTALL,
+                id="anymail.E106",
+            )
+        ]
+    return []
+
+
+def _installed(name: str) -> Distribution | None:
+    try:
+        return distribution(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _has_our_files(found: Distribution | None) -> bool:
+    """Whether a distribution has files in ``anymail/``, as far as it says which ones it has.
+
+    An empty one, which stands in for django-anymail, has none.
+    """
+    if found is None:
+        return False
+    return found.files is None or any(path.parts[0] == "anymail" for path in found.files)
+
+
+def _missing_modules(found: Distribution | None) -> Iterator[str]:
+    for path in (found and found.files) or ():
+        if path.suffix == ".py" and path.parts[:-1] in SHARED_FOLDERS and not _is_there(path):
+            yield str(path)
+
+
+def _is_there(path: PackagePath) -> bool:
+    """Whether a module can be imported, from a file, an archive or a frozen program."""
+    names = path.with_suffix("").parts
+    if names[-1] == "__init__":
+        spec = find_spec(".".join(names[:-1]))
+        return spec is not None and spec.origin is not None
+    return find_spec(".".join(names)) is not None

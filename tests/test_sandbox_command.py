@@ -15,8 +15,9 @@ from argparse import ArgumentError, ArgumentParser
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 from unittest import mock
+from urllib.parse import urlsplit
 
 import boto3
 from django.test import SimpleTestCase, override_settings
@@ -24,8 +25,10 @@ from django.test import SimpleTestCase, override_settings
 from anymail.conf import AmazonSESSettings
 from anymail.management.commands.anymail_sandbox import run
 from anymail.sandbox.amazon.defaults import CREDENTIALS
+from anymail.sandbox.amazon.sns.signing import SigningKey
 from anymail.sandbox.arguments import add_arguments, command_line
-from anymail.sandbox.paste import anymail_settings, settings_text
+from anymail.sandbox.paste import settings_text
+from anymail.sandbox.settings import anymail_settings
 
 from .local_sns import PATIENCE, reserved_port, wait_until
 from .sandbox import ROOT, TIMEOUT, Running, environment, start, wait_until_ready
@@ -160,14 +163,20 @@ class ProjectTests(SimpleTestCase):
                 return found
         raise AssertionError(found)
 
-    def subscribed(self, sandbox: Running) -> bool:
-        """Whether the site's two webhooks have confirmed."""
+    def subscriptions(self, sandbox: Running) -> list[dict[str, Any]]:
         sns = boto3.session.Session(**CREDENTIALS).client(
             "sns", endpoint_url=sandbox.ready["amazon"]
         )
+        return sns.list_subscriptions()["Subscriptions"]
+
+    def subscribed_ports(self, sandbox: Running) -> list[int | None]:
+        return [urlsplit(found["Endpoint"]).port for found in self.subscriptions(sandbox)]
+
+    def subscribed(self, sandbox: Running) -> bool:
+        """Whether the site's two webhooks have confirmed."""
         found = [
             subscription["SubscriptionArn"]
-            for subscription in sns.list_subscriptions()["Subscriptions"]
+            for subscription in self.subscriptions(sandbox)
             if f":{self.project.site}/hooks/" in subscription["Endpoint"]
         ]
         return len(found) == 2 and "PendingConfirmation" not in found
@@ -197,17 +206,14 @@ class ProjectTests(SimpleTestCase):
         [file] = self.project.folder.rglob("sandbox.pem")
         self.assertEqual(stat.S_IMODE(file.stat().st_mode), 0o600)
 
-    def test_the_secret_of_the_project_is_used(self):
-        with self.project.settings.open("a") as file:
-            file.write('\nANYMAIL = {"WEBHOOK_SECRET": ["new:one", "old:two"]}\n')
-        self.assertIn('"WEBHOOK_SECRET": "new:one"', self.project.printed_settings())
-
-    def test_printed_settings_hold_what_is_not_ascii(self):
-        with self.project.settings.open("a", encoding="utf-8") as file:
-            file.write('\nANYMAIL = {"WEBHOOK_SECRET": "tea:🍵\\\\"}\n')
-        found: dict = {}
-        exec(self.project.printed_settings(), found)
-        self.assertEqual(found["ANYMAIL"]["WEBHOOK_SECRET"], "tea:🍵\\")
+    def test_printed_settings_are_short_and_say_how_the_sandbox_was_started(self):
+        site = "http://127.0.0.1:9000"
+        text = self.project.manage(
+            "anymail_sandbox", "--print-settings", f"--site={site}", "--amazon-port=9026"
+        ).stdout
+        self.assertIn(f"anymail_sandbox --site={site} --amazon-port=9026\n", text)
+        self.assertIn('"http://127.0.0.1:9026"', text)
+        self.assertLess(len(text.splitlines()), 12)
 
     def test_printed_settings_may_follow_those_of_a_project_with_a_mail_host(self):
         for more in ('EMAIL_HOST = "localhost"\n', self.project.printed_settings):
@@ -233,6 +239,17 @@ class ProjectTests(SimpleTestCase):
     def test_settings_that_are_not_there_yet_are_printed(self):
         sandbox = self.start_sandbox()
         self.assertIs(sandbox.ready["paste"], True)
+        # Its own webhooks are not: nobody takes what they hear for what the project hears.
+        self.assertEqual({*self.subscribed_ports(sandbox)}, {self.project.site})
+
+    def test_a_site_that_was_not_named_is_missed(self):
+        process = self.started(
+            "anymail_sandbox", "--json", "--port=0", f"--amazon-port={self.project.amazon}"
+        )
+        sandbox = wait_until_ready(process)
+        lines = self.lines_until(sandbox, lambda line: "problem" in line)
+        self.assertIn("--site http://127.0.0.1:8000", lines[-1]["problem"])
+        self.assertEqual(self.subscribed_ports(sandbox), [])
 
     def test_ctrl_c_ends_it(self):
         sandbox = self.start_sandbox()
@@ -251,22 +268,33 @@ class ProjectTests(SimpleTestCase):
 class SettingsTests(SimpleTestCase):
     """The text to paste goes below a project's own settings."""
 
-    anymail: ClassVar = anymail_settings(
-        "http://127.0.0.1:8026",
-        certificates={"https://sns.example/c.pem": "-----BEGIN\nx\n-----END\n"},
-        secret="sns:new",
-    )
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.key_file = Path(folder.name, "sandbox's.pem")
+        self.key = SigningKey.kept(self.key_file)
+        self.anymail = anymail_settings(
+            "http://127.0.0.1:8026", certificates=self.key.certificates, secret=self.key.secret
+        )
 
     def pasted(self, *, mailers: bool, **before: Any) -> dict[str, Any]:
-        exec(settings_text(self.anymail, mailers=mailers), before)
+        text = settings_text(
+            "http://127.0.0.1:8026", command="x", mailers=mailers, key_file=self.key_file
+        )
+        exec(text, before)
         return before
 
     def test_what_the_project_has_set_stays_but_for_the_way_to_amazon(self):
         own = {"FEEDBACK_SUPPRESS": ["complaint"], "SEND_DEFAULTS": {"tags": ["shop"]}}
-        before = {**own, "WEBHOOK_SECRET": "sns:old", "AMAZON_SES_SNS_CLIENT_PARAMS": {"a": "b"}}
+        before = {**own, "AMAZON_SES_SNS_CLIENT_PARAMS": {"a": "b"}}
         for mailers in (True, False):
-            found = self.pasted(mailers=mailers, ANYMAIL=before)
-            self.assertEqual(found["ANYMAIL"], {**own, **self.anymail})
+            found = self.pasted(mailers=mailers, ANYMAIL=before)["ANYMAIL"]
+            self.assertEqual(found, {**own, **self.anymail, "WEBHOOK_SECRET": [self.key.secret]})
+
+    def test_the_webhooks_take_the_secret_of_the_project_and_that_of_the_sandbox(self):
+        for own, secrets in (("a:b", ["a:b"]), (["new:one", "old:two"], ["new:one", "old:two"])):
+            found = self.pasted(mailers=False, ANYMAIL={"WEBHOOK_SECRET": own})["ANYMAIL"]
+            self.assertEqual(found["WEBHOOK_SECRET"], [*secrets, self.key.secret])
 
     def test_nothing_that_leads_elsewhere_is_left(self):
         elsewhere = {
@@ -289,7 +317,8 @@ class SettingsTests(SimpleTestCase):
 
     def test_it_works_where_there_is_nothing_yet(self):
         found = self.pasted(mailers=True)
-        self.assertEqual((found["ANYMAIL"], [*found["MAILERS"]]), (self.anymail, ["default"]))
+        self.assertEqual({*found["ANYMAIL"]}, {*self.anymail})
+        self.assertEqual([*found["MAILERS"]], ["default"])
         self.assertIn("EMAIL_BACKEND", self.pasted(mailers=False))
 
 

@@ -63,6 +63,7 @@ class LocalAmazon:
     """What the page needs of the Amazon side, with nothing behind it."""
 
     url = "http://127.0.0.1:8026"
+    sites: Sequence[str] | None = None
     settings_text = 'ANYMAIL = {"AMAZON_SES_CLIENT_PARAMS": {}}'
 
     def __init__(self) -> None:
@@ -440,19 +441,20 @@ class TimelineTests(PageTestCase):
     def test_without_the_script_there_is_a_way_to_see_more(self):
         self.assertIn('<noscript><p class="reload"><a href="">', self.get("/messages/mail-0/"))
 
-    def test_retries_are_listed(self):
+    def test_retries_are_one_chip_and_listed_below_it(self):
         refused = Attempt(status=None, error="Connection refused")
         self.post(Attempt(status=503), refused, Attempt(status=200))
-        self.assertIn("503 no answer 200", self.timeline())
+        self.assertEqual(self.get("/messages/mail-0/").count('<span class="step '), 1)
+        self.assertIn("Webhook 127.0.0.1:8025 200 at attempt 3", self.timeline())
         self.assertIn("no answer: Connection refused", self.timeline())
 
     def test_posts_say_what_comes_next(self):
         self.post(state="retrying")
         self.assertIn("on its way", self.timeline())
         self.post(Attempt(status=500), state="retrying")
-        self.assertIn("500 again soon", self.timeline())
-        self.post(Attempt(status=400), state="failed")
-        self.assertIn("400 given up", self.timeline())
+        self.assertIn("500, again soon", self.timeline())
+        self.post(*[Attempt(status=503)] * 7, state="failed")
+        self.assertIn("503 × 7, given up", self.timeline())
 
     def test_events_that_nobody_hears_say_so(self):
         self.assertIn("Published; no webhook is subscribed.", self.timeline())
@@ -1353,6 +1355,82 @@ class FeedbackTests(PageTestCase):
 
     def test_the_admin_is_linked(self):
         self.assertIn('href="/admin/"', self.get("/feedback/"))
+
+
+class ProjectTests(PageTestCase):
+    """Beside a project, nothing that is the sandbox's own passes for the project's."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.amazon.sites = ["http://127.0.0.1:8000"]
+
+    def test_the_suppression_list_of_the_sandbox_is_not_there(self):
+        self.assertNotIn("Feedback", self.text("/", "nav"))
+        self.assertIn("in its own database and admin", self.get("/feedback/", status=404))
+
+    def test_the_form_does_not_send_as_the_project_does(self):
+        self.assertIn("Sent by this page, not by your project", self.text("/compose/"))
+
+    def test_a_project_whose_site_was_not_named_is_told(self):
+        add_sent(self.journal)
+        for url in ("/", "/inbox/"):
+            self.assertNotIn("--site", self.text(url))
+        self.amazon.sites = []
+        for url in ("/", "/inbox/", "/settings/"):
+            self.assertIn("--site", self.text(url))
+
+
+class WebhookTests(PageTestCase):
+    """A webhook that does not take what it is told is seen wherever one looks."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.sent = add_sent(self.journal)
+        self.post = Post(sns_id="sns-1", topic_arn=TOPIC, url=WEBHOOK)
+        self.journal.add_post(happen(self.journal, self.sent, "delivery"), self.post)
+        subscription = {"Protocol": "http", "TopicArn": TOPIC, "SubscriptionArn": f"{TOPIC}:1"}
+        self.amazon.subscriptions = [{**subscription, "Endpoint": WEBHOOK}]
+
+    def answer(self, state: Any, **attempt: Any) -> None:
+        self.journal.add_attempt(self.post, Attempt(**attempt), state)
+
+    def test_one_that_is_dead(self):
+        self.answer("retrying", status=None, error="Nothing listens there.")
+        self.assertEqual(chips(self.get("/"), self.sent), ["delivered", "webhook retrying"])
+        self.assertIn("does not take what is posted to it: no answer", self.text("/"))
+        self.assertIn("failing no answer: Nothing listens", self.text("/settings/", "#webhooks"))
+
+    def test_one_that_refuses(self):
+        self.answer("failed", status=403)
+        self.assertEqual(chips(self.get("/"), self.sent), ["delivered", "webhook failed"])
+        self.assertIn("failing it answered 403", self.text("/settings/", "#webhooks"))
+
+    def test_one_that_is_there_again(self):
+        self.answer("retrying", status=503)
+        self.answer("delivered", status=200)
+        self.assertEqual(chips(self.get("/"), self.sent), ["delivered"])
+        self.assertIn("confirmed", self.text("/settings/", "#webhooks"))
+
+    def test_one_that_refuses_a_received_mail(self):
+        received = add_received(self.journal)
+        event = SesEvent(kind="Received", document={}, topic_arns=[TOPIC])
+        self.journal.add_event(received, event)
+        self.journal.add_post(event, self.post)
+        self.answer("failed", status=500)
+        for url in ("/inbox/", "/inbox/received-0/"):
+            self.assertIn("webhook failed", self.text(url))
+
+
+class DroppedTests(PageTestCase):
+    def test_mails_that_are_no_longer_kept_are_counted(self):
+        self.journal = self.amazon.journal = Journal(keep=2)
+        for number in range(5):
+            add_sent(self.journal, id=f"mail-{number}")
+            add_received(self.journal, id=f"received-{number}")
+        for url in ("/", "/inbox/"):
+            self.assertIn("3 older ones were dropped", self.text(url))
+        self.client.post("/settings/empty/")
+        self.assertNotIn("dropped", self.text("/"))
 
 
 class SettingsTests(PageTestCase):

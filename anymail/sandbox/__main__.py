@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None, interruption: Interruption | No
 def _run(arguments: argparse.Namespace, interruption: Interruption) -> None:
     from .loop import play
     from .report import TextReport
-    from .sites import NO_WEBHOOKS
+    from .sites import NO_SITE, NO_WEBHOOKS
     from .start import running
     from .transcript import JsonReport
 
@@ -105,7 +105,9 @@ def _run(arguments: argparse.Namespace, interruption: Interruption) -> None:
             report.loop(play(sandbox.amazon))
             return
         report.ready(sandbox, paste=bool(project) and not sandbox.is_used_by(project))
-        if arguments.site and project and not project["paths"]:
+        if project and not arguments.site:
+            report.problem(NO_SITE)
+        elif project and not project["paths"]:
             report.problem(NO_WEBHOOKS)
         interruption.wait(lambda: report.sites(sandbox.watch.changes()))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterable, Iterator, Mapping
 from math import isfinite
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .amazon.ses.addresses import LOCAL
+from .amazon.sns.posting import without_credentials
 from .amazon.switches import MAX_LATENCY
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ DOMAIN = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*", 
 CONFIGURATION_SET = re.compile(r"[A-Za-z0-9_-]{1,64}")
 PORT = 8025
 AMAZON_PORT = 8026
+#: Where ``manage.py runserver`` serves a project.
+SITE = "http://127.0.0.1:8000"
 
 
 def add_arguments(parser: ArgumentParser) -> list[Action]:
@@ -66,6 +70,15 @@ def command_line(actions: Iterable[Action], values: Mapping[str, Any]) -> list[s
     return [word for action in actions for word in _words(action, values[action.dest])]
 
 
+def project_command(values: Mapping[str, Any]) -> str:
+    """The command that starts the sandbox beside a project in the same way."""
+    shared = add_arguments(ArgumentParser())
+    sites = [without_credentials(url) for url in values["site"]] or [SITE]
+    given = [one for one in shared if one.dest == "site" or values[one.dest] != one.default]
+    words = command_line(given, {**values, "site": sites, "json": False})
+    return shlex.join(["python", "manage.py", "anymail_sandbox", *words])
+
+
 def _words(action: Action, value: Any) -> Iterator[str]:
     [name] = action.option_strings
     if action.nargs == 0:
@@ -97,8 +110,10 @@ def chosen_options(arguments: Namespace, project: Mapping[str, Any]) -> Options:
         max_send_rate=arguments.max_send_rate,
         key_file=arguments.key_file,
         keeps_key=not arguments.once,
+        is_beside_project=not arguments.once and bool(arguments.site or project),
         secret=project.get("secret"),
         mailers=project.get("mailers", Options.mailers),
+        command=project_command(vars(arguments)),
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from threading import Lock
+from threading import Condition, Lock
 from typing import Any, Literal, TypeVar
 
 from ..signals import AnymailInboundEvent, AnymailTrackingEvent
@@ -141,9 +142,13 @@ class Journal:
         self._keep = keep
         self._keep_bytes = keep_bytes
         self._lock = Lock()
+        self._changed = Condition(self._lock)
         self._sent: OrderedDict[str, SentMail] = OrderedDict()
         self._received: OrderedDict[str, ReceivedMail] = OrderedDict()
         self._events: OrderedDict[str, SesEvent] = OrderedDict()
+        self._last_posts: dict[tuple[str, str], Post] = {}
+        self.dropped_sent: int = 0
+        self.dropped_received: int = 0
 
     def sent(self) -> list[SentMail]:
         """The messages that SES accepted, the newest first."""
@@ -165,11 +170,15 @@ class Journal:
 
     def add_sent(self, mail: SentMail) -> None:
         """SES accepted a message."""
-        self._add(self._sent, mail)
+        with self._lock:
+            self.dropped_sent += self._add(self._sent, mail)
+            self._changed.notify_all()
 
     def add_received(self, mail: ReceivedMail) -> None:
         """SES received a message."""
-        self._add(self._received, mail)
+        with self._lock:
+            self.dropped_received += self._add(self._received, mail)
+            self._changed.notify_all()
 
     def add_event(self, mail: SentMail | ReceivedMail, event: SesEvent) -> None:
         """Something happened to a message."""
@@ -194,6 +203,19 @@ class Journal:
         with self._lock:
             post.attempts.append(attempt)
             post.state = state
+            self._last_posts[post.topic_arn, post.url] = post
+            self.version += 1
+
+    def last_post(self, topic_arn: str, url: str) -> Post | None:
+        """What was last posted to a webhook, and answered or not.
+
+        :param url: without user name and password.
+        """
+        return self._last_posts.get((topic_arn, url))
+
+    def note_change(self) -> None:
+        """Something else happened that the page shows."""
+        with self._lock:
             self.version += 1
 
     def add_signal(self, event: AnymailTrackingEvent | AnymailInboundEvent) -> None:
@@ -209,7 +231,39 @@ class Journal:
         with self._lock:
             for kept in (self._sent, self._received, self._events):
                 kept.clear()
+            self.dropped_sent = self.dropped_received = 0
             self.version += 1
+
+    def forget_sent(self, mail: SentMail) -> None:
+        """Forget one message."""
+        with self._lock:
+            if self._sent.pop(mail.id, None):
+                self._forget_events(mail)
+                self.version += 1
+
+    def forget_all_sent(self) -> None:
+        """Forget the messages that SES accepted."""
+        for mail in self.sent():
+            self.forget_sent(mail)
+
+    def wait_for_sent(
+        self, find: Callable[[Sequence[SentMail]], SentMail | None], timeout: float
+    ) -> SentMail | None:
+        """Wait for a message.
+
+        :param find: finds it among those that are kept, the newest first.
+        :param timeout: in seconds.
+        :return: None if it did not come in time.
+        """
+        end = time.monotonic() + timeout
+        while True:
+            version = self.version
+            found = find(self.sent())
+            left = end - time.monotonic()
+            if found is not None or left <= 0:
+                return found
+            with self._lock:
+                self._changed.wait_for(lambda: self.version != version, left)  # noqa: B023
 
     def _announcement(self, event: AnymailTrackingEvent | AnymailInboundEvent) -> SesEvent | None:
         """What a received mail was announced with: signals have its id, and not that of SNS."""
@@ -217,15 +271,21 @@ class Journal:
         announced = mail.events if mail is not None else ()
         return next((found for found in announced if found.document == event.esp_event), None)
 
-    def _add(self, kept: OrderedDict[str, Mail], mail: Mail) -> None:
-        with self._lock:
-            kept[mail.id] = mail
-            while self._is_full(kept):
-                _, gone = kept.popitem(last=False)
-                for event in gone.events:
-                    for post in event.posts:
-                        self._events.pop(post.sns_id, None)
-            self.version += 1
+    def _add(self, kept: OrderedDict[str, Mail], mail: Mail) -> int:
+        """Keep a mail; gives how many others had to go for it."""
+        kept[mail.id] = mail
+        count = 0
+        while self._is_full(kept):
+            _, gone = kept.popitem(last=False)
+            self._forget_events(gone)
+            count += 1
+        self.version += 1
+        return count
+
+    def _forget_events(self, mail: SentMail | ReceivedMail) -> None:
+        for event in mail.events:
+            for post in event.posts:
+                self._events.pop(post.sns_id, None)
 
     def _is_full(self, kept: Mapping[str, Mail]) -> bool:
         """Whether the oldest has to go; the newest stays, however large."""

@@ -75,7 +75,7 @@ class TextReport:
 
         :param paste: the settings to paste as well.
         """
-        if paste:
+        if paste and sandbox.amazon.settings_text:
             self._section("Put this at the end of your settings")
             self._line(sandbox.amazon.settings_text)
         self._line()

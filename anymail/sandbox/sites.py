@@ -9,12 +9,17 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from .amazon.defaults import EVENTS_TOPIC, INBOUND_TOPIC
 from .amazon.sns.posting import without_credentials
+from .arguments import SITE
 from .journal import Attempt
 from .site import INBOUND_PATH, TRACKING_PATH
 
 NO_WEBHOOKS = (
     'This project has no webhooks for the sandbox to post to: its URLs lack path("anymail/", '
     'include("anymail.urls")).'
+)
+NO_SITE = (
+    "Nothing is posted to your project's webhooks, and its receivers hear nothing: start the sandbox "
+    f"with --site {SITE}, or wherever runserver serves it."
 )
 #: What an answer to the request to confirm means.
 MEANINGS = {

@@ -15,10 +15,12 @@ import django
 from . import SandboxError, site
 from .amazon.local import LocalAmazon, check_installed, forget_environment, local_amazon
 from .amazon.set_up import set_up_account
+from .amazon.sns.posting import without_credentials
 from .amazon.sns.signing import SigningKey, default_key_file
 from .amazon.switches import Switches
-from .paste import anymail_settings, settings_text
+from .paste import settings_text
 from .servers import check_listener, check_site, local_hosts, serve
+from .settings import anymail_settings
 from .sites import Watch, Webhooks, with_secret
 
 #: How long the sandbox waits for its own webhooks, in seconds.
@@ -33,7 +35,9 @@ class Options:
     :param amazon_port: of the Amazon side, likewise.
     :param bind: the address that both listen on.
     :param allow_remote: other machines may reach the sandbox, and be posted to.
-    :param sites: whose webhooks are subscribed, beside the sandbox's own.
+    :param sites: whose webhooks are subscribed.
+    :param is_beside_project: the sandbox's own webhooks are not, so that nobody takes what they
+        hear and store for what the project does.
     :param domains: that receive mail.
     :param configuration_sets: to have beside ``"sandbox"``.
     :param verified: addresses and domains that may send; everybody if empty.
@@ -43,6 +47,7 @@ class Options:
     :param keeps_key: without ``key_file``, keep it where it usually is; False makes a new one.
     :param secret: what SNS shows to the sandbox's own webhooks; None makes a new one.
     :param mailers: the settings to paste have ``MAILERS``, not ``EMAIL_BACKEND``.
+    :param command: what the settings to paste say that starts it.
     """
 
     port: int = 0
@@ -50,6 +55,7 @@ class Options:
     bind: str = "127.0.0.1"
     allow_remote: bool = False
     sites: list[Webhooks] = field(default_factory=list)
+    is_beside_project: bool = False
     domains: list[str] = field(default_factory=list)
     configuration_sets: list[str] = field(default_factory=list)
     verified: list[str] = field(default_factory=list)
@@ -59,6 +65,7 @@ class Options:
     keeps_key: bool = False
     secret: str | None = None
     mailers: bool = django.VERSION >= (6, 1)
+    command: str = "python manage.py anymail_sandbox"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,13 +119,15 @@ def running(options: Options, tell: Callable[[str], None]) -> Iterator[Sandbox]:
         set_up_account(amazon, options.domains, options.configuration_sets, options.verified)
         secret = options.secret or key.secret
         anymail = anymail_settings(amazon.url, certificates=key.certificates, secret=secret)
-        amazon.settings_text = settings_text(anymail, mailers=options.mailers)
+        amazon.settings_text = _settings_text(options, amazon, key)
+        if options.is_beside_project:
+            amazon.sites = [without_credentials(found.url) for found in options.sites]
         folder = Path(stack.enter_context(_temporary_folder()))
         page = stack.enter_context(_site(options, anymail, folder, amazon, tell))
         tell("Subscribing the webhooks, which check and confirm that")
-        own = with_secret(Webhooks(url=page), secret)
         sites = [with_secret(found, secret) for found in options.sites]
-        subscribe(amazon, [own, *sites])
+        own = [] if options.is_beside_project else [with_secret(Webhooks(url=page), secret)]
+        subscribe(amazon, [*own, *sites])
         _wait_for_webhooks(amazon, own)
         watch = Watch(amazon.sns, sites)
         yield Sandbox(page=f"{page}/", amazon=amazon, anymail=anymail, watch=watch)
@@ -149,8 +158,21 @@ def _signing_key(options: Options, tell: Callable[[str], None]) -> SigningKey:
         try:
             return SigningKey.kept(default_key_file())
         except SandboxError as err:
-            tell(f"Making a key for this time only, and settings with it ({err})")
+            tell(f"Making a key for this time only, which no project can use ({err})")
     return SigningKey.fresh()
+
+
+def _settings_text(options: Options, amazon: LocalAmazon, key: SigningKey) -> str:
+    """What a project needs; empty if it cannot find the key."""
+    try:
+        path = options.key_file or default_key_file()
+        if not path.exists() or SigningKey.kept(path) != key:
+            return ""
+    except SandboxError:
+        return ""
+    return settings_text(
+        amazon.url, command=options.command, mailers=options.mailers, key_file=options.key_file
+    )
 
 
 def _switches(options: Options) -> Switches:
@@ -186,9 +208,10 @@ def _site(
         yield url
 
 
-def _wait_for_webhooks(amazon: LocalAmazon, own: Webhooks) -> None:
+def _wait_for_webhooks(amazon: LocalAmazon, own: list[Webhooks]) -> None:
     end = time.monotonic() + PATIENCE
-    while not all(amazon.sns.is_confirmed(*wanted) for wanted in own.endpoints().items()):
+    wanted = [pair for webhooks in own for pair in webhooks.endpoints().items()]
+    while not all(amazon.sns.is_confirmed(*pair) for pair in wanted):
         if time.monotonic() > end:
             raise SandboxError("The sandbox's own webhooks did not confirm their subscriptions.")
         time.sleep(0.01)

@@ -16,8 +16,13 @@ from django.urls import NoReverseMatch, reverse
 
 from ...conf import AmazonSESSettings, WebhookSettings
 from ...sandbox import SandboxError
-from ...sandbox.arguments import PROJECT_VARIABLE, add_arguments, command_line
-from ...sandbox.paste import anymail_settings, settings_text, uses_mailers
+from ...sandbox.arguments import (
+    PROJECT_VARIABLE,
+    add_arguments,
+    command_line,
+    project_command,
+)
+from ...sandbox.paste import settings_text, uses_mailers
 from ...sandbox.servers import url_of
 from ...sandbox.sites import NO_WEBHOOKS
 
@@ -63,13 +68,15 @@ class Command(BaseCommand):
         from ...sandbox.amazon.sns.signing import SigningKey, default_key_file
 
         try:
-            key = SigningKey.kept(options["key_file"] or default_key_file())
+            SigningKey.kept(options["key_file"] or default_key_file())
         except SandboxError as err:
             raise CommandError(str(err)) from err
-        endpoint = url_of(options["bind"], options["amazon_port"])
-        secret = next(iter(WebhookSettings.load().webhook_secret), key.secret)
-        anymail = anymail_settings(endpoint, certificates=key.certificates, secret=secret)
-        return settings_text(anymail, mailers=uses_mailers())
+        return settings_text(
+            url_of(options["bind"], options["amazon_port"]),
+            command=project_command(options),
+            mailers=uses_mailers(),
+            key_file=options["key_file"],
+        )
 
 
 def describe_project() -> dict[str, Any]:

@@ -24,7 +24,8 @@ class LocalAmazon:
 
     :param url: the endpoint of all of them.
     :param switches: how slow it is, and whom it refuses.
-    :param settings_text: what a project has in its settings to use it.
+    :param settings_text: what a project has in its settings to use it; empty if none can.
+    :param sites: of the project beside which it runs; None if it runs by itself.
     """
 
     url: str
@@ -32,6 +33,7 @@ class LocalAmazon:
     switches: Switches
     sns: LocalSns
     settings_text: str = ""
+    sites: Sequence[str] | None = None
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def receive(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,19 +12,35 @@ from ..journal import Attempt
 from .apps import Amazon
 from .samples import TEMPLATE
 
+logger: logging.Logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Webhook:
     """A subscription of a webhook.
 
     :param url: without user name and password.
-    :param trouble: what became of the last question whether it wants to be told.
+    :param answered: when it last answered, or did not; None if it was not posted to yet.
+    :param trouble: why it hears nothing; empty if it does, as far as is known.
     """
 
     topic: str
     url: str
     is_confirmed: bool
+    answered: datetime | None
     trouble: str
+
+    @property
+    def state(self) -> str:
+        """The state in a word or two."""
+        if not self.is_confirmed:
+            return "not confirmed yet"
+        return "failing" if self.trouble else "confirmed"
+
+    @property
+    def tone(self) -> str:
+        """The colour of the state."""
+        return {"confirmed": "good", "failing": "bad"}.get(self.state, "warn")
 
 
 def webhooks(amazon: Amazon) -> list[Webhook]:
@@ -36,6 +54,15 @@ def webhooks(amazon: Amazon) -> list[Webhook]:
         if not answer.get("NextToken"):
             return found
         token = {"NextToken": answer["NextToken"]}
+
+
+def known_webhooks(amazon: Amazon) -> list[Webhook] | None:
+    """Who is told; None if SNS does not answer."""
+    try:
+        return webhooks(amazon)
+    except Exception:
+        logger.warning("SNS does not tell its subscriptions", exc_info=True)
+        return None
 
 
 def template_names(amazon: Amazon) -> list[str]:
@@ -66,16 +93,22 @@ def _webhook(subscription: dict[str, Any], amazon: Amazon) -> Webhook:
     topic, url = str(subscription["TopicArn"]), str(subscription["Endpoint"])
     # "PendingConfirmation" until the webhook has confirmed (SNS API, "ListSubscriptions").
     is_confirmed = subscription["SubscriptionArn"].startswith("arn:")
+    shown = without_password(url)
+    post = amazon.journal.last_post(topic, shown) if is_confirmed else None
+    asked = None if is_confirmed else amazon.sns.last_attempt(topic, url)
+    attempt = post.attempts[-1] if post else asked
     return Webhook(
         topic=topic.rpartition(":")[2],
-        url=without_password(url),
+        url=shown,
         is_confirmed=is_confirmed,
-        trouble="" if is_confirmed else _trouble(amazon.sns.last_attempt(topic, url)),
+        answered=attempt.at if attempt else None,
+        trouble=_trouble(attempt, is_confirmed=is_confirmed),
     )
 
 
-def _trouble(attempt: Attempt | None) -> str:
-    if attempt is None:
+def _trouble(attempt: Attempt | None, *, is_confirmed: bool) -> str:
+    # One that takes the request to confirm need not confirm.
+    if attempt is None or (is_confirmed and attempt.succeeded):
         return ""
     answer = "no answer" if attempt.status is None else f"it answered {attempt.status}"
     return f"{answer}: {attempt.error}" if attempt.error else answer

@@ -48,7 +48,11 @@ class Amazon(Protocol):
 
     @property
     def settings_text(self) -> str:
-        """What a project has in its settings to use it."""
+        """What a project has in its settings to use it; empty if none can."""
+
+    @property
+    def sites(self) -> Sequence[str] | None:
+        """Of the project beside which it runs; None if it runs by itself."""
 
     def client(self, service: str) -> Any:
         """A boto3 client of it."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ...amazon_ses.notifications import SesNotification
 from ...amazon_ses.tracking import tracking_events
 from ...signals import AnymailTrackingEvent, EventType
-from ..journal import SentMail, SesEvent
+from ..journal import ReceivedMail, SentMail, SesEvent
 
 #: What SES did before it published anything.
 ACCEPTED = "accepted"
@@ -41,11 +41,13 @@ class Chip:
     """An outcome, and whose it is.
 
     :param tone: which colour it has.
+    :param title: says more, in place of the recipients.
     """
 
     word: str
     tone: str
-    recipients: tuple[str, ...]
+    recipients: tuple[str, ...] = ()
+    title: str = ""
 
     @property
     def label(self) -> str:
@@ -92,6 +94,16 @@ def chips(mail: SentMail) -> list[Chip]:
         )
         for word in sorted(found, key=_RANKS.__getitem__)
     ]
+
+
+def webhook_chips(mail: SentMail | ReceivedMail) -> list[Chip]:
+    """Whether a webhook does not take what it is told of a mail; empty if all do."""
+    posts = [post for event in list(mail.events) for post in list(event.posts)]
+    for state, tone in (("failed", "bad"), ("retrying", "warn")):
+        deaf = {post.url for post in posts if post.state == state and post.attempts}
+        if deaf:
+            return [Chip(word=f"webhook {state}", tone=tone, title=", ".join(sorted(deaf)))]
+    return []
 
 
 def _last_words(

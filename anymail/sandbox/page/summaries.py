@@ -11,7 +11,7 @@ from ...addresses import EmailAddress
 from ...inbound import AnymailInboundMessage
 from ..journal import ReceivedMail, SentMail
 from .contents import cut, leaves, parsed
-from .outcomes import Chip, chips
+from .outcomes import Chip, chips, webhook_chips
 
 Mail = TypeVar("Mail", SentMail, ReceivedMail)
 
@@ -58,18 +58,23 @@ def sent_row(mail: SentMail) -> Row[SentMail]:
     glance = glance_at(mail.raw)
     if not mail.raw:
         glance = Glance(subject="", sender=mail.source, tags=(), files=0)
-    return Row(mail=mail, glance=glance, chips=chips(mail))
+    return Row(mail=mail, glance=glance, chips=[*chips(mail), *webhook_chips(mail)])
 
 
 def received_row(mail: ReceivedMail) -> Row[ReceivedMail]:
     """The row of a received mail."""
-    return Row(mail=mail, glance=glance_at(mail.raw), chips=verdict_chips(mail.verdicts))
+    found = [*verdict_chips(mail.verdicts), *webhook_chips(mail)]
+    return Row(mail=mail, glance=glance_at(mail.raw), chips=found)
 
 
 def verdict_chips(verdicts: Mapping[str, str]) -> list[Chip]:
     """The verdicts that need attention."""
     return [
-        Chip(word=f"{name} {verdict_word(verdict)}", tone=verdict_tone(verdict), recipients=())
+        Chip(
+            word=f"{name} {verdict_word(verdict)}",
+            tone=verdict_tone(verdict),
+            title="A verdict of Amazon SES",
+        )
         for name, verdict in verdicts.items()
         if verdict not in HARMLESS
     ]

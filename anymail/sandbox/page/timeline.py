@@ -57,6 +57,19 @@ class Posted:
     steps: Sequence[Step]
 
     @property
+    def outcome(self) -> tuple[str, str]:
+        """How it went so far, in a few words and a tone, however often it was repeated."""
+        if not self.steps:
+            return "on its way", "warn"
+        last, count = self.steps[-1], len(self.steps)
+        often = f" × {count}" if count > 1 else ""
+        if self.post.state == "delivered":
+            return last.word + (f" at attempt {count}" if count > 1 else ""), "good"
+        if self.post.state == "retrying":
+            return f"{last.word}{often}, again soon", "warn"
+        return f"{last.word}{often}, given up", "bad"
+
+    @property
     def topic(self) -> str:
         """The topic's name."""
         return self.post.topic_arn.rpartition(":")[2]

@@ -6,11 +6,12 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from ...conf import FeedbackSettings, current_settings
+from .apps import amazon
 from .rendering import live, page
 
 #: Rows of each kind.
@@ -20,7 +21,12 @@ LATEST = 25
 @require_safe
 @live
 def feedback(request: HttpRequest) -> HttpResponse:
-    """The latest rows of each kind, and the suppression list."""
+    """The latest rows of each kind, and the suppression list.
+
+    :raises Http404: they are not those of the project beside which the sandbox runs.
+    """
+    if amazon().sites is not None:
+        raise Http404("The suppression list of your project is in its own database and admin.")
     bounces, complaints, deliveries, suppressions = (
         _latest(name) for name in ("Bounce", "Complaint", "Delivery", "Suppression")
     )

@@ -6,7 +6,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from ..journal import ReceivedMail
+from .account import known_webhooks
 from .apps import amazon
+from .outcomes import webhook_chips
 from .rendering import live, page, paged, query_of
 from .shown import shown
 from .summaries import received_row, rows, verdict_tone, verdict_word
@@ -22,7 +24,15 @@ def inbox(request: HttpRequest) -> HttpResponse:
     """The list."""
     query = query_of(request)
     found = rows(amazon().journal.received(), received_row, query)
-    return page(request, "inbox", "inbox", rows=paged(request, found), query=query)
+    return page(
+        request,
+        "inbox",
+        "inbox",
+        rows=paged(request, found),
+        query=query,
+        webhooks=known_webhooks(amazon()),
+        dropped=amazon().journal.dropped_received,
+    )
 
 
 @require_safe
@@ -41,6 +51,7 @@ def received(request: HttpRequest, id: str) -> HttpResponse:
         mail=mail,
         row=received_row(mail),
         verdicts=verdicts,
+        webhook_chips=webhook_chips(mail),
         entries=entries(mail),
         shown=shown(request, mail.raw),
     )

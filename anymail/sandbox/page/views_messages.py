@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from ...amazon_ses.custom_headers import custom_headers
 from ..journal import SentMail
+from .account import known_webhooks
 from .apps import amazon
 from .contents import content_of
 from .rendering import live, page, paged, query_of
@@ -23,7 +24,15 @@ def messages(request: HttpRequest) -> HttpResponse:
     """The list."""
     query = query_of(request)
     found = rows(amazon().journal.sent(), sent_row, query)
-    return page(request, "messages", "messages", rows=paged(request, found), query=query)
+    return page(
+        request,
+        "messages",
+        "messages",
+        rows=paged(request, found),
+        query=query,
+        webhooks=known_webhooks(amazon()),
+        dropped=amazon().journal.dropped_sent,
+    )
 
 
 @require_safe

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -13,8 +11,6 @@ from . import account
 from .apps import AdjustableSwitches, amazon
 from .forms import SwitchesForm
 from .rendering import live, page
-
-logger: logging.Logger = logging.getLogger(__name__)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -42,16 +38,10 @@ def empty(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, form: SwitchesForm) -> HttpResponse:
-    return page(request, "settings", "settings", form=form, webhooks=_webhooks())
+    return page(
+        request, "settings", "settings", form=form, webhooks=account.known_webhooks(amazon())
+    )
 
 
 def _initial(switches: AdjustableSwitches) -> dict[str, float | None]:
     return {"latency": round(switches.latency * 1000), "rate": switches.rate}
-
-
-def _webhooks() -> list[account.Webhook] | None:
-    try:
-        return account.webhooks(amazon())
-    except Exception:
-        logger.warning("SNS does not tell its subscriptions", exc_info=True)
-        return None

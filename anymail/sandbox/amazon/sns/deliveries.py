@@ -151,6 +151,8 @@ class Deliveries:
             self.add(replace(delivery, pauses=pauses), delay=pause * self._retry_pause)
         else:
             delivery.done(attempt)
+            if delivery.post is None:  # the page shows how webhooks answer to requests to confirm
+                self._journal.note_change()
 
 
 def is_temporary(attempt: Attempt) -> bool:

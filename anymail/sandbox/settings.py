@@ -1,0 +1,61 @@
+"""The settings with which a project uses the sandbox in place of Amazon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .amazon.defaults import BUCKET, CONFIGURATION_SET, CREDENTIALS, EVENTS_TOPIC, INBOUND_TOPIC
+from .amazon.sns.signing import SigningKey, default_key_file
+
+#: What a project may have set, and would lead past the sandbox, or refuse what comes from it.
+FORGOTTEN = (
+    "AMAZON_SES_CLIENT_FACTORY",
+    "AMAZON_SES_SNS_CLIENT_PARAMS",
+    "AMAZON_SES_S3_CLIENT_PARAMS",
+    "AMAZON_SES_KMS_CLIENT_PARAMS",
+    "AMAZON_SES_INBOUND_KMS_KEY_ID",
+    "AMAZON_SES_SNS_CERT_HOST_REGEX",
+)
+
+
+def sandboxed(
+    anymail: Mapping[str, Any], endpoint: str, key_file: str | Path | None = None
+) -> dict[str, Any]:
+    """A project's ``ANYMAIL`` setting, changed to use the sandbox. For development only.
+
+    :param anymail: the project's own; what has nothing to do with Amazon stays as it is.
+    :param endpoint: the URL of the sandbox's AWS APIs.
+    :param key_file: the sandbox's ``--key-file``, if it was started with one.
+    :raises SandboxError: the key that the sandbox signs with can be neither read nor made.
+    """
+    key = SigningKey.kept(Path(key_file) if key_file else default_key_file())
+    own = anymail.get("WEBHOOK_SECRET") or []
+    return {
+        **anymail,
+        **anymail_settings(endpoint, certificates=key.certificates, secret=key.secret),
+        # The sandbox shows the project's own if it knows it, and that of the key otherwise.
+        "WEBHOOK_SECRET": [*([own] if isinstance(own, str) else own), key.secret],
+    }
+
+
+def anymail_settings(
+    endpoint: str, *, certificates: Mapping[str, str], secret: str
+) -> dict[str, Any]:
+    """The ``ANYMAIL`` setting: signatures are checked; topics and bucket are known.
+
+    :param endpoint: the URL of the Amazon side.
+    :param certificates: what SNS signs with, PEM by URL.
+    :param secret: what SNS shows to the webhooks, ``user:password``.
+    """
+    return {
+        "AMAZON_SES_SESSION_PARAMS": dict(CREDENTIALS),
+        "AMAZON_SES_CLIENT_PARAMS": {"endpoint_url": endpoint},
+        "AMAZON_SES_CONFIGURATION_SET_NAME": CONFIGURATION_SET,
+        "AMAZON_SES_SNS_TOPIC_ARNS": [EVENTS_TOPIC, INBOUND_TOPIC],
+        "AMAZON_SES_INBOUND_BUCKETS": [BUCKET],
+        "AMAZON_SES_SNS_CERTIFICATES": dict(certificates),
+        "WEBHOOK_SECRET": secret,
+        **dict.fromkeys(FORGOTTEN),
+    }

@@ -454,7 +454,7 @@ class TimelineTests(PageTestCase):
         self.post(Attempt(status=500), state="retrying")
         self.assertIn("500, again soon", self.timeline())
         self.post(*[Attempt(status=503)] * 7, state="failed")
-        self.assertIn("503 × 7, given up", self.timeline())
+        self.assertIn("503 (7 times), given up", self.timeline())
 
     def test_events_that_nobody_hears_say_so(self):
         self.assertIn("Published; no webhook is subscribed.", self.timeline())

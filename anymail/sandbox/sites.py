@@ -18,8 +18,8 @@ NO_WEBHOOKS = (
     'include("anymail.urls")).'
 )
 NO_SITE = (
-    "Nothing is posted to your project's webhooks, and its receivers hear nothing: start the sandbox "
-    f"with --site {SITE}, or wherever runserver serves it."
+    "Nothing is posted to your project's webhooks, and its receivers hear nothing: start it "
+    f"with --site {SITE}, or wherever runserver serves your project."
 )
 #: What an answer to the request to confirm means.
 MEANINGS = {

@@ -62,7 +62,7 @@ class Posted:
         if not self.steps:
             return "on its way", "warn"
         last, count = self.steps[-1], len(self.steps)
-        often = f" × {count}" if count > 1 else ""
+        often = f" ({count} times)" if count > 1 else ""
         if self.post.state == "delivered":
             return last.word + (f" at attempt {count}" if count > 1 else ""), "good"
         if self.post.state == "retrying":

@@ -9,7 +9,6 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from .amazon.defaults import EVENTS_TOPIC, INBOUND_TOPIC
 from .amazon.sns.posting import without_credentials
-from .arguments import SITE
 from .journal import Attempt
 from .site import INBOUND_PATH, TRACKING_PATH
 
@@ -19,7 +18,7 @@ NO_WEBHOOKS = (
 )
 NO_SITE = (
     "Nothing is posted to your project's webhooks, and its receivers hear nothing: start it "
-    f"with --site {SITE}, or wherever runserver serves your project."
+    "with --site http://127.0.0.1:8000, or wherever runserver serves your project."
 )
 #: What an answer to the request to confirm means.
 MEANINGS = {

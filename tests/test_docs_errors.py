@@ -14,7 +14,7 @@ from pathlib import Path
 from django.test import SimpleTestCase
 
 from anymail.amazon_ses import aws_errors
-from anymail.sandbox.sites import NO_WEBHOOKS
+from anymail.sandbox.sites import NO_SITE, NO_WEBHOOKS
 
 from .docs_pages import DOCS, ROOT, literals, tables
 
@@ -169,7 +169,8 @@ def _texts_of(node: ast.AST, name: str) -> Iterator[tuple[int, str]]:
 
 def sandbox_texts() -> Iterator[Text]:
     """The sandbox's own errors, and what it says of a project."""
-    yield Text("sandbox/sites.py", NO_WEBHOOKS)
+    for text in (NO_SITE, NO_WEBHOOKS):
+        yield Text("sandbox/sites.py", text)
     for path in sorted((PACKAGE / "sandbox").rglob("*.py")):
         name = str(path.relative_to(PACKAGE))
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -10,6 +10,7 @@ from django.conf import settings as django_settings
 
 from .exceptions import AnymailConfigurationError
 from .setting_values import (
+    api_version,
     count,
     encoder,
     function_or_path,
@@ -123,6 +124,7 @@ class AmazonSESSettings(Settings):
 
     PREFIX: ClassVar[str] = "AMAZON_SES_"
 
+    api_version: int = setting(api_version, 1)
     session_params: dict[str, Any] = setting(mapping, None)
     client_params: dict[str, Any] = setting(mapping, None)
     client_factory: str | Callable[..., Any] | None = setting(function_or_path, None)
@@ -133,7 +135,7 @@ class AmazonSESSettings(Settings):
     max_concurrency: int = setting(count, 10)
     max_send_rate: float | str | None = setting(send_rate, None)
     rate_limit_cache: str | None = setting(text, None)
-    throttle_timeout: float = setting(seconds, 60)
+    throttle_timeout: float = setting(seconds, 10)
     retry_timeouts: bool = setting(truth, False)
     idna_encoder: str | Callable[[str], str] | None = setting(optional_encoder, None)
 

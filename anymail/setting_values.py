@@ -82,6 +82,13 @@ def count(value: Any, where: str) -> int:
     raise wrong_number(where, "a whole number, 1 or more", value)
 
 
+def api_version(value: Any, where: str) -> int:
+    """A version of the API of Amazon SES."""
+    if isinstance(value, int) and not isinstance(value, bool) and value in (1, 2):
+        return value
+    raise wrong_number(where, "1 or 2", value)
+
+
 def send_rate(value: Any, where: str) -> float | str | None:
     """Recipients per second, ``"account"`` for what SES grants, or None for no limit."""
     if value in (None, "account"):

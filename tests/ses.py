@@ -104,9 +104,9 @@ def parse(raw: bytes) -> ParsedMessage:
 
 def send(message: Any, backend: type[EmailBackend] = EmailBackend, **options: Any) -> Sent:
     """Send one message through a backend to a stubbed client that accepts everything."""
-    sent = Sent()
-    with accepting(sent, backend.api.SERVICE):
-        backend(**options).send_messages([message])
+    sent, sender = Sent(), backend(**options)
+    with accepting(sent, sender.api.SERVICE):
+        sender.send_messages([message])
     return sent
 
 

@@ -137,7 +137,7 @@ class UnsupportedTests(SimpleTestCase):
         "send_at": ({"send_at": 1}, "send_at"),
         "track_opens": ({"track_opens": False}, "track_opens"),
         "track_clicks": ({"track_clicks": True}, "track_clicks"),
-        "merge_data": ({"merge_data": {}}, "merge_data without template_id"),
+        "merge_data": ({"merge_data": {}}, "merge_data without template_id. With the v2 API"),
         "merge_global_data": (
             {"merge_global_data": {"a": 1}},
             "global_merge_data without template_id",

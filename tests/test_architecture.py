@@ -90,7 +90,8 @@ MAX_LINES = 50
 MAX_DEPTH = 2
 #: Classes with more than two of our own in a row, and why.
 DEEPER = {
-    "anymail.backends.amazon_sesv2.EmailBackend": "one class attribute differs from the v1 backend",
+    "anymail.backends.amazon_sesv1.EmailBackend": "one class attribute says which API it is",
+    "anymail.backends.amazon_sesv2.EmailBackend": "likewise",
     "anymail.exceptions.AnymailRequestsAPIError": "applications catch these bases",
     "anymail.amazon_ses.aws_errors.AnymailBotoClientAPIError": "applications catch these bases",
     "anymail.webhooks.base.AnymailBaseWebhookView": "applications subclass each of these views",

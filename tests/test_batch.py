@@ -6,6 +6,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
+from contextvars import ContextVar, copy_context
 from typing import Any
 from unittest import mock
 
@@ -293,6 +294,26 @@ class BatchTests(SimpleTestCase):
         for message in messages[:2]:
             self.assertEqual(message.anymail_status.status, {"queued"})
         self.assertNotIn("9", [subject.strip() for subject in self.client_double.order])
+
+    def test_calls_see_the_context_variables_of_the_caller(self) -> None:
+        trace: ContextVar[str] = ContextVar("trace", default="lost")
+        seen: list[str] = []
+        post = self.client_double.send_raw_email
+
+        def note(**params: Any) -> dict[str, str]:
+            seen.append(trace.get())
+            return post(**params)
+
+        self.client_double.send_raw_email = note  # type: ignore[method-assign]
+
+        def caller() -> None:
+            trace.set("the caller's")
+            self.send(numbered(6))
+
+        with mock.patch.object(batch, "QUICK", -1):
+            copy_context().run(caller)
+        self.assertGreater(len(self.client_double.threads), 1)
+        self.assertEqual(set(seen), {"the caller's"})
 
     def test_a_generator_is_consumed_as_it_goes(self) -> None:
         ahead: list[int] = []

@@ -68,7 +68,7 @@ class LookupOrderTests(SimpleTestCase):
         settings = AmazonSESSettings.load()
         self.assertIsNone(settings.configuration_set_name)
         self.assertEqual(settings.session_params, {})
-        self.assertEqual(settings.throttle_timeout, 60)
+        self.assertLessEqual(settings.throttle_timeout, 10)  # gunicorn ends a request after 30
         self.assertEqual(settings.sns_max_age, 7200)
         self.assertEqual(settings.sns_cert_cache, "default")
         self.assertEqual(settings.inbound_max_size, 40 * 1024 * 1024)

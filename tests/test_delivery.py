@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,13 +11,16 @@ from unittest import mock
 
 from django.test import SimpleTestCase
 
-from anymail.amazon_ses import delivery
-from anymail.amazon_ses.pacing import Pace
+from anymail.amazon_ses import aws, delivery, pacing
+from anymail.amazon_ses.calls import ApiCall
+from anymail.amazon_ses.pacing import Governor, Pace
 from anymail.backends.amazon_ses import EmailBackend
+from anymail.conf import AmazonSESSettings
 from anymail.exceptions import AnymailAPIError
 
 from .local_sns import PATIENCE, wait_until
 from .ses import CREDENTIALS, loopback_server, simple_message, v1_error, v1_success
+from .test_pacing import Clock
 
 Script = list[Any]
 
@@ -111,7 +116,7 @@ class DeliveryTests(SimpleTestCase):
                 assert error is not None
                 self.assertTrue(error.is_transient)
                 self.assertIsNotNone(error.__cause__)
-                self.assertIsNone(message.anymail_status.status)
+                self.assertEqual(message.anymail_status.status, {"unknown"})
 
     def test_not_even_when_botocore_is_told_to_retry(self) -> None:
         retries = {"retries": {"max_attempts": 5, "mode": "standard"}}
@@ -149,8 +154,90 @@ class DeliveryTests(SimpleTestCase):
         self.assertEqual(caught.exception.error_code, "EndpointConnectionError")
         self.assertTrue(caught.exception.is_transient)
 
+    def test_texts_do_not_speak_of_retries_that_are_not_wanted(self) -> None:
+        _, error, _ = self.send([(503, v1_error("ServiceUnavailable", "busy"))])
+        self.assertIn("busy", str(error))
+        self.assertNotIn("max retries", str(error))
+
+    def test_a_region_that_does_not_exist_is_told(self) -> None:
+        params = {**CREDENTIALS, "region_name": "eu-west-99"}
+        with (
+            mock.patch("socket.getaddrinfo", side_effect=socket.gaierror("no such name")),
+            self.assertRaisesMessage(AnymailAPIError, "the region 'eu-west-99'") as caught,
+        ):
+            EmailBackend(client_params=params).send_messages([simple_message()])
+        self.assertIs(caught.exception.is_transient, False)
+        self.assertIs(caught.exception.is_unsent, True)
+
+    def test_a_region_that_exists_is_not_blamed(self) -> None:
+        with (
+            mock.patch("socket.getaddrinfo", side_effect=socket.gaierror("no such name")),
+            self.assertRaisesMessage(AnymailAPIError, "Could not connect") as caught,
+        ):
+            EmailBackend(client_params=CREDENTIALS).send_messages([simple_message()])
+        self.assertIs(caught.exception.is_transient, True)
+
     def test_a_pause_is_logged_without_addresses(self) -> None:
         with self.assertLogs("anymail.amazon_ses.delivery", "INFO") as logs:
             self.send([self.RATE, self.OK])
         self.assertIn("Throttling", logs.output[0])
         self.assertNotIn("@", logs.output[0])
+
+
+class Pauses(threading.Event):
+    """Stands for a call's ``cancelled``: notes what is waited for, and moves the clock instead."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self.clock = clock
+        self.seconds: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.seconds.append(timeout)
+        self.clock.now += timeout + 2 * pacing.SAME_SIGN
+        return False
+
+
+class PauseTests(SimpleTestCase):
+    """What ``run()`` does between its attempts, against an SES that throttles."""
+
+    def run_throttled(self, times: int) -> tuple[list[float], Governor]:
+        """The pauses after so many throttled calls, and the governor after the one that is not."""
+        clock = Clock()
+        answers = [(400, v1_error("Throttling", "Maximum sending rate exceeded."))] * times
+        answers.append((200, v1_success()))
+        call = ApiCall(
+            operation="send_raw_email", params={"RawMessage": {"Data": b"x"}}, recipients=()
+        )
+        pauses = Pauses(clock)
+        object.__setattr__(call, "cancelled", pauses)
+        with (
+            loopback_server(lambda request, number: answers[number - 1]) as server,
+            mock.patch.object(pacing, "time", clock),
+        ):
+            settings = AmazonSESSettings.load(
+                {
+                    "client_params": {**CREDENTIALS, "endpoint_url": server.url},
+                    "max_concurrency": 8,
+                    "throttle_timeout": 600,
+                }
+            )
+            client = aws.client("ses", settings)
+            delivery.run(call, client, settings)
+            self.assertEqual(len(server.requests), times + 1)
+            return pauses.seconds, delivery.governor_for(client, settings)
+
+    def test_pauses_are_by_chance_and_grow_up_to_two_seconds(self) -> None:
+        pauses, _ = self.run_throttled(6)
+        self.assertEqual(len(pauses), 6)
+        for pause, longest in zip(pauses, (0.25, 0.5, 1, 2, 2, 2), strict=True):
+            self.assertGreater(pause, 0)
+            self.assertLessEqual(pause, longest)
+
+    def test_two_runs_do_not_pause_alike(self) -> None:
+        self.assertNotEqual(self.run_throttled(5)[0], self.run_throttled(5)[0])
+
+    def test_the_governor_is_told_of_each_refusal_and_each_success(self) -> None:
+        _, governor = self.run_throttled(2)
+        self.assertEqual(governor.allowed, 8 / 2 / 2 + 1 / 2)

@@ -306,8 +306,11 @@ class KindTests(SimpleTestCase):
         }
         self.assertEqual({name: getattr(backend, name) for name in expected}, expected)
 
-    def test_the_old_name_of_the_v1_backend_is_the_same_class(self):
-        self.assertIs(find("anymail.backends.amazon_sesv1.EmailBackend"), EmailBackend)
+    def test_the_backends_named_after_an_api_are_the_same_but_for_that(self):
+        for name in ("amazon_sesv1", "amazon_sesv2"):
+            with self.subTest(name):
+                backend = find(f"anymail.backends.{name}.EmailBackend")
+                self.assertTrue(issubclass(backend, EmailBackend))
 
     def test_the_urls_have_their_names(self):
         with self.settings(ROOT_URLCONF="tests.urls"):

@@ -23,6 +23,15 @@ MAX_SIZE = 10 * 1024 * 1024
 V2_BACKEND = "anymail.backends.amazon_sesv2.EmailBackend"
 USE_V2 = f'The v2 API does: EMAIL_BACKEND = "{V2_BACKEND}".'
 
+RAW_WORDING = {
+    **raw.RAW_WORDING,
+    **{
+        name: f"{raw.RAW_WORDING[name]}. With the v2 API the message itself can be a template: "
+        f'EMAIL_BACKEND = "{V2_BACKEND}" and esp_extra={{"InlineTemplate": True}}.'
+        for name in ("merge_data", "merge_global_data")
+    },
+}
+
 TEMPLATE_SUPPORTS = frozenset(
     {"esp_extra", "envelope_sender", "template_id", "merge_data", "merge_global_data"}
 )
@@ -75,7 +84,7 @@ def parse_response(call: ApiCall, response: Mapping[str, Any]) -> dict[str, Anym
 def _raw_calls(
     message: OutgoingMessage, settings: AmazonSESSettings, sending: SendSettings
 ) -> list[ApiCall]:
-    message = raw.checked(message, sending)
+    message = raw.checked(message, sending, RAW_WORDING)
     idna_encode = raw.encoder(settings, sending)
     groups = raw.recipient_groups(message, settings)
     params: dict[str, Any] = {}

@@ -111,6 +111,23 @@ def is_real(client: Any) -> bool:
     return isinstance(client, BaseClient)
 
 
+def unknown_region(client: Any) -> str | None:
+    """The region of a client, if botocore knows of no such region of Amazon SES.
+
+    New ones may not be in its lists yet, so this explains a failure, and causes none.
+    """
+    region: str | None = client.meta.region_name if is_real(client) else None
+    if region is None or region not in client.meta.endpoint_url:  # an endpoint of somebody's own
+        return None
+    session = _session_class()()
+    known = {
+        name
+        for partition in session.get_available_partitions()
+        for name in session.get_available_regions("ses", partition)
+    }
+    return None if region in known else region
+
+
 def confirm_subscription(topic: str, token: str, settings: AmazonSESSettings) -> None:
     """Tell SNS that we want what a topic sends (SNS API, "ConfirmSubscription").
 

@@ -126,7 +126,7 @@ def boto_client_api_error() -> type[AnymailAPIError]:
             self.client_error = client_error
             self.operation_name = client_error.operation_name
 
-        def __reduce__(self) -> tuple[Any, ...]:
+        def __reduce__(self) -> Any:
             return _unpickled_client_api_error, (self.args, self.client_error), self.picklable()
 
     return AnymailBotoClientAPIError
@@ -135,7 +135,8 @@ def boto_client_api_error() -> type[AnymailAPIError]:
 def _unpickled_client_api_error(args: tuple[object, ...], client_error: Any) -> Exception:
     from . import aws
 
-    error: Exception = aws.AnymailBotoClientAPIError(*args, client_error=client_error)
+    kind: Any = aws.__getattr__("AnymailBotoClientAPIError")
+    error: Exception = kind(*args, client_error=client_error)
     return error
 
 

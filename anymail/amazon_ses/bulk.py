@@ -140,13 +140,16 @@ def parse_entries(
     results = response.get(key)
     if not isinstance(results, list):
         raise AnymailAPIError(
-            f"Amazon SES answered {call.operation} without {key}.", response=dict(response)
+            f"Amazon SES answered {call.operation} without {key}.",
+            response=dict(response),
+            is_transient=True,
         )
     if len(results) != len(call.recipients):
         raise AnymailAPIError(
             f"Amazon SES answered {call.operation} with {len(results)} results "
             f"for {len(call.recipients)} recipients.",
             response=dict(response),
+            is_transient=True,
         )
     statuses: dict[str, AnymailRecipientStatus] = {}
     for recipient, result in zip(call.recipients, results, strict=True):
@@ -156,15 +159,19 @@ def parse_entries(
     return statuses
 
 
-def _status(result: Mapping[str, Any]) -> AnymailRecipientStatus:
-    code = result.get("Status")
-    message_id = result.get("MessageId")
+def _status(result: Any) -> AnymailRecipientStatus:
+    # A proxy may answer instead of SES: what is no text is treated as absent.
+    code, message_id, text = (_text(result, name) for name in ("Status", "MessageId", "Error"))
     if code is None:
         return AnymailRecipientStatus(message_id, "unknown")
     if code.upper() == "SUCCESS":
         return AnymailRecipientStatus(message_id, "queued")
-    text = result.get("Error")
     return AnymailRecipientStatus(message_id, "failed", code, text and mask_addresses(text))
+
+
+def _text(result: Any, name: str) -> str | None:
+    value = result.get(name) if isinstance(result, Mapping) else None
+    return value if isinstance(value, str) else None
 
 
 def _entries(

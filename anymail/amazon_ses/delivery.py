@@ -21,8 +21,10 @@ from tenacity import (
 from ..conf import AmazonSESSettings
 from ..exceptions import AnymailAPIError
 from ..per_process import PerProcess
+from .aws import unknown_region
 from .aws_errors import api_errors
 from .calls import ApiCall
+from .errors import NEVER_CONNECTED
 from .pacing import AccountRate, Governor, Pace, SharedPace
 from .quota import account_send_rate, quota_owner
 
@@ -134,6 +136,15 @@ def _post(call: ApiCall, client: Any, governor: Governor) -> Any:
         except AnymailAPIError as err:
             if err.is_throttled:
                 governor.throttled()
+            if err.error_code in NEVER_CONNECTED and (region := unknown_region(client)):
+                raise AnymailAPIError(
+                    f"Amazon SES cannot be reached in the region {region!r}, and botocore knows of "
+                    'none by that name. Correct "region_name" in '
+                    'ANYMAIL["AMAZON_SES_CLIENT_PARAMS"], or the environment variable '
+                    "AWS_DEFAULT_REGION; for a new region, upgrade boto3.",
+                    error_code="UnknownRegion",
+                    is_unsent=True,
+                ) from err.__cause__
             raise
         governor.accepted()
         return response

@@ -133,7 +133,8 @@ class Governor:
     def __init__(self, limit: int, pace: Pace | SharedPace | None) -> None:
         self.limit = limit
         self.pace = pace
-        self._allowed = float(limit)
+        #: How many at present; less than the limit after throttling.
+        self.allowed: float = float(limit)
         self._running = 0
         self._halved_at = -math.inf
         self._changed = threading.Condition()
@@ -148,7 +149,7 @@ class Governor:
         if self.pace is not None:
             cancelled.wait(self.pace.reserve(recipients))
         with self._changed:
-            self._changed.wait_for(lambda: self._running < self._allowed or cancelled.is_set())
+            self._changed.wait_for(lambda: self._running < self.allowed or cancelled.is_set())
             self._running += 1
         try:
             yield
@@ -163,13 +164,13 @@ class Governor:
             now = time.monotonic()
             if now - self._halved_at > SAME_SIGN:
                 self._halved_at = now
-                self._allowed = max(1.0, self._allowed / 2)
+                self.allowed = max(1.0, self.allowed / 2)
 
     def accepted(self) -> None:
         """A call was accepted: in time one more at once (additive increase)."""
         with self._changed:
-            if self._allowed < self.limit:
-                self._allowed = min(self.limit, self._allowed + 1 / self._allowed)
+            if self.allowed < self.limit:
+                self.allowed = min(self.limit, self.allowed + 1 / self.allowed)
                 self._changed.notify_all()
 
 

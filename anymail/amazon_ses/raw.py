@@ -131,9 +131,11 @@ def parse_message_id(
     :raises AnymailAPIError: there is no id.
     """
     message_id = response.get("MessageId")
-    if not message_id:
+    if not isinstance(message_id, str) or not message_id:
         raise AnymailAPIError(
-            f"Amazon SES answered {call.operation} without a MessageId.", response=dict(response)
+            f"Amazon SES answered {call.operation} without a MessageId.",
+            response=dict(response),
+            is_transient=True,
         )
     queued = AnymailRecipientStatus(message_id, "queued")
     return {recipient.addr_spec: queued for recipient in call.recipients}

@@ -1,4 +1,4 @@
-"""The e-mail backend for Amazon SES, API v1."""
+"""The e-mail backend for Amazon SES, API v1 or v2."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from ..amazon_ses import ESP_NAME, api_v1, aws, delivery
+from ..amazon_ses import ESP_NAME, api_v1, api_v2, aws, delivery
 from ..amazon_ses.calls import ApiCall, SendApi
 from ..conf import AmazonSESSettings, current_settings
 from ..exceptions import AnymailError
@@ -14,11 +14,17 @@ from ..message import AnymailRecipientStatus
 from ..outgoing import OutgoingMessage
 from .base import AnymailBaseBackend
 
+#: By AMAZON_SES_API_VERSION.
+APIS: dict[int, SendApi] = {1: api_v1, 2: api_v2}
+
 
 class EmailBackend(AnymailBaseBackend):
-    """Sends through Amazon SES, with ``SendRawEmail`` and ``SendBulkTemplatedEmail``.
+    """Sends through Amazon SES, with ``SendRawEmail`` and ``SendBulkTemplatedEmail`` of the API v1.
 
-    Source: Amazon Simple Email Service API Reference, the pages of these two actions.
+    With ``AMAZON_SES_API_VERSION`` 2 it is ``SendEmail`` and ``SendBulkEmail`` of the API v2.
+
+    Source: Amazon Simple Email Service API Reference, and API v2 Reference, the pages of these
+    actions.
 
     Each setting is also a keyword here, in lower case and without its prefix
     (``client_params=…``); on Django 6.1 the same words work in the ``OPTIONS`` of ``MAILERS``.
@@ -29,14 +35,16 @@ class EmailBackend(AnymailBaseBackend):
     """
 
     esp_name: ClassVar[str] = ESP_NAME
-    #: What knows the parameters and responses of the API.
-    api: ClassVar[SendApi] = api_v1
+    #: The API of a subclass that has the same one whatever the setting says.
+    fixed_api: ClassVar[SendApi | None] = None
 
     def __init__(self, fail_silently: bool = False, **kwargs: Any) -> None:
         self.settings: AmazonSESSettings = current_settings().overridden(AmazonSESSettings, kwargs)
         super().__init__(
             fail_silently=fail_silently, send_defaults=self.settings.send_defaults, **kwargs
         )
+        #: What knows the parameters and responses of the API.
+        self.api: SendApi = self.fixed_api or APIS[self.settings.api_version]
         self.client: Any = None
         self._opened_by = os.getpid()
         self.max_concurrency: int = self.settings.max_concurrency

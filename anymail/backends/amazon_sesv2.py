@@ -15,7 +15,7 @@ class EmailBackend(amazon_ses.EmailBackend):
     Source: Amazon SES API v2 Reference, the pages of these two actions.
 
     The settings, keywords, statuses and errors are those of
-    :class:`anymail.backends.amazon_ses.EmailBackend`.
+    :class:`anymail.backends.amazon_ses.EmailBackend`; ``AMAZON_SES_API_VERSION`` has no effect.
     """
 
-    api: ClassVar[SendApi] = api_v2
+    fixed_api: ClassVar[SendApi | None] = api_v2

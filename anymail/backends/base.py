@@ -32,6 +32,7 @@ from .statuses import (
     failed_statuses,
     may_have_arrived,
     record_copies_without_original,
+    record_unknown,
     refused_addresses,
     without_addresses,
 )
@@ -191,7 +192,7 @@ class AnymailBaseBackend(BaseEmailBackend):
         :raises AnymailError: its error, unless ``fail_silently``.
         """
         try:
-            with self._named_in_errors(sending.message):
+            with self._named_in_errors(sending.message), self._all_have_a_status(sending):
                 return self._finish(sending)
         except AnymailError as err:
             if sending.may_have_arrived and isinstance(err, AnymailAPIError):
@@ -209,6 +210,15 @@ class AnymailBaseBackend(BaseEmailBackend):
             err.email_message = err.email_message or message
             err.backend = err.backend or self
             err.esp_name = err.esp_name or self.esp_name
+            raise
+
+    @contextmanager
+    def _all_have_a_status(self, sending: Sending) -> Iterator[None]:
+        """On any error, those who may have got it all the same become ``unknown``."""
+        try:
+            yield
+        except BaseException as err:
+            record_unknown(sending.message.anymail_status, sending.calls, sending.outcomes, err)
             raise
 
     def _finish(self, sending: Sending) -> bool:

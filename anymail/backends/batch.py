@@ -5,13 +5,22 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Future,
+    InvalidStateError,
+    ThreadPoolExecutor,
+    wait,
+)
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ..amazon_ses.aws_errors import signal_in
 from ..amazon_ses.calls import ApiCall
 from ..exceptions import AnymailAPIError, AnymailError
+from .statuses import INTERRUPTED
 
 Response = Mapping[str, Any]
 Outcome = Future[Response]
@@ -35,7 +44,7 @@ class Window:
         self.limit = limit
         self._run = run
         self._is_quick = True
-        self._running: set[Outcome] = set()
+        self._running: set[Future[None]] = set()
         self._pool: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> Window:
@@ -50,19 +59,32 @@ class Window:
 
         :param outcomes: what its outcome is added to.
         """
-        if self._is_quick or self.limit == 1:
-            outcomes.append(Future())
-            started = time.perf_counter()
-            _run_here(self._run, call, outcomes[-1])
-            self._is_quick = time.perf_counter() - started < QUICK
-            return
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.limit, "anymail")
+        outcome: Outcome = Future()
+        runs_here = self._is_quick or self.limit == 1
+        if not runs_here:
+            self._make_room()
+        try:
+            outcomes.append(outcome)
+            if runs_here:
+                started = time.perf_counter()
+                _run_into(outcome, self._run, call)
+                self._is_quick = time.perf_counter() - started < QUICK
+            else:
+                self._run_in_worker(outcome, call)
+        except BaseException:  # of a signal handler, between any two instructions
+            _set_error(outcome, interrupted())
+            raise
+
+    def _make_room(self) -> None:
         while len(self._running) >= self.limit:
             _, self._running = wait(self._running, return_when=FIRST_COMPLETED)
-        outcome = self._pool.submit(self._run, call)
-        self._running.add(outcome)
-        outcomes.append(outcome)
+
+    def _run_in_worker(self, outcome: Outcome, call: ApiCall) -> None:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.limit, "anymail")
+        context = copy_context()  # traces and logs go by the caller's context variables
+        running = self._pool.submit(context.run, _run_into, outcome, self._run, call)
+        self._running.add(running)
 
 
 @dataclass
@@ -142,7 +164,8 @@ class Batch:
                 if self._is_over:
                     break
         while self.pending:
-            self._finish_oldest()
+            with self._first_error_kept():
+                self._finish_oldest()
         if self.error:
             raise self.error
         return self.sent
@@ -179,8 +202,8 @@ class Batch:
         while not sending.is_done:
             with self._first_error_kept():
                 wait(sending.outcomes)
-        self.pending.popleft()
         with self._first_error_kept():
+            self.pending.popleft()
             self.sent += self.backend.finish(sending)
 
     @contextmanager
@@ -190,23 +213,41 @@ class Batch:
             yield
         except BaseException as err:
             self._cancel_if_interrupted(err)
-            interrupts = not isinstance(err, Exception) and isinstance(self.error, Exception)
+            interrupts = _interrupts(err) and not (self.error and _interrupts(self.error))
             if self.error is None or interrupts:
                 self.error = err
 
     def _cancel_if_interrupted(self, error: BaseException) -> None:
         """Have calls that wait, for their turn or to be repeated, give up."""
-        if not isinstance(error, Exception):
+        if _interrupts(error):
             for sending in self.pending:
                 for call in sending.calls:
                     call.cancelled.set()
 
 
-def _run_here(run: Callable[[ApiCall], Response], call: ApiCall, outcome: Outcome) -> None:
+def interrupted() -> AnymailAPIError:
+    """The outcome of a call that an exception of a signal handler hit: SES may have got it."""
+    return AnymailAPIError(INTERRUPTED, is_transient=True)
+
+
+def _interrupts(error: BaseException) -> bool:
+    """Whether it ends what is being done: Ctrl-C, or any exception of a signal handler."""
+    return not isinstance(error, Exception) or signal_in(error) is not None
+
+
+def _run_into(outcome: Outcome, run: Callable[[ApiCall], Response], call: ApiCall) -> None:
     try:
-        outcome.set_result(run(call))
-    except Exception as err:
-        outcome.set_exception(err)
-    except BaseException:  # SES may have got it
-        outcome.set_exception(AnymailAPIError("Sending was interrupted.", is_transient=True))
-        raise
+        response = run(call)
+    except BaseException as err:
+        if _interrupts(err):
+            _set_error(outcome, interrupted())
+            raise
+        _set_error(outcome, err)
+    else:
+        with suppress(InvalidStateError):  # whoever started it was interrupted
+            outcome.set_result(response)
+
+
+def _set_error(outcome: Outcome, error: BaseException) -> None:
+    with suppress(InvalidStateError):
+        outcome.set_exception(error)

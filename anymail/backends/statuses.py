@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
+from typing import Any
 
 from ..amazon_ses.calls import ApiCall
 from ..amazon_ses.errors import describe_status, mask_addresses
 from ..exceptions import AnymailAPIError
 from ..message import AnymailRecipientStatus, AnymailStatus
 from ..outgoing import OutgoingMessage
+
+#: The text about recipients of a call that was not made, or not finished, for an exception such as
+#: Ctrl-C.
+INTERRUPTED = "Sending was interrupted."
 
 
 def refused_addresses(status: AnymailStatus) -> set[str]:
@@ -47,7 +53,7 @@ def may_have_arrived(recipients: Mapping[str, AnymailRecipientStatus]) -> bool:
 
 
 def failed_statuses(
-    call: ApiCall, error: Exception | None, failures: Sequence[Exception]
+    call: ApiCall, error: BaseException | None, failures: Sequence[Exception]
 ) -> dict[str, AnymailRecipientStatus]:
     """Why the recipients of a call got nothing, so that nobody has to send to everyone again.
 
@@ -59,9 +65,29 @@ def failed_statuses(
     outcome = "unknown" if error and not getattr(error, "is_unsent", False) else "failed"
     reason = error or (failures[0] if failures else None)
     code = getattr(reason, "error_code", None)
-    text = mask_addresses(str(reason)) if reason else "Sending was interrupted."
+    text = mask_addresses(str(reason) or type(reason).__name__) if reason else INTERRUPTED
     result = AnymailRecipientStatus(None, outcome, code, text)
     return {recipient.addr_spec: result for recipient in call.recipients}
+
+
+def record_unknown(
+    status: AnymailStatus,
+    calls: Sequence[ApiCall],
+    outcomes: Sequence[Future[Any]],
+    error: BaseException,
+) -> None:
+    """Give the recipients of calls that may have been accepted a status, if they have none.
+
+    :param calls: of the message.
+    :param outcomes: of the calls that were started.
+    :param error: what ended the message, for calls that did not fail themselves.
+    """
+    for call, outcome in zip(calls, outcomes, strict=False):
+        reason = (outcome.exception() if outcome.done() else None) or error
+        if not getattr(reason, "is_unsent", False):
+            told = failed_statuses(call, reason, ())
+            known = status.recipients
+            status.set_recipient_status({k: v for k, v in told.items() if k not in known})
 
 
 def add_counts(status: AnymailStatus, error: Exception) -> None:

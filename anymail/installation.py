@@ -6,9 +6,11 @@ ours. Nothing of this package is imported here, because all of it may be somebod
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
-from importlib.metadata import Distribution, PackageNotFoundError, PackagePath, distribution
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from importlib.util import find_spec
+from pathlib import PurePosixPath
 from typing import Any
 
 from django.core import checks
@@ -63,12 +65,14 @@ def _has_our_files(found: Distribution | None) -> bool:
 
 
 def _missing_modules(found: Distribution | None) -> Iterator[str]:
-    for path in (found and found.files) or ():
+    # Distribution.files leaves out what is missing, from Python 3.12 on.
+    record = (found and found.read_text("RECORD")) or ""
+    for path in (PurePosixPath(row[0]) for row in csv.reader(record.splitlines()) if row):
         if path.suffix == ".py" and path.parts[:-1] in SHARED_FOLDERS and not _is_there(path):
             yield str(path)
 
 
-def _is_there(path: PackagePath) -> bool:
+def _is_there(path: PurePosixPath) -> bool:
     """Whether a module can be imported, from a file, an archive or a frozen program."""
     names = path.with_suffix("").parts
     if names[-1] == "__init__":

@@ -61,15 +61,23 @@ def _has_our_files(found: Distribution | None) -> bool:
     """
     if found is None:
         return False
-    return found.files is None or any(path.parts[0] == "anymail" for path in found.files)
+    files = _recorded(found)
+    return not files or any(path.parts[0] == "anymail" for path in files)
 
 
 def _missing_modules(found: Distribution | None) -> Iterator[str]:
-    # Distribution.files leaves out what is missing, from Python 3.12 on.
-    record = (found and found.read_text("RECORD")) or ""
-    for path in (PurePosixPath(row[0]) for row in csv.reader(record.splitlines()) if row):
+    for path in _recorded(found) if found else ():
         if path.suffix == ".py" and path.parts[:-1] in SHARED_FOLDERS and not _is_there(path):
             yield str(path)
+
+
+def _recorded(found: Distribution) -> list[PurePosixPath]:
+    """What a distribution has installed, from its RECORD; empty if it has none.
+
+    ``Distribution.files`` leaves out what is missing, from Python 3.12 on.
+    """
+    record = found.read_text("RECORD") or ""
+    return [PurePosixPath(row[0]) for row in csv.reader(record.splitlines()) if row]
 
 
 def _is_there(path: PurePosixPath) -> bool:

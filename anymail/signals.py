@@ -126,8 +126,11 @@ class AnymailTrackingEvent(AnymailEvent):
         :func:`~anymail.amazon_ses.tracking.is_autoreply`.
     :param smtp_status: the enhanced status code (RFC 3463), for example ``"5.1.1"``.
     :param message_tags: SES message tags, name to values, without SES's own ``ses:`` ones.
-    :param recipient_uncertain: an open or click of a message with several recipients: it could
-        have been any of them.
+    :param recipient_uncertain: it may have been somebody else: an open or click of a message with
+        several recipients, a complaint that names none of several, or a bounce or complaint that
+        names an address which the message was not sent to (not in SES's ``mail.destination``).
+    :param is_first_in_notification: of the events of one notification, one for each recipient, this
+        is the first. Receivers that need to do something once per notification skip the others.
     :param origin: where it came from: the ARN of the SNS topic.
     :param sns_message: the document of SNS as it came: a dict; None from another carrier.
     """
@@ -152,8 +155,9 @@ class AnymailTrackingEvent(AnymailEvent):
     smtp_status: str | None = None
     message_tags: dict[str, list[str]] = field(default_factory=dict)
     recipient_uncertain: bool = False
+    is_first_in_notification: bool = True
     origin: str | None = None
-    sns_message: Any = None
+    sns_message: Any = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,9 +26,9 @@ LAYERS: dict[str, int] = {
             anymail.setting_values
         """,
         1: """
-            anymail.addresses anymail.headers anymail.inbound anymail.inbound_construct
-            anymail.inbound_content anymail.inbound_headers anymail.inbound_parser anymail.message
-            anymail.signals
+            anymail.address_keys anymail.addresses anymail.headers anymail.inbound
+            anymail.inbound_construct anymail.inbound_content anymail.inbound_headers
+            anymail.inbound_parser anymail.message anymail.signals
         """,
         2: "anymail.attachments anymail.attributes anymail.outgoing",
         3: """
@@ -94,6 +94,9 @@ DEEPER = {
     "anymail.backends.amazon_sesv2.EmailBackend": "likewise",
     "anymail.exceptions.AnymailRequestsAPIError": "applications catch these bases",
     "anymail.amazon_ses.aws_errors.AnymailBotoClientAPIError": "applications catch these bases",
+    "anymail.feedback.models.Bounce": "django-bouncy's Feedback is not the base of every table",
+    "anymail.feedback.models.Complaint": "likewise",
+    "anymail.feedback.models.Delivery": "likewise",
     "anymail.webhooks.base.AnymailBaseWebhookView": "applications subclass each of these views",
     "anymail.webhooks.amazon_ses.AmazonSESBaseWebhookView": "likewise",
     "anymail.webhooks.amazon_ses.AmazonSESTrackingWebhookView": "likewise",

@@ -73,7 +73,12 @@ class ManyDeliveriesTests(ServerTestCase):
         finally:
             connections.close_all()
 
-    @override_settings(ANYMAIL={"FEEDBACK_SUPPRESS": ["hard_bounce", "complaint"]})
+    @override_settings(
+        ANYMAIL={
+            "FEEDBACK_SUPPRESS": ["hard_bounce", "complaint"],
+            "AMAZON_SES_SNS_TOPIC_ARNS": [testing.DEFAULT_TOPIC],
+        }
+    )
     def test_eight_threads_deliver_the_same_notifications(self) -> None:
         """Each row and each signal once, nothing lost, whatever is repeated when."""
         self.connect_receiver(self.receive)
@@ -106,6 +111,8 @@ class ManyDeliveriesTests(ServerTestCase):
             self.assertEqual(count, 2 if again else 1, key)
         self.assertEqual(set(self.answers), {200, 500})
         self.assertEqual(self.answers[200], THREADS * NOTIFICATIONS)
+        # Only the receiver's errors: a deadlock is not answered with 500.
+        self.assertEqual(self.answers[500], NOTIFICATIONS // 10)
         self.assertEqual(Suppression.objects.filter(reason="hard_bounce").count(), 50)
         self.assertEqual(Suppression.objects.filter(reason="complaint").count(), 50)
 

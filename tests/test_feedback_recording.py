@@ -1,21 +1,25 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from unittest import mock
 
 from django.core.management import call_command
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db.models import QuerySet
+from django.db.models.signals import post_save, pre_save
 from django.test import SimpleTestCase, TestCase, override_settings
+from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import is_aware
 
 from anymail import testing
-from anymail.amazon_ses.feedback import feedback_details, sns_notification
+from anymail.amazon_ses.feedback import recipient_details, sns_notification
 from anymail.feedback import recording
 from anymail.feedback.columns import address_key, fit, json_value, moment
-from anymail.feedback.models import Bounce, Complaint, Delivery, Feedback
+from anymail.feedback.models import Bounce, Complaint, Delivery, MailEvent, Record, Suppression
 from anymail.feedback.recording import MODELS, record
 from anymail.feedback.signals import feedback
 from anymail.signals import AnymailTrackingEvent
@@ -109,7 +113,7 @@ class ColumnTests(FeedbackTestCase):
             for event in events(document)[:1]:
                 with self.subTest(path.name):
                     rows = record(event)
-                    self.assertEqual(bool(rows), event.event_type in MODELS)
+                    self.assertEqual(bool(rows), event.event_type in MODELS and "mail" in document)
                     for row in rows:
                         row.refresh_from_db()
                         self.assertTrue(row.address)
@@ -117,11 +121,47 @@ class ColumnTests(FeedbackTestCase):
         self.assertGreater(stored, 40)
 
     def test_other_events_are_not_stored(self) -> None:
-        for kind in ("send", "open", "click", "delivery_delay", "reject", "subscription"):
+        for kind in ("send", "open", "click", "subscription"):
             self.post(kind)
         with self.assertNumQueries(0):
             self.assertEqual(record(testing.tracking_event("opened")), [])
-        self.assertFalse(any(model.objects.exists() for model in (Bounce, Complaint, Delivery)))
+        self.assertFalse(any(model._default_manager.exists() for model in set(MODELS.values())))
+
+    def test_refusals_and_delays_are_stored_in_one_table(self) -> None:
+        for kind, detail in (
+            ("reject", {"reason": "Bad content"}),
+            ("rendering_failure", {"errorMessage": "Attribute 'name' is not present."}),
+            ("delivery_delay", {"delayType": "MailboxFull"}),
+        ):
+            self.post(kind, recipient=["Ann@Example.com", "b@x.test"], message_id="m-1", **detail)
+        rows = MailEvent.objects.filter(address_key="ann@example.com", mail_id="m-1")
+        self.assertEqual(
+            list(rows.order_by("id").values_list("event_type", "reject_reason", "description")),
+            [
+                ("rejected", "blocked", "Bad content"),
+                ("failed", "", "Attribute 'name' is not present."),
+                ("deferred", "", "MailboxFull"),
+            ],
+        )
+        self.assertEqual(MailEvent.objects.count(), 6)
+        row = rows.get(event_type="deferred")
+        self.assertIsNotNone(row.occurred_at)
+        self.assertEqual(row.sns_topic, testing.DEFAULT_TOPIC)
+        self.assertEqual(row.event["deliveryDelay"]["delayType"], "MailboxFull")
+        self.assertEqual(str(row), "Ann@Example.com deferred (message from shop@example.org)")
+
+    def test_a_delay_keeps_what_the_server_said(self) -> None:
+        document = testing.ses_event("delivery_delay")
+        document["deliveryDelay"]["delayedRecipients"][0]["diagnosticCode"] = "smtp; 452 full"
+        self.post(document)
+        self.assertEqual(MailEvent.objects.get().mta_response, "smtp; 452 full")
+
+    def test_other_events_are_stored_once_and_send_no_feedback_signal(self) -> None:
+        receiver = Receiver(self)
+        event = testing.tracking_event("rejected")
+        self.assertEqual(len(record(event)), 1)
+        self.assertEqual(record(event), [])
+        self.assertEqual((MailEvent.objects.count(), receiver.calls), (1, []))
 
     def test_identity_notifications_are_stored_too(self) -> None:
         self.post(sample("n-bounce-permanent-noemail"))
@@ -194,7 +234,7 @@ class OnceTests(FeedbackTestCase):
     def test_an_integrity_error_of_something_else_is_passed_on(self) -> None:
         """If it were taken for a repetition, the notification would be lost."""
         with (
-            mock.patch.object(Bounce, "save", side_effect=IntegrityError("other")),
+            mock.patch.object(QuerySet, "bulk_create", side_effect=IntegrityError("other")),
             self.assertRaises(IntegrityError),
         ):
             record(testing.tracking_event("bounced"))
@@ -253,6 +293,148 @@ class OnceTests(FeedbackTestCase):
         self.assertEqual((row.event, row.mail_timestamp), ({}, None))
 
 
+class ManyRecipientsTests(FeedbackTestCase):
+    """A notification is recorded once, however many recipients it names."""
+
+    @override_settings(
+        ANYMAIL={
+            "FEEDBACK_SUPPRESS": ["hard_bounce", "complaint"],
+            "AMAZON_SES_SNS_TOPIC_ARNS": [testing.DEFAULT_TOPIC],
+        }
+    )
+    def test_fifty_recipients_take_at_most_twelve_queries(self) -> None:
+        receiver = Receiver(self)
+        recipients = [f"user{number}@example.com" for number in range(50)]
+        with CaptureQueriesContext(connection) as queries:
+            self.post("bounce", recipient=recipients)
+        self.assertLessEqual(len(queries), 12)
+        self.assertEqual([call["instance"].address for call in receiver.calls], recipients)
+        self.assertEqual(Bounce.objects.count(), 50)
+        self.assertEqual(Suppression.objects.count(), 50)
+
+    def test_only_the_first_event_of_a_notification_records(self) -> None:
+        document = testing.ses_event("bounce", recipient=["a@x.test", "b@x.test"])
+        first, second = events(document)
+        recording.on_tracking(second)
+        self.assertFalse(Bounce.objects.exists())
+        recording.on_tracking(first)
+        self.assertEqual(Bounce.objects.count(), 2)
+
+    def test_four_thousand_recipients(self) -> None:
+        """As many as SNS lets through. Generous: it takes about 2 s here, and took hours."""
+        receiver = Receiver(self)
+        recipients = [f"user{number}@example.com" for number in range(4_000)]
+        document = testing.ses_event("bounce", recipient=recipients)
+        started = time.process_time()
+        self.post(document)
+        self.assertLess(time.process_time() - started, 30)
+        self.assertEqual(len(receiver.calls), 4_000)
+        rows = Bounce.objects.order_by("id")
+        self.assertEqual([row.address for row in rows.only("address")], recipients)
+
+    def test_the_document_of_a_notification_with_thousands_of_recipients_is_stored_once(
+        self,
+    ) -> None:
+        for count, stored in ((50, 50), (51, 1)):
+            recipients = [f"{number}@x.test" for number in range(count)]
+            document = testing.ses_event("bounce", recipient=recipients)
+            rows = record(events(document)[0])
+            self.assertEqual(rows[0].event, document)
+            self.assertEqual(sum(row.event != {} for row in rows), stored)
+
+    def test_large_documents_are_inserted_a_few_at_a_time(self) -> None:
+        """MariaDB refuses statements of more than 16 MB."""
+        recipients = [f"{number}@x.test" for number in range(8)]
+        document = testing.ses_event("bounce", recipient=recipients, filler="x" * 2**18)
+        with CaptureQueriesContext(connection) as queries:
+            record(events(document)[0])
+        insertions = [query for query in queries if query["sql"].startswith("INSERT")]
+        self.assertEqual(len(insertions), 3)
+        self.assertEqual(Bounce.objects.count(), 8)
+
+    def test_rows_know_their_ids_where_the_database_does_not_return_them(self) -> None:
+        """MySQL does not."""
+        recipients = ["b@x.test", "a@x.test"]
+        event = events(testing.ses_event("bounce", recipient=recipients))[0]
+        name = "can_return_rows_from_bulk_insert"
+        with mock.patch.object(type(connection.features), name, False):
+            rows = record(event)
+        self.assertEqual(
+            [(row.pk, row.address) for row in rows],
+            list(Bounce.objects.order_by("id").values_list("pk", "address")),
+        )
+
+    def test_djangos_signals_of_the_model_are_sent_as_save_sends_them(self) -> None:
+        calls: list[tuple[str, bool]] = []
+
+        def before(instance: Any, **kwargs: Any) -> None:
+            calls.append((instance.address, instance.pk is not None))
+
+        def after(instance: Any, created: bool, **kwargs: Any) -> None:
+            self.assertTrue(created)
+            calls.append((instance.address, instance.pk is not None))
+
+        for signal, receiver in ((pre_save, before), (post_save, after)):
+            signal.connect(receiver, sender=Bounce)
+            self.addCleanup(signal.disconnect, receiver, sender=Bounce)
+        self.post("bounce", recipient=["a@x.test", "b@x.test"])
+        self.assertEqual(
+            calls,
+            [("a@x.test", False), ("b@x.test", False), ("a@x.test", True), ("b@x.test", True)],
+        )
+
+
+class DeadlockTests(FeedbackTransactionTestCase):
+    """MariaDB ends all but one of those that waited for a delivery that was rolled back."""
+
+    def failing(self, *errors: Exception) -> Any:
+        insert, left = recording._insert, list(errors)
+
+        def fail_first(*args: Any) -> bool:
+            if left:
+                raise left.pop(0)
+            return insert(*args)
+
+        return mock.patch.object(recording, "_insert", fail_first)
+
+    def test_recording_begins_again_once(self) -> None:
+        for number, error in enumerate(
+            (
+                OperationalError(1213, "Deadlock found when trying to get lock"),
+                postgres_error("40P01"),
+            ),
+            start=1,
+        ):
+            with self.failing(error):
+                self.assertEqual(len(record(testing.tracking_event("bounced"))), 1)
+            self.assertEqual(Bounce.objects.count(), number)
+
+    def test_a_second_deadlock_and_other_errors_are_passed_on(self) -> None:
+        deadlock = OperationalError(1213, "Deadlock found when trying to get lock")
+        for errors in ([deadlock, deadlock], [OperationalError(2006, "gone away")]):
+            with self.failing(*errors), self.assertRaises(OperationalError):
+                record(testing.tracking_event("bounced"))
+        self.assertFalse(Bounce.objects.exists())
+
+    def test_within_the_callers_transaction_it_is_for_the_caller_to_begin_again(self) -> None:
+        deadlock = OperationalError(1213, "Deadlock found when trying to get lock")
+        with (
+            self.failing(deadlock),
+            self.assertRaises(OperationalError),
+            transaction.atomic(),
+        ):
+            record(testing.tracking_event("bounced"))
+
+
+def postgres_error(state: str) -> OperationalError:
+    """What Django raises for an error of psycopg's, which has ``sqlstate``."""
+    cause = Exception("deadlock detected")
+    cause.sqlstate = state  # type: ignore[attr-defined]
+    error = OperationalError("deadlock detected")
+    error.__cause__ = cause
+    return error
+
+
 class SignalTests(FeedbackTestCase):
     def test_a_receiver_of_django_bouncy_works(self) -> None:
         found: list[Any] = []
@@ -277,6 +459,21 @@ class SignalTests(FeedbackTestCase):
         self.assertEqual(json.loads(notification["Message"]), document)
         self.assertRegex(notification["Timestamp"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
 
+    def test_the_notification_is_what_sns_sent(self) -> None:
+        """Its text unchanged, so that what a receiver computes from it stays the same."""
+        receiver = Receiver(self)
+        with testing.trusted_sns():
+            request = testing.sns_notification(sample("n-bounce-permanent-noemail"))
+            self.client.post("/bouncy/", **request)
+        [call] = receiver.calls
+        self.assertEqual(call["notification"], json.loads(request["data"]))
+        self.assertEqual(call["notification"]["Message"][-1], "\n")
+        self.assertEqual(call["notification"]["Subject"], "Amazon SES Email Event Notification")
+
+    def test_the_document_of_sns_is_not_in_the_text_of_an_event(self) -> None:
+        event = replace(testing.tracking_event("bounced"), sns_message={"Message": "secret"})
+        self.assertNotIn("secret", repr(event))
+
     def test_notification_of_an_event_without_time(self) -> None:
         event = AnymailTrackingEvent(event_type="bounced", timestamp=None)
         self.assertIsNone(sns_notification(event)["Timestamp"])
@@ -285,7 +482,7 @@ class SignalTests(FeedbackTestCase):
 class HostileTests(FeedbackTestCase):
     """Whatever SES sends is stored: a refused row would be refused for ever."""
 
-    def check(self, **detail: Any) -> Feedback:
+    def check(self, **detail: Any) -> Record:
         document = testing.ses_event("bounce", **detail)
         [row, *_] = record(events(document)[0])
         row.refresh_from_db()
@@ -335,14 +532,17 @@ class HostileTests(FeedbackTestCase):
         self.check(deep=deep)
 
     def test_times_beyond_what_a_database_holds(self) -> None:
-        for time in ("0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-23:00", "x", None, 5):
-            self.assertIsNone(self.check(timestamp=time).feedback_timestamp)
+        for value in ("0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-23:00", "x", None, 5):
+            self.assertIsNone(self.check(timestamp=value).feedback_timestamp)  # type: ignore[attr-defined]
 
     def test_no_mail_object(self) -> None:
-        document = testing.ses_event("bounce")
-        del document["mail"]
-        [row] = record(events(document)[0])
-        self.assertEqual((row.mail_id, row.mail_from), ("", ""))
+        """Nobody could tell which message it is about: nothing is stored, as in django-bouncy."""
+        for kind in ("bounce", "complaint", "delivery", "delivery_delay"):
+            for mail in (None, "x", [], 1):
+                document = testing.ses_event(kind)
+                found = events(document)
+                document["mail"] = mail
+                self.assertEqual(record(found[0]), [])
 
     def test_no_recipients_at_all_is_no_event(self) -> None:
         document = testing.ses_event("bounce", recipient=[])
@@ -362,12 +562,38 @@ class HostileTests(FeedbackTestCase):
                 document = testing.ses_event("bounce")
                 document[name] = junk
                 for event in events(document)[:1]:
-                    self.assertTrue(record(event))
+                    self.assertEqual(bool(record(event)), isinstance(document["mail"], dict))
             for name in ("bounceType", "bounceSubType", "reportingMTA", "feedbackId", "timestamp"):
                 self.check(**{name: junk})
 
 
 class AddressKeyTests(SimpleTestCase):
+    def test_long_values_are_cut_before_they_are_parsed_or_normalised(self) -> None:
+        """Generous: milliseconds now, and up to 43 s before."""
+        marks = "a" + "\u0301\u0316" * 50_000
+        for value in (
+            f"{marks}@example.com",
+            f"ann@{marks}.example",
+            f"x:{'a@b,' * 50_000}<",
+            f"{'(a' * 50_000}<ann@example.com>",
+            f"Ann <{marks}@example.com>",
+        ):
+            started = time.process_time()
+            self.assertLessEqual(len(address_key(value)), 320)
+            self.assertNotEqual(address_key(value), address_key(f"b{value}"))
+            self.assertLess(time.process_time() - started, 2)
+
+    def test_many_long_values_in_one_notification(self) -> None:
+        """All that SNS lets through, in the lengths that take the longest."""
+        for length in (300, 1_990):
+            mailbox = ("x:" + "a@b," * length)[:length] + "<"
+            marks = ("a" + "\u0301\u0316" * length)[:length]
+            for value in (mailbox, f"{marks}@x.test"):
+                started = time.process_time()
+                for number in range(250_000 // length):
+                    address_key(f"{number}{value}")
+                self.assertLess(time.process_time() - started, 5)
+
     def test_spellings_of_one_address(self) -> None:
         for one, other in (
             ("Ann@Example.COM", "ann@example.com"),
@@ -409,7 +635,7 @@ class AddressKeyTests(SimpleTestCase):
 
     def test_details_of_another_event_are_an_error(self) -> None:
         with self.assertRaises(KeyError):
-            feedback_details(testing.tracking_event("opened"))
+            recipient_details(testing.tracking_event("opened"))
 
 
 class MigrationTests(TestCase):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,14 +19,17 @@ from anymail.exceptions import (
     AnymailInvalidAddress,
     AnymailRecipientsRefused,
 )
-from anymail.feedback.models import Bounce, Suppression
+from anymail.feedback.models import Bounce, Complaint, Suppression
+from anymail.feedback.recording import record
 from anymail.feedback.signals import feedback
 from anymail.signals import post_send, pre_send
 
 from .feedback import FeedbackTestCase
 from .ses import Sent, accepting, send, simple_message
 
-BOTH = override_settings(ANYMAIL={"FEEDBACK_SUPPRESS": ["hard_bounce", "complaint"]})
+#: The webhook proves what it gets by its topic.
+PROVEN = {"AMAZON_SES_SNS_TOPIC_ARNS": [testing.DEFAULT_TOPIC]}
+BOTH = override_settings(ANYMAIL={"FEEDBACK_SUPPRESS": ["hard_bounce", "complaint"], **PROVEN})
 
 
 def reasons(address: str) -> list[str]:
@@ -69,7 +73,7 @@ class FillTests(FeedbackTestCase):
         self.assertIsNone(entry.expires_at)
         self.assertEqual(reasons("complaint@example.com"), ["complaint"])
 
-    @override_settings(ANYMAIL={"FEEDBACK_SUPPRESS": "complaint"})
+    @override_settings(ANYMAIL={"FEEDBACK_SUPPRESS": "complaint", **PROVEN})
     def test_only_what_the_setting_names(self) -> None:
         self.post("bounce")
         self.assertEqual(reasons(testing.DEFAULT_RECIPIENT), [])
@@ -106,6 +110,70 @@ class FillTests(FeedbackTestCase):
     def test_all_recipients_of_a_notification(self) -> None:
         self.post("bounce", recipient=["b@x.test", "a@x.test"])
         self.assertEqual(Suppression.objects.count(), 2)
+
+    @BOTH
+    def test_nobody_whom_the_message_was_not_sent_to(self) -> None:
+        """The recipient's server writes the report, and may name anybody in it."""
+        for kind, name in (("bounce", "bouncedRecipients"), ("complaint", "complainedRecipients")):
+            document = testing.ses_event(kind, recipient="mallory@evil.example")
+            document[kind][name] = [
+                {"emailAddress": "victim@bank.example"},
+                {"emailAddress": "Mallory <MALLORY@Evil.Example.>"},
+            ]
+            self.post(document)
+        self.assertEqual(
+            set(Suppression.objects.values_list("address", "reason")),
+            {("mallory@evil.example", "hard_bounce"), ("mallory@evil.example", "complaint")},
+        )
+        for model in (Bounce, Complaint):
+            stored = dict(model._default_manager.values_list("address_key", "recipient_uncertain"))
+            self.assertEqual(stored, {"victim@bank.example": True, "mallory@evil.example": False})
+
+    @BOTH
+    def test_neither_another_subaddress_nor_who_gets_it_forwarded(self) -> None:
+        for sent_to, named in (
+            ("ann+news@x.test", "ann@x.test"),
+            ("ann@x.test", "ann+news@x.test"),
+            ("ann@x.test", "ann@forwarded.test"),
+        ):
+            self.post(
+                testing.ses_event("bounce", recipient=sent_to)
+                | {
+                    "bounce": {
+                        "bounceType": "Permanent",
+                        "bouncedRecipients": [{"emailAddress": named}],
+                    }
+                }
+            )
+        self.assertEqual(Bounce.objects.filter(recipient_uncertain=True).count(), 3)
+        self.assertFalse(Suppression.objects.exists())
+
+    @BOTH
+    def test_a_complaint_that_names_nobody_suppresses_only_a_lone_recipient(self) -> None:
+        for recipients in (["a@x.test"], ["b@x.test", "c@x.test"]):
+            document = testing.ses_event("complaint", recipient=recipients)
+            document["complaint"]["complainedRecipients"] = []
+            self.post(document)
+        self.assertEqual(Complaint.objects.count(), 3)
+        self.assertEqual(list(Suppression.objects.values_list("address", flat=True)), ["a@x.test"])
+
+    @BOTH
+    def test_nothing_that_is_not_proven_to_be_ours(self) -> None:
+        event = replace(testing.tracking_event("bounced"), is_verified=False)
+        with self.assertLogs("anymail.feedback.suppression", "WARNING") as logs:
+            [row] = record(event)
+        self.assertFalse(Suppression.objects.exists())
+        self.assertEqual(Bounce.objects.get(), row)
+        self.assertIn("1 recipients of the message", logs.output[0])
+        self.assertIn('Set ANYMAIL["WEBHOOK_SECRET"]', logs.output[0])
+        self.assertNotIn(row.address, logs.output[0])
+
+    @override_settings(ANYMAIL={"FEEDBACK_SUPPRESS": ["hard_bounce", "complaint"]})
+    def test_an_open_webhook_stores_and_does_not_suppress(self) -> None:
+        with self.assertLogs("anymail.feedback.suppression", "WARNING"):
+            self.post("complaint")
+        self.assertEqual(Complaint.objects.count(), 1)
+        self.assertFalse(Suppression.objects.exists())
 
     @BOTH
     def test_an_address_is_there_once_for_each_reason(self) -> None:

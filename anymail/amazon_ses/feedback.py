@@ -22,18 +22,25 @@ from .tracking import tracking_events
 Details = dict[str, Any]
 
 
-def feedback_details(event: AnymailTrackingEvent) -> list[Details]:
-    """What to store of an event's notification: one dict for each recipient.
+def is_feedback(event: AnymailTrackingEvent) -> bool:
+    """Whether there is something to store: a known type, and SES says which message it is about.
 
-    :param event: a bounce, complaint or delivery.
-    :return: column to value; what SES left out is empty or None.
-    :raises KeyError: it is something else.
+    :param event: any; one without a document was not made from SES's, and is taken as it is.
     """
-    describe = DETAILS[event.event_type]
-    body = event.esp_event if isinstance(event.esp_event, dict) else {}
+    body = event.esp_event
+    has_mail = not isinstance(body, dict) or not body or isinstance(body.get("mail"), dict)
+    return event.event_type in DETAILS and has_mail
+
+
+def notification_details(event: AnymailTrackingEvent) -> Details:
+    """What to store of an event's notification in the rows of all its recipients.
+
+    :param event: one for which :func:`is_feedback` is true.
+    :return: column to value; what SES left out is empty or None.
+    """
+    body = _object(event.esp_event)
     mail = _object(body.get("mail"))
-    events = _same_notification(event, body)
-    common: Details = {
+    return {
         "sns_topic": event.origin or "",
         "sns_messageid": event.event_id or _made_up_id(event),
         "mail_timestamp": parse_timestamp(mail.get("timestamp")) or event.timestamp,
@@ -41,8 +48,24 @@ def feedback_details(event: AnymailTrackingEvent) -> list[Details]:
         "mail_from": _text(mail.get("source")) or "",
         "event": body,
     }
+
+
+def recipient_details(event: AnymailTrackingEvent) -> list[Details]:
+    """What to store about each recipient of an event's notification, in SES's order.
+
+    :param event: one for which :func:`is_feedback` is true.
+    :return: column to value, for each of them.
+    :raises KeyError: it is of another type.
+    """
+    describe = DETAILS[event.event_type]
+    body = _object(event.esp_event)
+    events = _same_notification(event, body)
     return [
-        {**common, "address": one.recipient or "", **details}
+        {
+            "address": one.recipient or "",
+            "recipient_uncertain": one.recipient_uncertain,
+            **details,
+        }
         for one, details in zip(events, describe(events, body), strict=True)
     ]
 
@@ -97,16 +120,42 @@ def delivery_details(events: list[AnymailTrackingEvent], body: Details) -> list[
     ]
 
 
+def mail_event_details(events: list[AnymailTrackingEvent], body: Details) -> list[Details]:
+    """The columns of :class:`~anymail.feedback.models.MailEvent`.
+
+    :param events: of one notification.
+    :param body: SES's document.
+    """
+    return [
+        {
+            "event_type": str(event.event_type),
+            "occurred_at": event.occurred_at,
+            "description": event.description or "",
+            "reject_reason": event.reject_reason or "",
+            "mta_response": event.mta_response or "",
+        }
+        for event in events
+    ]
+
+
 #: What to do for each type of event.
 DETAILS: dict[str, Callable[[list[AnymailTrackingEvent], Details], list[Details]]] = {
     EventType.BOUNCED: bounce_details,
     EventType.COMPLAINED: complaint_details,
     EventType.DELIVERED: delivery_details,
+    EventType.DEFERRED: mail_event_details,
+    EventType.REJECTED: mail_event_details,
+    EventType.FAILED: mail_event_details,
 }
 
 
 def sns_notification(event: AnymailTrackingEvent) -> Details:
-    """What SNS put around SES's document, without what concerns the signature."""
+    """SNS's document around SES's, as it came.
+
+    Put together from the event where it came another way.
+    """
+    if event.sns_message:
+        return dict(event.sns_message)
     return {
         "Type": "Notification",
         "MessageId": event.event_id,

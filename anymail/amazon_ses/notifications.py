@@ -26,6 +26,8 @@ KINDS = (
     "Received",
     "AmazonSnsSubscriptionSucceeded",
 )
+#: The longest that AWS writes has 29 characters.
+MAX_TIMESTAMP_LENGTH = 64
 _CANONICAL = {kind: kind for kind in KINDS} | {
     kind.replace(" ", "").lower(): kind for kind in KINDS
 }
@@ -112,7 +114,7 @@ def parse_timestamp(value: object) -> datetime | None:
 
     :param value: anything.
     """
-    if not isinstance(value, str):
+    if not isinstance(value, str) or len(value) > MAX_TIMESTAMP_LENGTH:
         return None
     try:
         if value[-1:] == "Z":

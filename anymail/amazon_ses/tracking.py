@@ -8,9 +8,9 @@ out, so nothing here insists on anything.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from email.utils import parseaddr
 from typing import Any
 
+from ..address_keys import bare_address, comparison_form
 from ..signals import AnymailTrackingEvent, EventType, RejectReason
 from .custom_headers import custom_headers
 from .notifications import SesNotification, frozen, parse_timestamp
@@ -59,8 +59,11 @@ def tracking_events(
     }
     describe = DESCRIBERS.get(notification.kind, describe_unknown)
     return [
-        frozen(AnymailTrackingEvent, {**_BLANK, **common, **fields})
-        for fields in describe(notification)
+        frozen(
+            AnymailTrackingEvent,
+            {**_BLANK, **common, **fields, "is_first_in_notification": position == 0},
+        )
+        for position, fields in enumerate(describe(notification))
     ]
 
 
@@ -221,6 +224,22 @@ def is_autoreply(bounce: Fields, recipients: list[Fields]) -> bool:
     )
 
 
+def not_sent_to(addresses: set[str], destination: list[str]) -> set[str]:
+    """Those of some addresses that a message was not sent to.
+
+    They are compared as :func:`~anymail.address_keys.comparison_form` spells them. Whoever gets the
+    mail by forwarding, or by another subaddress, is not among those it was sent to.
+
+    :param addresses: for example of a bounce's recipients.
+    :param destination: SES's ``mail.destination``.
+    """
+    others = addresses - set(destination)
+    if not others:
+        return others
+    sent_to = {comparison_form(address) for address in destination}
+    return {address for address in others if comparison_form(address) not in sent_to}
+
+
 def subscription_change(old: Fields, new: Fields) -> str:
     """What a contact did: opt-outs count more than opt-ins.
 
@@ -244,17 +263,34 @@ def _to_everybody(notification: SesNotification, **what: Any) -> list[Fields]:
 
 
 def _to_each(notification: SesNotification, recipients: list[Fields], what: Fields) -> list[Fields]:
-    described = [
+    """Each recipient that a report names; everybody if it names nobody.
+
+    SES takes the recipients of bounces and complaints from reports that strangers write, so only
+    those are certain that the message was sent to.
+    """
+    destination = _destination(notification)
+    named = [
+        (address, recipient)
+        for recipient in recipients
+        for address in _addresses([recipient.get("emailAddress")])
+    ]
+    if not named:
+        is_uncertain = len(destination) > 1
+        return [
+            {"recipient": address, "recipient_uncertain": is_uncertain, **what}
+            for address in destination
+        ]
+    strangers = not_sent_to({address for address, _ in named}, destination)
+    return [
         {
             "recipient": address,
+            "recipient_uncertain": address in strangers,
             "mta_response": _text(recipient.get("diagnosticCode")),
             "smtp_status": _text(recipient.get("status")),
             **what,
         }
-        for recipient in recipients
-        for address in _addresses([recipient.get("emailAddress")])
+        for address, recipient in named
     ]
-    return described or [{"recipient": address, **what} for address in _destination(notification)]
 
 
 def _to_anybody(notification: SesNotification, detail: Fields, **what: Any) -> list[Fields]:
@@ -272,19 +308,7 @@ def _destination(notification: SesNotification) -> list[str]:
 def _addresses(values: object) -> list[str]:
     if not isinstance(values, list):
         values = [values]
-    return [
-        _bare_address(value) if "<" in value else value
-        for value in values
-        if isinstance(value, str) and value
-    ]
-
-
-def _bare_address(value: str) -> str:
-    """``user@domain`` from ``Name <user@domain>``, as SES spells it."""
-    try:
-        return parseaddr(value)[1] or value
-    except Exception:  # parseaddr() fails in many ways; RecursionError is one
-        return value
+    return [bare_address(value) for value in values if isinstance(value, str) and value]
 
 
 def _topic_statuses(preferences: Fields) -> dict[str, str]:

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from datetime import datetime, timezone
-from email.utils import parseaddr
 from hashlib import sha256
 from typing import Any
 
 from django.utils.timezone import is_aware
 
+from ..address_keys import MAX_LENGTH, comparison_form
 from ..addresses import idna_encoder
 from ..conf import AmazonSESSettings, SendSettings, current_settings, django_setting
 
-#: RFC 5321 allows 64 + 1 + 255 characters.
-ADDRESS_LENGTH = 320
+ADDRESS_LENGTH = MAX_LENGTH
 MAX_INTEGER = 2**31 - 1
 #: MariaDB takes no JSON that is nested deeper than 32.
 MAX_DEPTH = 24
@@ -31,18 +29,13 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 def address_key(address: str) -> str:
     """An address for comparison: however it is spelled, the same address gives the same key.
 
-    Upper and lower case are the same, before the ``@`` too; a domain is in its ASCII form. The key
-    itself is ASCII and at most :data:`ADDRESS_LENGTH` long, so that no database's collation finds
-    two of them equal, and the key of a key is that key.
+    It is :func:`~anymail.address_keys.comparison_form` in ASCII and at most
+    :data:`ADDRESS_LENGTH` long, so that no database's collation finds two of them equal, and the
+    key of a key is that key.
 
     :param address: with or without a display name; anything else is kept as it is.
     """
-    address = _bare(address).strip()
-    local, at, domain = address.rpartition("@")
-    if not domain.isascii():
-        domain = _ascii_domain(domain)
-    key = unicodedata.normalize("NFC", f"{local}{at}{domain.rstrip('.')}").casefold()
-    return fit(_escape(key), ADDRESS_LENGTH)
+    return fit(_escape(comparison_form(address, _encode_domain)), ADDRESS_LENGTH)
 
 
 def text(value: str) -> str:
@@ -102,22 +95,10 @@ def json_value(value: Any, depth: int = MAX_DEPTH) -> Any:
     return text(str(value))
 
 
-def _bare(address: str) -> str:
-    if "<" not in address:
-        return address
-    try:
-        return parseaddr(address)[1] or address
-    except Exception:  # parseaddr() fails in many ways
-        return address
-
-
-def _ascii_domain(domain: str) -> str:
+def _encode_domain(domain: str) -> str:
     settings = current_settings()
     choice = settings.get(AmazonSESSettings).idna_encoder or settings.get(SendSettings).idna_encoder
-    try:
-        return idna_encoder(choice)(domain)
-    except UnicodeError:
-        return domain
+    return idna_encoder(choice)(domain)
 
 
 def _escape(value: str) -> str:

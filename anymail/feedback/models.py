@@ -14,6 +14,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from ..signals import EventType, RejectReason
 from .columns import ADDRESS_LENGTH, address_key, fit
 from .querysets import LOOKED_UP, SuppressionQuerySet
 
@@ -23,17 +24,14 @@ if TYPE_CHECKING:
     from .querysets import SuppressionManager
 
 
-class Feedback(models.Model):
-    """What SES said about one recipient of a message.
+class Record(models.Model):
+    """What SES said about one recipient of a message: the columns that every table has.
 
     Times of SES are in UTC, also with ``USE_TZ = False``; they are then naive, as django-bouncy's.
     """
 
     created_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(
         _("Created"), default=timezone.now, editable=False
-    )
-    modified_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(
-        _("Modified"), auto_now=True
     )
     sns_topic: models.CharField[str, str] = models.CharField(_("SNS topic"), max_length=350)
     sns_messageid: models.CharField[str, str] = models.CharField(
@@ -49,11 +47,10 @@ class Feedback(models.Model):
     address_key: models.CharField[str, str] = models.CharField(
         _("Address for comparison"), max_length=ADDRESS_LENGTH, editable=False
     )
-    feedback_id: models.CharField[str | None, str | None] = models.CharField(  # noqa: DJ001
-        _("Feedback id"), max_length=255, null=True, blank=True
-    )
-    feedback_timestamp: models.DateTimeField[datetime | None, datetime | None] = (
-        models.DateTimeField(_("Feedback Time"), null=True, blank=True)
+    #: As far as SES tells, the message was not sent to this address, or may have been somebody
+    #: else's: it is never suppressed.
+    recipient_uncertain: models.BooleanField[bool, bool] = models.BooleanField(
+        _("Recipient uncertain"), default=False, db_default=False
     )
     #: SES's document. What a database cannot hold of it is replaced.
     event: models.JSONField[Any, Any] = models.JSONField(_("SES event"), default=dict, blank=True)
@@ -85,6 +82,25 @@ class Feedback(models.Model):
         super().save(*args, **kwargs)
 
 
+class Feedback(Record):
+    """What bounces, complaints and deliveries have in common."""
+
+    modified_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(
+        _("Modified"), auto_now=True
+    )
+    feedback_id: models.CharField[str | None, str | None] = models.CharField(  # noqa: DJ001
+        _("Feedback id"), max_length=255, null=True, blank=True
+    )
+    feedback_timestamp: models.DateTimeField[datetime | None, datetime | None] = (
+        models.DateTimeField(_("Feedback Time"), null=True, blank=True)
+    )
+
+    class Meta(Record.Meta):
+        """In no table of its own."""
+
+        abstract = True
+
+
 class Bounce(Feedback):
     """A message was not delivered, and SES gave up.
 
@@ -111,13 +127,13 @@ class Bounce(Feedback):
         _("Diagnostic Code"), null=True, blank=True
     )
 
-    class Meta(Feedback.Meta):
+    class Meta(Record.Meta):
         """Names, and indexes for the admin's filters."""
 
         verbose_name: ClassVar[StrOrPromise] = _("bounce")
         verbose_name_plural: ClassVar[StrOrPromise] = _("bounces")
         indexes: ClassVar[list[models.Index]] = [
-            *Feedback.Meta.indexes,
+            *Record.Meta.indexes,
             models.Index(fields=["bounce_type", "created_at", "id"], name="anymail_bounce_type"),
             models.Index(
                 fields=["bounce_subtype", "created_at", "id"], name="anymail_bounce_subtype"
@@ -147,13 +163,13 @@ class Complaint(Feedback):
         _("Arrival date"), null=True, blank=True
     )
 
-    class Meta(Feedback.Meta):
+    class Meta(Record.Meta):
         """Names, and indexes for the admin's filters."""
 
         verbose_name: ClassVar[StrOrPromise] = _("complaint")
         verbose_name_plural: ClassVar[StrOrPromise] = _("complaints")
         indexes: ClassVar[list[models.Index]] = [
-            *Feedback.Meta.indexes,
+            *Record.Meta.indexes,
             models.Index(
                 fields=["feedback_type", "created_at", "id"], name="anymail_complaint_type"
             ),
@@ -176,7 +192,7 @@ class Delivery(Feedback):
         _("SMTP response"), null=True, blank=True
     )
 
-    class Meta(Feedback.Meta):
+    class Meta(Record.Meta):
         """Names."""
 
         verbose_name: ClassVar[StrOrPromise] = _("delivery")
@@ -184,6 +200,39 @@ class Delivery(Feedback):
 
     def __str__(self) -> str:
         return f"{self.address} Delivery (message from {self.mail_from})"
+
+
+class MailEvent(Record):
+    """Something else that happened to a message: SES refused it, or goes on trying.
+
+    The table is made for events of every type, one row for each recipient.
+    """
+
+    event_type: models.CharField[str, str] = models.CharField(
+        _("Event"), max_length=20, choices=EventType.choices
+    )
+    occurred_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(
+        _("Occurred"), null=True, blank=True
+    )
+    description: models.TextField[str, str] = models.TextField(_("Description"), blank=True)
+    #: One of :class:`anymail.signals.RejectReason`, or empty.
+    reject_reason: models.CharField[str, str] = models.CharField(
+        _("Reject reason"), max_length=20, choices=RejectReason.choices, blank=True
+    )
+    mta_response: models.TextField[str, str] = models.TextField(_("Server's answer"), blank=True)
+
+    class Meta(Record.Meta):
+        """Names, and an index for the admin's filter."""
+
+        verbose_name: ClassVar[StrOrPromise] = _("other event")
+        verbose_name_plural: ClassVar[StrOrPromise] = _("other events")
+        indexes: ClassVar[list[models.Index]] = [
+            *Record.Meta.indexes,
+            models.Index(fields=["event_type", "created_at", "id"], name="anymail_mailevent_type"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address} {self.event_type} (message from {self.mail_from})"
 
 
 class Reason(models.TextChoices):

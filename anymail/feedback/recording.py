@@ -10,77 +10,104 @@ notification's id and the address:
   what becomes of the first. If it is committed, the insertion is refused, and there is nothing left
   to do; if it is rolled back, the insertion succeeds, and the signals are sent there.
 - A receiver that raises rolls everything back and is answered with 500, so that SNS repeats it.
-  MariaDB then lets one of those that were waiting go on and ends the others with a deadlock, which
-  is 500 too, and heals in the same way.
+  MariaDB then lets one of those that were waiting go on and ends the others with a deadlock. They
+  begin again, once.
+
+The tracking signal comes once for each recipient. The first of a notification's events stores the
+rows of all of them, and the others are left alone.
 """
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from django.db import IntegrityError, router, transaction
+from django.db import IntegrityError, OperationalError, connections, router, transaction
+from django.db.models.signals import post_save, pre_save
 
-from ..amazon_ses.feedback import Details, feedback_details, sns_notification
+from ..amazon_ses.feedback import (
+    Details,
+    is_feedback,
+    notification_details,
+    recipient_details,
+    sns_notification,
+)
 from ..signals import AnymailTrackingEvent, EventType
 from . import suppression
 from .columns import address_key, fit, json_value, moment, number, text
-from .models import Bounce, Complaint, Delivery, Feedback
+from .models import Bounce, Complaint, Delivery, Feedback, MailEvent, Record
 from .signals import feedback
 
-MODELS: dict[str, type[Feedback]] = {
+MODELS: dict[str, type[Record]] = {
     EventType.BOUNCED: Bounce,
     EventType.COMPLAINED: Complaint,
     EventType.DELIVERED: Delivery,
+    EventType.DEFERRED: MailEvent,
+    EventType.REJECTED: MailEvent,
+    EventType.FAILED: MailEvent,
 }
+#: Up to so many rows of one notification have SES's document; with more, only the first row has it.
+#: SES takes 50 recipients for a message.
+MAX_DOCUMENTS = 50
+#: What one INSERT has at most: rows, and characters of documents (MariaDB takes 16 MB).
+MAX_ROWS, MAX_CHARACTERS = 500, 2**20
+#: MySQL's and PostgreSQL's codes.
+DEADLOCKS = (1213, "40P01")
 
 
 def on_tracking(event: AnymailTrackingEvent, **kwargs: Any) -> None:
-    """The receiver of the ``tracking`` signal: see :func:`record`."""
-    record(event)
+    """The receiver of the ``tracking`` signal: :func:`record` the notification, once."""
+    if event.is_first_in_notification:
+        record(event)
 
 
-def record(event: AnymailTrackingEvent) -> list[Feedback]:
+def record(event: AnymailTrackingEvent) -> list[Record]:
     """Store what an event's notification says, about all its recipients, and send the signals.
 
-    :param event: any tracking event; nothing is done unless it is a bounce, complaint or delivery.
+    :param event: any tracking event; nothing is done unless :data:`MODELS` names its type, and its
+        document says which message it is about.
     :return: the new rows; none if the notification is stored already.
     :raises Exception: whatever a receiver raises; then nothing is stored.
     """
-    model = MODELS.get(event.event_type)
-    if model is None:
+    if not is_feedback(event):
         return []
-    rows = build_rows(model, event)
+    model = MODELS[event.event_type]
     using = router.db_for_write(model)
-    # Only to spare the database a failed insertion: it would find out by itself.
-    if is_stored(rows[0], using):
-        return []
-    with transaction.atomic(using=using):
-        if not _insert(rows, using):
-            return []
-        suppression.fill(rows, using)
-        _send_signals(rows, event)
-    return rows
+    try:
+        return _record(model, event, using)
+    except OperationalError as err:
+        # Within a transaction of somebody else's, only that can begin again.
+        if not is_deadlock(err) or connections[using].in_atomic_block:
+            raise
+    return _record(model, event, using)
 
 
-def build_rows(model: type[Feedback], event: AnymailTrackingEvent) -> list[Feedback]:
+def build_rows(model: type[Record], event: AnymailTrackingEvent) -> list[Record]:
     """Unsaved rows for all recipients of an event's notification; each address once.
 
     :param model: the one for this type of event.
     """
-    rows = (model(**clean(model, details)) for details in feedback_details(event))
-    unique: dict[str, Feedback] = {}
-    for row in rows:
+    common = clean(model, notification_details(event))
+    unique: dict[str, Record] = {}
+    for details in recipient_details(event):
+        row = model(**common, **clean(model, details))
         unique.setdefault(row.address_key, row)
-    return list(unique.values())
+    rows = list(unique.values())
+    if len(rows) > MAX_DOCUMENTS:
+        for row in rows[1:]:
+            row.event = {}
+    return rows
 
 
-def clean(model: type[Feedback], details: Details) -> Details:
+def clean(model: type[Record], details: Details) -> Details:
     """Values that fit into their columns.
 
     :param model: whose columns.
     :param details: names of columns and their values; anything SES may send.
     """
-    cleaned: Details = {"address_key": address_key(details["address"])}
+    cleaned: Details = {}
+    if "address" in details:
+        cleaned["address_key"] = address_key(details["address"])
     for name, value in details.items():
         field: Any = model._meta.get_field(name)
         kind = field.get_internal_type()
@@ -95,7 +122,14 @@ def clean(model: type[Feedback], details: Details) -> Details:
     return cleaned
 
 
-def is_stored(row: Feedback, using: str) -> bool:
+def is_deadlock(error: OperationalError) -> bool:
+    """Whether a database ended a transaction because it and another waited for each other."""
+    cause = error.__cause__
+    codes = (*error.args[:1], getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None))
+    return any(code in DEADLOCKS for code in codes)
+
+
+def is_stored(row: Record, using: str) -> bool:
     """Whether the notification that a row is about is in the database.
 
     :param using: the alias of the database.
@@ -105,25 +139,64 @@ def is_stored(row: Feedback, using: str) -> bool:
     return found
 
 
-def _insert(rows: list[Feedback], using: str) -> bool:
-    """Insert rows, all or none.
+def _record(model: type[Record], event: AnymailTrackingEvent, using: str) -> list[Record]:
+    rows = build_rows(model, event)
+    # Only to spare the database a failed insertion: it would find out by itself.
+    if is_stored(rows[0], using):
+        return []
+    with transaction.atomic(using=using):
+        if not _insert(rows, using):
+            return []
+        suppression.fill(rows, using, is_verified=event.is_verified)
+        _send_signals(rows, event)
+    return rows
+
+
+def _insert(rows: list[Record], using: str) -> bool:
+    """Insert rows, all or none, and send Django's signals of the model as ``save()`` does.
 
     :return: False if another delivery of the notification was faster.
     """
+    model = type(rows[0])
+    for row in rows:
+        pre_save.send(model, instance=row, raw=False, using=using, update_fields=None)
     try:
         with transaction.atomic(using=using):
-            for row in rows:
-                row.save(using=using, force_insert=True)
+            model._default_manager.using(using).bulk_create(rows, batch_size=_batch_size(rows))
     except IntegrityError:
         if is_stored(rows[0], using):
             return False
         raise
+    _fill_in_ids(rows, using)
+    for row in rows:
+        post_save.send(
+            model, instance=row, created=True, raw=False, using=using, update_fields=None
+        )
     return True
 
 
-def _send_signals(rows: list[Feedback], event: AnymailTrackingEvent) -> None:
+def _batch_size(rows: list[Record]) -> int:
+    """How many rows to insert at once, by the size of their documents."""
+    if len(rows) > MAX_DOCUMENTS:
+        return MAX_ROWS
+    return max(1, min(MAX_ROWS, MAX_CHARACTERS // len(json.dumps(rows[0].event))))
+
+
+def _fill_in_ids(rows: list[Record], using: str) -> None:
+    """Read the rows' ids where the database does not return them (MySQL)."""
+    if rows[0].pk is not None:
+        return
+    stored = type(rows[0])._default_manager.using(using)
+    stored = stored.filter(sns_messageid=rows[0].sns_messageid)
+    ids = dict(stored.values_list("address_key", "pk"))
+    for row in rows:
+        row.pk = ids[row.address_key]
+
+
+def _send_signals(rows: list[Record], event: AnymailTrackingEvent) -> None:
     notification = sns_notification(event)
     for row in rows:
-        feedback.send(
-            sender=type(row), instance=row, message=event.esp_event, notification=notification
-        )
+        if isinstance(row, Feedback):
+            feedback.send(
+                sender=type(row), instance=row, message=event.esp_event, notification=notification
+            )

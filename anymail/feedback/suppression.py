@@ -5,13 +5,16 @@ Both ends read ``FEEDBACK_SUPPRESS``; while it is empty, the list is neither fil
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 from ..addresses import EmailAddress
 from ..conf import FeedbackSettings, current_settings
 from ..message import AnymailRecipientStatus
-from .models import Bounce, Complaint, Feedback, Reason, Suppression
+from .models import Bounce, Complaint, Reason, Record, Suppression
+
+logger: logging.Logger = logging.getLogger(__name__)
 
 #: Says that a contact left one list or topic of SES's, which is no reason to send no other mail.
 ONE_LIST_ONLY = "UnsubscribedRecipient"
@@ -28,11 +31,15 @@ def enabled_reasons() -> tuple[str, ...]:
     return reasons
 
 
-def reason_for(row: Feedback) -> str | None:
+def reason_for(row: Record) -> str | None:
     """Why the address of a row should get no more mail; None if there is no reason.
 
-    What SES refused because of its own suppression lists comes as a permanent bounce too.
+    What SES refused because of its own suppression lists comes as a permanent bounce too. Reports
+    of bounces and complaints are written by strangers: an address that the message was not sent to
+    is never a reason.
     """
+    if row.recipient_uncertain:
+        return None
     if isinstance(row, Bounce):
         return str(Reason.HARD_BOUNCE) if _is_final(row) else None
     if isinstance(row, Complaint) and row.feedback_type != NO_COMPLAINT:
@@ -40,14 +47,18 @@ def reason_for(row: Feedback) -> str | None:
     return None
 
 
-def fill(rows: Sequence[Feedback], using: str) -> None:
+def fill(rows: Sequence[Record], using: str, *, is_verified: bool) -> None:
     """Put the addresses of one notification's rows on the list, if the settings say so.
 
     :param using: the alias of the database.
+    :param is_verified: the notification is proven to be ours. Otherwise anybody could have made it
+        up, and a warning says why nothing is suppressed.
     """
-    enabled = enabled_reasons()
-    for reason in enabled:
-        if found := [row for row in rows if reason_for(row) == reason]:
+    for reason in enabled_reasons():
+        found = [row for row in rows if reason_for(row) == reason]
+        if found and not is_verified:
+            _warn_of_unverified(found[0], len(found))
+        elif found:
             Suppression.objects.using(using).suppress(
                 [row.address for row in found], reason, event_id=found[0].sns_messageid
             )
@@ -74,6 +85,19 @@ def on_addressed(message: Any, recipients: Sequence[EmailAddress], **kwargs: Any
 
 def _is_final(bounce: Bounce) -> bool:
     return bounce.hard and bounce.bounce_subtype != ONE_LIST_ONLY
+
+
+def _warn_of_unverified(row: Record, count: int) -> None:
+    logger.warning(
+        "%d recipients of the message %s were not put on the suppression list, because nothing "
+        "proves that the notification is yours (SNS topic %s): anybody could have made it up. Set "
+        'ANYMAIL["WEBHOOK_SECRET"], or ANYMAIL["AMAZON_SES_SNS_TOPIC_ARNS"] with signature '
+        "checking on, and leave raw message delivery off.",
+        count,
+        row.mail_id,
+        row.sns_topic,
+        extra={"anymail_message_id": row.mail_id, "anymail_topic": row.sns_topic},
+    )
 
 
 def _status(entry: Suppression) -> AnymailRecipientStatus:

@@ -26,7 +26,8 @@ LAYERS: dict[str, int] = {
             anymail.setting_values
         """,
         1: """
-            anymail.address_keys anymail.addresses anymail.headers anymail.inbound
+            anymail.address_keys anymail.addresses anymail.charsets
+            anymail.encoded_words anymail.headers anymail.inbound
             anymail.inbound_construct anymail.inbound_content anymail.inbound_headers
             anymail.inbound_parser anymail.message anymail.signals
         """,

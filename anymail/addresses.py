@@ -59,7 +59,8 @@ class EmailAddress:
         return self.format(use_rfc2047=False)
 
     def __repr__(self) -> str:
-        return f"EmailAddress({self.display_name!r}, {self.addr_spec!r})"
+        # Error reports show it, so it does not tell who that is.
+        return f"<EmailAddress: ***@{self.domain}>"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, EmailAddress):

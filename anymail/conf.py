@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 SomeSettings = TypeVar("SomeSettings", bound="Settings")
 
 
+#: Kinds of settings that may hold keys: left out of the ``repr``, which error reports show.
+SECRET_KINDS = (mapping, optional_mapping, function_or_path)
+
+
 class UNSET:
     """Not given, which is not the same as None. A class, so that messages can be pickled."""
 
@@ -48,7 +52,11 @@ def setting(clean: Callable[[Any, str], Any], default: Any, *, fallback: str | N
     :param default: is cleaned too.
     :param fallback: a Django setting of another package that is read when ours is absent.
     """
-    return field(default=default, metadata={"clean": clean, "fallback": fallback})
+    return field(
+        default=default,
+        repr=clean not in SECRET_KINDS,
+        metadata={"clean": clean, "fallback": fallback},
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +80,12 @@ class Settings:
         :return: a group with every field set.
         :raises AnymailConfigurationError: a value has the wrong type, or ``ANYMAIL`` is no dict.
         """
-        found = {} if overrides is None else overrides
-        inside, outside = anymail_dict(), _settings_holder()
-        return cls(**{spec.name: spec.read(found, inside, outside) for spec in _specs(cls)})
+        sources = Sources(
+            overrides={} if overrides is None else overrides,
+            inside=anymail_dict(),
+            outside=_settings_holder(),
+        )
+        return cls(**{spec.name: spec.read(sources) for spec in _specs(cls)})
 
     @classmethod
     def names(cls) -> list[str]:
@@ -178,11 +189,11 @@ class CurrentSettings:
     :param groups: the groups that were asked for.
     """
 
-    holder: object
+    holder: object = field(repr=False)
     size: int
-    inside: Any
-    flat: dict[str, Any]
-    groups: dict[type[Settings], Any]
+    inside: Any = field(repr=False)
+    flat: dict[str, Any] = field(repr=False)
+    groups: dict[type[Settings], Any] = field(repr=False)
 
     def get(self, group: type[SomeSettings]) -> SomeSettings:
         """The same as ``group.load()``. Not to be modified.
@@ -203,7 +214,8 @@ class CurrentSettings:
         :raises AnymailConfigurationError: a value has the wrong type.
         """
         wanted = [spec for spec in _specs(group) if spec.name in overrides]
-        values = {spec.name: spec.read(overrides, {}, None) for spec in wanted}
+        sources = Sources(overrides=overrides, inside={}, outside=None)
+        values = {spec.name: spec.read(sources) for spec in wanted}
         return replace(self.get(group), **values) if values else self.get(group)
 
 
@@ -268,14 +280,14 @@ def type_problems() -> dict[str, Callable[[Any, str], Any] | None]:
         is not a dict).
     """
     try:
-        inside = anymail_dict()
+        sources = Sources(overrides={}, inside=anymail_dict(), outside=_settings_holder())
     except AnymailConfigurationError as err:
         return {str(err): None}
     problems: dict[str, Callable[[Any, str], Any] | None] = {}
     for group in GROUPS:
         for spec in _specs(group):
             try:
-                spec.read({}, inside, _settings_holder())
+                spec.read(sources)
             except AnymailConfigurationError as err:
                 problems[str(err)] = spec.clean
     return problems
@@ -342,6 +354,21 @@ def get_anymail_setting(
     )
 
 
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Sources:
+    """Where settings are looked for. Not a dict, and without a ``repr`` of its own, since error
+    reports show the variables of the functions that look there.
+
+    :param overrides: keyword arguments.
+    :param inside: ``ANYMAIL``.
+    :param outside: the object behind ``django.conf.settings``.
+    """
+
+    overrides: MutableMapping[str, Any]
+    inside: Mapping[str, Any]
+    outside: object
+
+
 @dataclass(frozen=True)
 class _Spec:
     """Where to look for one setting. Webhooks load their settings anew for each request."""
@@ -353,16 +380,14 @@ class _Spec:
     clean: Callable[[Any, str], Any]
     default: Any
 
-    def read(
-        self, overrides: MutableMapping[str, Any], inside: Mapping[str, Any], outside: object
-    ) -> Any:
-        if self.name in overrides:
-            return self.clean(overrides.pop(self.name), f"the option {self.name!r}")
-        if self.full_name in inside:
-            return self.clean(inside[self.full_name], self.where_inside)
+    def read(self, sources: Sources) -> Any:
+        if self.name in sources.overrides:
+            return self.clean(sources.overrides.pop(self.name), f"the option {self.name!r}")
+        if self.full_name in sources.inside:
+            return self.clean(sources.inside[self.full_name], self.where_inside)
         for flat in self.flat_names:
-            if (value := getattr(outside, flat, UNSET)) is not UNSET:
-                return self.clean(value, flat)
+            if hasattr(sources.outside, flat):
+                return self.clean(getattr(sources.outside, flat), flat)
         return self.clean(self.default, self.name)
 
 

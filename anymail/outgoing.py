@@ -46,7 +46,7 @@ FEATURES = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class OutgoingMessage:
     """What to send: addresses parsed, defaults merged, lazy strings forced; absent is None.
 
@@ -145,6 +145,9 @@ class OutgoingMessage:
             esp_extra=value.dictionary("esp_extra"),
             defaulted=frozenset(set(defaults) & set(MIME_ATTRIBUTES)),
         )
+
+    def __repr__(self) -> str:  # error reports show it: no recipients, no content
+        return f"<OutgoingMessage: {len(self.recipients)} recipients>"
 
     @property
     def recipients(self) -> tuple[EmailAddress, ...]:

@@ -160,7 +160,7 @@ class EmailAddressTests(SimpleTestCase):
         self.assertEqual(pickle.loads(pickle.dumps(address)), address)
 
     def test_its_representation_shows_both_parts(self):
-        self.assertEqual(repr(EmailAddress("Ann", "ann@x.com")), "EmailAddress('Ann', 'ann@x.com')")
+        self.assertEqual(repr(EmailAddress("Ann", "ann@x.com")), "<EmailAddress: ***@x.com>")
 
 
 class ParseTests(SimpleTestCase):

@@ -23,6 +23,7 @@ LAYERS: dict[str, int] = {
     for layer, names in {
         0: """
             anymail anymail.conf anymail.exceptions anymail.installation anymail.per_process
+            anymail.tracebacks
             anymail.setting_values
         """,
         1: """

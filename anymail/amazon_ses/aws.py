@@ -15,8 +15,9 @@ from ..conf import AmazonSESSettings
 from ..exceptions import AnymailConfigurationError, AnymailImproperlyInstalled
 from ..per_process import PerProcess
 from ..setting_values import import_callable
+from ..tracebacks import forget_locals
 from . import uploads
-from .aws_errors import api_errors, boto_client_api_error, forget_locals, watch
+from .aws_errors import api_errors, boto_client_api_error, watch
 from .client_cache import ClientParams, Clients, client_key
 
 #: IAM policies of existing projects have conditions on it (``aws:UserAgent``).

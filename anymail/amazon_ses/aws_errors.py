@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -11,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..exceptions import AnymailAPIError
+from ..tracebacks import forget_locals, signal_in
 from .errors import describe_exception, describe_response, mask_addresses
 
 HINTS = {
@@ -84,32 +83,6 @@ def api_errors(doing: str, *, is_signing: bool = False) -> Iterator[None]:
         _progress.reset(token)
 
 
-def signal_in(error: BaseException) -> BaseException | None:
-    """The exception that a signal handler raised, if that is what an error comes from.
-
-    Python runs handlers between any two instructions of the main thread, so their exceptions
-    (Celery's ``SoftTimeLimitExceeded``) come out of whatever is being done; botocore wraps them
-    like errors of the network.
-    """
-    handlers = (signal.getsignal(number) for number in signal.valid_signals())
-    codes = {getattr(handler, "__code__", None) for handler in handlers} - {None}
-    for link in _chain(error):
-        if any(frame.f_code in codes for frame, _ in traceback.walk_tb(link.__traceback__)):
-            return link
-    return None
-
-
-def forget_locals(error: BaseException) -> BaseException:
-    """The same error, and its causes, without the variables of the functions that it left.
-
-    Those of botocore hold keys, recipients and messages, and error reports show variables. Where
-    in the code it was stays known.
-    """
-    for link in _chain(error):
-        traceback.clear_frames(link.__traceback__)
-    return error
-
-
 def boto_client_api_error() -> type[AnymailAPIError]:
     """Make the class ``AnymailBotoClientAPIError``, whose base needs botocore."""
     from botocore.exceptions import ClientError
@@ -170,16 +143,6 @@ def _api_error(error: Exception, doing: str, progress: Progress) -> AnymailAPIEr
     if progress.is_signing and not progress.is_posted:
         made.is_unsent = True  # whatever failed: it may be a call to AWS STS, for credentials
     return made
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error, and what it comes from."""
-    seen: set[int] = set()
-    link: BaseException | None = error
-    while link is not None and id(link) not in seen:
-        seen.add(id(link))
-        yield link
-        link = link.__cause__ or link.__context__
 
 
 def _meaning(response: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..addresses import EmailAddress, IdnaEncoder
@@ -30,8 +30,8 @@ class Entry:
     """
 
     recipient: EmailAddress
-    destination: dict[str, list[str]]
-    data: str
+    destination: dict[str, list[str]] = field(repr=False)
+    data: str = field(repr=False)
 
 
 def chunks(message: OutgoingMessage, idna_encode: IdnaEncoder) -> list[list[Entry]]:

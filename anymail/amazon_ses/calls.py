@@ -13,9 +13,11 @@ from ..message import AnymailRecipientStatus
 from ..outgoing import OutgoingMessage
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ApiCall:
     """One request to SES, not yet sent.
+
+    Its ``repr`` has neither recipients nor content: error reports show it.
 
     :param operation: the method of the boto3 client, for example ``"send_raw_email"``.
     :param params: its keyword arguments, as boto3 takes them.
@@ -28,7 +30,13 @@ class ApiCall:
     params: dict[str, Any]
     recipients: tuple[EmailAddress, ...]
     copies: int = 0
-    cancelled: Event = field(default_factory=Event, init=False, repr=False, compare=False)
+    cancelled: Event = field(default_factory=Event, init=False, compare=False)
+
+    def __repr__(self) -> str:
+        return (
+            f"<ApiCall {self.operation}: {len(self.recipients)} recipients, "
+            f"{_size(self.params):,} bytes>"
+        )
 
     @property
     def weight(self) -> int:
@@ -37,6 +45,18 @@ class ApiCall:
         Source: Amazon SES Developer Guide, "Managing your Amazon SES sending limits".
         """
         return len(self.recipients) * (1 + self.copies)
+
+
+def _size(value: Any) -> int:
+    """How much it holds, roughly."""
+    if isinstance(value, Mapping):
+        return sum(map(_size, value.values()))
+    if isinstance(value, (list, tuple)):
+        return sum(map(_size, value))
+    size = getattr(value, "size", None)  # of a ChunkFile
+    if isinstance(size, int):
+        return size
+    return len(value) if isinstance(value, (str, bytes)) else 0
 
 
 class SendApi(Protocol):

@@ -24,6 +24,7 @@ from ..exceptions import (
 from ..message import AnymailRecipientStatus, AnymailStatus
 from ..outgoing import OutgoingMessage
 from ..signals import addressed, post_send, pre_send
+from ..tracebacks import forget_locals
 from .batch import Batch, Outcome, Sending, Window
 from .statuses import (
     add_counts,
@@ -203,10 +204,11 @@ class AnymailBaseBackend(BaseEmailBackend):
 
     @contextmanager
     def _named_in_errors(self, message: Any) -> Iterator[None]:
-        """Have errors tell which message, backend and service they are about."""
+        """Have errors tell which message, backend and service they are about, and no more."""
         try:
             yield
         except AnymailError as err:
+            forget_locals(err)
             err.email_message = err.email_message or message
             err.backend = err.backend or self
             err.esp_name = err.esp_name or self.esp_name

@@ -8,13 +8,13 @@ from unittest import mock
 
 from django.core.management import CommandError, call_command
 from django.db import connection
-from django.test import TransactionTestCase
+from django.test import TransactionTestCase, override_settings
 from django.utils import timezone as django_timezone
 
 from anymail import testing
-from anymail.feedback import bouncy
+from anymail.feedback import bouncy, django_ses
 from anymail.feedback.management.commands.anymail_prune import duration
-from anymail.feedback.models import Bounce, Complaint, Delivery, Suppression
+from anymail.feedback.models import Bounce, Complaint, Delivery, MailEvent, Suppression
 from anymail.feedback.recording import record
 from anymail.feedback.signals import feedback
 
@@ -36,10 +36,13 @@ class PruneTests(FeedbackTestCase):
             (Bounce, "bounced"),
             (Complaint, "complained"),
             (Delivery, "delivered"),
+            (MailEvent, "rejected"),
         ):
             for age in (1, 89, 91, 400, 500):
                 [row] = record(testing.tracking_event(kind))
-                model.objects.filter(pk=row.pk).update(created_at=now - timedelta(days=age))
+                model._default_manager.filter(pk=row.pk).update(
+                    created_at=now - timedelta(days=age)
+                )
         for age in (-1, 89, 91):
             expires_at = now - timedelta(days=age)
             Suppression.objects.suppress([f"{age}@x.test"], expires_at=expires_at)
@@ -47,16 +50,18 @@ class PruneTests(FeedbackTestCase):
         Suppression.objects.update(created_at=now - timedelta(days=999))
 
     def counts(self) -> list[int]:
-        return [model.objects.count() for model in (Bounce, Complaint, Delivery, Suppression)]
+        models = (Bounce, Complaint, Delivery, MailEvent, Suppression)
+        return [model._default_manager.count() for model in models]
 
     def test_what_is_older_is_deleted(self) -> None:
         out = run("anymail_prune", "--older-than", "90d")
-        self.assertEqual(self.counts(), [2, 2, 2, 3])
+        self.assertEqual(self.counts(), [2, 2, 2, 2, 3])
         self.assertIn("bounces: 3 deleted", out)
+        self.assertIn("other events: 3 deleted", out)
 
     def test_a_dry_run_deletes_nothing(self) -> None:
         out = run("anymail_prune", "--older-than", "90d", "--dry-run")
-        self.assertEqual(self.counts(), [5, 5, 5, 4])
+        self.assertEqual(self.counts(), [5, 5, 5, 5, 4])
         self.assertIn("deliveries: 3 would be deleted", out)
         self.assertIn("suppressed addresses: 1 would be deleted", out)
 
@@ -67,7 +72,7 @@ class PruneTests(FeedbackTestCase):
 
     def test_batches(self) -> None:
         run("anymail_prune", "--older-than", "1h", "--batch-size", "2")
-        self.assertEqual(self.counts()[:3], [0, 0, 0])
+        self.assertEqual(self.counts()[:4], [0, 0, 0, 0])
 
     def test_durations(self) -> None:
         self.assertEqual(duration("90d"), timedelta(days=90))
@@ -202,3 +207,67 @@ class ImportTests(TransactionTestCase):
     def test_an_unknown_database_is_an_error(self) -> None:
         with self.assertRaisesMessage(CommandError, "no database 'old'"):
             run("anymail_import_bouncy", "--from-database", "old")
+
+
+class ImportDjangoSesTests(TransactionTestCase):
+    """The blacklist of django-ses is copied; its app is not installed here."""
+
+    def setUp(self) -> None:
+        with connection.schema_editor() as editor:
+            editor.create_model(django_ses.BlacklistedEmail)
+        self.addCleanup(self.drop)
+        for address in ("Gone@Example.com", "angry@example.com", "bob@example.com"):
+            django_ses.BlacklistedEmail.objects.create(email=address)
+
+    def drop(self) -> None:
+        with connection.schema_editor() as editor:
+            editor.delete_model(django_ses.BlacklistedEmail)
+
+    def entries(self) -> list[tuple[str, str, str]]:
+        rows = Suppression.objects.order_by("address")
+        return list(rows.values_list("address", "reason", "note"))
+
+    @override_settings(ANYMAIL={"FEEDBACK_SUPPRESS": ["complaint"]})
+    def test_every_address_is_suppressed_whatever_reasons_count(self) -> None:
+        """django-ses does not keep why an address is on its list."""
+        out = run("anymail_import_django_ses", "--batch-size", "2")
+        self.assertEqual(out, "suppressed addresses: 3 copied, 0 were here already\n")
+        note = "From the blacklist of django-ses."
+        self.assertEqual(
+            self.entries(),
+            [(f"{name}@example.com", "manual", note) for name in ("angry", "bob", "gone")],
+        )
+        self.assertEqual(len(Suppression.objects.blocked(["GONE@example.com"], ["manual"])), 1)
+
+    @override_settings(ANYMAIL={"FEEDBACK_SUPPRESS": ["complaint"]})
+    def test_it_can_be_repeated_and_changes_nothing_that_is_there(self) -> None:
+        past = django_timezone.now() - timedelta(days=1)
+        Suppression.objects.suppress(["bob@example.com"], note="mine", expires_at=past)
+        run("anymail_import_django_ses")
+        out = run("anymail_import_django_ses")
+        self.assertEqual(out, "suppressed addresses: 0 copied, 3 were here already\n")
+        bob = Suppression.objects.get(address="bob@example.com")
+        self.assertEqual((bob.note, bob.expires_at is not None), ("mine", True))
+        self.assertEqual(Suppression.objects.count(), 3)
+
+    @override_settings(ANYMAIL={"FEEDBACK_SUPPRESS": ["complaint"]})
+    def test_a_dry_run_copies_nothing(self) -> None:
+        out = run("anymail_import_django_ses", "--dry-run")
+        self.assertEqual(out, "suppressed addresses: 3 would be copied, 0 were here already\n")
+        self.assertEqual(self.entries(), [])
+
+    def test_it_says_that_the_list_is_off(self) -> None:
+        err = io.StringIO()
+        run("anymail_import_django_ses", stderr=err)
+        self.assertIn('set ANYMAIL["FEEDBACK_SUPPRESS"]', err.getvalue())
+        self.assertEqual(Suppression.objects.count(), 3)
+
+    def test_without_its_table_or_the_database_it_says_so(self) -> None:
+        introspection = type(connection.introspection)
+        with (
+            mock.patch.object(introspection, "table_names", return_value=["auth_user"]),
+            self.assertRaisesMessage(CommandError, "no table of django-ses: django_ses_blacklist"),
+        ):
+            run("anymail_import_django_ses")
+        with self.assertRaisesMessage(CommandError, "no database 'old'"):
+            run("anymail_import_django_ses", "--from-database", "old")

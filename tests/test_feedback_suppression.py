@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from anymail import testing
 from anymail.backends import amazon_ses, amazon_sesv2
+from anymail.backends.statuses import refusals
 from anymail.backends.test import EmailBackend as RecordingBackend
 from anymail.conf import FeedbackSettings
 from anymail.exceptions import (
@@ -22,7 +23,8 @@ from anymail.exceptions import (
 from anymail.feedback.models import Bounce, Complaint, Suppression
 from anymail.feedback.recording import record
 from anymail.feedback.signals import feedback
-from anymail.signals import post_send, pre_send
+from anymail.message import AnymailRecipientStatus, AnymailStatus
+from anymail.signals import addressed, post_send, pre_send
 
 from .feedback import FeedbackTestCase
 from .ses import Sent, accepting, send, simple_message
@@ -354,6 +356,36 @@ class EnforceTests(FeedbackTestCase):
         self.assertEqual(sent.calls, [])
         self.assertEqual(message.anymail_status.status, {"rejected"})
         self.assertEqual(posted, [message.anymail_status])
+
+    def test_the_error_names_reasons_and_how_many_but_no_address(self) -> None:
+        Suppression.objects.suppress(["gone2@example.com"], "hard_bounce")
+        results = {
+            "x@example.com": AnymailRecipientStatus(None, "invalid"),
+            "y@example.com": AnymailRecipientStatus(None, "rejected", "Own", "Not y@example.com!"),
+            "z@example.com": AnymailRecipientStatus(None, "rejected", "Own"),
+        }
+
+        def refuse(message: Any, **kwargs: Any) -> None:
+            message.anymail_status.set_recipient_status(results)
+
+        addressed.connect(refuse)
+        self.addCleanup(addressed.disconnect, refuse)
+        to = ["gone@example.com", "Gone2@example.com", "angry@example.com", *results]
+        with accepting(Sent()), self.assertRaises(AnymailRecipientsRefused) as caught:
+            amazon_ses.EmailBackend().send_messages([simple_message(to=to)])
+        self.assertEqual(
+            str(caught.exception),
+            "All message recipients were rejected or invalid: 2 on the suppression list "
+            "(hard_bounce), 1 on the suppression list (complaint), 1 invalid, "
+            "1 not ***@example.com!, 1 rejected (Own).",
+        )
+
+    def test_the_error_lists_few_reasons(self) -> None:
+        status = AnymailStatus()
+        status.set_recipient_status(
+            {f"{n}@x.test": AnymailRecipientStatus(None, "rejected", str(n)) for n in range(9)}
+        )
+        self.assertTrue(refusals(status).endswith("1 rejected (4), 4 for other reasons"))
 
     def test_everybody_suppressed_is_silent_if_the_settings_or_the_caller_say_so(self) -> None:
         for options in ({"ignore_recipient_status": True}, {"fail_silently": True}):

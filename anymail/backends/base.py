@@ -34,6 +34,7 @@ from .statuses import (
     may_have_arrived,
     record_copies_without_original,
     record_unknown,
+    refusals,
     refused_addresses,
     without_addresses,
 )
@@ -312,7 +313,10 @@ class AnymailBaseBackend(BaseEmailBackend):
         refused = anymail_status.status and anymail_status.status <= {"invalid", "rejected"}
         if refused and not self.ignore_recipient_status:
             raise AnymailRecipientsRefused(
-                email_message=message, backend=self, response=anymail_status.esp_response
+                f"All message recipients were rejected or invalid: {refusals(anymail_status)}.",
+                email_message=message,
+                backend=self,
+                response=anymail_status.esp_response,
             )
 
 

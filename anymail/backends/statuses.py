@@ -19,9 +19,26 @@ from ..outgoing import OutgoingMessage
 INTERRUPTED = "Sending was interrupted."
 
 
+#: How many reasons an error lists.
+MAX_REASONS = 5
+
+
 def refused_addresses(status: AnymailStatus) -> set[str]:
     """The recipients that will get nothing, as they are spelled in the message."""
     return {name for name, r in status.recipients.items() if r.status in ("invalid", "rejected")}
+
+
+def refusals(status: AnymailStatus) -> str:
+    """Why recipients are refused, and how many for each reason, without their addresses."""
+    counts = Counter(
+        _refusal(result)
+        for result in status.recipients.values()
+        if result.status in ("invalid", "rejected")
+    )
+    found = [f"{count} {reason}" for reason, count in counts.most_common(MAX_REASONS)]
+    if others := counts.total() - sum(count for _, count in counts.most_common(MAX_REASONS)):
+        found.append(f"{others} for other reasons")
+    return ", ".join(found)
 
 
 def without_addresses(outgoing: OutgoingMessage, refused: set[str]) -> OutgoingMessage:
@@ -115,3 +132,11 @@ def common_failure(status: AnymailStatus) -> AnymailAPIError | None:
         response=status.esp_response,
         **describe_status(code),
     )
+
+
+def _refusal(result: AnymailRecipientStatus) -> str:
+    """A few words: what the status says, as the end of a sentence."""
+    text = mask_addresses(result.error_message or "").strip().rstrip(".")
+    if text:
+        return text[0].lower() + text[1:]
+    return f"{result.status} ({result.error_code})" if result.error_code else str(result.status)

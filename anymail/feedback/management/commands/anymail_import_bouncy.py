@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.core.management.base import BaseCommand
+from django.db import DEFAULT_DB_ALIAS
 
 from ... import bouncy
 from ...models import Feedback
+from ...old_tables import find_tables, read_batches
 from ...recording import clean
 
 WIDTH = 30
@@ -45,13 +45,8 @@ class Command(BaseCommand):
             the tables in it.
         """
         source, target = options["from_database"], options["database"]
-        if source not in connections:
-            raise CommandError(f"There is no database {source!r} in your settings.")
-        tables = set(connections[source].introspection.table_names())
         wanted = {old._meta.db_table for old in bouncy.MODELS}
-        if not tables & wanted:
-            names = ", ".join(sorted(wanted))
-            raise CommandError(f"The database {source!r} has no table of django-bouncy: {names}.")
+        tables = find_tables(source, wanted, "django-bouncy")
         for old, new in bouncy.MODELS.items():
             if old._meta.db_table in tables:
                 self.copy(old, new, source, target, max(options["batch_size"], 1))
@@ -70,7 +65,7 @@ class Command(BaseCommand):
         name = str(new._meta.verbose_name_plural)
         total = old._default_manager.using(source).count()
         read = copied = 0
-        for batch in old_batches(old, source, size):
+        for batch in read_batches(old, source, size):
             read += len(batch)
             copied += insert_missing(new, [to_row(new, values) for values in batch], target)
             self.show_progress(name, read, total)
@@ -100,18 +95,6 @@ class Command(BaseCommand):
         bar = "#" * int(part * WIDTH)
         self.stdout.write(f"\r{name}: [{bar:<{WIDTH}}] {part:4.0%} {read}/{total}", ending="")
         self.stdout.flush()
-
-
-def old_batches(old: type[Any], source: str, size: int) -> Iterator[list[dict[str, Any]]]:
-    """The rows of a table in the order of their ids."""
-    last = 0
-    while True:
-        rows = old._default_manager.using(source).filter(id__gt=last).order_by("id")
-        batch = list(rows.values()[:size])
-        if not batch:
-            return
-        last = batch[-1]["id"]
-        yield batch
 
 
 def to_row(new: type[Feedback], values: dict[str, Any]) -> Feedback:

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand
 from django.db import DEFAULT_DB_ALIAS
 from django.utils import timezone
 
-from ...models import Bounce, Complaint, Delivery, Suppression
+from ...models import Bounce, Complaint, Delivery, MailEvent, Suppression
 
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
@@ -24,7 +24,7 @@ def duration(text: str) -> timedelta:
     """
     match = re.fullmatch(r"([1-9][0-9]{0,4})([hdw])", text.strip().lower())
     if not match:
-        raise ArgumentTypeError(f"{text!r} is no duration like 90d, 12h or 4w")
+        raise ArgumentTypeError(f"{text!r} is not a valid duration, like 90d, 12h or 4w")
     return timedelta(**{UNITS[match[2]]: int(match[1])})
 
 
@@ -32,7 +32,8 @@ class Command(BaseCommand):
     """Delete old rows, in batches."""
 
     help = (
-        "Delete old bounces, complaints and deliveries, and suppressions that expired as long ago. "
+        "Delete old bounces, complaints, deliveries and other events, and suppressions that "
+        "expired as long ago. "
         "Suppressions that have not expired are never deleted."
     )
 
@@ -59,6 +60,7 @@ class Command(BaseCommand):
             (Bounce, "created_at"),
             (Complaint, "created_at"),
             (Delivery, "created_at"),
+            (MailEvent, "created_at"),
             (Suppression, "expires_at"),
         ):
             rows = model._default_manager.using(options["database"])

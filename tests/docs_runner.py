@@ -22,7 +22,7 @@ from unittest import mock
 
 import django
 from django.apps import AppConfig
-from django.conf import global_settings
+from django.conf import global_settings, settings
 from django.contrib.auth.models import User
 from django.core.mail import EmailMessage, get_connection
 from django.db import connection, models
@@ -43,6 +43,8 @@ from .docs_pages import Block
 from .ses import CREDENTIALS, V1, V2, Sent, accept_calls, simple_message, use_backend
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
+#: The shared credentials file of the reader.
+PROFILE = "[marketing]\naws_access_key_id = test\naws_secret_access_key = secret-key-of-tests\n"
 #: A line that says which file the next lines are in.
 FILE = re.compile(r"^# (?:\w+/)?(\w+)\.py\b.*$", re.MULTILINE)
 SETTINGS = {"ANYMAIL", "EMAIL_BACKEND", "INSTALLED_APPS", "LOGGING", "MAILERS", "TASKS"}
@@ -80,9 +82,16 @@ class Readers:
             for model in (self.Customer, self.SentMail, self.Ticket):
                 stack.enter_context(table(model))
             Path(folder, "logo.png").write_bytes(PNG)
+            credentials = Path(folder, "credentials")
+            credentials.write_text(PROFILE)
+            environment = {"AWS_SHARED_CREDENTIALS_FILE": str(credentials)}
+            stack.enter_context(mock.patch.dict(os.environ, environment))
             stack.callback(os.chdir, os.getcwd())
             os.chdir(folder)
-            stack.enter_context(override_settings(MEDIA_ROOT=folder))
+            templates = [
+                {**engine, "DIRS": [f"{folder}/templates"]} for engine in settings.TEMPLATES
+            ]
+            stack.enter_context(override_settings(MEDIA_ROOT=folder, TEMPLATES=templates))
             yield
 
     def names(self, page: str) -> dict[str, Any]:
@@ -224,6 +233,10 @@ class Page:
 
     def use_mailers(self, backend: str | None, mailers: dict[str, Any]) -> None:
         """Send by the last of these from here on; each must be possible."""
+        if django.VERSION >= (6, 1) and "default" in mailers:
+            self.stack.enter_context(override_settings(MAILERS=mailers))
+            self.test.assertEqual(list(settings_problems()), [])
+            return
         wanted = [(mailer["BACKEND"], mailer.get("OPTIONS", {})) for mailer in mailers.values()]
         wanted += [(backend, {})] if backend else []
         for name, options in wanted:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 
 from django.test import TransactionTestCase
 
@@ -31,6 +32,11 @@ def run_blocks(test: TransactionTestCase, page: str, found: Iterable[Block]) -> 
             stack.enter_context(feedback_at_work())
         runner = Page(test, page, readers.names(page), stack)
         for block in found:
+            if block.language == "html+django" and block.caption:
+                template = Path(folder, block.caption)
+                template.parent.mkdir(parents=True, exist_ok=True)
+                template.write_text(block.text)
+                continue
             try:
                 runner.run(block)
             except Exception as err:
@@ -38,11 +44,15 @@ def run_blocks(test: TransactionTestCase, page: str, found: Iterable[Block]) -> 
                 raise AssertionError(text) from err
 
 
+#: Templates are files that the Python of the same page uses.
+LANGUAGES = ("python", "html+django")
+
+
 class PythonTests(TransactionTestCase):
     def test_every_block_runs(self):
         for path in pages():
             with self.subTest(path.name):
-                found = [block for block in blocks(path) if block.language == "python"]
+                found = [block for block in blocks(path) if block.language in LANGUAGES]
                 run_blocks(self, path.stem, found)
 
 

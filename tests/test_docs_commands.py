@@ -27,7 +27,7 @@ from .docs_pages import ROOT, Block, blocks, pages
 
 CONSOLES = {"console", "shell", "bash", "literal"}
 #: What nothing can be wrong with.
-PLAIN = {"text", "python", "rst"}
+PLAIN = {"text", "python", "rst", "html+django"}
 #: What readers are told to install, beside what is in the extras of this package.
 PACKAGES = {".", "django-anymail-ses", "django-anymail", "botocore", "pre-commit"}
 #: Where the command line tool of AWS has another name than the API has.

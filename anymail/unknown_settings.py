@@ -44,8 +44,8 @@ CLIENT_PARAMETERS = {
 }
 #: What to do about the blacklist of django-ses.
 BLACKLIST = (
-    'Add "anymail.feedback" to INSTALLED_APPS and run manage.py anymail_import_django_ses: until '
-    "then, people on the blacklist get mail."
+    'Add "anymail.feedback" to INSTALLED_APPS, and run manage.py migrate and '
+    "anymail_import_django_ses: until then, people on the blacklist get mail."
 )
 #: The same settings, and others -> what to do.
 INSTEAD = {
@@ -94,7 +94,7 @@ INSTEAD = {
     ),
     "BOUNCY_SUBSCRIBE_DOMAIN_REGEX": "Remove it: subscriptions are confirmed by calling SNS, not "
     "the URL in the message.",
-    "USE_BLACKLIST": BLACKLIST,
+    "USE_BLACKLIST": f'Use "FEEDBACK_SUPPRESS": ["hard_bounce", "complaint"]. {BLACKLIST}',
     "ADD_BOUNCE_TO_BLACKLIST": f'Use "FEEDBACK_SUPPRESS": ["hard_bounce"]. {BLACKLIST}',
     "ADD_COMPLAINT_TO_BLACKLIST": f'Use "FEEDBACK_SUPPRESS": ["complaint"]. {BLACKLIST}',
     "INBOUND_HANDLER": "Connect a receiver to anymail.signals.inbound.",

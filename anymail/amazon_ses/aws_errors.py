@@ -61,7 +61,7 @@ def watch(client: Any) -> None:
 def api_errors(doing: str, *, is_signing: bool = False) -> Iterator[None]:
     """Turn what boto3 raises into :exc:`~anymail.exceptions.AnymailAPIError`.
 
-    Where a watched client (:func:`watch`) was signing or had posted a request, that is whatever
+    Where a watched client (see ``watch``) was signing or had posted a request, that is whatever
     comes out: fetching credentials and reading nonsensical answers raise all kinds of exceptions.
     Those of signal handlers pass.
 

@@ -20,10 +20,12 @@ from anymail import testing
 from anymail.feedback import changelist
 from anymail.feedback.admin import ListAdmin
 from anymail.feedback.changelist import periods
-from anymail.feedback.models import Bounce, Complaint, Delivery, Suppression
+from anymail.feedback.models import Bounce, Complaint, Delivery, MailEvent, Suppression
 from anymail.feedback.recording import record
 
-MODELS = (Bounce, Complaint, Delivery, Suppression)
+from .feedback import events
+
+MODELS = (Bounce, Complaint, Delivery, MailEvent, Suppression)
 
 
 def url(model: Any, page: str = "changelist", *args: Any) -> str:
@@ -42,6 +44,7 @@ class AdminTestCase(TestCase):
         record(testing.tracking_event("bounced", esp_event=soft, message_id="soft-1"))
         record(testing.tracking_event("complained", recipient="ann1@example.com"))
         record(testing.tracking_event("delivered", recipient="ann1@example.com"))
+        record(testing.tracking_event("rejected", recipient="ann1@example.com"))
         Suppression.objects.suppress(["Ann1@example.com"], "hard_bounce", note="a note")
         Suppression.objects.suppress(["ann1@example.com"], "complaint")
         Suppression.objects.suppress(["bob@example.com"])
@@ -70,7 +73,7 @@ class ListTests(AdminTestCase):
                     self.assertContains(page, escape(row.address))
 
     def test_lists_are_read_only(self) -> None:
-        for model in (Bounce, Complaint, Delivery):
+        for model in (Bounce, Complaint, Delivery, MailEvent):
             self.assertEqual(self.client.get(url(model, "add")).status_code, 403)
             row = model.objects.all()[0]
             page = self.client.get(url(model, "change", row.pk))
@@ -172,6 +175,26 @@ class ListTests(AdminTestCase):
         for page in (url(Bounce), url(Bounce, "change", row.pk)):
             self.assertNotContains(self.client.get(page), "<script>alert")
 
+    def test_the_time_is_in_the_first_column(self) -> None:
+        """It is in view however long the addresses are."""
+        for model in MODELS:
+            row = model._default_manager.all()[:1].get()
+            page = self.client.get(url(model)).content.decode()
+            cells = re.findall(r'<t[dh] class="field-(\w+)', page)
+            self.assertEqual(cells[:2], ["created_at", "address"])
+            self.assertRegex(page, rf'field-address[^"]*"><a href="[^"]*/{row.pk}/change/')
+
+    def test_an_uncertain_recipient_is_marked(self) -> None:
+        document = testing.ses_event("bounce", recipient="mallory@evil.example")
+        document["bounce"]["bouncedRecipients"] = [{"emailAddress": "victim@bank.example"}]
+        record(events(document)[0])
+        row = Bounce.objects.get(address="victim@bank.example")
+        page = self.client.get(url(Bounce), {"q": row.address})
+        self.assertContains(page, "Recipient uncertain")
+        self.assertContains(page, "icon-yes")
+        page = self.client.get(url(Bounce, "change", row.pk))
+        self.assertContains(page, "icon-yes")
+
 
 class BoundedTests(AdminTestCase):
     """No query reads the whole table."""
@@ -182,7 +205,7 @@ class BoundedTests(AdminTestCase):
         return [q["sql"] for q in queries if model._meta.db_table in q["sql"]]
 
     def test_no_query_of_a_list_counts_or_collects_everything(self) -> None:
-        for kind in ("complained", "delivered"):
+        for kind in ("complained", "delivered", "rejected"):
             for _ in range(2):
                 record(testing.tracking_event(kind))
         for model in MODELS:
@@ -214,7 +237,8 @@ class KnownTests(AdminTestCase):
         row = Bounce.objects.get(address="Ann1@example.com")
         page = self.client.get(url(Bounce, "change", row.pk))
         term = "Ann1%40example.com"
-        for model, count in ((Bounce, 1), (Complaint, 1), (Delivery, 1), (Suppression, 2)):
+        counts = ((Bounce, 1), (Complaint, 1), (Delivery, 1), (MailEvent, 1), (Suppression, 2))
+        for model, count in counts:
             name = model._meta.verbose_name_plural
             link = f'<a href="{url(model)}?q={term}">{name} ({count})</a>'
             self.assertContains(page, link, html=True)
@@ -237,28 +261,113 @@ class KnownTests(AdminTestCase):
 
 
 class SuppressionAdminTests(AdminTestCase):
-    def lift(self, address: str) -> Any:
+    def lift(self, address: str, **answer: str) -> Any:
         chosen = Suppression.objects.filter(address=address)[:1].get()
-        data = {"action": "lift", "_selected_action": [chosen.pk]}
+        data = {"action": "lift", "_selected_action": [chosen.pk], **answer}
         return self.client.post(url(Suppression), data, follow=True)
+
+    def test_lifting_asks_for_a_note_first(self) -> None:
+        self.login_with("view_suppression", "lift_suppression")
+        for answer in ({}, {"lift": "yes", "note": "  "}):
+            page = self.lift("ann1@example.com", **answer)
+            self.assertContains(page, "1 address will get mail again")
+            self.assertContains(page, "<li>ann1@example.com</li>", html=True)
+            self.assertEqual("This field is required." in page.content.decode(), bool(answer))
+            self.assertEqual(Suppression.objects.count(), 3)
+        hidden = r'<input type="hidden" name="(\w+)" value="(\w+)"'
+        form = dict(re.findall(hidden, page.content.decode()))
+        form["note"] = "asked by phone"
+        self.client.post(url(Suppression), form)
+        self.assertEqual(Suppression.objects.count(), 1)
+
+    def test_the_question_names_a_few_of_many_addresses(self) -> None:
+        Suppression.objects.suppress([f"{number}@x.test" for number in range(30)])
+        pks = list(Suppression.objects.values_list("pk", flat=True))
+        data = {"action": "lift", "_selected_action": pks}
+        page = self.client.post(url(Suppression), data)
+        self.assertContains(page, "32 addresses will get mail again")
+        self.assertContains(page, "and 12 more")
 
     def test_lifting_removes_every_entry_of_the_address_and_is_logged(self) -> None:
         self.login_with("view_suppression", "lift_suppression")
-        response = self.lift("ann1@example.com")
+        response = self.lift("ann1@example.com", lift="yes", note="asked by phone")
         self.assertContains(response, "1 address gets mail again.")
         self.assertEqual(
             list(Suppression.objects.values_list("address", flat=True)), ["bob@example.com"]
         )
-        self.assertEqual(LogEntry.objects.count(), 2)
+        self.assertEqual(
+            [entry.change_message for entry in LogEntry.objects.all()], ["asked by phone"] * 2
+        )
+
+    def test_ending_a_suppression_earlier_needs_the_permission_to_lift(self) -> None:
+        entry = Suppression.objects.get(address="bob@example.com")
+
+        def change(expires: str) -> datetime | None:
+            data = {"note": "n", "expires_at_0": expires, "expires_at_1": expires and "00:00:00"}
+            self.client.post(url(Suppression, "change", entry.pk), data)
+            entry.refresh_from_db()
+            return entry.expires_at
+
+        self.login_with("view_suppression", "change_suppression")
+        for expires in ("2020-01-01", "2999-01-01"):
+            self.assertIsNone(change(expires))
+        page = self.client.post(
+            url(Suppression, "change", entry.pk),
+            {"note": "n", "expires_at_0": "2020-01-01", "expires_at_1": "00:00:00"},
+        )
+        self.assertContains(page, "You need the permission to lift suppressions")
+        until = datetime(2990, 1, 1, 6, tzinfo=timezone.utc)  # midnight in the tests' time zone
+        Suppression.objects.update(expires_at=until + timedelta(microseconds=5))
+        self.assertEqual(change("2990-01-01"), until)
+        self.assertEqual(change("2989-12-31"), until)
+        later = change("2991-01-01")
+        assert later is not None
+        self.assertEqual(later.year, 2991)
+        self.assertIsNone(change(""))
+        User.objects.get(username="staff").user_permissions.add(
+            Permission.objects.get(codename="lift_suppression")
+        )
+        self.assertIsNotNone(change("2020-01-01"))
+
+    def test_deleting_an_entry_needs_the_permission_to_lift(self) -> None:
+        entry = Suppression.objects.get(address="bob@example.com")
+        self.login_with("view_suppression", "delete_suppression")
+        self.client.post(url(Suppression, "delete", entry.pk), {"post": "yes"})
+        data = {"action": "delete_selected", "_selected_action": [entry.pk], "post": "yes"}
+        self.client.post(url(Suppression), data)
+        self.assertEqual(Suppression.objects.count(), 3)
+        User.objects.get(username="staff").user_permissions.add(
+            Permission.objects.get(codename="lift_suppression")
+        )
+        self.client.post(url(Suppression, "delete", entry.pk), {"post": "yes"})
+        self.assertEqual(Suppression.objects.count(), 2)
+
+    def test_what_is_not_an_address_is_refused(self) -> None:
+        data = {"reason": "manual", "note": "", "expires_at_0": "", "expires_at_1": ""}
+        for address in ("nonsense", "ann@", "@x.test", "a@x.test, b@x.test", "Ann <ann@>", "@"):
+            page = self.client.post(url(Suppression, "add"), {**data, "address": address})
+            self.assertContains(page, "Enter a valid email address.")
+        self.assertEqual(Suppression.objects.count(), 3)
+        self.client.post(url(Suppression, "add"), {**data, "address": "Ann <Ann@bücher.example>"})
+        self.assertTrue(Suppression.objects.filter(address="ann@xn--bcher-kva.example").exists())
+
+    def test_an_entry_with_an_odd_address_can_be_changed(self) -> None:
+        """Bounces are suppressed as they come."""
+        Suppression.objects.suppress(["odd"], "hard_bounce")
+        entry = Suppression.objects.get(address="odd")
+        data = {"note": "new", "expires_at_0": "", "expires_at_1": ""}
+        self.client.post(url(Suppression, "change", entry.pk), data)
+        entry.refresh_from_db()
+        self.assertEqual(entry.note, "new")
 
     def test_lifting_needs_the_permission(self) -> None:
         self.login_with("view_suppression", "change_suppression", "delete_suppression")
-        self.lift("ann1@example.com")
+        self.lift("ann1@example.com", lift="yes", note="n")
         self.assertEqual(Suppression.objects.count(), 3)
 
     def test_who_may_only_look_cannot_lift(self) -> None:
         self.login_with("view_suppression")
-        self.lift("ann1@example.com")
+        self.lift("ann1@example.com", lift="yes", note="n")
         self.assertEqual(Suppression.objects.count(), 3)
         self.assertNotContains(self.client.get(url(Suppression)), "Lift")
 

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.models import DELETION, LogEntry
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -25,13 +28,16 @@ from .changelist import (
     capped_count,
 )
 from .columns import address_key, text
-from .models import Bounce, Complaint, Delivery, Feedback, Suppression
+from .forms import LiftForm, SuppressionForm
+from .models import Bounce, Complaint, Delivery, MailEvent, Record, Suppression
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 #: What the links count to.
 MAX_KNOWN = 1_000
+#: How many addresses the question before lifting names.
+MAX_NAMED = 20
 
 
 class ListAdmin(AnyModelAdmin):
@@ -45,6 +51,7 @@ class ListAdmin(AnyModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     date_hierarchy: ClassVar[str | None] = "created_at"
     ordering: ClassVar[tuple[str, ...]] = ("-created_at",)
+    list_display_links: Any = ("address",)
     sortable_by: ClassVar[tuple[str, ...]] = ("created_at",)
     search_fields: ClassVar[tuple[str, ...]] = ("address",)
     search_help_text: ClassVar[StrOrPromise | None] = _(
@@ -94,6 +101,7 @@ class ListAdmin(AnyModelAdmin):
         return [
             "address",
             "known",
+            "recipient_uncertain",
             *self.own_fields,
             "mail_from",
             "mail_id",
@@ -120,7 +128,7 @@ class ListAdmin(AnyModelAdmin):
         if not term:
             return SafeString("-")
         found: list[tuple[str, Any, str]] = []
-        for model in (Bounce, Complaint, Delivery):
+        for model in (Bounce, Complaint, Delivery, MailEvent):
             rows = model._default_manager.filter(**lookup)
             found.append((_changelist_url(self.admin_site, model, term), *_counted(model, rows)))
         if "address_key" in lookup:
@@ -130,7 +138,7 @@ class ListAdmin(AnyModelAdmin):
         return format_html_join(" · ", '<a href="{}">{} ({})</a>', found)
 
     @admin.display(description=_("SES event"))
-    def document(self, row: Feedback) -> SafeString:
+    def document(self, row: Record) -> SafeString:
         """What SES sent, as indented JSON."""
         document = json.dumps(row.event, indent=2, ensure_ascii=False)
         return format_html("<pre>{}</pre>", document)
@@ -141,11 +149,12 @@ class BounceAdmin(ListAdmin):
     """The bounces."""
 
     list_display: tuple[str, ...] = (
+        "created_at",
         "address",
+        "recipient_uncertain",
         "bounce_type",
         "bounce_subtype",
         "status",
-        "created_at",
         "mail_from",
     )
     list_filter: ClassVar[tuple[Any, ...]] = (
@@ -173,9 +182,10 @@ class ComplaintAdmin(ListAdmin):
     """The complaints."""
 
     list_display: tuple[str, ...] = (
-        "address",
-        "feedback_type",
         "created_at",
+        "address",
+        "recipient_uncertain",
+        "feedback_type",
         "mail_from",
     )
     list_filter: ClassVar[tuple[Any, ...]] = (("feedback_type", WordsFilter),)
@@ -192,8 +202,29 @@ class ComplaintAdmin(ListAdmin):
 class DeliveryAdmin(ListAdmin):
     """The deliveries."""
 
-    list_display: tuple[str, ...] = ("address", "created_at", "mail_from")
+    list_display: tuple[str, ...] = ("created_at", "address", "mail_from")
     own_fields: ClassVar[tuple[str, ...]] = ("delivered_time", "processing_time", "smtp_response")
+
+
+@admin.register(MailEvent)
+class MailEventAdmin(ListAdmin):
+    """The other events: rejects, rendering failures and delays."""
+
+    list_display: tuple[str, ...] = (
+        "created_at",
+        "address",
+        "event_type",
+        "description",
+        "mail_from",
+    )
+    list_filter: ClassVar[tuple[Any, ...]] = ("event_type",)
+    own_fields: ClassVar[tuple[str, ...]] = (
+        "event_type",
+        "occurred_at",
+        "description",
+        "reject_reason",
+        "mta_response",
+    )
 
 
 @admin.register(Suppression)
@@ -201,15 +232,16 @@ class SuppressionAdmin(ListAdmin):
     """The suppression list: add by hand, change expiry and note, lift."""
 
     list_display: tuple[str, ...] = (
+        "created_at",
         "address",
         "reason",
-        "created_at",
         "expires_at",
         "note",
     )
     list_filter: ClassVar[tuple[Any, ...]] = ("reason",)
     search_help_text: ClassVar[StrOrPromise | None] = _("A whole address.")
     deferred: ClassVar[tuple[str, ...]] = ()
+    form = SuppressionForm
     actions: tuple[str, ...] = ("lift",)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -219,6 +251,20 @@ class SuppressionAdmin(ListAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whoever has Django's permission to change."""
         return AnyModelAdmin.has_change_permission(self, request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whoever has Django's permission to delete, and that to lift: it is the same."""
+        return self.has_lift_permission(request) and AnyModelAdmin.has_delete_permission(
+            self, request, obj
+        )
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> type[Any]:
+        """The form, which knows whether the user may lift suppressions."""
+        form: type[Any] = super().get_form(request, obj, change, **kwargs)
+        form.may_lift = self.has_lift_permission(request)
+        return form
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         """Everything of an entry, and links to what belongs to it once it is stored."""
@@ -247,15 +293,43 @@ class SuppressionAdmin(ListAdmin):
         return request.user.has_perm("anymail_feedback.lift_suppression")
 
     @admin.action(description=_("Lift: send to these addresses again"), permissions=["lift"])
-    def lift(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Take addresses off the list, whatever the reasons; the admin's log keeps who did it."""
+    def lift(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        """Take addresses off the list, whatever the reasons, once somebody said why.
+
+        The admin's log keeps who did it, and the note.
+        """
+        form = LiftForm(request.POST if "lift" in request.POST else None)
+        if not form.is_valid():
+            return self._ask_why(request, queryset, form)
         addresses = set(queryset.values_list("address", flat=True))
         entries = Suppression.objects.filter(address__in=addresses)
-        self.log_deletions(request, entries)
+        LogEntry.objects.log_actions(
+            request.user.pk, entries, DELETION, change_message=form.cleaned_data["note"]
+        )
         entries.delete()
         count = len(addresses)
         done = ngettext("%d address gets mail again.", "%d addresses get mail again.", count)
         self.message_user(request, done % count, messages.SUCCESS)
+        return None
+
+    def _ask_why(
+        self, request: HttpRequest, queryset: QuerySet[Any], form: LiftForm
+    ) -> HttpResponse:
+        addresses = sorted(set(queryset.values_list("address", flat=True)))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Lift suppressions"),
+            "opts": self.opts,
+            "form": form,
+            "count": len(addresses),
+            "addresses": addresses[:MAX_NAMED],
+            "more": max(len(addresses) - MAX_NAMED, 0),
+            "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
+            "checkbox_name": ACTION_CHECKBOX_NAME,
+            "select_across": request.POST.get("select_across", "0"),
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/anymail_feedback/lift.html", context)
 
 
 def _counted(model: type[Any], rows: QuerySet[Any]) -> tuple[Any, str]:

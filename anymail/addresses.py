@@ -164,6 +164,8 @@ def encode_words(value: str, charset: str = "utf-8", first_column: int = 0) -> s
     except (UnicodeEncodeError, LookupError):
         charset = "utf-8"
     words = Charset(charset)
+    # The standard library writes its codec's name as the charset ("eucgb2312_cn").
+    words.output_charset = words.output_codec = words.input_charset
     quoted = sum(not (c.isascii() and c.isalnum()) for c in value)
     words.header_encoding = QP if quoted * 3 < len(value) else BASE64
     lines = words.header_encode_lines(value, _widths(first_column))
@@ -279,4 +281,5 @@ def _quoted_name(name: str, addr_spec: str) -> str:
     # email.utils.formataddr refuses an addr-spec that is not ASCII.
     escaped = name.replace("\\", r"\\").replace('"', r"\"")
     special = any(character in '()<>@,:;".[]\\' for character in name)
+    special = special or "  " in name or name != name.strip()
     return f'"{escaped}" <{addr_spec}>' if special else f"{name} <{addr_spec}>"

@@ -111,6 +111,13 @@ class EmailAddressTests(SimpleTestCase):
         text = EmailAddress("Änn", "ann@example.com").formataddr("iso-8859-1")
         self.assertEqual(text, "=?iso-8859-1?b?xG5u?= <ann@example.com>")
 
+    def test_the_charset_of_an_encoded_name_is_called_by_its_mail_label(self):
+        for charset in ("gb2312", "big5", "euc-jp"):
+            with self.subTest(charset=charset):
+                text = EmailAddress("中", "ann@example.com").formataddr(charset)
+                self.assertTrue(text.startswith(f"=?{charset}?"), text)
+                self.assertEqual(parse_single_address(text).display_name, "中")
+
     def test_a_name_of_control_characters_is_encoded(self):
         for name in ("a\x00b", "a\tb", "a\x7fb", "\x1b[31m"):
             with self.subTest(name=name):

@@ -27,7 +27,7 @@ LAYERS: dict[str, int] = {
             anymail.setting_values
         """,
         1: """
-            anymail.address_keys anymail.addresses anymail.charsets
+            anymail.address_keys anymail.address_parser anymail.addresses anymail.charsets
             anymail.encoded_words anymail.headers anymail.inbound
             anymail.inbound_construct anymail.inbound_content anymail.inbound_headers
             anymail.inbound_parser anymail.message anymail.signals

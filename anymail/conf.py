@@ -156,6 +156,7 @@ class AmazonSESSettings(Settings):
     auto_confirm_sns_subscriptions: bool = setting(truth, True, fallback="BOUNCY_AUTO_SUBSCRIBE")
     verify_sns_signatures: bool = setting(truth, True, fallback="BOUNCY_VERIFY_CERTIFICATE")
     sns_topic_arns: tuple[str, ...] = setting(text_list, None, fallback="BOUNCY_TOPIC_ARN")
+    allow_raw_message_delivery: bool = setting(truth, False)
     sns_max_age: float | None = setting(optional_seconds, 7200)
     sns_cert_cache: str = setting(name, "default", fallback="BOUNCY_KEY_CACHE")
     sns_certificates: dict[str, str] = setting(mapping, None)

@@ -77,9 +77,11 @@ class RejectReason(TextChoices):
     OTHER = "other"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class AnymailEvent:
     """What tracking and inbound events have in common.
+
+    Events are equal if all their fields are; they can be members of sets and keys of dicts.
 
     :param event_type: one of :class:`EventType`.
     :param timestamp: when SNS published it, or SES received the mail; aware, or None.
@@ -94,11 +96,15 @@ class AnymailEvent:
     event_type: str
     timestamp: datetime | None = None
     event_id: str | None = None
-    esp_event: Any = None
+    esp_event: Any = field(default=None, hash=False)
     is_verified: bool = False
 
+    def __repr__(self) -> str:
+        """Short, without what concerns a person: it goes into logs and error reports."""
+        return f"<{type(self).__name__} {self.event_type}, event_id={self.event_id!r:.100}>"
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class AnymailTrackingEvent(AnymailEvent):
     """Something that happened to a sent message, for one recipient.
 
@@ -137,8 +143,8 @@ class AnymailTrackingEvent(AnymailEvent):
 
     message_id: str | None = None
     recipient: str | None = None
-    metadata: Any = field(default_factory=dict)
-    tags: list[str] = field(default_factory=list)
+    metadata: Any = field(default_factory=dict, hash=False)
+    tags: list[str] = field(default_factory=list, hash=False)
     reject_reason: str | None = None
     description: str | None = None
     mta_response: str | None = None
@@ -153,14 +159,14 @@ class AnymailTrackingEvent(AnymailEvent):
     is_suppressed: bool = False
     is_autoreply: bool = False
     smtp_status: str | None = None
-    message_tags: dict[str, list[str]] = field(default_factory=dict)
+    message_tags: dict[str, list[str]] = field(default_factory=dict, hash=False)
     recipient_uncertain: bool = False
     is_first_in_notification: bool = True
     origin: str | None = None
-    sns_message: Any = field(default=None, repr=False)
+    sns_message: Any = field(default=None, hash=False)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class AnymailInboundEvent(AnymailEvent):
     """A received mail.
 
@@ -169,7 +175,7 @@ class AnymailInboundEvent(AnymailEvent):
     """
 
     event_type: str = EventType.INBOUND
-    message: AnymailInboundMessage | None = None
+    message: AnymailInboundMessage | None = field(default=None, hash=False)
     description: str | None = None
 
 

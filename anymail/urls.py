@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from .webhooks.amazon_ses import AmazonSESInboundWebhookView, AmazonSESTrackingWebhookView
+from .webhooks.amazon_ses import (
+    AmazonSESInboundWebhookView,
+    AmazonSESTrackingWebhookView,
+    AmazonSESWebhookView,
+)
 
 app_name = "anymail"
 urlpatterns: list[URLPattern] = [
+    path("amazon_ses/", AmazonSESWebhookView.as_view(), name="amazon_ses_webhook"),
     path(
         "amazon_ses/tracking/",
         AmazonSESTrackingWebhookView.as_view(),

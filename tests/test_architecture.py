@@ -99,10 +99,12 @@ DEEPER = {
     "anymail.feedback.models.Bounce": "django-bouncy's Feedback is not the base of every table",
     "anymail.feedback.models.Complaint": "likewise",
     "anymail.feedback.models.Delivery": "likewise",
+    "anymail.webhooks.base.UnprovenRequest": "a validation failure that is logged as a warning",
     "anymail.webhooks.base.AnymailBaseWebhookView": "applications subclass each of these views",
     "anymail.webhooks.amazon_ses.AmazonSESBaseWebhookView": "likewise",
     "anymail.webhooks.amazon_ses.AmazonSESTrackingWebhookView": "likewise",
     "anymail.webhooks.amazon_ses.AmazonSESInboundWebhookView": "likewise",
+    "anymail.webhooks.amazon_ses.AmazonSESWebhookView": "the same base, for both",
 }
 
 CATCH_ALL_NAMES = {"common", "compat", "helpers", "misc", "tools", "util", "utils"}

@@ -40,7 +40,7 @@ class Handler(BaseHTTPRequestHandler):
         self.requests.append((self.path, dict(self.headers)))
         name = self.path.rsplit("/")[-1].removesuffix(".pem")
         with contextlib.suppress(OSError):
-            ANSWERS.get(name, Handler.answer_pem)(self)
+            ANSWERS.get(name.rstrip("-0123456789"), Handler.answer_pem)(self)
 
     def answer_pem(self) -> None:
         self.answer(certificate().encode())
@@ -78,6 +78,7 @@ class Handler(BaseHTTPRequestHandler):
 ANSWERS: dict[str, Any] = {
     "redirect": lambda self: self.answer(b"", status=302, Location="/valid.pem"),
     "missing": lambda self: self.answer(certificate().encode(), status=404),
+    "made-up": lambda self: self.answer(b"", status=404),
     "large": lambda self: self.answer(certificate().encode() + b"#" * certificates.MAX_SIZE),
     "two": lambda self: self.answer(certificate().encode() * 2),
     "none": lambda self: self.answer(b"<html>Log in to this network</html>"),
@@ -294,7 +295,7 @@ class CacheTests(CertificateTestCase):
         with mock.patch.object(certificates, "download", return_value=certificate()):
             for number in range(certificates.MAX_IN_PROCESS + 5):
                 self.fetch(f"number{number}")
-        self.assertEqual(len(certificates._fetched), certificates.MAX_IN_PROCESS)
+        self.assertEqual(len(certificates._known.get().fetched), certificates.MAX_IN_PROCESS)
 
     def test_keys_suit_memcached(self):
         key = certificates.cache_key("https://example.com/" + "x" * 300)
@@ -321,12 +322,71 @@ class FailureTests(CertificateTestCase):
         self.try_to_fetch("missing")
         self.assertIsNone(caches["default"].get(certificates.cache_key(self.url("missing"))))
 
+    def test_failures_do_not_stop_a_url_that_was_never_tried(self):
+        """Anybody can make up URLs; they must not keep the real certificate away."""
+        for number in range(100):
+            self.try_to_fetch(f"made-up-{number}")
+        self.assertEqual(self.fetch(), certificate())
+
     def test_made_up_urls_do_not_cause_traffic_without_end(self):
         error = certificates.unavailable("x", "y")
-        with mock.patch.object(certificates, "download", side_effect=error) as download:
-            for number in range(100):
+        most = int(certificates.MAX_BURST)
+        now = time.monotonic()
+        with (
+            mock.patch.object(certificates, "download", side_effect=error) as download,
+            mock.patch.object(certificates.time, "monotonic", return_value=now) as clock,
+        ):
+            for number in range(most + 50):
                 self.try_to_fetch(f"made-up-{number}")
-        self.assertEqual(download.call_count, certificates.MAX_FAILURES)
+            self.assertEqual(download.call_count, most)
+            clock.return_value = now + 2
+            for number in range(100):
+                self.try_to_fetch(f"later-{number}")
+        self.assertEqual(download.call_count, most + 2 * certificates.MAX_RATE)
+
+    def test_a_url_that_was_refused_for_the_rate_is_tried_a_little_later(self):
+        now = time.monotonic()
+        with mock.patch.object(certificates.time, "monotonic", return_value=now) as clock:
+            while certificates._known.get().allowance.take(now):
+                pass
+            self.try_to_fetch("valid")
+            clock.return_value = now + 1
+            self.assertEqual(self.fetch(), certificate())
+
+    def test_slow_fetches_are_limited_in_number_and_the_others_wait(self):
+        busy, most, lock = [0], [0], threading.Lock()
+        go_on = threading.Event()
+
+        def download(url: str) -> str:
+            with lock:
+                busy[0] += 1
+                most[0] = max(most[0], busy[0])
+            go_on.wait(60)
+            with lock:
+                busy[0] -= 1
+            return certificate()
+
+        urls = [self.url(f"slow-{number}") for number in range(certificates.MAX_CONCURRENCY + 3)]
+        found: list[str] = []
+        threads = [
+            threading.Thread(
+                target=lambda url=url: found.append(certificates.fetch_certificate(url, "default"))
+            )
+            for url in urls
+        ]
+        with (
+            mock.patch.object(certificates, "download", download),
+            mock.patch.object(certificates, "TIMEOUT", 60),
+        ):
+            for thread in threads:
+                thread.start()
+            while busy[0] < certificates.MAX_CONCURRENCY:
+                time.sleep(0.001)
+            go_on.set()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(most[0], certificates.MAX_CONCURRENCY)
+        self.assertEqual(len(found), len(urls))
 
     def test_certificates_that_are_known_stay_so(self):
         self.fetch()

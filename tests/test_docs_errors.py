@@ -33,7 +33,9 @@ ANY = "…"
 MIN_PREFIX = 12
 
 #: The names of what is raised, returned to be raised, or reported.
-ERROR = re.compile(r"(?:[A-Z]\w*)?(?:Error|Warning|Failure|Refused|Address|Feature|Mail)|Info")
+ERROR = re.compile(
+    r"(?:[A-Z]\w*)?(?:Error|Warning|Failure|Refused|Address|Feature|Mail)|Info|UnprovenRequest"
+)
 LOG = {"warning", "error", "exception", "critical"}
 #: Functions that make an error of their argument -> how the text goes on around it.
 MAKERS = {
@@ -52,7 +54,14 @@ ARGUMENT = {"unavailable": 1, "_unconfirmed": 2, "wrong_value": 1, "wrong_number
 #: Dicts of texts, by the end of their name -> the same.
 DICTS = {"WORDING": "Amazon SES does not support {}"}
 #: What is raised with the text of another error, or with one that its class has.
-COMPOSED = {"api_error", "AnymailImproperlyInstalled", "ImproperlyConfigured"}
+COMPOSED = {
+    "_nested_too_deep",
+    "_unusable",
+    "raw_delivery_refused",
+    "as_client_error",
+    "AnymailImproperlyInstalled",
+    "ImproperlyConfigured",
+}
 #: Texts that are part of others, or that no user of this package meets -> why.
 NOT_EXPLAINED = {
     "module … has no attribute …": "Python's own words for a misspelt import",

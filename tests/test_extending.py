@@ -29,7 +29,6 @@ from anymail.exceptions import (
     AnymailNotSupportedWarning,
     AnymailRecipientsRefused,
     AnymailUnsupportedFeature,
-    AnymailWebhookValidationFailure,
 )
 from anymail.message import AnymailRecipientStatus, AnymailStatus
 from anymail.signals import EventType, addressed, inbound, pre_send, tracking
@@ -243,8 +242,7 @@ class WebhookExampleTests(ExampleTestCase):
         self.assertEqual((event.event_type, event.recipient), ("bounced", "bob@example.com"))
         self.assertIsNotNone(event.timestamp)
         request = RequestFactory().post("/", data=b"{}", content_type="text/plain")
-        with self.assertRaises(AnymailWebhookValidationFailure):
-            view(request)
+        self.assertEqual(view(request).status_code, 400)
         self.assertTrue(jobs.empty())
 
     def test_a_tenant_has_a_secret_and_a_topic_of_its_own(self) -> None:
@@ -259,8 +257,8 @@ class WebhookExampleTests(ExampleTestCase):
                 request = RequestFactory().post("/", **testing.sns_notification(**arguments))
                 self.assertEqual(pattern.callback(request).status_code, status)
             other = testing.sns_notification(topic=topic + "2", secret=secret)
-            with self.assertRaises(AnymailWebhookValidationFailure):
-                pattern.callback(RequestFactory().post("/", **other))
+            response = pattern.callback(RequestFactory().post("/", **other))
+            self.assertEqual(response.status_code, 400)
 
     def test_a_lambda_function_receives_mail(self) -> None:
         events = self.events(inbound)

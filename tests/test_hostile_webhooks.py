@@ -17,6 +17,7 @@ from anymail import testing, testing_sns
 from anymail.signals import AnymailTrackingEvent, EventType, RejectReason, tracking
 from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView
 
+from .log_guard import recorded
 from .sns_samples import (
     EVENTS_TOPIC,
     PAYLOADS,
@@ -102,6 +103,9 @@ class HostileTestCase(SimpleTestCase):
         self.view = AmazonSESTrackingWebhookView.as_view()
         tracking.connect(self.receive)
         self.addCleanup(tracking.disconnect, self.receive)
+        logs = recorded("anymail.webhooks.base")
+        self.refusals = logs.__enter__()
+        self.addCleanup(logs.__exit__, None, None, None)
 
     def receive(self, event: AnymailTrackingEvent, **kwargs: Any) -> None:
         self.events.append(event)

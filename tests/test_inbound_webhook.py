@@ -223,7 +223,7 @@ class TrustTests(WebhookTestCase):
             with (
                 self.subTest(is_open),
                 mock.patch("anymail.amazon_ses.storage.download") as download,
-                recorded("django.security") as records,
+                recorded("anymail.webhooks.base") as records,
             ):
                 self.assertEqual(self.post(document("s3-plain")).status_code, 400)
             download.assert_not_called()

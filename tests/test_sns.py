@@ -92,6 +92,8 @@ class FromJsonTests(SimpleTestCase):
     def test_required_fields_must_be_strings(self):
         for name in ("Type", "MessageId", "TopicArn", "Message"):
             for value in (None, 1, [], {}, True):
+                if (name, value) == ("TopicArn", None):
+                    continue  # a notification of somebody's tests
                 with (
                     self.subTest(name=name, value=value),
                     self.assertRaises(AnymailWebhookValidationFailure),
@@ -102,23 +104,14 @@ class FromJsonTests(SimpleTestCase):
         with self.assertRaises(AnymailWebhookValidationFailure):
             envelope(Type="Greeting")
 
-    def test_the_topic_must_be_an_arn_of_sns(self):
-        for topic in (
-            "",
-            "ses-events",
-            "arn:aws:sqs:us-east-1:123456789012:ses-events",
-            "arn:aws:sns:us-east-1:123456789012",
-            "arn:aws:sns:us-east-1:123456789012:ses-events:subscription",
-            "arn:aws:sns:us-east-1.evil.example/:123456789012:ses-events",
-            "arn:aws:sns::123456789012:ses-events",
-            "arn:aws:sns:us-east-1:123456789012:ses-events\n",
-            "arn:evil:sns:us-east-1:123456789012:ses-events",
-            f"arn:aws-{'a' * 99}:sns:us-east-1:123456789012:ses-events",
-            f"arn:aws{'-a' * 99}:sns:us-east-1:123456789012:ses-events",
-            f"arn:aws:sns:us-{'a' * 99}-1:123456789012:ses-events",
-        ):
+    def test_a_topic_may_be_logged(self):
+        for topic in ("ses-events\n", "\x1b[2J", "\u2028", "\ud800", "x" * 1025):
             with self.subTest(topic), self.assertRaises(AnymailWebhookValidationFailure):
                 envelope(TopicArn=topic)
+
+    def test_a_confirmation_without_a_topic_is_refused(self):
+        with self.assertRaises(AnymailWebhookValidationFailure):
+            envelope(Type="SubscriptionConfirmation", TopicArn=None)
 
     def test_the_spelling_of_lambda_is_understood(self):
         self.assertEqual(envelope(SigningCertUrl="https://x").signing_cert_url, "https://x")

@@ -140,6 +140,47 @@ class TopicTests(SimpleTestCase):
                 self.assertIn("is not in", reason)
         self.assertEqual(why_not(envelope, sns_topic_arns=EVENTS_TOPIC), "")
 
+    def test_the_topic_must_be_an_arn_of_sns(self):
+        for topic in (
+            "",
+            "ses-events",
+            "arn:aws:sqs:us-east-1:123456789012:ses-events",
+            "arn:aws:sns:us-east-1:123456789012",
+            "arn:aws:sns:us-east-1:123456789012:ses-events:subscription",
+            "arn:aws:sns:us-east-1.evil.example/:123456789012:ses-events",
+            "arn:aws:sns::123456789012:ses-events",
+            "arn:aws:sns:us-east-1:123456789012:ses-events\n",
+            "arn:evil:sns:us-east-1:123456789012:ses-events",
+            f"arn:aws-{'a' * 99}:sns:us-east-1:123456789012:ses-events",
+            f"arn:aws{'-a' * 99}:sns:us-east-1:123456789012:ses-events",
+            f"arn:aws:sns:us-{'a' * 99}-1:123456789012:ses-events",
+        ):
+            with self.subTest(topic), self.assertRaises(AnymailWebhookValidationFailure):
+                trust.check_topic(sample("notification-v1", TopicArn=topic), settings())
+
+    def test_a_topic_may_be_anything_where_nothing_is_to_be_proven(self):
+        """As in messages that people write in their tests."""
+        lax = {"verify_sns_signatures": False, "sns_max_age": None}
+        arn = "arn:aws:sns:us-east-1:1234567890:ses-events"
+        for topic in (arn, "x", "", None):
+            envelope = sample("notification-v1", TopicArn=topic)
+            with self.subTest(topic):
+                trust.check(envelope, settings(**lax), no_network)
+                for strict in (
+                    {"verify_sns_signatures": True},
+                    {"sns_topic_arns": [EVENTS_TOPIC]},
+                    {"sns_max_age": 7200},
+                ):
+                    with self.assertRaises(AnymailWebhookValidationFailure):
+                        trust.check_topic(envelope, settings(**{**lax, **strict}))
+
+    def test_a_confirmation_needs_the_whole_arn_all_the_same(self):
+        lax = settings(verify_sns_signatures=False, sns_max_age=None)
+        for topic in ("arn:aws:sns:us-east-1:1234567890:ses-events", "x", ""):
+            envelope = sample("subscription-confirmation-v1", TopicArn=topic)
+            with self.subTest(topic), self.assertRaises(AnymailWebhookValidationFailure):
+                trust.check(envelope, lax, no_network)
+
 
 class AgeTests(SimpleTestCase):
     def test_replayed_messages_are_refused(self):
@@ -294,9 +335,16 @@ class RawDeliveryTests(SimpleTestCase):
     )
 
     def test_only_the_topic_can_be_checked(self):
-        trust.check(self.envelope, settings(sns_topic_arns=EVENTS_TOPIC), no_network)
+        allowed = {"allow_raw_message_delivery": True}
+        trust.check(self.envelope, settings(sns_topic_arns=EVENTS_TOPIC, **allowed), no_network)
         with self.assertRaises(AnymailWebhookValidationFailure):
-            trust.check(self.envelope, settings(sns_topic_arns="x"), no_network)
+            trust.check(self.envelope, settings(sns_topic_arns="x", **allowed), no_network)
+
+    def test_it_is_refused_unless_a_setting_allows_it(self):
+        with self.assertRaises(AnymailWebhookValidationFailure) as raised:
+            trust.check(self.envelope, settings(), no_network)
+        self.assertIn('ANYMAIL["AMAZON_SES_ALLOW_RAW_MESSAGE_DELIVERY"]', str(raised.exception))
+        self.assertIn("Turn raw message delivery off in SNS", str(raised.exception))
 
 
 class ProofTests(SimpleTestCase):

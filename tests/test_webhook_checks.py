@@ -192,7 +192,10 @@ class MountedViewTests(SimpleTestCase):
         nested = include(([path("ses/", include("anymail.urls"))], "shop"), namespace="news")
         self.assertEqual(
             self.routes(path("mail/", nested)),
-            ["/mail/ses/amazon_ses/tracking/, /mail/ses/amazon_ses/inbound/"],
+            [
+                "/mail/ses/amazon_ses/, /mail/ses/amazon_ses/tracking/, "
+                "/mail/ses/amazon_ses/inbound/"
+            ],
         )
 
     def test_a_subclass_is_found(self):

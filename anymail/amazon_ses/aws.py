@@ -12,12 +12,16 @@ from django.core.signals import setting_changed
 
 from .. import __version__
 from ..conf import AmazonSESSettings
-from ..exceptions import AnymailConfigurationError, AnymailImproperlyInstalled
+from ..exceptions import (
+    AnymailAPIError,
+    AnymailConfigurationError,
+    AnymailImproperlyInstalled,
+)
 from ..per_process import PerProcess
 from ..setting_values import import_callable
 from ..tracebacks import forget_locals
 from . import uploads
-from .aws_errors import api_errors, boto_client_api_error, watch
+from .aws_errors import api_errors, as_client_error, boto_client_api_error, watch
 from .client_cache import ClientParams, Clients, client_key
 
 #: IAM policies of existing projects have conditions on it (``aws:UserAgent``).
@@ -134,16 +138,20 @@ def confirm_subscription(topic: str, token: str, settings: AmazonSESSettings) ->
 
     :param topic: the topic's ARN; the call goes to its region.
     :param token: from the request to confirm; SNS takes it for two days.
-    :raises AnymailAPIError: SNS refused, or could not be reached.
+    :raises AnymailAPIError: SNS refused (then it is an ``AnymailBotoClientAPIError``), or could not
+        be reached.
     """
     region = topic.split(":")[3]
-    with api_errors(f"Cannot confirm the subscription to the SNS topic {topic}"):
-        client("sns", settings, region_name=region).confirm_subscription(
-            TopicArn=topic,
-            Token=token,
-            # A string. Without it, whoever sees an UnsubscribeURL can end the subscription.
-            AuthenticateOnUnsubscribe="true",
-        )
+    try:
+        with api_errors(f"Cannot confirm the subscription to the SNS topic {topic}"):
+            client("sns", settings, region_name=region).confirm_subscription(
+                TopicArn=topic,
+                Token=token,
+                # A string. Without it, whoever sees an UnsubscribeURL can end the subscription.
+                AuthenticateOnUnsubscribe="true",
+            )
+    except AnymailAPIError as err:
+        raise as_client_error(err) from err.__cause__
 
 
 def clear_clients(**_kwargs: Any) -> None:

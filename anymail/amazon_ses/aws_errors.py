@@ -83,6 +83,24 @@ def api_errors(doing: str, *, is_signing: bool = False) -> Iterator[None]:
         _progress.reset(token)
 
 
+def as_client_error(error: AnymailAPIError, *hints: str) -> AnymailAPIError:
+    """An error of :func:`api_errors`, as the webhooks raise it.
+
+    :param hints: more lines of text.
+    :return: an ``AnymailBotoClientAPIError`` if AWS answered; otherwise the same error.
+    """
+    from botocore.exceptions import ClientError
+
+    from . import aws
+
+    cause = error.__cause__
+    if not isinstance(cause, ClientError):
+        return error
+    make: Any = aws.AnymailBotoClientAPIError
+    made: AnymailAPIError = make(*error.args, *hints, client_error=cause)
+    return made
+
+
 def boto_client_api_error() -> type[AnymailAPIError]:
     """Make the class ``AnymailBotoClientAPIError``, whose base needs botocore."""
     from botocore.exceptions import ClientError

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.cache import caches
@@ -17,6 +18,7 @@ from django.core.cache.backends.base import BaseCache
 from django.core.signals import setting_changed
 
 from ..exceptions import AnymailAPIError
+from ..per_process import PerProcess
 from .trust import load_certificate, utc_now
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -29,13 +31,55 @@ MAX_CACHE_SECONDS = 7 * 86_400
 MAX_IN_PROCESS = 32
 #: How long not to try again what failed.
 FAILURE_SECONDS = 10.0
-#: So many failures within that time, whatever the URLs, and nothing is tried any more: requests
-#: with made-up URLs must not turn us into a source of traffic.
-MAX_FAILURES = 20
+#: Requests with made-up URLs must not turn us into a source of traffic: a process fetches so many
+#: at once (the others wait, each as long as a fetch may take), and so many per second in the long
+#: run, after the first MAX_BURST. What was never tried is refused only above these.
+MAX_CONCURRENCY = 8
+MAX_RATE = 10.0
+MAX_BURST = 120.0
 
-_fetched: OrderedDict[str, str] = OrderedDict()
-_failed: dict[str, float] = {}
-_lock = threading.Lock()
+
+@dataclass
+class Allowance:
+    """How many fetches may begin: a token bucket.
+
+    :param left: so many, at the time ``at`` (of the monotonic clock).
+    """
+
+    left: float = MAX_BURST
+    at: float = 0.0
+
+    def take(self, now: float) -> bool:
+        """Take one; False if there is none."""
+        self.left = min(MAX_BURST, self.left + (now - self.at) * MAX_RATE)
+        self.at = now
+        if self.left < 1:
+            return False
+        self.left -= 1
+        return True
+
+
+@dataclass
+class Known:
+    """What a process knows of certificates.
+
+    :param fetched: URL to PEM text.
+    :param failed: URL to the time (of the monotonic clock) until which it is not tried again.
+    :param allowance: for further fetches.
+    :param slots: those that are being made.
+    :param lock: protects the first three.
+    """
+
+    fetched: OrderedDict[str, str] = field(default_factory=OrderedDict)
+    failed: dict[str, float] = field(default_factory=dict)
+    allowance: Allowance = field(default_factory=Allowance)
+    slots: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(MAX_CONCURRENCY)
+    )
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+_known = PerProcess(Known)
 
 
 def fetch_certificate(url: str, cache_alias: str) -> str:
@@ -45,17 +89,14 @@ def fetch_certificate(url: str, cache_alias: str) -> str:
     :param cache_alias: the Django cache that processes share it through: a key of ``CACHES``.
     :raises AnymailAPIError: it cannot be had at present; ``is_transient`` is true.
     """
-    if (pem := _fetched.get(url)) is not None:
+    known = _known.get()
+    if (pem := known.fetched.get(url)) is not None:
         return pem
     cache, key = caches[cache_alias], cache_key(url)
-    pem = _from_cache(cache, key)
-    if pem is None:
-        pem = _from_network(url)
+    if (pem := _from_cache(cache, key)) is None:
+        pem = _from_network(url, known)
         _to_cache(cache, key, pem)
-    with _lock:
-        _fetched[url] = pem
-        while len(_fetched) > MAX_IN_PROCESS:
-            _fetched.popitem(last=False)
+    _keep(url, pem, known)
     return pem
 
 
@@ -66,9 +107,11 @@ def cache_key(url: str) -> str:
 
 def clear(**_kwargs: Any) -> None:
     """Forget what this process knows, failures included."""
-    with _lock:
-        _fetched.clear()
-        _failed.clear()
+    known = _known.get()
+    with known.lock:
+        known.fetched.clear()
+        known.failed.clear()
+        known.allowance.left = MAX_BURST
 
 
 def download(url: str) -> str:
@@ -108,23 +151,48 @@ def unavailable(url: str, reason: str) -> AnymailAPIError:
     )
 
 
-def _from_network(url: str) -> str:
+def _from_network(url: str, known: Known) -> str:
+    if not known.slots.acquire(timeout=TIMEOUT):
+        raise unavailable(url, "too many are being fetched")
+    try:
+        if (pem := known.fetched.get(url)) is None:  # another thread may have got it meanwhile
+            _admit(url, known)
+            pem = _try(url, known)
+    finally:
+        known.slots.release()
+    return pem
+
+
+def _admit(url: str, known: Known) -> None:
     now = time.monotonic()
-    with _lock:
-        for failed in [failed for failed, until in _failed.items() if until <= now]:
-            del _failed[failed]
-        if url in _failed or len(_failed) >= MAX_FAILURES:
+    with known.lock:
+        for failed in [failed for failed, until in known.failed.items() if until <= now]:
+            del known.failed[failed]
+        if url in known.failed:
             raise unavailable(url, f"it failed less than {FAILURE_SECONDS:.0f} seconds ago")
+        if not known.allowance.take(now):
+            raise unavailable(url, "too many were fetched in the last seconds")
+
+
+def _try(url: str, known: Known) -> str:
     try:
         pem = download(url)
     except AnymailAPIError:
-        with _lock:
-            _failed[url] = time.monotonic() + FAILURE_SECONDS
+        with known.lock:
+            known.failed[url] = time.monotonic() + FAILURE_SECONDS
         raise
+    _keep(url, pem, known)
     logger.info(
         "Fetched the SNS signing certificate %s", url, extra={"anymail_certificate_url": url}
     )
     return pem
+
+
+def _keep(url: str, pem: str, known: Known) -> None:
+    with known.lock:
+        known.fetched[url] = pem
+        while len(known.fetched) > MAX_IN_PROCESS:
+            known.fetched.popitem(last=False)
 
 
 def _read(response: Any, url: str) -> bytes:

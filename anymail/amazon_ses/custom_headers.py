@@ -9,7 +9,11 @@ from email.errors import MessageError
 from email.header import decode_header
 from typing import Any
 
+from .notifications import is_nested_deeper
+
 CUSTOM_HEADERS = frozenset({"x-tag", "x-metadata"})
+#: Receivers may read metadata by recursion.
+MAX_NESTING = 32
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
 
 
@@ -21,7 +25,7 @@ def custom_headers(headers: object) -> tuple[list[str], Any]:
 
     :param headers: ``mail["headers"]``: dicts with ``name`` and ``value``.
     :return: the values of all ``X-Tag`` headers, and what the JSON in ``X-Metadata`` says: an
-        empty dict if there is none, or if SES cut it off.
+        empty dict if there is none, if SES cut it off, or if it is nested too deep.
     """
     tags: list[str] = []
     metadata: Any = None
@@ -44,7 +48,8 @@ def _parse_metadata(value: str) -> Any:
         with suppress(ValueError, RecursionError):
             # Other software folds headers in the middle of JSON strings, where strict would insist
             # that there is no line break.
-            return json.loads(decode(value), strict=False)
+            metadata = json.loads(decode(value), strict=False)
+            return None if is_nested_deeper(metadata, MAX_NESTING) else metadata
     return None
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
@@ -49,8 +49,8 @@ class SesNotification:
     id: str | None
     timestamp: datetime | None
     origin: str
-    body: dict[str, Any]
-    sns_message: Mapping[str, Any] | None = None
+    body: dict[str, Any] = field(repr=False)
+    sns_message: Mapping[str, Any] | None = field(default=None, repr=False)
     is_verified: bool = False
 
     @classmethod
@@ -104,6 +104,22 @@ def frozen(kind: type[Value], fields: dict[str, Any]) -> Value:
     value = object.__new__(kind)
     object.__setattr__(value, "__dict__", fields)
     return value
+
+
+def is_nested_deeper(value: object, limit: int) -> bool:
+    """Whether a value from JSON has lists or objects within each other on more levels than that."""
+    level = [value]
+    for _ in range(limit + 1):
+        level = [item for container in level for item in _items(container)]
+        if not level:
+            return False
+    return True
+
+
+def _items(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def parse_timestamp(value: object) -> datetime | None:

@@ -28,6 +28,19 @@ from .tracking import tracking_events
 logger: logging.Logger = logging.getLogger(__name__)
 
 
+def receive(
+    notification: SesNotification, settings: AmazonSESSettings
+) -> list[AnymailTrackingEvent] | list[AnymailInboundEvent]:
+    """The events in a notification of any kind.
+
+    :raises AnymailWebhookValidationFailure: as :func:`receive_inbound` does.
+    :raises AnymailAPIError: likewise.
+    """
+    if notification.kind == "Received":
+        return receive_inbound(notification, settings)
+    return receive_tracking(notification, settings)
+
+
 def receive_tracking(
     notification: SesNotification, settings: AmazonSESSettings
 ) -> list[AnymailTrackingEvent]:
@@ -39,7 +52,8 @@ def receive_tracking(
     if notification.body.get("notificationType") == "Received":
         raise AnymailConfigurationError(
             f"The SNS topic {notification.origin} sends received mail to the tracking webhook. "
-            "Subscribe the inbound webhook (.../amazon_ses/inbound/) to it instead."
+            "Subscribe the inbound webhook (.../amazon_ses/inbound/) to it instead, or the one for "
+            "both (.../amazon_ses/)."
         )
     return tracking_events(notification, settings.message_tag_name)
 
@@ -67,7 +81,7 @@ def receive_inbound(
         raise AnymailConfigurationError(
             f"The SNS topic {notification.origin} sends {notification.kind[:100]!r} events to the "
             "inbound webhook. Subscribe the tracking webhook (.../amazon_ses/tracking/) to it "
-            "instead."
+            "instead, or the one for both (.../amazon_ses/)."
         )
     if is_setup(notification):
         logger.info(

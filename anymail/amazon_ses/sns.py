@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from ..exceptions import AnymailWebhookValidationFailure
-from .notifications import SesNotification, parse_timestamp
+from .notifications import SesNotification, is_nested_deeper, parse_timestamp
 
 NOTIFICATION = "Notification"
 SUBSCRIPTION_CONFIRMATION = "SubscriptionConfirmation"
@@ -46,8 +46,13 @@ RAW_DELIVERY_HEADER = "x-amz-sns-rawdelivery"
 #: What is read of a request.
 HEADERS = (*REPEATING_HEADERS, RAW_DELIVERY_HEADER)
 
-#: A message has at most 1 MiB ("Amazon SNS endpoints and quotas"), JSON escapes make it longer.
-MAX_BODY_SIZE = 2_621_440
+#: A message has at most 256 KiB ("Amazon SNS endpoints and quotas"; SES publishes no larger ones).
+#: In a document it is escaped, which makes JSON at most twice as long. To parse a document takes up
+#: to 25 times its size in memory, before anything is known about who wrote it.
+MAX_BODY_SIZE = 512 * 1024
+#: Documents of SNS have 2 levels, those of SES 6. Python's own limit is much higher, and whoever
+#: reads a document by recursion, copies, compares or prints it would run into it.
+MAX_NESTING = 32
 #: The plain text that SES publishes when an event destination is created or edited.
 SETUP_TEXT = "Successfully validated SNS topic"
 #: What it publishes when a topic is set for an identity.
@@ -55,6 +60,8 @@ SETUP_KIND = "AmazonSnsSubscriptionSucceeded"
 
 JSON_DECODER = json.JSONDecoder()
 JSON_WHITESPACE = " \t\r\n"  # RFC 8259 section 2
+#: What may be logged: on one line, of any alphabet.
+PRINTABLE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{0,1024}")
 TOPIC_ARN = re.compile(
     r"arn:aws(?:-[a-z]{1,8}){0,3}:sns:[a-z]{2,4}(?:-[a-z]{1,16}){1,2}-[0-9]{1,2}"
     r":[0-9]{12}:[A-Za-z0-9_-]{1,256}"
@@ -68,20 +75,20 @@ class SnsEnvelope:
     :param type: ``"Notification"``, ``"SubscriptionConfirmation"`` or
         ``"UnsubscribeConfirmation"``.
     :param id: the same for every retry.
-    :param topic: the topic's ARN.
+    :param topic: the topic's ARN; :func:`.trust.check` looks whether it is one.
     :param message: the text inside; for a notification of SES, JSON.
     :param timestamp: when it was published; aware, or None.
     :param fields: the whole document as it came.
-    :param is_raw: the topic has raw message delivery on: there was no document around the
+    :param is_raw: the subscription has raw message delivery on: there was no document around the
         message, the other fields are from headers, and nothing is signed.
     """
 
     type: str
     id: str
     topic: str
-    message: str
+    message: str = field(repr=False)
     timestamp: datetime | None
-    fields: Mapping[str, Any]
+    fields: Mapping[str, Any] = field(repr=False)
     is_raw: bool = False
 
     @classmethod
@@ -117,11 +124,12 @@ class SnsEnvelope:
     def _from_fields(cls, fields: dict[str, Any], is_raw: bool = False) -> SnsEnvelope:
         type_, id_ = fields.get("Type"), fields.get("MessageId")
         topic, message = fields.get("TopicArn"), fields.get("Message")
+        topic = "" if topic is None and type_ == NOTIFICATION else topic
         if not (isinstance(type_, str) and isinstance(id_, str) and isinstance(message, str)):
             raise AnymailWebhookValidationFailure("The SNS message has no Type, id or Message.")
         if type_ not in SIGNED_FIELDS:
             raise AnymailWebhookValidationFailure("The SNS message has a Type that SNS never uses.")
-        if not isinstance(topic, str) or not TOPIC_ARN.fullmatch(topic):
+        if not isinstance(topic, str) or not PRINTABLE.fullmatch(topic):
             raise AnymailWebhookValidationFailure("The SNS message has no valid TopicArn.")
         return cls(
             type=type_,
@@ -188,7 +196,8 @@ def parse_json(text: str | bytes, what: str) -> dict[str, Any]:
 
     :param text: bytes are UTF-8.
     :param what: for the error.
-    :raises AnymailWebhookValidationFailure: it is no JSON object, or one that Python cannot hold.
+    :raises AnymailWebhookValidationFailure: it is not a JSON object, or is too large, or nested too
+        deep.
     """
     if len(text) > MAX_BODY_SIZE:
         raise AnymailWebhookValidationFailure(f"{what} is too large.")
@@ -196,13 +205,21 @@ def parse_json(text: str | bytes, what: str) -> dict[str, Any]:
         # json.loads() would guess the encoding.
         text = (text if isinstance(text, str) else text.decode()).lstrip(JSON_WHITESPACE)
         document, end = JSON_DECODER.raw_decode(text)
-    except (ValueError, RecursionError) as err:
+    except ValueError as err:
         raise AnymailWebhookValidationFailure(
             f"{what} is not JSON ({type(err).__name__})."
         ) from None
+    except RecursionError:
+        raise _nested_too_deep(what) from None
     if not isinstance(document, dict) or text[end:].strip(JSON_WHITESPACE):
         raise AnymailWebhookValidationFailure(f"{what} is not a JSON object.")
+    if is_nested_deeper(document, MAX_NESTING):
+        raise _nested_too_deep(what)
     return document
+
+
+def _nested_too_deep(what: str) -> AnymailWebhookValidationFailure:
+    return AnymailWebhookValidationFailure(f"{what} is nested more than {MAX_NESTING} levels deep.")
 
 
 def _raw_fields(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from ..conf import AmazonSESSettings
 from ..exceptions import AnymailAPIError
 from ..inbound_content import CHUNK_SIZE, slices
 from . import aws
-from .aws_errors import api_errors
+from .aws_errors import api_errors, as_client_error
 from .decryption import Envelope, decrypt, parse_envelope
 from .inbound import S3Object, UnreadableMail
 
@@ -66,7 +66,7 @@ def download(stored: S3Object, settings: AmazonSESSettings) -> Iterator[bytes | 
     """
     with _api_errors("Downloading", stored):
         response = _s3_client(stored, settings).get_object(Bucket=stored.bucket, Key=stored.key)
-    with closing(response["Body"]) as body:
+    with closing(_streaming_body(response)) as body:
         _check_size(response.get("ContentLength") or 0, stored, settings)
         envelope = parse_envelope(response.get("Metadata") or {}, stored.message_id)
         if envelope is None:
@@ -112,17 +112,36 @@ def delete_object(stored: S3Object, settings: AmazonSESSettings) -> None:
         _s3_client(stored, settings).delete_object(Bucket=stored.bucket, Key=stored.key)
 
 
+def _streaming_body(response: Any) -> Any:
+    body = response.get("Body") if isinstance(response, dict) else response
+    if not isinstance(response, dict) or not hasattr(body, "iter_chunks"):
+        raise _unusable(body)
+    return body
+
+
 def _read(body: Any, stored: S3Object, settings: AmazonSESSettings) -> Iterator[bytes]:
     size = 0
-    chunks = body.iter_chunks(CHUNK_SIZE)
+    chunks = iter(body.iter_chunks(CHUNK_SIZE))
     while True:
         with _api_errors("Downloading", stored):
-            chunk = next(chunks, b"")
-        if not chunk:
-            return
+            chunk = next(chunks, None)
+        if chunk is None:
+            break
+        if not isinstance(chunk, bytes):
+            raise _unusable(chunk)
         size += len(chunk)
         _check_size(size, stored, settings)
         yield chunk
+    # A mock has no chunks. What it was made for comes from its read().
+    if not size and body.read() != b"":
+        raise _unusable(body)
+
+
+def _unusable(value: object) -> TypeError:
+    return TypeError(
+        'A test double of S3 must return {"Body": botocore.response.StreamingBody('
+        f"io.BytesIO(mail), len(mail))}} from get_object(), not a {type(value).__name__}."
+    )
 
 
 def _check_size(size: int, stored: S3Object, settings: AmazonSESSettings) -> None:
@@ -154,20 +173,14 @@ def _arn_region(key_id: str) -> str | None:
 
 @contextmanager
 def _api_errors(doing: str, stored: S3Object, kms_key: str = "") -> Iterator[None]:
-    from botocore.exceptions import ClientError
-
-    text = f"{doing} the S3 object {stored}"
     try:
-        with api_errors(text):
+        with api_errors(f"{doing} the S3 object {stored}"):
             yield
     except AnymailAPIError as err:
-        cause = err.__cause__
-        if not isinstance(cause, ClientError):
-            raise
-        hint = HINTS.get((cause.operation_name, err.error_code or ""), "").format(
+        operation = getattr(err.__cause__, "operation_name", "")
+        hint = HINTS.get((operation, err.error_code or ""), "").format(
             object=f"{stored.bucket}/{stored.key}",
             bucket=stored.bucket,
             kms_key=kms_key or "the key of the receipt rule",
         )
-        api_error = aws.AnymailBotoClientAPIError
-        raise api_error(*err.args, *([hint] if hint else []), client_error=cause) from cause
+        raise as_client_error(err, *([hint] if hint else [])) from err.__cause__

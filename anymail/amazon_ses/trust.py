@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..conf import AmazonSESSettings
 from ..exceptions import AnymailConfigurationError, AnymailWebhookValidationFailure
-from .sns import SUBSCRIPTION_CONFIRMATION, SnsEnvelope
+from .sns import NOTIFICATION, SUBSCRIPTION_CONFIRMATION, TOPIC_ARN, SnsEnvelope
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.padding import AsymmetricPadding
@@ -68,10 +68,10 @@ def check(
     """Raise unless the envelope is to be believed.
 
     The cheap checks come first: nothing is fetched for a message that is refused anyway. What
-    raw message delivery brings cannot be checked, apart from its topic.
+    raw message delivery brings cannot be checked, apart from its topic: it proves nothing.
 
-    :param settings: ``sns_topic_arns``, ``sns_max_age``, ``verify_sns_signatures``,
-        ``sns_certificates`` and ``sns_cert_host_regex`` count.
+    :param settings: ``allow_raw_message_delivery``, ``sns_topic_arns``, ``sns_max_age``,
+        ``verify_sns_signatures``, ``sns_certificates`` and ``sns_cert_host_regex`` count.
     :param fetch_certificate: the PEM text of the certificate at a URL, which is checked before.
     :param now: the time to compare with, if not the present one.
     :raises AnymailWebhookValidationFailure: with the reason.
@@ -81,6 +81,8 @@ def check(
     now = now or utc_now()
     check_topic(envelope, settings)
     if envelope.is_raw:
+        if not settings.allow_raw_message_delivery:
+            raise raw_delivery_refused(envelope.topic)
         return
     check_age(envelope, settings, now)
     if settings.verify_sns_signatures:
@@ -104,14 +106,36 @@ def is_topic_proven(settings: AmazonSESSettings, *, knows_secret: bool) -> bool:
 
 
 def check_topic(envelope: SnsEnvelope, settings: AmazonSESSettings) -> None:
-    """Raise unless the topic is on the allow-list, if there is one.
+    """Raise unless the topic is on the allow-list, if there is one, and is an ARN.
+
+    Messages that people write in their tests have anything there, or nothing: that will do for a
+    notification where no setting asks for a proof anyway.
 
     :raises AnymailWebhookValidationFailure: it is not.
     """
+    is_lax = envelope.type == NOTIFICATION and not (
+        settings.verify_sns_signatures
+        or settings.sns_topic_arns
+        or settings.sns_max_age is not None
+    )
+    if not is_lax and not TOPIC_ARN.fullmatch(envelope.topic):
+        raise AnymailWebhookValidationFailure("The SNS message has no valid TopicArn.")
     if settings.sns_topic_arns and envelope.topic not in settings.sns_topic_arns:
         raise AnymailWebhookValidationFailure(
             f'The SNS topic {envelope.topic} is not in ANYMAIL["AMAZON_SES_SNS_TOPIC_ARNS"].'
         )
+
+
+def raw_delivery_refused(topic: str) -> AnymailWebhookValidationFailure:
+    """The error for a message that came by raw message delivery, and must not.
+
+    :param topic: the topic's ARN.
+    """
+    return AnymailWebhookValidationFailure(
+        f"The subscription to the SNS topic {topic} has raw message delivery on, so nothing is "
+        "signed. Turn raw message delivery off in SNS. If you cannot, set "
+        'ANYMAIL["AMAZON_SES_ALLOW_RAW_MESSAGE_DELIVERY"] to True, and ANYMAIL["WEBHOOK_SECRET"].'
+    )
 
 
 def check_age(envelope: SnsEnvelope, settings: AmazonSESSettings, now: datetime) -> None:

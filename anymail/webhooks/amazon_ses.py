@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
+from django.core.exceptions import RequestDataTooBig
 from django.dispatch import Signal
 from django.http import HttpRequest, RawPostDataException, UnreadablePostError
 
@@ -16,13 +18,18 @@ from ..amazon_ses.certificates import fetch_certificate
 from ..amazon_ses.notifications import SesNotification
 from ..amazon_ses.sns import (
     HEADERS,
+    MAX_BODY_SIZE,
     SUBSCRIPTION_CONFIRMATION,
     UNSUBSCRIBE_CONFIRMATION,
     SnsEnvelope,
 )
 from ..conf import AmazonSESSettings, Settings, WebhookSettings
-from ..exceptions import AnymailAPIError, AnymailWebhookValidationFailure
-from .base import AnymailBaseWebhookView
+from ..exceptions import (
+    AnymailAPIError,
+    AnymailConfigurationError,
+    AnymailWebhookValidationFailure,
+)
+from .base import AnymailBaseWebhookView, UnprovenRequest
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -30,10 +37,8 @@ logger: logging.Logger = logging.getLogger(__name__)
 META_NAMES = tuple((name, "HTTP_" + name.upper().replace("-", "_")) for name in HEADERS)
 #: SNS writes hexadecimal digits. A token may have to be logged.
 TOKEN = re.compile(r"[!-~]{1,1024}")
-#: SNS's words for a token that is wrong or too old, and for a topic that is gone.
-HOPELESS_CODES = frozenset(
-    {"InvalidParameter", "InvalidParameterException", "NotFound", "NotFoundException"}
-)
+#: RFC 9110 section 8.6. Servers pass on what else clients write there.
+CONTENT_LENGTH = re.compile(r"[0-9]{1,18}")
 
 
 class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
@@ -48,13 +53,13 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
     #: Whether the request is proven to come from a topic of ours; :meth:`trusted_envelope` sets it.
     is_verified: bool = False
 
-    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        """Read the settings for Amazon SES, once for each request.
+    @property
+    def ses_settings(self) -> AmazonSESSettings:
+        """The settings for Amazon SES, as they are now for this view.
 
         :raises AnymailConfigurationError: one of them is wrong.
         """
-        super().setup(request, *args, **kwargs)
-        self.ses_settings: AmazonSESSettings = self.load_settings(AmazonSESSettings)
+        return self.load_settings(AmazonSESSettings)
 
     def parse_events(self, request: HttpRequest) -> Sequence[Any]:
         """The events in what SNS posted; none when it only wants something confirmed.
@@ -71,7 +76,8 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
             # What it asks to confirm would subscribe us again.
             logger.info("SNS ended the subscription to %s", envelope.topic, extra=about)
             return []
-        notification = envelope.notification(is_verified=self.is_verified)
+        with self.quiet_unless_verified():
+            notification = envelope.notification(is_verified=self.is_verified)
         if notification is None:
             logger.info("SES set up the SNS topic %s", envelope.topic, extra=about)
             return []
@@ -80,42 +86,66 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
     def trusted_envelope(self, request: HttpRequest) -> SnsEnvelope:
         """The SNS message in a request, after everything that :func:`.trust.check` looks at.
 
-        :raises AnymailWebhookValidationFailure: it is not to be believed.
+        It sets :attr:`is_verified`.
+
+        :raises UnprovenRequest: it is not to be believed.
         :raises AnymailAPIError: that cannot be told at present.
         """
-        meta = request.META
-        headers = {name: meta[key] for name, key in META_NAMES if key in meta}
+        settings = self.ses_settings
+        knows_secret = self.knows_secret(request)
+        self.is_verified = False
         try:
-            body = request.body
-        except UnreadablePostError:
-            raise AnymailWebhookValidationFailure("The request's body broke off.") from None
-        except RawPostDataException:  # some middleware took it for an uploaded form
-            raise AnymailWebhookValidationFailure("The request's body is a form.") from None
-        envelope = SnsEnvelope.from_http(headers, body)
-        if envelope.is_raw and not self.secrets:
-            raise AnymailWebhookValidationFailure(
-                f"The subscription to the SNS topic {envelope.topic} has raw message delivery on, "
-                "so that nothing is signed. Turn it off, or protect the webhook with "
-                'ANYMAIL["WEBHOOK_SECRET"].'
+            envelope = SnsEnvelope.from_http(sns_headers(request), read_body(request))
+            if envelope.is_raw and not knows_secret:
+                raise trust.raw_delivery_refused(envelope.topic)
+            trust.check(
+                envelope, settings, lambda url: fetch_certificate(url, settings.sns_cert_cache)
             )
-        alias = self.ses_settings.sns_cert_cache
-        trust.check(envelope, self.ses_settings, lambda url: fetch_certificate(url, alias))
+        except AnymailWebhookValidationFailure as err:
+            raise UnprovenRequest(str(err)) from err
         self.is_verified = not envelope.is_raw and trust.is_topic_proven(
-            self.ses_settings, knows_secret=self.knows_secret(request)
+            settings, knows_secret=knows_secret
         )
         return envelope
+
+    def _parse_sns_message(self, request: HttpRequest) -> Mapping[str, Any]:
+        """The document of SNS in a request: :meth:`trusted_envelope` for code that knows this name.
+
+        :raises UnprovenRequest: it is not to be believed.
+        :raises AnymailAPIError: that cannot be told at present.
+        """
+        return self.trusted_envelope(request).fields
+
+    @contextmanager
+    def quiet_unless_verified(self) -> Iterator[None]:
+        """Refuse quietly what an unproven sender sent and nobody can use.
+
+        What a proven sender sent is an error that has to show.
+
+        :raises UnprovenRequest: within the block, the document was refused, and the sender is not
+            verified.
+        """
+        try:
+            yield
+        except (AnymailConfigurationError, AnymailWebhookValidationFailure) as err:
+            if self.is_verified:
+                raise
+            raise UnprovenRequest(str(err)) from err
 
     def auto_confirm_sns_subscription(self, sns_message: Mapping[str, Any]) -> None:
         """Confirm a subscription, if the settings say so and the topic is surely ours.
 
         :param sns_message: the document that SNS sent; it passed :func:`.trust.check`.
         :raises AnymailWebhookValidationFailure: it was not confirmed.
-        :raises AnymailAPIError: SNS could not do it.
+        :raises AnymailAPIError: SNS refused, or could not do it. What SNS refused is an
+            ``AnymailBotoClientAPIError``.
         """
         topic, token = sns_message["TopicArn"], sns_message.get("Token")
         if not isinstance(token, str) or not TOKEN.fullmatch(token):
-            raise AnymailWebhookValidationFailure("The SNS message has no valid Token.")
-        if not self.ses_settings.auto_confirm_sns_subscriptions:
+            with self.quiet_unless_verified():
+                raise AnymailWebhookValidationFailure("The SNS message has no valid Token.")
+        settings = self.ses_settings
+        if not settings.auto_confirm_sns_subscriptions:
             raise _unconfirmed(
                 topic, token, 'ANYMAIL["AMAZON_SES_AUTO_CONFIRM_SNS_SUBSCRIPTIONS"] is False.'
             )
@@ -127,10 +157,10 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
                 'ANYMAIL["AMAZON_SES_SNS_TOPIC_ARNS"] with signature checking on.',
             )
         try:
-            aws.confirm_subscription(topic, token, self.ses_settings)
+            aws.confirm_subscription(topic, token, settings)
         except AnymailAPIError as err:
-            if err.error_code in HOPELESS_CODES:
-                raise _unconfirmed(topic, token, f"SNS answered {err.error_code}.") from err
+            if not err.is_transient:
+                _log_unconfirmed(topic, token, f"SNS answered {err.error_code}.")
             raise
         about = {"anymail_topic": topic}
         logger.info("Confirmed the subscription to the SNS topic %s", topic, extra=about)
@@ -145,6 +175,22 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
         :raises AnymailConfigurationError: it is for the other webhook.
         """
         raise NotImplementedError
+
+    def notification(
+        self, ses_event: dict[str, Any], sns_message: Mapping[str, Any]
+    ) -> SesNotification:
+        """What the arguments of :meth:`esp_to_anymail_events` say, and whether it is verified."""
+        return SesNotification.from_sns(ses_event, sns_message, is_verified=self.is_verified)
+
+    def dispatch_events(self, events: Sequence[Any]) -> None:
+        """Call the receivers; then the stored mail can be deleted.
+
+        See :func:`.receive.finish_inbound`.
+
+        :raises Exception: whatever a receiver raises; the mail stays.
+        """
+        super().dispatch_events(events)
+        receive.finish_inbound(events, self.ses_settings)
 
     def warn_if_insecure(self) -> None:
         """Warn that anybody with an AWS account can post events, if so."""
@@ -161,10 +207,9 @@ class AmazonSESTrackingWebhookView(AmazonSESBaseWebhookView):
         self, ses_event: dict[str, Any], sns_message: Mapping[str, Any]
     ) -> Sequence[signals.AnymailTrackingEvent]:
         """The tracking events in a document of SES; see :func:`.receive.receive_tracking`."""
-        notification = SesNotification.from_sns(
-            ses_event, sns_message, is_verified=self.is_verified
-        )
-        return receive.receive_tracking(notification, self.ses_settings)
+        settings, notification = self.ses_settings, self.notification(ses_event, sns_message)
+        with self.quiet_unless_verified():
+            return receive.receive_tracking(notification, settings)
 
 
 class AmazonSESInboundWebhookView(AmazonSESBaseWebhookView):
@@ -176,26 +221,52 @@ class AmazonSESInboundWebhookView(AmazonSESBaseWebhookView):
         self, ses_event: dict[str, Any], sns_message: Mapping[str, Any]
     ) -> Sequence[signals.AnymailInboundEvent]:
         """The event for a received mail; see :func:`.receive.receive_inbound`."""
-        notification = SesNotification.from_sns(
-            ses_event, sns_message, is_verified=self.is_verified
-        )
-        return receive.receive_inbound(notification, self.ses_settings)
-
-    def dispatch_events(
-        self, events: Iterable[signals.AnymailTrackingEvent | signals.AnymailInboundEvent]
-    ) -> None:
-        """Call the receivers; then the stored mail can be deleted.
-
-        See :func:`.receive.finish_inbound`.
-
-        :raises Exception: whatever a receiver raises; the mail stays.
-        """
-        events = list(events)
-        super().dispatch_events(events)
-        receive.finish_inbound(events, self.ses_settings)
+        settings, notification = self.ses_settings, self.notification(ses_event, sns_message)
+        with self.quiet_unless_verified():
+            return receive.receive_inbound(notification, settings)
 
 
-def _unconfirmed(topic: str, token: str, reason: str) -> AnymailWebhookValidationFailure:
+class AmazonSESWebhookView(AmazonSESBaseWebhookView):
+    """Receives both, at one URL: what happens to sent messages, and received mail.
+
+    For a subscription that was made for django-ses, which has one URL for everything.
+    """
+
+    def esp_to_anymail_events(
+        self, ses_event: dict[str, Any], sns_message: Mapping[str, Any]
+    ) -> Sequence[signals.AnymailTrackingEvent | signals.AnymailInboundEvent]:
+        """The events in a document of SES; see :func:`.receive.receive`."""
+        settings, notification = self.ses_settings, self.notification(ses_event, sns_message)
+        with self.quiet_unless_verified():
+            return receive.receive(notification, settings)
+
+
+def sns_headers(request: HttpRequest) -> dict[str, str]:
+    """The headers of a request that :meth:`.SnsEnvelope.from_http` reads."""
+    return {name: request.META[key] for name, key in META_NAMES if key in request.META}
+
+
+def read_body(request: HttpRequest) -> bytes:
+    """The body of a request, if it may be a message of SNS.
+
+    :raises AnymailWebhookValidationFailure: it is too large, broke off, or was read as a form.
+    """
+    length = str(request.META.get("CONTENT_LENGTH") or 0)
+    if not CONTENT_LENGTH.fullmatch(length):
+        raise AnymailWebhookValidationFailure("The request's Content-Length is not valid.")
+    if int(length) > MAX_BODY_SIZE:
+        raise AnymailWebhookValidationFailure("The SNS message is too large.")
+    try:
+        return request.body
+    except RequestDataTooBig:  # DATA_UPLOAD_MAX_MEMORY_SIZE may be smaller
+        raise AnymailWebhookValidationFailure("The SNS message is too large.") from None
+    except UnreadablePostError:
+        raise AnymailWebhookValidationFailure("The request's body broke off.") from None
+    except RawPostDataException:  # some middleware took it for an uploaded form
+        raise AnymailWebhookValidationFailure("The request's body is a form.") from None
+
+
+def _log_unconfirmed(topic: str, token: str, reason: str) -> None:
     about = {"anymail_topic": topic}
     logger.warning(
         "The subscription to the SNS topic %s was not confirmed. %s If it is yours, it can be "
@@ -205,6 +276,10 @@ def _unconfirmed(topic: str, token: str, reason: str) -> AnymailWebhookValidatio
         extra=about,
     )
     logger.debug("The token of the subscription to %s: %s", topic, token, extra=about)
+
+
+def _unconfirmed(topic: str, token: str, reason: str) -> AnymailWebhookValidationFailure:
+    _log_unconfirmed(topic, token, reason)
     return AnymailWebhookValidationFailure(
         f"The subscription to the SNS topic {topic} was not confirmed. {reason}"
     )

@@ -5,23 +5,20 @@ from __future__ import annotations
 import base64
 import hmac
 import logging
+import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import quote
 
 from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
 from django.dispatch import Signal
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.views.decorators.debug import sensitive_variables
 from django.views.generic import View
 
-from ..conf import (
-    CurrentSettings,
-    Settings,
-    SomeSettings,
-    WebhookSettings,
-    current_settings,
-)
+from ..conf import Settings, SomeSettings, WebhookSettings, current_settings
 from ..exceptions import (
     AnymailAPIError,
     AnymailInsecureWebhookWarning,
@@ -35,8 +32,31 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 #: What Django answers with 4xx, so that the service would never send the event again.
 CLIENT_ERRORS = (BadRequest, Http404, PermissionDenied, SuspiciousOperation)
-#: Hooks of django-anymail's views that have another name here.
+#: Hooks of django-anymail's views that nothing calls here, so that overriding them has no effect.
 GONE_HOOKS = ("_parse_sns_message", "get_boto_client", "run_validators")
+
+# Secrets are compared by a hash that is worthless outside of this process: error reports show the
+# variables of every function, and neither the secret nor what it could be guessed from is in one.
+_HASH_KEY = os.urandom(32)
+
+
+class UnprovenRequest(AnymailWebhookValidationFailure):
+    """A request that nothing proves to be the service's, and that is refused.
+
+    The views answer 400 and log a warning. Any other
+    :exc:`~anymail.exceptions.AnymailWebhookValidationFailure` reaches Django, which logs an error:
+    anybody could fill the mailboxes of ``ADMINS`` with those.
+    """
+
+
+@dataclass(frozen=True)
+class SettingsOverrides:
+    """Settings of one view. Not a dict: error reports show the arguments of ``as_view()``.
+
+    :param values: by their lower-case names.
+    """
+
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 class AnymailCoreWebhookView(View):
@@ -44,8 +64,8 @@ class AnymailCoreWebhookView(View):
 
     A subclass supplies :meth:`parse_events`.
 
-    ``as_view()`` also takes settings by their names in lower case (``webhook_secret=...``); they
-    win over the Django settings.
+    ``as_view()`` and the class itself also take settings by their names in lower case
+    (``webhook_secret=...``); they win over the Django settings.
     """
 
     #: The signal of the events; None for that of each event's type.
@@ -56,11 +76,26 @@ class AnymailCoreWebhookView(View):
     #: The groups of settings that as_view() takes.
     settings_groups: ClassVar[tuple[type[Settings], ...]] = ()
     #: What as_view() was given of them.
-    settings_overrides: Mapping[str, Any] = {}
+    settings_overrides: SettingsOverrides = SettingsOverrides()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        warn_of_gone_hooks(cls, GONE_HOOKS)
+        if not cls.__module__.startswith("anymail."):
+            warn_of_gone_hooks(cls, GONE_HOOKS)
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Make a view, as ``as_view()`` does for each request.
+
+        :param kwargs: settings by their lower-case names, and attributes of this class.
+        :raises TypeError: an argument is neither a setting nor an attribute of this class.
+        """
+        kwargs = self._split_settings(kwargs)
+        if unknown := [name for name in kwargs if not hasattr(type(self), name)]:
+            raise TypeError(
+                f"{type(self).__name__}() received an invalid keyword {unknown[0]!r}: it is not "
+                "a setting of the webhooks, nor an attribute of the class."
+            )
+        super().__init__(**kwargs)
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
@@ -69,32 +104,29 @@ class AnymailCoreWebhookView(View):
         :param initkwargs: settings by their lower-case names, and attributes of this class.
         :raises TypeError: an argument is neither a setting nor an attribute of this class.
         """
-        names = {name for group in cls.settings_groups for name in group.field_names()}
-        overrides = {name: initkwargs.pop(name) for name in names & initkwargs.keys()}
-        if overrides:
-            initkwargs["settings_overrides"] = overrides
-        view = super().as_view(**initkwargs)
+        view = super().as_view(**cls._split_settings(initkwargs))
         # What csrf_exempt() and login_not_required() set, without their wrappers.
         view.csrf_exempt = True  # type: ignore[attr-defined]
         view.login_required = False  # type: ignore[attr-defined]
         return view
 
-    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        """Look at the settings, as Django's views do everything before they answer.
-
-        :raises AnymailConfigurationError: ``ANYMAIL`` is not a dict.
-        """
-        super().setup(request, *args, **kwargs)
-        self.current_settings: CurrentSettings = current_settings()
+    @classmethod
+    def _split_settings(cls, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The same keywords, with all settings in ``settings_overrides``."""
+        names = {name for group in cls.settings_groups for name in group.field_names()}
+        overrides = {name: kwargs[name] for name in kwargs if name in names}
+        if not overrides:
+            return kwargs
+        others = {name: kwargs[name] for name in kwargs if name not in names}
+        return {**others, "settings_overrides": SettingsOverrides(overrides)}
 
     def load_settings(self, group: type[SomeSettings]) -> SomeSettings:
-        """A group of settings, as they are for this request.
+        """A group of settings, as they are now for this view.
 
         :param group: one of the classes in ``anymail.conf``.
         :raises AnymailConfigurationError: one of them is wrong.
         """
-        overrides = self.settings_overrides
-        return group.load(dict(overrides)) if overrides else self.current_settings.get(group)
+        return current_settings().overridden(group, dict(self.settings_overrides.values))
 
     def head(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Answer 200: some services look whether the URL is there."""
@@ -103,18 +135,21 @@ class AnymailCoreWebhookView(View):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Send a signal for each event in the request.
 
-        :return: 200; 401 with a challenge; 503 where a retry may help.
-        :raises AnymailWebhookValidationFailure: the request is not to be believed (Django answers
-            400).
+        :return: 200; 400 for what nobody proved; 401 with a challenge; 503 where a retry may help.
+        :raises AnymailWebhookValidationFailure: a subclass refuses the request, or a proven sender
+            sent what cannot be used (Django answers 400).
         :raises AnymailConfigurationError: a setting is wrong (500).
         :raises AnymailAPIError: AWS refuses, and a retry will not help (500).
         :raises Exception: whatever a receiver raises (500).
         """
-        if (challenge := self.authenticate(request)) is not None:
-            return challenge
-        self.validate_request(request)
         try:
+            if (challenge := self.authenticate(request)) is not None:
+                return challenge
+            self.validate_request(request)
             events = self.parse_events(request)
+        except UnprovenRequest as err:
+            logger.warning("A webhook refused a request: %s", err)
+            return HttpResponse(status=400)
         except AnymailAPIError as err:
             if not err.is_transient:
                 raise
@@ -128,8 +163,19 @@ class AnymailCoreWebhookView(View):
         self.dispatch_events(events)
         return HttpResponse(content_type="text/plain")
 
+    def run_validators(self, request: HttpRequest) -> None:
+        """Raise unless a request may be parsed: for code that uses a view without its URL.
+
+        It checks the shared secret, and calls :meth:`validate_request`.
+
+        :raises AnymailWebhookValidationFailure: the request is not to be believed.
+        """
+        if self.authenticate(request) is not None:
+            raise UnprovenRequest("The request has no basic authentication.")
+        self.validate_request(request)
+
     def authenticate(self, request: HttpRequest) -> HttpResponse | None:
-        """Let the client prove who it is. It need not, here.
+        """Let the client prove who it is. Everybody may post, unless a subclass overrides this.
 
         :return: None to go on; a response that asks for credentials.
         :raises AnymailWebhookValidationFailure: the credentials are wrong.
@@ -178,6 +224,13 @@ class AnymailBasicAuthMixin(AnymailCoreWebhookView):
     #: Whether to warn when there is no secret.
     warn_if_no_basic_auth: bool = True
 
+    @classmethod
+    def _split_settings(cls, kwargs: dict[str, Any]) -> dict[str, Any]:
+        if kwargs.get("basic_auth") is not None:
+            secrets = text_list(kwargs["basic_auth"], "basic_auth")
+            kwargs = {**kwargs, "basic_auth": None, "webhook_secret": secrets}
+        return super()._split_settings(kwargs)
+
     def authenticate(self, request: HttpRequest) -> HttpResponse | None:
         """Compare the ``Authorization`` header with every secret, if there are any.
 
@@ -192,14 +245,14 @@ class AnymailBasicAuthMixin(AnymailCoreWebhookView):
             challenge["WWW-Authenticate"] = 'Basic realm="Anymail WEBHOOK_SECRET"'
             return challenge
         if not self.knows_secret(request):
-            raise AnymailWebhookValidationFailure("The webhook's basic authentication is wrong.")
+            raise UnprovenRequest("The webhook's basic authentication is wrong.")
         return None
 
     def knows_secret(self, request: HttpRequest) -> bool:
         """Whether a request came with one of the secrets. False if there are none."""
-        given = basic_credentials(request.META.get("HTTP_AUTHORIZATION", ""))
+        given = _hash(basic_credentials(request.META.get("HTTP_AUTHORIZATION", "")))
         # Every secret is compared, and each in constant time.
-        matches = [hmac.compare_digest(given, secret.encode()) for secret in self.secrets]
+        matches = [hmac.compare_digest(given, known) for known in map(_hash, self.secrets)]
         return any(matches)
 
     @property
@@ -230,6 +283,7 @@ class AnymailBaseWebhookView(AnymailBasicAuthMixin):
     """The base of webhook views: POST only, a shared secret, and a signal for each event."""
 
 
+@sensitive_variables()
 def basic_credentials(header: str) -> bytes:
     """``user:password`` in an ``Authorization`` header (RFC 7617).
 
@@ -243,6 +297,13 @@ def basic_credentials(header: str) -> bytes:
         return base64.b64decode(encoded.strip(), validate=True)
     except ValueError:
         return b""
+
+
+@sensitive_variables()
+def _hash(credentials: bytes | str) -> bytes:
+    if isinstance(credentials, str):
+        credentials = credentials.encode()
+    return hmac.digest(_HASH_KEY, credentials, "sha256")
 
 
 def get_request_basic_auth(request: HttpRequest) -> str | None:

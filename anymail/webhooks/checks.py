@@ -187,7 +187,6 @@ def _protection(callback: Any) -> Protection | None:
     """None if the view cannot tell without a request, or its settings are wrong."""
     try:
         view: AmazonSESBaseWebhookView = callback.view_class(**callback.view_initkwargs)
-        view.current_settings = conf.current_settings()
         settings = view.load_settings(AmazonSESSettings)
         secrets = view.secrets
     except Exception:  # whatever a subclass raises

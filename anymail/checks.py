@@ -27,6 +27,7 @@ def register() -> None:
         mailer_checks.check_send_defaults,
         mailer_checks.check_mailers,
         mailer_checks.check_rate_limit_cache,
+        mailer_checks.check_rate_is_shared,
         mailer_checks.check_imports,
         mailer_checks.check_senders,
     ):

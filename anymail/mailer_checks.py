@@ -80,6 +80,22 @@ def check_rate_limit_cache(app_configs: Any = None, **kwargs: Any) -> list[check
     ]
 
 
+def check_rate_is_shared(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """W102: a cache to share a rate through, and no rate."""
+    if conf.type_problems() or any(rate for _, rate in _given("max_send_rate")):
+        return []  # E101 reports wrong types
+    return [
+        checks.Warning(
+            f"{where} has no effect without AMAZON_SES_MAX_SEND_RATE.",
+            hint='Set ANYMAIL["AMAZON_SES_MAX_SEND_RATE"] to the recipients per second that all '
+            'processes may send to together, or to "account".',
+            id="anymail.W102",
+        )
+        for where, alias in _given("rate_limit_cache")
+        if alias
+    ]
+
+
 def check_endpoint(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
     """W114: what is sent does not leave this machine. For ``check --deploy``."""
     if conf.type_problems():

@@ -152,6 +152,7 @@ CONVERSIONS: dict[Callable[[Any, str], Any] | None, str] = {
     send_rate: 'float(os.environ["..."])',
     size: 'int(os.environ["..."])',
     count: 'int(os.environ["..."])',
+    api_version: 'int(os.environ["..."])',
 }
 
 

@@ -98,7 +98,8 @@ INSTEAD = {
     "ADD_BOUNCE_TO_BLACKLIST": f'Use "FEEDBACK_SUPPRESS": ["hard_bounce"]. {BLACKLIST}',
     "ADD_COMPLAINT_TO_BLACKLIST": f'Use "FEEDBACK_SUPPRESS": ["complaint"]. {BLACKLIST}',
     "INBOUND_HANDLER": "Connect a receiver to anymail.signals.inbound.",
-    "USE_SES_V2": 'Remove it: "anymail.backends.amazon_sesv2.EmailBackend" uses the v2 API.',
+    "USE_SES_V2": 'Use "AMAZON_SES_API_VERSION": 2, or name '
+    '"anymail.backends.amazon_sesv2.EmailBackend".',
     **dict.fromkeys(
         ("DKIM_DOMAIN", "DKIM_PRIVATE_KEY", "DKIM_SELECTOR", "DKIM_HEADERS"),
         "Remove it, and have Amazon SES sign: Easy DKIM, or your own key (BYODKIM).",

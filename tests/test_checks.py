@@ -8,6 +8,7 @@ import re
 import sys
 import tempfile
 import warnings
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -301,9 +302,14 @@ class SettingTypeTests(SimpleTestCase):
 
     def test_e101_converts_the_text_of_the_environment_to_what_the_setting_takes(self):
         for clean, conversion in CONVERSIONS.items():
-            texts = ("5", "5.5", "true", "{}", "hard_bounce,complaint")
+            texts = ("1", "5.5", "true", "{}", "hard_bounce,complaint")
             accepted = [text for text in texts if self.takes(clean, conversion, text)]
             self.assertTrue(accepted, conversion)
+
+    def test_e101_knows_a_conversion_for_every_setting_that_takes_no_text(self):
+        cleaners = {spec.metadata["clean"] for group in conf.GROUPS for spec in fields(group)}
+        refuse_text = {clean for clean in cleaners if not self.takes(clean, "'x'", "")}
+        self.assertEqual(refuse_text - CONVERSIONS.keys(), set())
 
     def takes(self, clean: Any, conversion: str, text: str) -> bool:
         """Whether a setting accepts a text of the environment after the conversion."""
@@ -479,6 +485,31 @@ class RateLimitCacheTests(SimpleTestCase):
     @override_settings(ANYMAIL={"AMAZON_SES_RATE_LIMIT_CACHE": 1})
     def test_e103_leaves_wrong_types_to_e101(self):
         self.assertEqual(mailer_checks.check_rate_limit_cache(), [])
+
+
+class RateIsSharedTests(SimpleTestCase):
+    def found(self, **anymail: Any) -> list[checks.CheckMessage]:
+        with override_settings(ANYMAIL=anymail):
+            return mailer_checks.check_rate_is_shared()
+
+    def test_w102_reports_a_cache_without_a_rate(self):
+        [warning] = self.found(AMAZON_SES_RATE_LIMIT_CACHE="default")
+        self.assertEqual((warning.id, warning.level), ("anymail.W102", checks.WARNING))
+        self.assertIn("AMAZON_SES_RATE_LIMIT_CACHE", warning.msg)
+
+    def test_w102_is_silent_with_a_rate_and_without_a_cache(self):
+        for rate in (5, "account"):
+            self.assertEqual(
+                self.found(AMAZON_SES_RATE_LIMIT_CACHE="default", AMAZON_SES_MAX_SEND_RATE=rate), []
+            )
+        self.assertEqual(self.found(), [])
+
+    @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
+    def test_w102_looks_into_the_options_of_mailers(self):
+        with use_backend(V1, rate_limit_cache="default"):
+            self.assertEqual(ids(self.found()), ["anymail.W102"])
+        with use_backend(V1, rate_limit_cache="default", max_send_rate=5):
+            self.assertEqual(self.found(), [])
 
 
 class RaisesSomething(EmailBackend):

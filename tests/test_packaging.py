@@ -54,6 +54,22 @@ class ClassifierTests(SimpleTestCase):
         self.assertIn("Redistribution and use in source and binary", text)
 
 
+#: The version that mended the last advisory we know of, and its name.
+ADVISORIES = {
+    "Django": ("5.2.17", "CVE-2026-15920"),
+    "cryptography": ("50.0.0", "CVE-2026-69247"),
+    "requests": ("2.33.0", "CVE-2026-25645"),
+}
+
+
+class DependencyTests(SimpleTestCase):
+    def test_none_is_allowed_to_be_so_old_that_it_has_a_known_advisory(self) -> None:
+        for name, (mended, advisory) in ADVISORIES.items():
+            with self.subTest(name, advisory=advisory):
+                [oldest] = re.findall(rf'^    "{name}>=([\d.]+)",$', PROJECT, re.MULTILINE)
+                self.assertGreaterEqual(number(oldest), number(mended))
+
+
 class PreCommitTests(SimpleTestCase):
     """The configuration of pre-commit downloads nothing, and does what .ci/run does."""
 

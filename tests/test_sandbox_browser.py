@@ -16,8 +16,9 @@ from django.test import SimpleTestCase
 from anymail.sandbox.servers import serve
 
 from .browser import browser, why_not
+from .docs_pages import blocks
+from .sandbox import ROOT, Running, running_sandbox
 from .sandbox import TIMEOUT as TIMEOUT_OF_PROCESSES
-from .sandbox import Running, running_sandbox
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -303,6 +304,57 @@ class ReceivingTests(BrowserTestCase):
             self.page.locator("#timeline .heard").inner_text(), r"spam_detected\s+True"
         )
 
+    def test_a_reply_arrives_and_is_answered(self):
+        self.compose("zoe@example.net", "Your tea", Text="Did you like it?")
+        self.page.get_by_role("link", name="Reply as recipient").click()
+        self.receive()
+        self.assert_shown("Re: Your tea")
+        self.page.locator("#tab-text").click()
+        self.assert_shown("> Did you like it?")
+        self.page.get_by_role("link", name="Reply", exact=True).click()
+        self.page.locator("#send").click()
+        self.entry("Delivery").wait_for()
+        self.page.locator("#tab-headers").click()
+        self.page.locator("#headers tr", has_text="In-Reply-To").wait_for()
+        self.assertEqual(self.problems, [])
+
+
+class ApiTests(BrowserTestCase):
+    def example(self, caption: str) -> str:
+        """A block of code of the documentation."""
+        found = blocks(ROOT / "docs" / "sandbox.rst")
+        return next(block.text for block in found if block.caption == caption)
+
+    def test_the_example_for_playwright_is_javascript(self):
+        code = self.example("password.spec.js").partition("\n\n")[2]
+        self.page.evaluate("code => { new Function('expect', 'test', code) }", code)
+
+    def test_the_example_in_python_finds_the_message(self):
+        self.compose(
+            "ann@example.com",
+            "Your password",
+            Text="Somebody asked for a new password",
+        )
+        example = self.example("wait for a message")
+        exec(example.replace("http://127.0.0.1:8025", self.sandbox.page.rstrip("/")), {})
+
+    def test_a_web_site_elsewhere_is_refused(self):
+        def site(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+            start_response("200 OK", [("Content-Type", "text/html")])
+            return [b"<p>elsewhere</p>"]
+
+        self.compose("ann@example.com")
+        with serve(site, "127.0.0.1", 0) as elsewhere:
+            self.page.goto(elsewhere)
+            for method in ("GET", "DELETE"):
+                script = (
+                    "([url, method]) => fetch(url, {method}).then(() => 'read', () => 'refused')"
+                )
+                url = f"{self.sandbox.page}api/messages"
+                self.assertEqual(self.page.evaluate(script, [url, method]), "refused")
+        self.visit()
+        self.assert_shown("ann@example.com")
+
 
 class HostileMailTests(BrowserTestCase):
     """A stranger's mail runs nothing, and tells nobody that it is read."""
@@ -372,6 +424,22 @@ class HostileMailTests(BrowserTestCase):
             self.page.get_by_role("link", name="Full size").click()
         opened.value.get_by_text("The text itself.").wait_for()
         return opened.value
+
+    def test_remote_images_are_loaded_when_somebody_asks_and_nothing_else_is(self):
+        self.preview()
+        self.page.get_by_role("link", name="Show remote images").click()
+        self.page.get_by_text("Block remote images").wait_for()
+        self.page.frame_locator("#preview").get_by_text("The text itself.").wait_for()
+        until = monotonic() + TIMEOUT / 1000
+        while "/pixel.png" not in self.hits:
+            self.assertLess(monotonic(), until)
+            self.page.wait_for_timeout(50)
+        self.page.wait_for_timeout(500)
+        self.assertEqual([hit for hit in self.hits if not hit.endswith(".png")], [])
+        self.assertNotIn("owned", self.page.title())
+        self.hits.clear()
+        self.preview()
+        self.assertEqual(self.hits, [])  # the next mail is asked for by itself
 
     def test_forms_and_scripts_that_are_clicked_lead_nowhere(self):
         preview = self.preview()

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from html import unescape
+from threading import Timer
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
+from urllib.parse import quote
 
 from django.apps import apps
 from django.conf import settings
@@ -351,6 +353,15 @@ class ListTests(PageTestCase):
         self.assertIn("Spring offer", found)
         self.assertNotIn("Spring cleaning", found)
         self.assertIn("No message with “winter”", self.text("/?q=winter"))
+
+    def test_search_finds_what_is_in_the_text_and_in_the_html(self):
+        add_sent(self.journal, source(text="Your code is 4711", subject="Code"))
+        html = "<style>code</style><p>Gr&uuml;ne <b>Tasse</b></p>"
+        add_received(self.journal, source(html, text="x", subject="Tea"))
+        self.assertIn("Code", self.text("/?q=4711", "#rows"))
+        self.assertIn("Tea", self.text("/inbox/?q=grüne+tasse", "#rows"))
+        for word in ("style", "code"):
+            self.assertIn("No mail with", self.text(f"/inbox/?q={word}"))
 
     def test_long_lists_have_pages(self):
         for number in range(PAGE_LENGTH + 1):
@@ -694,6 +705,39 @@ class PreviewTests(PageTestCase):
         add_sent(self.journal, source(html))
         self.assertIn("6 remote images blocked", self.text("/messages/mail-0/"))
         self.assertNotRegex(self.get("/messages/mail-0/preview/"), "a.example|http://3")
+
+    def test_a_grey_box_fits_into_every_attribute(self):
+        for mark in ('"', "'", ""):
+            html = f"<img src={mark}http://a.example/1.png{mark} width=1>"
+            add_sent(self.journal, source(html))
+        for number in range(3):
+            html = self.get(f"/messages/mail-{number}/preview/")
+            self.assertRegex(html, r"""<img src=(["']?)data:[^\s"'<>]+\1 width=1>""")
+
+    def test_remote_images_are_loaded_for_who_asks(self):
+        html = '<img src="https://a.example/1.png"><script src="https://a.example/1.js"></script>'
+        add_sent(
+            self.journal, source(f"{html}<p style='background: url(https://a.example/2.png)'>")
+        )
+        self.assertIn('href="?show=html&amp;images=1"', self.get("/messages/mail-0/"))
+        page = self.get("/messages/mail-0/?images=1")
+        self.assertIn('src="/messages/mail-0/preview/?images=1"', page)
+        shown = "2 remote images loaded, 1 other remote resource blocked Block remote images"
+        self.assertIn(shown, readable(page))
+        frame = self.client.get("/messages/mail-0/preview/?images=1")
+        self.assertContains(frame, "https://a.example/1.png")
+        self.assertContains(frame, "url(https://a.example/2.png)")
+        self.assertNotContains(frame, "https://a.example/1.js")
+        policy = frame["Content-Security-Policy"].split("; ")
+        self.assertIn("img-src data: http: https:", policy)
+        self.assertEqual([rule for rule in policy if "http" in rule], [policy[1]])
+
+    def test_a_web_site_elsewhere_cannot_ask_for_remote_images(self):
+        add_sent(self.journal, source('<img src="https://remote.example/1.png">'))
+        for url in ("/messages/mail-0/?images=1", "/messages/mail-0/preview/?images=1"):
+            answer = self.client.get(url, headers={"sec-fetch-site": "cross-site"})
+            self.assertNotContains(answer, "remote.example")
+            self.assertNotContains(answer, "preview/?images")
 
     def test_other_remote_things_are_counted_too(self):
         html = (
@@ -1171,6 +1215,190 @@ class ComposeTests(PageTestCase):
             self.get("/compose/")
 
 
+class AnswerTests(PageTestCase):
+    """Forms that are filled in when somebody answers a mail, or sends it once more."""
+
+    def form(self, url: str) -> dict[str, str]:
+        """What the form says, as a browser would post it unless somebody changes it."""
+        form = self.client.get(url).context["form"]
+        return {field.name: field.value() or "" for field in form if field.name != "attachments"}
+
+    def headers(self, raw: bytes) -> dict[str, str]:
+        return {name: str(value) for name, value in content_of(raw).message.items()}
+
+    def test_a_recipient_answers_and_the_answer_arrives(self):
+        raw = source(
+            text="How was it?\n\nBob",
+            subject="Your tea",
+            **{"Message-ID": "<2@ses>", "References": "<1@ses>", "Reply-To": "help@tea.example"},
+        )
+        add_sent(self.journal, raw)
+        self.assertIn('href="/inbox/receive/?reply=mail-0"', self.get("/messages/mail-0/"))
+        fields = self.form("/inbox/receive/?reply=mail-0")
+        self.client.post("/inbox/receive/", {**fields, "text": "Good!" + fields["text"]})
+        [(received, envelope)] = self.amazon.received
+        self.assertEqual(envelope["sender"], "ann@example.com")
+        self.assertEqual(envelope["recipients"], ["help@tea.example"])
+        headers = self.headers(received)
+        self.assertEqual(headers["In-Reply-To"], "<2@ses>")
+        self.assertEqual(headers["References"], "<1@ses> <2@ses>")
+        self.assertEqual(headers["Subject"], "Re: Your tea")
+        text = content_of(received).text or ""
+        self.assertRegex(text, r"^Good!\s+On .* Tea Shop .* wrote:\s+> How was it\?\s+>\s+> Bob")
+
+    def test_a_received_mail_is_answered(self):
+        raw = (
+            b"From: Zoe <zoe@example.net>\r\nTo: Support <support@tea.example>\r\n"
+            b"Subject: RE: Tea\r\nMessage-ID: <3@example.net>\r\nContent-Type: text/html\r\n\r\n"
+            b"<p>Is it <b>good</b>?</p><p>Zoe</p>"
+        )
+        add_received(self.journal, raw)
+        self.assertIn('href="/compose/?reply=received-0"', self.get("/inbox/received-0/"))
+        fields = self.form("/compose/?reply=received-0")
+        with self.sending():
+            self.client.post("/compose/", {**fields, "api": "v1"})
+        [sent] = mail.outbox
+        self.assertEqual((sent.to, sent.subject), (["Zoe <zoe@example.net>"], "RE: Tea"))
+        self.assertEqual(sent.from_email, "Support <support@tea.example>")
+        self.assertEqual(sent.extra_headers["In-Reply-To"], "<3@example.net>")
+        self.assertEqual(sent.extra_headers["References"], "<3@example.net>")
+        self.assertIn("> Is it good?\n> Zoe", sent.body.replace("\r\n", "\n"))
+
+    def test_a_message_is_composed_again(self):
+        before = samples.order()
+        recipients = ["zoe@example.net", *before.cc, *before.bcc]
+        add_sent(self.journal, before.message().as_bytes(), recipients=recipients)
+        with self.sending():
+            self.client.post("/compose/", self.form("/compose/?again=mail-0"))
+        [sent] = mail.outbox
+        for name in ("subject", "from_email", "to", "cc", "bcc", "reply_to"):
+            self.assertEqual(getattr(sent, name), getattr(before, name), name)
+        self.assertEqual(sent.body.split(), before.body.split())
+        found = content_of(sent.message().as_bytes())
+        self.assertEqual([file.name for file in found.files], ["cup.png", "order 1042.csv"])
+        self.assertIn(f'src="cid:{found.files[0].content_id}"', found.html or "")
+
+    def test_attachments_may_be_left_out(self):
+        add_sent(self.journal, samples.order().message().as_bytes())
+        fields = self.form("/compose/?again=mail-0")
+        self.assertIn("Attach again: cup.png, order 1042.csv", self.text("/compose/?again=mail-0"))
+        with self.sending():
+            self.client.post("/compose/", {**fields, "files_of": ""})
+        self.assertEqual(mail.outbox[0].attachments, [])
+
+    def test_what_is_no_longer_kept_cannot_be_answered(self):
+        for url in ("/compose/?reply=x", "/compose/?again=x", "/inbox/receive/?reply=x"):
+            self.get(url, status=404)
+
+    def test_headers_that_are_none_are_refused(self):
+        response = self.client.post("/compose/", {"to": "a@example.com", "headers": "no header"})
+        self.assertContains(response, "One Name: value on each line.")
+
+    def test_any_mail_can_be_answered_and_sent_again(self):
+        for raw in (b"", b"\xff\x00", b"From: <<\r\nSubject: =?x?q?\r\n\r\n", source("<b" * 50)):
+            sent, received = add_sent(self.journal, raw), add_received(self.journal, raw)
+            self.get(f"/compose/?again={sent.id}")
+            self.get(f"/inbox/receive/?reply={sent.id}")
+            self.get(f"/compose/?reply={received.id}")
+
+
+class ApiTests(PageTestCase):
+    """Messages as JSON, for end-to-end tests."""
+
+    def json(self, path: str, status: int = 200, **headers: str) -> Any:
+        response = self.client.get(f"/api/messages{path}", headers=headers)
+        self.assertEqual(response.status_code, status)
+        return response.json()
+
+    def ids(self, query: str) -> list[str]:
+        return [found["id"] for found in self.json(f"?{query}")["messages"]]
+
+    def test_messages_are_listed_and_filtered(self):
+        add_sent(self.journal, source(subject="Reset"), at=now() - timedelta(hours=1))
+        add_sent(self.journal, source(subject="Welcome"), recipients=["Bob@example.com", "c@x.org"])
+        self.assertEqual(self.ids(""), ["mail-1", "mail-0"])
+        self.assertEqual(self.ids("to=bob@example.COM"), ["mail-1"])
+        self.assertEqual(self.ids("to=example.com"), [])
+        self.assertEqual(self.ids("subject=reset"), ["mail-0"])
+        since = (now() - timedelta(minutes=1)).isoformat().replace("+00:00", "Z")
+        self.assertEqual(self.ids(f"since={since}"), ["mail-1"])
+        self.assertEqual(self.json("")["dropped"], 0)
+
+    def test_a_message_has_everything(self):
+        order = samples.order()
+        order.extra_headers["X-Metadata"] = '{"order": 1042}'
+        sent = add_sent(self.journal, order.message().as_bytes())
+        happen(self.journal, sent, "bounce")
+        found = self.json("/mail-0")
+        self.assertEqual(found["subject"], "Zoë, your tea is on its way")
+        self.assertEqual(found["outcomes"], {"bounced": ["ann@example.com"]})
+        self.assertEqual(found["metadata"], {"order": 1042})
+        self.assertIn("Zoë", found["text"])
+        self.assertIn("<", found["html"])
+        self.assertIn(["Reply-To", "support@tea.example"], found["headers"])
+        [event] = found["events"]
+        self.assertEqual((event["type"], event["recipients"]), ("Bounce", ["ann@example.com"]))
+        for url in (found["url"], found["source_url"], found["attachments"][0]["url"]):
+            self.assertEqual(self.client.get(url).status_code, 200)
+
+    def test_a_message_that_is_not_there(self):
+        self.assertIn("no message with this id", self.json("/no", 404)["error"])
+        self.assertEqual(self.client.delete("/api/messages/no").status_code, 404)
+
+    def test_one_is_forgotten_and_all_are(self):
+        client = Client(enforce_csrf_checks=True)
+        for number in range(3):
+            add_sent(self.journal, id=f"mail-{number}")
+        add_received(self.journal)
+        self.assertEqual(client.delete("/api/messages/mail-1").status_code, 204)
+        self.assertEqual(self.ids(""), ["mail-2", "mail-0"])
+        self.assertEqual(client.delete("/api/messages").status_code, 204)
+        self.assertEqual(self.ids(""), [])
+        self.assertEqual(len(self.journal.received()), 1)
+
+    def test_waiting_ends_when_the_message_comes(self):
+        add_sent(self.journal, source(subject="Reset"), at=now() - timedelta(hours=1))
+        since = quote(now().isoformat())
+
+        def send() -> None:
+            add_sent(self.journal, source(subject="Something else"))
+            add_sent(self.journal, source(subject="Reset", text="The new one"))
+
+        timer = Timer(0.2, send)
+        timer.start()
+        self.addCleanup(timer.join)
+        found = self.json(f"/wait?subject=reset&since={since}&timeout=60")
+        self.assertEqual(found["text"].strip(), "The new one")
+
+    def test_waiting_ends_when_the_time_is_over(self):
+        add_sent(self.journal)
+        error = self.json("/wait?to=bob@example.com&timeout=0.05", 404)["error"]
+        self.assertEqual(error, "No such message came within 0.05 seconds.")
+
+    def test_parameters_that_make_no_sense(self):
+        for query in ("timeout=x", "timeout=61", "timeout=-1", "since=yesterday"):
+            self.assertIn(query.partition("=")[0], self.json(f"/wait?{query}", 400)["error"])
+
+    @override_settings(ALLOWED_HOSTS=["127.0.0.1", "testserver"])
+    def test_web_sites_elsewhere_are_refused(self):
+        add_sent(self.journal)
+        for headers in (
+            {"origin": "https://evil.example"},
+            {"origin": "null"},
+            {"origin": "http://127.0.0.1:8000"},
+            {"sec-fetch-site": "cross-site"},
+            {"sec-fetch-site": "same-site"},
+        ):
+            for end in ("", "/mail-0", "/wait?timeout=0"):
+                self.assertIn("not web sites", self.json(end, 403, **headers)["error"])
+            for url in ("/api/messages", "/api/messages/mail-0"):
+                self.assertEqual(self.client.delete(url, headers=headers).status_code, 403)
+        rebound = self.client.get("/api/messages", headers={"host": "evil.example"})
+        self.assertEqual(rebound.status_code, 400)
+        self.assertEqual(len(self.journal.sent()), 1)
+        self.json("", **{"origin": "http://testserver", "sec-fetch-site": "same-origin"})
+
+
 class InboxTests(PageTestCase):
     def test_a_row_says_what_who_and_how(self):
         add_received(self.journal, source(subject="A question"), action="S3, encrypted")
@@ -1464,7 +1692,7 @@ class SettingsTests(PageTestCase):
         ]
         shown = self.text("/settings/", "#webhooks")
         self.assertIn("http://127.0.0.1:8025/hook/ ses-events confirmed", shown)
-        self.assertIn("not confirmed yet no answer: Nothing listens there.", shown)
+        self.assertIn("not confirmed yet no answer: Nothing listens there · just now", shown)
         self.assertNotIn("secret", shown)
         self.assertNotIn("sqs", shown)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from threading import Condition, Lock
@@ -247,7 +247,7 @@ class Journal:
             self.forget_sent(mail)
 
     def wait_for_sent(
-        self, find: Callable[[Sequence[SentMail]], SentMail | None], timeout: float
+        self, find: Callable[[list[SentMail]], SentMail | None], timeout: float
     ) -> SentMail | None:
         """Wait for a message.
 

@@ -79,6 +79,7 @@ COMMON: dict[str, Any] = {
             "OPTIONS": {"context_processors": CONTEXT_PROCESSORS},
         }
     ],
+    "TIME_ZONE": "UTC",
     "USE_TZ": True,
 }
 

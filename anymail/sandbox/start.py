@@ -105,7 +105,7 @@ def running(options: Options, tell: Callable[[str], None]) -> Iterator[Sandbox]:
     forget_environment()
     with ExitStack() as stack:
         tell("Starting Amazon SES, SNS, S3, SQS and KMS (moto's) on this machine")
-        key = _signing_key(options, tell)
+        key, is_kept = _signing_key(options, tell)
         amazon = stack.enter_context(
             local_amazon(
                 options.bind,
@@ -119,7 +119,13 @@ def running(options: Options, tell: Callable[[str], None]) -> Iterator[Sandbox]:
         set_up_account(amazon, options.domains, options.configuration_sets, options.verified)
         secret = options.secret or key.secret
         anymail = anymail_settings(amazon.url, certificates=key.certificates, secret=secret)
-        amazon.settings_text = _settings_text(options, amazon, key)
+        if is_kept:
+            amazon.settings_text = settings_text(
+                amazon.url,
+                command=options.command,
+                mailers=options.mailers,
+                key_file=options.key_file,
+            )
         if options.is_beside_project:
             amazon.sites = [without_credentials(found.url) for found in options.sites]
         folder = Path(stack.enter_context(_temporary_folder()))
@@ -151,28 +157,16 @@ def subscribe(amazon: LocalAmazon, sites: list[Webhooks]) -> None:
             amazon.sns.subscribe(topic, url, keep_trying=True)
 
 
-def _signing_key(options: Options, tell: Callable[[str], None]) -> SigningKey:
+def _signing_key(options: Options, tell: Callable[[str], None]) -> tuple[SigningKey, bool]:
+    """The key, and whether a project finds it, too."""
     if options.key_file is not None:
-        return SigningKey.kept(options.key_file)
+        return SigningKey.kept(options.key_file), True
     if options.keeps_key:
         try:
-            return SigningKey.kept(default_key_file())
+            return SigningKey.kept(default_key_file()), True
         except SandboxError as err:
             tell(f"Making a key for this time only, which no project can use ({err})")
-    return SigningKey.fresh()
-
-
-def _settings_text(options: Options, amazon: LocalAmazon, key: SigningKey) -> str:
-    """What a project needs; empty if it cannot find the key."""
-    try:
-        path = options.key_file or default_key_file()
-        if not path.exists() or SigningKey.kept(path) != key:
-            return ""
-    except SandboxError:
-        return ""
-    return settings_text(
-        amazon.url, command=options.command, mailers=options.mailers, key_file=options.key_file
-    )
+    return SigningKey.fresh(), False
 
 
 def _switches(options: Options) -> Switches:

@@ -111,7 +111,7 @@ def _trouble(attempt: Attempt | None, *, is_confirmed: bool) -> str:
     if attempt is None or (is_confirmed and attempt.succeeded):
         return ""
     answer = "no answer" if attempt.status is None else f"it answered {attempt.status}"
-    return f"{answer}: {attempt.error}" if attempt.error else answer
+    return f"{answer}: {attempt.error.rstrip('.')}" if attempt.error else answer
 
 
 def without_password(url: str) -> str:

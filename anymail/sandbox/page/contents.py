@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import mimetypes
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from html import unescape
 from itertools import islice
 from os.path import splitext
 from typing import Any
@@ -21,6 +23,9 @@ MAX_HEADERS, MAX_HEADER = 300, 4_000
 MAX_TEXT = 250_000
 #: Characters of a file name, and of its extension.
 MAX_NAME, MAX_EXTENSION = 200, 20
+_TAG = re.compile(r"<[^<>]*>")
+#: Tags that begin a line.
+_BLOCK = re.compile(r"<(?:br|/?(?:p|div|h[1-6]|li|tr|table|blockquote))\b[^<>]*>", re.IGNORECASE)
 #: Images that browsers show without running anything, even when they are opened by themselves.
 IMAGES = frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"})
 
@@ -110,6 +115,21 @@ def leaves(message: AnymailInboundMessage) -> Iterator[AnymailInboundMessage]:
             stack.extend(reversed(part.get_payload() if part.is_multipart() else []))
         else:
             yield part
+
+
+def text_of_html(html: str) -> str:
+    """What can be read in HTML, more or less."""
+    for element in ("title", "script", "style"):
+        html = _without(html, element)
+    text = unescape(_TAG.sub("", _BLOCK.sub("\n", html)))
+    return "\n".join(filter(None, (line.strip() for line in text.splitlines())))
+
+
+def _without(html: str, element: str) -> str:
+    start, end = (re.compile(rf"<{slash}{element}\b[^<>]*>", re.IGNORECASE) for slash in ("", "/"))
+    first, *others = start.split(html)
+    pieces = [end.split(other, maxsplit=1) for other in others]
+    return first + "".join(piece[1] for piece in pieces if len(piece) > 1)
 
 
 def part_of(raw: bytes, file: File) -> AnymailInboundMessage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django import forms
@@ -77,6 +77,31 @@ class MetadataField(forms.CharField):
         if not all(name.strip() and equals for name, equals, _ in pairs):
             raise ValidationError("One key=value on each line, or a JSON object.")
         return {name.strip(): content.strip() for name, _, content in pairs}
+
+
+class HeadersField(forms.CharField):
+    """Lines of ``Name: value``."""
+
+    widget = forms.Textarea
+
+    def clean(self, value: Any) -> dict[str, str]:
+        """The headers."""
+        lines = [line.strip() for line in super().clean(value).splitlines() if line.strip()]
+        pairs = [line.partition(":") for line in lines]
+        # RFC 5322 section 2.2
+        if not all(colon and re.fullmatch(r"[!-9;-~]+", name) for name, colon, _ in pairs):
+            raise ValidationError("One Name: value on each line.")
+        return {name: content.strip() for name, _, content in pairs}
+
+
+def header_lines(headers: Iterable[tuple[str, str]]) -> str:
+    """What a :class:`HeadersField` takes."""
+    return "\n".join(f"{name}: {on_one_line(value)}" for name, value in headers)
+
+
+def on_one_line(text: Any) -> str:
+    """Text for a header."""
+    return " ".join(str(text).split())
 
 
 class FilesInput(forms.ClearableFileInput):

@@ -6,7 +6,14 @@ from typing import Any
 
 from django import forms
 
-from .fields import AddressesField, FilesField, JsonObjectField, MetadataField, WordsField
+from .fields import (
+    AddressesField,
+    FilesField,
+    HeadersField,
+    JsonObjectField,
+    MetadataField,
+    WordsField,
+)
 from .samples import SENDER
 
 APIS = {"v1": "API v1", "v2": "API v2"}
@@ -62,6 +69,7 @@ class ComposeForm(forms.Form):
     )
     html: forms.CharField = forms.CharField(required=False, label="HTML", widget=area(7, **CODE))
     attachments: FilesField = FilesField(required=False)
+    files_of: forms.CharField = forms.CharField(required=False)
     tags: WordsField = WordsField(
         required=False, help_text="Between commas.", widget=line("welcome, spring")
     )
@@ -88,6 +96,12 @@ class ComposeForm(forms.Form):
         label="Data for everybody",
         help_text="merge_global_data: JSON.",
         widget=area(3, '{"shop": "the tea shop"}', **CODE),
+    )
+    headers: HeadersField = HeadersField(
+        required=False,
+        label="Headers",
+        help_text="One Name: value on each line.",
+        widget=area(4, "List-Unsubscribe: <https://example.com/leave>", **CODE),
     )
     esp_extra: JsonObjectField = JsonObjectField(
         required=False,
@@ -127,8 +141,8 @@ class ComposeForm(forms.Form):
 
     @property
     def has_extra(self) -> bool:
-        """Whether to show Amazon's parameters."""
-        return self.opened("esp_extra")
+        """Whether to show headers and Amazon's parameters."""
+        return self.opened("headers", "esp_extra")
 
 
 class SwitchesForm(forms.Form):

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 
 from ...inbound import AnymailInboundMessage
 from ..journal import now
-from .fields import AddressesField, FilesField
+from .fields import AddressesField, FilesField, HeadersField, on_one_line
 from .forms import CODE, area, line, subject_line
 from .samples import CUSTOMER, SUPPORT
 
@@ -136,6 +136,12 @@ class WriteForm(ArrivingForm):
         required=False, strip=False, label="Text", widget=area(8)
     )
     attachments: FilesField = FilesField(required=False)
+    headers: HeadersField = HeadersField(
+        required=False,
+        label="Further headers",
+        help_text="One Name: value on each line.",
+        widget=area(4, "In-Reply-To: <…>", **CODE),
+    )
     blamed = "to"
 
     def raw(self) -> bytes:
@@ -152,16 +158,12 @@ class WriteForm(ArrivingForm):
             headers={
                 "Date": format_datetime(now()),
                 "Message-ID": make_msgid(domain="example.net"),
+                **data["headers"],
             },
             text=data["text"],
             attachments=parts,
         )
         return LINE_END.sub(b"\r\n", mail.as_bytes())
-
-
-def on_one_line(text: str) -> str:
-    """Text for a header."""
-    return " ".join(text.split())
 
 
 def first_sender(message: AnymailInboundMessage) -> str:

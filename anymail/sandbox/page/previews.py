@@ -2,7 +2,8 @@
 
 What keeps it from doing so is the Content-Security-Policy (:data:`POLICY`) and the frame's sandbox.
 The changes here are for people: embedded images are shown, remote ones are counted and replaced
-by a grey box, so that the browser has nothing to complain about. Links open windows of their own.
+by a grey box, so that the browser has nothing to complain about, unless somebody asks to see them.
+Links open windows of their own.
 """
 
 from __future__ import annotations
@@ -24,14 +25,17 @@ POLICY = (
     "default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; "
     f"base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox {SANDBOX}"
 )
+#: The same for a mail whose remote images somebody wants to see.
+POLICY_WITH_IMAGES = POLICY.replace("img-src data:", "img-src data: http: https:")
 #: Bytes of embedded images in one preview; those beyond are not shown.
 MAX_IMAGES = 25_000_000
 #: Characters of HTML that fit into a low frame.
 SHORT = 1_000
-#: What stands where a remote image would be.
+#: What stands where a remote image would be; it fits into an attribute with any quotes, or none.
 GREY_BOX = (
-    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='100%25' height='100%25'"
-    "%3E%3Crect width='100%25' height='100%25' fill='%23888' fill-opacity='.18'/%3E%3C/svg%3E"
+    "data:image/svg+xml,%3Csvg%20xmlns=%27http://www.w3.org/2000/svg%27%20width=%27100%25%27"
+    "%20height=%27100%25%27%3E%3Crect%20width=%27100%25%27%20height=%27100%25%27"
+    "%20fill=%27%23888%27%20fill-opacity=%27.18%27/%3E%3C/svg%3E"
 )
 
 _CID = re.compile(r"""cid:([^"'\s()<>\\]{1,500})""", re.IGNORECASE)
@@ -62,7 +66,7 @@ _NO_IMAGES = frozenset({"script", "iframe", "frame", "embed", "audio", "track"})
 class Preview:
     """HTML for the frame.
 
-    :param images: remote images that are not loaded.
+    :param images: remote images, which are loaded only for who asks for them.
     :param others: style sheets, fonts, frames, … that are not loaded either.
     """
 
@@ -71,20 +75,19 @@ class Preview:
     others: int
 
     @property
-    def blocked(self) -> int:
-        """How many remote things are not loaded."""
-        return self.images + self.others
-
-    @property
     def is_short(self) -> bool:
         """It does not need much room."""
         return len(self.html) < SHORT and "<img" not in self.html
 
 
 class _Blocker:
-    """Takes remote URLs out of HTML, and counts them."""
+    """Takes remote URLs out of HTML, and counts them.
 
-    def __init__(self) -> None:
+    :param keeps_images: leave those of images in.
+    """
+
+    def __init__(self, *, keeps_images: bool) -> None:
+        self.keeps_images = keeps_images
         self.images = 0
         self.others = 0
 
@@ -101,12 +104,14 @@ class _Blocker:
             self.others += 1
             return f"data-blocked{found[2]}"
         self.images += 1
+        if self.keeps_images:
+            return found[0]
         return f"{found[1]}{found[2]}{GREY_BOX}" if name == "src" else f"data-blocked{found[2]}"
 
     def css_url(self, match: re.Match[str]) -> str:
         """An image or a font that a style would load."""
         self.images += 1
-        return "none"
+        return match[0] if self.keeps_images else "none"
 
     def css_import(self, match: re.Match[str]) -> str:
         """A style sheet that a style would load."""
@@ -115,14 +120,17 @@ class _Blocker:
 
 
 @lru_cache(maxsize=2)
-def preview_of(raw: bytes) -> Preview:
+def preview_of(raw: bytes, *, with_images: bool = False) -> Preview:
     """The HTML of a mail as it can be shown; the page and the frame ask for it in turn."""
-    return preview(content_of(raw))
+    return preview(content_of(raw), with_images=with_images)
 
 
-def preview(content: Content) -> Preview:
-    """The HTML of what is in a mail as it can be shown."""
-    blocker = _Blocker()
+def preview(content: Content, *, with_images: bool = False) -> Preview:
+    """The HTML of what is in a mail as it can be shown.
+
+    :param with_images: with the remote ones.
+    """
+    blocker = _Blocker(keeps_images=with_images)
     html = _TAG.sub(blocker.tag, content.html or "")
     html = _CSS_IMPORT.sub(blocker.css_import, html)
     html = _CSS_URL.sub(blocker.css_url, html)

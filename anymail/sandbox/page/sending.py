@@ -12,6 +12,8 @@ from django.utils.module_loading import import_string
 from ...addresses import EmailAddress
 from ...exceptions import AnymailAPIError, AnymailError
 from ...message import AnymailMessage, AnymailRecipientStatus
+from ..journal import SentMail
+from .contents import content_of, part_bytes, part_of
 
 #: The backends by the API they use. The site has settings for both, so they need no options.
 BACKENDS = {
@@ -71,8 +73,11 @@ class Result:
     unsent: list[Unsent]
 
 
-def build(data: Mapping[str, Any]) -> AnymailMessage:
-    """The message that a :class:`.forms.ComposeForm` asks for."""
+def build(data: Mapping[str, Any], sent_before: SentMail | None = None) -> AnymailMessage:
+    """The message that a :class:`.forms.ComposeForm` asks for.
+
+    :param sent_before: whose attachments it has, too.
+    """
     message = AnymailMessage(
         subject=data["subject"],
         body=data["text"].replace("\r\n", "\n"),
@@ -81,6 +86,7 @@ def build(data: Mapping[str, Any]) -> AnymailMessage:
         cc=_strings(data["cc"]),
         bcc=_strings(data["bcc"]),
         reply_to=_strings(data["reply_to"]),
+        headers=data["headers"],
         tags=data["tags"] or None,
         metadata=data["metadata"],
         esp_extra=data["esp_extra"],
@@ -88,11 +94,27 @@ def build(data: Mapping[str, Any]) -> AnymailMessage:
         merge_global_data=data["merge_global_data"],
         template_id=data["template_id"] or None,
     )
-    if data["html"]:
-        message.attach_alternative(data["html"].replace("\r\n", "\n"), "text/html")
+    html = data["html"].replace("\r\n", "\n")
+    if sent_before:
+        html = _attach_again(message, html, sent_before)
+    if html:
+        message.attach_alternative(html, "text/html")
     for file in data["attachments"]:
         message.attach(file.name, file.read(), file.content_type or "application/octet-stream")
     return message
+
+
+def _attach_again(message: AnymailMessage, html: str, sent: SentMail) -> str:
+    """Attach the files of another message; gives the HTML with the new ids of its images."""
+    for file in content_of(sent.raw).files:
+        content = part_bytes(part_of(sent.raw, file))
+        main_type, _, subtype = file.content_type.partition("/")
+        if file.content_id and main_type == "image":
+            id = message.attach_inline_image(content, file.name, subtype)
+            html = html.replace(f"cid:{file.content_id}", f"cid:{id}")
+        else:
+            message.attach(file.name, content, file.content_type)
+    return html
 
 
 def send(message: AnymailMessage, api: str) -> Result:

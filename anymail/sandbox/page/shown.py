@@ -8,6 +8,7 @@ from functools import cached_property
 from django.http import HttpRequest
 
 from .contents import Content, Text, content_of, cut, source
+from .origins import is_from_elsewhere
 from .previews import SANDBOX, Preview, preview_of
 
 #: The tabs, by their names in the URL.
@@ -39,11 +40,13 @@ class Shown:
 
     :param open: the tab that was asked for.
     :param is_narrow: show the HTML as wide as a phone.
+    :param with_images: load remote images.
     """
 
     raw: bytes
     open: str
     is_narrow: bool = False
+    with_images: bool = False
 
     @cached_property
     def content(self) -> Content:
@@ -63,7 +66,7 @@ class Shown:
     @property
     def preview(self) -> Preview:
         """The HTML."""
-        return preview_of(self.raw)
+        return preview_of(self.raw, with_images=self.with_images)
 
     @property
     def sandbox(self) -> str:
@@ -87,8 +90,14 @@ class Shown:
 
 
 def shown(request: HttpRequest, raw: bytes) -> Shown:
-    """What a request asks to see of a mail: ``?show=headers``, ``?width=phone``."""
+    """What a request asks to see of a mail: ``?show=headers``, ``?width=phone``, ``?images=1``."""
     asked = request.GET.get("show", "")
     if asked not in TABS:
         asked = "text" if content_of(raw).html is None else "html"
-    return Shown(raw, asked, is_narrow=request.GET.get("width") == "phone")
+    is_narrow = request.GET.get("width") == "phone"
+    return Shown(raw, asked, is_narrow=is_narrow, with_images=wants_images(request))
+
+
+def wants_images(request: HttpRequest) -> bool:
+    """Whether somebody asked on this page for the remote images of this mail."""
+    return "images" in request.GET and not is_from_elsewhere(request)

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from ...addresses import EmailAddress
 from ...inbound import AnymailInboundMessage
 from ..journal import ReceivedMail, SentMail
-from .contents import cut, leaves, parsed
+from .contents import content_of, cut, leaves, parsed, text_of_html
 from .outcomes import Chip, chips, webhook_chips
 
 Mail = TypeVar("Mail", SentMail, ReceivedMail)
@@ -19,6 +19,8 @@ MAX_SUBJECT = 300
 MAX_TAGS = 5
 #: Parts of a mail that are looked at to count its attachments.
 MAX_COUNTED = 1_000
+#: Characters of a text in which words are searched.
+MAX_SEARCHED = 100_000
 #: Verdicts that need no attention.
 HARMLESS = frozenset({"PASS", "DISABLED"})
 
@@ -50,7 +52,7 @@ class Row(Generic[Mail]):
         """Whether a search for a word finds it."""
         said = [self.mail.id, self.subject, self.glance.sender, *self.glance.tags]
         said += [*self.mail.recipients, *(chip.word for chip in self.chips)]
-        return any(word in one.casefold() for one in said)
+        return any(word in one.casefold() for one in said) or word in body_of(self.mail.raw)
 
 
 def sent_row(mail: SentMail) -> Row[SentMail]:
@@ -130,6 +132,14 @@ def glance_at(raw: bytes) -> Glance:
         tags=tuple(str(tag)[:60] for tag in message.get_all("X-Tag", [])[:MAX_TAGS]),
         files=_count_files(message),
     )
+
+
+@lru_cache(maxsize=1_000)
+def body_of(raw: bytes) -> str:
+    """The text of a mail, that of its HTML included, for searches: in small letters, and cut."""
+    content = content_of(raw)
+    html = text_of_html((content.html or "")[:MAX_SEARCHED])
+    return f"{(content.text or '')[:MAX_SEARCHED]}\n{html}".casefold()
 
 
 def _sender(message: AnymailInboundMessage) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from . import (
+    views_api,
     views_compose,
     views_contents,
     views_errors,
@@ -41,6 +42,9 @@ urlpatterns: list[URLPattern] = [
     ),
     path("feedback/", views_feedback.feedback, name="feedback"),
     path("feedback/lift/", views_feedback.lift, name="lift"),
+    path("api/messages", views_api.messages, name="api_messages"),
+    path("api/messages/wait", views_api.wait, name="api_wait"),
+    path("api/messages/<str:id>", views_api.message, name="api_message"),
     path("settings/", views_settings.settings, name="settings"),
     path("settings/empty/", views_settings.empty, name="empty"),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -13,13 +14,18 @@ from django.utils.html import format_html, format_html_join
 from django.views.decorators.http import require_http_methods, require_POST
 
 from ...message import AnymailMessage
+from ..journal import SentMail
 from . import account
+from .answers import again, answer_to_customer
 from .apps import amazon
+from .contents import content_of
 from .forms import SIMULATOR, ComposeForm
 from .rendering import live, page
 from .samples import SIMULATOR as SIMULATOR_DOMAIN
 from .samples import TEMPLATE_DATA, order
 from .sending import REFUSALS, Refusal, Result, Unsent, build, refusal, send, unsent
+from .views_inbox import received_mail
+from .views_messages import sent_mail
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -40,7 +46,7 @@ def compose(request: HttpRequest) -> HttpResponse:
     form = ComposeForm(request.POST, request.FILES)
     if not form.is_valid():
         return _form(request, form)
-    message = build(form.cleaned_data)
+    message = build(form.cleaned_data, _sent_before(form))
     try:
         result = send(message, form.cleaned_data["api"])
     except REFUSALS as err:
@@ -67,6 +73,7 @@ def _form(
     error: Refusal | None = None,
     refused: list[Unsent] | None = None,
 ) -> HttpResponse:
+    before = _sent_before(form)
     return page(
         request,
         "compose",
@@ -74,12 +81,24 @@ def _form(
         form=form,
         error=error,
         refused=refused,
+        sent_before=before,
+        kept_files=content_of(before.raw).files if before else [],
         templates=_template_names(),
         simulator=[(f"{name}@{SIMULATOR_DOMAIN}", *what) for name, *what in SIMULATOR],
     )
 
 
-def _initial(request: HttpRequest) -> dict[str, str]:
+def _sent_before(form: ComposeForm) -> SentMail | None:
+    """The message whose attachments are sent again."""
+    return amazon().journal.sent_mail(form["files_of"].value() or "")
+
+
+def _initial(request: HttpRequest) -> dict[str, Any]:
+    """What a link asks for: an answer to a received mail, a message once more, or some fields."""
+    if "reply" in request.GET:
+        return answer_to_customer(received_mail(request.GET["reply"]))
+    if "again" in request.GET:
+        return again(sent_mail(request.GET["again"]))
     return {name: request.GET[name] for name in PREFILLED if name in request.GET}
 
 

@@ -15,7 +15,8 @@ from ...inbound_content import safe_filename
 from ..journal import ReceivedMail, SentMail
 from .contents import IMAGES, content_of, part_bytes, part_of
 from .documents import as_json
-from .previews import POLICY, preview_of
+from .previews import POLICY, POLICY_WITH_IMAGES, preview_of
+from .shown import wants_images
 from .views_inbox import received_mail
 from .views_messages import sent_mail
 
@@ -29,14 +30,14 @@ SAFE_TYPES = IMAGES | {"application/pdf", "message/rfc822", "text/csv", "text/pl
 @xframe_options_sameorigin
 def sent_preview(request: HttpRequest, id: str) -> HttpResponse:
     """The HTML of a message, for the frame."""
-    return _preview(sent_mail(id))
+    return _preview(request, sent_mail(id))
 
 
 @require_safe
 @xframe_options_sameorigin
 def received_preview(request: HttpRequest, id: str) -> HttpResponse:
     """The HTML of a received mail, for the frame."""
-    return _preview(received_mail(id))
+    return _preview(request, received_mail(id))
 
 
 @require_safe
@@ -75,12 +76,13 @@ def received_event(request: HttpRequest, id: str, event: str) -> HttpResponse:
     return _event(received_mail(id), event)
 
 
-def _preview(mail: SentMail | ReceivedMail) -> HttpResponse:
+def _preview(request: HttpRequest, mail: SentMail | ReceivedMail) -> HttpResponse:
     if content_of(mail.raw).html is None:
         raise Http404("This mail has no HTML.")
-    html = preview_of(mail.raw).html.encode("utf-8", "replace")
+    with_images = wants_images(request)
+    html = preview_of(mail.raw, with_images=with_images).html.encode("utf-8", "replace")
     response = HttpResponse(html, content_type="text/html; charset=utf-8")
-    response["Content-Security-Policy"] = POLICY
+    response["Content-Security-Policy"] = POLICY_WITH_IMAGES if with_images else POLICY
     response["Referrer-Policy"] = "no-referrer"
     # Browsers ask the DNS for the hosts of links, before anybody follows one.
     response["X-DNS-Prefetch-Control"] = "off"

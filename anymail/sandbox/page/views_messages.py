@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from ...amazon_ses.custom_headers import custom_headers
 from ..journal import SentMail
 from .account import known_webhooks
 from .apps import amazon
-from .contents import content_of
+from .marks import marks
 from .rendering import live, page, paged, query_of
 from .shown import shown
 from .summaries import rows, sent_row
@@ -50,13 +47,6 @@ def message(request: HttpRequest, id: str) -> HttpResponse:
         shown=shown(request, mail.raw),
         **marks(mail),
     )
-
-
-def marks(mail: SentMail) -> dict[str, Any]:
-    """The tags and the metadata that a message was sent with, as they come back in events."""
-    headers = content_of(mail.raw).message.raw_items()
-    tags, metadata = custom_headers([{"name": name, "value": value} for name, value in headers])
-    return {"tags": tags, "metadata": metadata if isinstance(metadata, dict) else {"": metadata}}
 
 
 def sent_mail(id: str) -> SentMail:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -11,11 +12,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from .. import SandboxError
 from . import account
+from .answers import answer_of_customer
 from .apps import amazon
 from .forms_receive import ArrivingForm, SourceForm, WriteForm
 from .rendering import live, page
 from .samples import CUSTOMER, SUPPORT, question
 from .sending import Refusal
+from .views_messages import sent_mail
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -30,7 +33,7 @@ def receive(request: HttpRequest) -> HttpResponse:
     how = request.GET.get("how", "write")
     form_class = FORMS.get(how, WriteForm)
     if request.method != "POST":
-        return _form(request, form_class(rules=_rules()))
+        return _form(request, form_class(rules=_rules(), initial=_initial(request)))
     form = form_class(request.POST, request.FILES, rules=_rules())
     if not form.is_valid():
         return _form(request, form)
@@ -64,6 +67,13 @@ def _form(
 ) -> HttpResponse:
     how = next(name for name, kind in FORMS.items() if isinstance(form, kind))
     return page(request, "receive", "inbox", form=form, error=error, how=how)
+
+
+def _initial(request: HttpRequest) -> dict[str, Any]:
+    """What a link asks for: an answer to a message that was sent."""
+    if "reply" in request.GET:
+        return answer_of_customer(sent_mail(request.GET["reply"]))
+    return {}
 
 
 def _rules() -> list[str]:

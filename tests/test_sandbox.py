@@ -256,6 +256,27 @@ class ServingTests(SimpleTestCase):
         self.assertEqual(errors, "")
 
 
+#: Starts the sandbox, and prints what was imported when its page had answered.
+FIRST_PAGE = """
+import sys, urllib.request
+from anymail.sandbox.start import Options, running
+
+def tell(text):
+    if text.startswith("The page is at "):
+        urllib.request.urlopen(text.split()[4].rstrip(";")).read()
+        print(sorted({"boto3", "moto"} & sys.modules.keys()))
+
+with running(Options(), tell):
+    pass
+"""
+
+
+class FirstPageTests(SimpleTestCase):
+    def test_the_page_answers_before_moto_and_boto3_are_imported(self):
+        done = run_command([sys.executable, "-c", FIRST_PAGE])
+        self.assertEqual((done.stdout, done.stderr), ("[]\n", ""))
+
+
 class BindTests(SimpleTestCase):
     def test_every_address_of_this_machine_will_do(self):
         for bind, url in (("127.0.0.2", "http://127.0.0.2:"), ("::1", "http://[::1]:")):
@@ -291,7 +312,7 @@ class EndTests(SimpleTestCase):
             os.killpg(process.pid, 0)
 
     def test_ctrl_c_while_it_starts(self):
-        self.assert_interrupted("Starting Amazon SES")
+        self.assert_interrupted("Starting a site")
 
     def test_ctrl_c_while_servers_run(self):
         self.assert_interrupted("What Amazon SES made of it")
@@ -328,7 +349,7 @@ class EndTests(SimpleTestCase):
 
     def test_without_moto_it_names_the_command_that_installs_it(self):
         with tempfile.TemporaryDirectory() as folder:
-            Path(folder, "moto.py").write_text("raise ImportError('No module named moto')")
+            Path(folder, "sitecustomize.py").write_text("import sys; sys.modules['moto'] = None")
             result = run("--once", PYTHONPATH=f"{folder}{os.pathsep}{ROOT}")
         self.assertEqual(result.returncode, 1)
         [line] = result.stderr.splitlines()

@@ -101,8 +101,8 @@ def configure(anymail: Mapping[str, Any], folder: Path, hosts: list[str]) -> Non
     )
     # Errors of the webhooks belong on the screen, their warnings (401: SNS asks twice) do not.
     logging.basicConfig(level=logging.ERROR)
-    # Nor does a name that we do not go by: who asked for it is answered.
-    logging.getLogger("django.security.DisallowedHost").setLevel(logging.CRITICAL)
+    # Nor do names and paths that are not ours: whoever asked for them gets an answer.
+    logging.getLogger("django.security").setLevel(logging.CRITICAL)
     django.setup()
 
 
@@ -114,12 +114,16 @@ def _mail() -> dict[str, Any]:
 
 def create_tables() -> None:
     """Make the tables, and the user who visits the admin."""
+    from django.apps import apps
     from django.contrib.auth.models import User
-    from django.core.management import call_command
+    from django.db import connection
 
     from .page.middleware import USERNAME
 
-    call_command("migrate", run_syncdb=True, interactive=False, verbosity=0)
+    with connection.schema_editor() as editor:
+        for model in apps.get_models():
+            if model._meta.managed:
+                editor.create_model(model)
     visitor = User(username=USERNAME, is_staff=True, is_superuser=True)
     visitor.set_unusable_password()
     visitor.save()
@@ -129,5 +133,7 @@ def application() -> Callable[..., Any]:
     """The site as a WSGI application, static files included."""
     from django.contrib.staticfiles.handlers import StaticFilesHandler
     from django.core.wsgi import get_wsgi_application
+    from django.urls import get_resolver
 
+    get_resolver().url_patterns  # noqa: B018 - imports every page now, not for the first visitor
     return StaticFilesHandler(get_wsgi_application())

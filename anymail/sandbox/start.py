@@ -104,7 +104,6 @@ def running(options: Options, tell: Callable[[str], None]) -> Iterator[Sandbox]:
     check_installed()
     forget_environment()
     with ExitStack() as stack:
-        tell("Starting Amazon SES, SNS, S3, SQS and KMS (moto's) on this machine")
         key, is_kept = _signing_key(options, tell)
         amazon = stack.enter_context(
             local_amazon(
@@ -115,8 +114,6 @@ def running(options: Options, tell: Callable[[str], None]) -> Iterator[Sandbox]:
                 allow_remote=options.allow_remote,
             )
         )
-        tell("Setting up an account: topics, configuration set, receipt rules, bucket, key")
-        set_up_account(amazon, options.domains, options.configuration_sets, options.verified)
         secret = options.secret or key.secret
         anymail = anymail_settings(amazon.url, certificates=key.certificates, secret=secret)
         if is_kept:
@@ -130,6 +127,9 @@ def running(options: Options, tell: Callable[[str], None]) -> Iterator[Sandbox]:
             amazon.sites = [without_credentials(found.url) for found in options.sites]
         folder = Path(stack.enter_context(_temporary_folder()))
         page = stack.enter_context(_site(options, anymail, folder, amazon, tell))
+        # The page answers already: what takes long to import comes after it.
+        tell(f"The page is at {page}/; setting up the account, its topics, rules, bucket and key")
+        set_up_account(amazon, options.domains, options.configuration_sets, options.verified)
         tell("Subscribing the webhooks, which check and confirm that")
         sites = [with_secret(found, secret) for found in options.sites]
         own = [] if options.is_beside_project else [with_secret(Webhooks(url=page), secret)]

@@ -6,6 +6,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,10 @@ class AmazonEndpoint:
         self._desk = Desk(publisher=publisher, sns=sns, switches=switches)
         self._sns = sns
         self._hosts = hosts
-        self._moto = _moto()
+
+    @cached_property
+    def _moto(self) -> Any:
+        return _moto()  # takes a second to import
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         service = "sesv2" if environ.get("PATH_INFO", "").startswith(V2_PATH) else ""

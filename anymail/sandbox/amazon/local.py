@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 from .. import SandboxError
@@ -34,6 +34,7 @@ class LocalAmazon:
     sns: LocalSns
     settings_text: str = ""
     sites: Sequence[str] | None = None
+    _session: Any = None
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def receive(
@@ -69,10 +70,11 @@ class LocalAmazon:
         """A boto3 client of it."""
         import boto3
 
-        if service not in self._clients:
+        if self._session is None:
             credentials: dict[str, Any] = dict(defaults.CREDENTIALS)
-            session: Any = boto3.session.Session(**credentials)
-            self._clients[service] = session.client(service, endpoint_url=self.url)
+            self._session = boto3.session.Session(**credentials)
+        if service not in self._clients:
+            self._clients[service] = self._session.client(service, endpoint_url=self.url)
         return self._clients[service]
 
 
@@ -87,19 +89,16 @@ def forget_environment() -> None:
 
 
 def check_installed() -> None:
-    """Refuse to go on without moto.
+    """Refuse to go on without moto, which takes a second to import and is imported later.
 
     :raises SandboxError: it is not installed.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # moto warns before it raises
-            import moto.server  # noqa: F401
-    except ImportError as err:
+    missing = [name for name in ("moto", "flask", "flask_cors") if find_spec(name) is None]
+    if missing:
         raise SandboxError(
-            f"The sandbox needs moto ({err}). "
+            f"The sandbox needs {', '.join(missing)}. "
             'Install it with: python -m pip install "django-anymail-ses[sandbox]"'
-        ) from err
+        )
 
 
 @contextmanager

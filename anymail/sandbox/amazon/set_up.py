@@ -27,17 +27,18 @@ def set_up_account(
     for topic in (defaults.EVENTS_TOPIC, defaults.INBOUND_TOPIC):
         amazon.client("sns").create_topic(Name=topic.rpartition(":")[2])
     for name in dict.fromkeys([defaults.CONFIGURATION_SET, *configuration_sets]):
-        _create_configuration_set(amazon.client("sesv2"), name)
+        _create_configuration_set(amazon, name)
     for identity in dict.fromkeys([*(domains or [defaults.DOMAIN]), *verified]):
-        amazon.client("sesv2").create_email_identity(EmailIdentity=identity)
+        _verify(amazon.client("ses"), identity)
     amazon.client("s3").create_bucket(Bucket=defaults.BUCKET)
     key = amazon.client("kms").create_key(Description="Received mail")["KeyMetadata"]["Arn"]
     _create_rules(amazon.client("ses"), key)
 
 
-def _create_configuration_set(sesv2: Any, name: str) -> None:
-    sesv2.create_configuration_set(ConfigurationSetName=name)
-    sesv2.create_configuration_set_event_destination(
+def _create_configuration_set(amazon: LocalAmazon, name: str) -> None:
+    amazon.client("ses").create_configuration_set(ConfigurationSet={"Name": name})
+    # v1 of the API does not know every type of event.
+    amazon.client("sesv2").create_configuration_set_event_destination(
         ConfigurationSetName=name,
         EventDestinationName="sns",
         EventDestination={
@@ -46,6 +47,13 @@ def _create_configuration_set(sesv2: Any, name: str) -> None:
             "SnsDestination": {"TopicArn": defaults.EVENTS_TOPIC},
         },
     )
+
+
+def _verify(ses: Any, identity: str) -> None:
+    if "@" in identity:
+        ses.verify_email_identity(EmailAddress=identity)
+    else:
+        ses.verify_domain_identity(Domain=identity)
 
 
 def _create_rules(ses: Any, key: str) -> None:

@@ -1,18 +1,14 @@
-"""What the pages ask the local AWS for, through boto3 as anybody would."""
+"""What the pages ask the local AWS for."""
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from urllib.parse import urlsplit
 
 from ..journal import Attempt
-from .apps import Amazon
+from .apps import Amazon, Subscription
 from .samples import TEMPLATE
-
-logger: logging.Logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,24 +41,7 @@ class Webhook:
 
 def webhooks(amazon: Amazon) -> list[Webhook]:
     """Who is told about events and received mail."""
-    found: list[Webhook] = []
-    token: dict[str, str] = {}
-    client = amazon.client("sns")
-    while True:
-        answer = client.list_subscriptions(**token)
-        found += [_webhook(one, amazon) for one in answer.get("Subscriptions", []) if _is_http(one)]
-        if not answer.get("NextToken"):
-            return found
-        token = {"NextToken": answer["NextToken"]}
-
-
-def known_webhooks(amazon: Amazon) -> list[Webhook] | None:
-    """Who is told; None if SNS does not answer."""
-    try:
-        return webhooks(amazon)
-    except Exception:
-        logger.warning("SNS does not tell its subscriptions", exc_info=True)
-        return None
+    return [_webhook(found, amazon) for found in amazon.sns.webhooks()]
 
 
 def template_names(amazon: Amazon) -> list[str]:
@@ -85,17 +64,11 @@ def rule_names(amazon: Amazon) -> list[str]:
     return [str(rule["Name"]) for rule in answer.get("Rules", []) if rule.get("Enabled", True)]
 
 
-def _is_http(subscription: dict[str, Any]) -> bool:
-    return subscription.get("Protocol") in ("http", "https")
-
-
-def _webhook(subscription: dict[str, Any], amazon: Amazon) -> Webhook:
-    topic, url = str(subscription["TopicArn"]), str(subscription["Endpoint"])
-    # "PendingConfirmation" until the webhook has confirmed (SNS API, "ListSubscriptions").
-    is_confirmed = subscription["SubscriptionArn"].startswith("arn:")
-    shown = without_password(url)
+def _webhook(subscription: Subscription, amazon: Amazon) -> Webhook:
+    topic, shown = subscription.topic_arn, without_password(subscription.endpoint)
+    is_confirmed = subscription.is_confirmed
     post = amazon.journal.last_post(topic, shown) if is_confirmed else None
-    asked = None if is_confirmed else amazon.sns.last_attempt(topic, url)
+    asked = None if is_confirmed else subscription.last_attempt
     attempt = post.attempts[-1] if post else asked
     return Webhook(
         topic=topic.rpartition(":")[2],

@@ -20,11 +20,31 @@ class AdjustableSwitches(Protocol):
     rate: float | None
 
 
+class Subscription(Protocol):
+    """A webhook that is subscribed to a topic."""
+
+    @property
+    def topic_arn(self) -> str:
+        """The topic's ARN."""
+
+    @property
+    def endpoint(self) -> str:
+        """Its URL, possibly with user name and password."""
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether it confirmed that it wants what the topic sends."""
+
+    @property
+    def last_attempt(self) -> Attempt | None:
+        """How it answered when it was last asked to confirm."""
+
+
 class Subscriptions(Protocol):
     """What SNS knows of the webhooks."""
 
-    def last_attempt(self, topic_arn: str, url: str) -> Attempt | None:
-        """How a webhook answered when it was last asked to confirm."""
+    def webhooks(self) -> Sequence[Subscription]:
+        """All of them, the oldest first."""
 
 
 class Amazon(Protocol):

@@ -6,7 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from ..journal import ReceivedMail
-from .account import known_webhooks
+from .account import webhooks
 from .apps import amazon
 from .outcomes import webhook_chips
 from .rendering import live, page, paged, query_of
@@ -30,7 +30,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
         "inbox",
         rows=paged(request, found),
         query=query,
-        webhooks=known_webhooks(amazon()),
+        webhooks=webhooks(amazon()),
         dropped=amazon().journal.dropped_received,
     )
 

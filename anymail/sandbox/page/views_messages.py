@@ -6,7 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from ..journal import SentMail
-from .account import known_webhooks
+from .account import webhooks
 from .apps import amazon
 from .marks import marks
 from .rendering import live, page, paged, query_of
@@ -27,7 +27,7 @@ def messages(request: HttpRequest) -> HttpResponse:
         "messages",
         rows=paged(request, found),
         query=query,
-        webhooks=known_webhooks(amazon()),
+        webhooks=webhooks(amazon()),
         dropped=amazon().journal.dropped_sent,
     )
 

@@ -38,9 +38,7 @@ def empty(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, form: SwitchesForm) -> HttpResponse:
-    return page(
-        request, "settings", "settings", form=form, webhooks=account.known_webhooks(amazon())
-    )
+    return page(request, "settings", "settings", form=form, webhooks=account.webhooks(amazon()))
 
 
 def _initial(switches: AdjustableSwitches) -> dict[str, float | None]:

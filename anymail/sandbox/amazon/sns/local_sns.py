@@ -118,6 +118,10 @@ class LocalSns:
             envelope = farewell(topic.arn, subscription.token, arn, self._key, version)
             self._deliveries.send(subscription, sns_request(envelope, arn))
 
+    def webhooks(self) -> list[Subscription]:
+        """Every webhook that is subscribed, the oldest first."""
+        return self.subscriptions.all()
+
     def is_confirmed(self, topic_arn: str, url: str) -> bool:
         """Whether a webhook has confirmed that it wants what a topic sends."""
         found = self._find(topic_arn, url)

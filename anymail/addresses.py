@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from email.charset import BASE64, QP, Charset
-from email.utils import getaddresses
 from functools import cache
 from typing import Any
 
 from django.utils.functional import Promise
 
+from .address_parser import (
+    CONTROL_CHARACTER,
+    NO_ADDRESS,
+    has_control_character,
+    parse_mailboxes,
+)
 from .exceptions import AnymailInvalidAddress
 from .setting_values import import_callable
 
@@ -119,15 +124,19 @@ def parse_address_list(
 ) -> list[EmailAddress]:
     """Addresses from strings, each of which may hold several (``"a@x, b@x"``).
 
-    :param address_list: strings, or one string. None is the same as an empty list.
+    Encoded-words (RFC 2047) in display names are decoded.
+
+    :param address_list: strings, or one string. None is the same as an empty list, and is passed
+        over in a list.
     :param field: where they come from, for the error.
-    :raises AnymailInvalidAddress: one of them has no local part or no domain.
+    :raises AnymailInvalidAddress: one of them is not an address list by RFC 5322 (section 3.4 and
+        the obsolete forms of section 4.4), or holds a control character.
     """
     if address_list is None:
         return []
     if isinstance(address_list, (str, Promise)):
         address_list = [address_list]
-    strings = [_force_str(address) for address in address_list]
+    strings = [_force_str(address) for address in address_list if address is not None]
     parsed = []
     for position, string in enumerate(strings, start=1):
         parsed += _parse_one_string(string, f"item {position} of {len(strings)}", field)
@@ -243,29 +252,15 @@ def _parse_one_string(string: str, position: str, field: str | None) -> list[Ema
         raise AnymailInvalidAddress(
             f"Invalid email address{where}: a string is needed, not {type(string).__name__}."
         )
-    try:
-        parsed = [EmailAddress(name, addr_spec) for name, addr_spec in getaddresses([string])]
-    except ValueError as err:
-        raise AnymailInvalidAddress(f"Invalid email address{where}: {err}") from err
-    for address in parsed:
-        if problem := _problem(address):
-            hint = " Maybe quotes are missing around a display name?" if len(parsed) > 1 else ""
-            raise AnymailInvalidAddress(f"Invalid email address{where}: {problem}.{hint}")
-    if not parsed:
-        raise AnymailInvalidAddress(f"Invalid email address{where}: it is empty.")
-    return parsed
-
-
-def _problem(address: EmailAddress) -> str | None:
-    if not address.addr_spec:
-        return "no address can be found in it"
-    if "@" not in address.addr_spec:
-        return "there is no @domain"
-    if not address.username:
-        return "nothing stands before the @"
-    if not address.domain:
-        return "nothing stands after the @"
-    return None
+    if has_control_character(string):
+        raise AnymailInvalidAddress(f"Invalid email address{where}: {CONTROL_CHARACTER}.")
+    mailboxes, problems = parse_mailboxes(string)
+    if not mailboxes and not problems:
+        problems = [NO_ADDRESS if string.strip() else "it is empty"]
+    if problems:
+        hint = " Maybe quotes are missing around a display name?" if "," in string else ""
+        raise AnymailInvalidAddress(f"Invalid email address{where}: {problems[0]}.{hint}")
+    return [EmailAddress(*mailbox) for mailbox in mailboxes]
 
 
 def _in_field(field: str | None) -> str:

@@ -37,7 +37,7 @@ class AttributeReader:
     def items(self, name: str) -> list[Any] | None:
         """The default's items, and then the message's; None if there are none.
 
-        :raises TypeError: it is a string, or nothing that can be iterated.
+        :raises AnymailSerializationError: it is a string, or nothing that can be iterated.
         """
         both = self._both(name)
         for value in both:
@@ -49,12 +49,14 @@ class AttributeReader:
     def strings(self, name: str) -> tuple[str, ...] | None:
         """The same, which must all be strings.
 
-        :raises TypeError: one is none.
+        :raises AnymailSerializationError: one is not.
         """
         found = force_non_lazy_list(self.items(name))
         for value in found or ():
             if not isinstance(value, str):
-                raise TypeError(f"`{name}` must hold strings, not {type(value).__name__}")
+                raise AnymailSerializationError(
+                    f"`{name}` must hold strings, not {type(value).__name__}"
+                )
         return None if found is None else tuple(found)
 
     def addresses(self, name: str) -> tuple[EmailAddress, ...]:
@@ -67,15 +69,17 @@ class AttributeReader:
     def dictionary(self, name: str) -> dict[str, Any] | None:
         """The default's keys with the message's over them; None if there are none.
 
-        :raises TypeError: it is no dict, or no dict of dicts where that is wanted.
-        :raises AnymailSerializationError: it is nested too deeply, or contains itself.
+        :raises AnymailSerializationError: it is not a dict, or not a dict of dicts where that is
+            wanted; it is nested too deeply, or contains itself.
         """
         both = self._both(name)
         for value in both:
             if value is UNSET or value is None:
                 continue
             if not isinstance(value, Mapping):
-                raise TypeError(f"`{name}` must be a dict, not {type(value).__name__}")
+                raise AnymailSerializationError(
+                    f"`{name}` must be a dict, not {type(value).__name__}"
+                )
             if name in MERGED_BY_ADDRESS:
                 _check_by_address(name, value)
         try:
@@ -169,14 +173,18 @@ def _absent_to_none(value: Any) -> Any:
 
 def _check_list(name: str, value: Any) -> None:
     if isinstance(value, (str, bytes, Mapping, Promise)) or not isinstance(value, Iterable):
-        raise TypeError(f"`{name}` must be a list or other iterable, not {type(value).__name__}")
+        raise AnymailSerializationError(
+            f"`{name}` must be a list or other iterable, not {type(value).__name__}"
+        )
 
 
 def _check_by_address(name: str, value: Mapping[Any, Any]) -> None:
     for address, data in value.items():
         if not isinstance(address, (str, Promise)) or not isinstance(data, Mapping):
             kinds = f"{type(address).__name__} to {type(data).__name__}"
-            raise TypeError(f"`{name}` must be a dict of address to dict, not of {kinds}")
+            raise AnymailSerializationError(
+                f"`{name}` must be a dict of address to dict, not of {kinds}"
+            )
 
 
 def _force_deeply(value: Any) -> Any:

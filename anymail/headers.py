@@ -7,6 +7,8 @@ from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
+import django
+
 
 class CaseInsensitiveCasePreservingDict(MutableMapping[str, Any]):
     """Header fields by name: ``h["reply-to"]`` finds ``Reply-To``.
@@ -81,3 +83,22 @@ def getfirst(mapping: Mapping[str, Any], keys: list[str], default: Any = ...) ->
     if default is ...:
         raise KeyError(keys)
     return default
+
+
+def check_no_line_break(name: str, value: str) -> None:
+    """Refuse what would inject a header.
+
+    :param name: of the header, for the error.
+    :raises ValueError: a line break in it (``BadHeaderError`` before Django 6.0).
+    """
+    if "\n" in value or "\r" in value:
+        raise bad_header(f"Header values can't contain newlines: {name!r} does.")
+
+
+def bad_header(text: str) -> ValueError:
+    """The exception that Django itself raises for a bad header, with this text."""
+    if django.VERSION >= (6, 0):
+        return ValueError(text)
+    from django.core.mail import BadHeaderError
+
+    return BadHeaderError(text)

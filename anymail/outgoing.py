@@ -14,7 +14,7 @@ from django.utils.timezone import get_current_timezone, is_naive, make_aware
 from .addresses import EmailAddress, parse_address_list, parse_single_address
 from .attributes import AttributeReader
 from .exceptions import AnymailInvalidAddress, AnymailUnsupportedFeature
-from .headers import CaseInsensitiveCasePreservingDict
+from .headers import CaseInsensitiveCasePreservingDict, check_no_line_break
 
 #: Attributes that Django itself turns into MIME.
 MIME_ATTRIBUTES = (
@@ -102,28 +102,26 @@ class OutgoingMessage:
         :param message: with or without the attributes of Anymail; it is not changed.
         :param defaults: ``SEND_DEFAULTS``: attribute name to value.
         :raises AnymailInvalidAddress: no From, or an address that cannot be parsed.
-        :raises AnymailSerializationError: a dict is nested too deeply, or contains itself.
-        :raises TypeError: an attribute has the wrong type.
+        :raises AnymailSerializationError: an attribute has the wrong type, or a dict in it is
+            nested too deeply or contains itself.
+        :raises ValueError: a line break in an address or header (``BadHeaderError`` before
+            Django 6.0), as Django itself raises.
         """
         value = AttributeReader(message, defaults)
         headers = CaseInsensitiveCasePreservingDict(value.dictionary("extra_headers") or {})
+        _check_line_breaks(value, headers)
         from_emails = _from_emails(value.single("from_email"))
         envelope_sender = _optional_address(value.single("envelope_sender"), "envelope_sender")
         if header_from := headers.pop("From", None):
             envelope_sender = envelope_sender or _only(from_emails)
             from_emails = tuple(parse_address_list(header_from, "extra_headers['From']"))
-        reply_to = headers.pop("Reply-To", None)
         return cls(
             source=message,
             from_emails=from_emails,
             to=value.addresses("to"),
             cc=value.addresses("cc"),
             bcc=value.addresses("bcc"),
-            reply_to=(
-                value.addresses("reply_to")
-                if reply_to is None
-                else tuple(parse_address_list(reply_to, "extra_headers['Reply-To']"))
-            ),
+            reply_to=_reply_to(headers.pop("Reply-To", None), value),
             subject=str(value.single("subject") or ""),
             body=force_str(value.single("body") or "", errors="surrogateescape"),
             content_subtype=message.content_subtype,
@@ -191,12 +189,28 @@ def unsupported(feature: str, esp_name: str) -> AnymailUnsupportedFeature:
     return AnymailUnsupportedFeature(f"{esp_name} does not support {feature}")
 
 
+def _check_line_breaks(value: AttributeReader, headers: Mapping[str, Any]) -> None:
+    """Refuse what would inject a header or a recipient, before anything is parsed."""
+    check_no_line_break("From", str(value.single("from_email") or ""))
+    for name in ("to", "cc", "bcc", "reply_to"):
+        for address in value.items(name) or ():
+            check_no_line_break(name, str(address))
+    for name, content in headers.items():
+        check_no_line_break(name, str(content))
+
+
 def _from_emails(from_email: Any) -> tuple[EmailAddress, ...]:
     if from_email is None:
         raise AnymailInvalidAddress(
             "The message has no From: set from_email, or DEFAULT_FROM_EMAIL in your settings."
         )
     return tuple(parse_address_list(from_email, "from_email"))
+
+
+def _reply_to(header: Any, value: AttributeReader) -> tuple[EmailAddress, ...]:
+    if header is None:
+        return value.addresses("reply_to")
+    return tuple(parse_address_list(header, "extra_headers['Reply-To']"))
 
 
 def _optional_address(value: Any, field: str) -> EmailAddress | None:

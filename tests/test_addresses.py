@@ -7,7 +7,7 @@ import pickle
 import re
 from email.header import decode_header, make_header
 from email.message import EmailMessage
-from email.utils import getaddresses
+from email.utils import formataddr, getaddresses
 
 from django.test import SimpleTestCase
 from django.utils.translation import gettext_lazy
@@ -226,16 +226,12 @@ class ParseTests(SimpleTestCase):
             with self.subTest(text=text):
                 with self.assertRaises(AnymailInvalidAddress) as caught:
                     parse_address_list([text])
-                # The standard library of some versions keeps nothing of what it cannot parse.
-                self.assertRegex(
-                    str(caught.exception), f"{problem}|no address can be found in it|it is empty"
-                )
+                self.assertIn(problem, str(caught.exception))
 
     def test_the_error_never_contains_the_address(self):
         for text in ("secret.name@", "secret.name", "Secret.Name <x>", "secret.name@x.com\n"):
             with self.subTest(text=text), self.assertRaises(AnymailInvalidAddress) as caught:
-                if addr_specs([text], "to") == ["secret.name@x.com"]:
-                    raise AnymailInvalidAddress("white space around an address does no harm")
+                parse_address_list([text], "to")
             self.assertNotIn("secret.name", str(caught.exception).lower())
 
     def test_an_unquoted_comma_in_a_name_is_hinted_at(self):
@@ -245,20 +241,59 @@ class ParseTests(SimpleTestCase):
         self.assertIn("quotes", str(caught.exception))
 
     def test_something_else_than_text_is_refused_by_its_type(self):
-        for value in (5, b"ann@x.com", ("Ann", "ann@x.com"), None):
+        for value in (5, b"ann@x.com", ("Ann", "ann@x.com")):
             with self.subTest(value=value), self.assertRaises(AnymailInvalidAddress) as caught:
                 parse_address_list([value], field="bcc")
             self.assertIn(f"not {type(value).__name__}", str(caught.exception))
             self.assertIn("in `bcc`", str(caught.exception))
 
-    def test_a_line_break_in_an_address_injects_nothing(self):
-        for text in ("ann@x.com\nBcc: bob@x.com", '"Ann\r\nBcc: bob@x.com" <ann@x.com>'):
-            with self.subTest(text=text):
-                try:
-                    parsed = parse_address_list([text])
-                except AnymailInvalidAddress:
-                    continue
-                self.assertNotIn("\n", "".join(map(str, parsed)))
+    def test_control_characters_are_refused_before_anything_is_parsed(self):
+        for code in (*range(32), *range(127, 160)):
+            character = chr(code)
+            for text in (
+                f"ann@x.com{character}",
+                f"{character}ann@x.com",
+                f"ann@x.com{character}, bob@x.com",
+                f'"Ann{character}<bob@x.com>, " <ann@x.com>',
+                f"ann@x.com (a{character}b)",
+            ):
+                with self.subTest(text=ascii(text)), self.assertRaises(AnymailInvalidAddress):
+                    parse_address_list([text])
+
+    def test_control_characters_in_encoded_words_are_refused(self):
+        for text in ("=?utf-8?q?a=0D=0Ab?= <ann@x.com>", "=?utf-8?b?YQti?= <ann@x.com>"):
+            with self.subTest(text=text), self.assertRaises(AnymailInvalidAddress):
+                parse_address_list([text])
+
+    def test_what_only_some_pythons_refuse_is_refused(self):
+        for text in (
+            "alice@x.com <bob@x.com>",
+            "alice@x.com)bob@x.com",
+            "ann@exam ple.com",
+            "ann @x.com",
+            "Ann ann@x.com",
+            "Ann [Support] <ann@x.com>",
+            "<ann@x.com> bob@x.com",
+            "<ann@x.com> <bob@x.com>",
+            "ann@x.com; bob@x.com",
+            '"Ann <ann@x.com>',
+            "Ann <ann@x.com",
+            "ann@x.com@y.com",
+            "x:ann@x.com",
+        ):
+            with self.subTest(text=text), self.assertRaises(AnymailInvalidAddress):
+                parse_address_list([text])
+
+    def test_encoded_names_are_decoded(self):
+        for charset in ("utf-8", "iso-8859-1"):
+            text = formataddr(("Käse GmbH, Köln", "ann@x.com"), charset)
+            self.assertEqual(
+                parse_address_list([text]), [EmailAddress("Käse GmbH, Köln", "ann@x.com")]
+            )
+
+    def test_none_in_a_list_is_passed_over(self):
+        self.assertEqual(parse_address_list([None]), [])
+        self.assertEqual(addr_specs([None, "ann@x.com"]), ["ann@x.com"])
 
     def test_a_single_address_is_exactly_one(self):
         self.assertEqual(parse_single_address("ann@x.com").addr_spec, "ann@x.com")

@@ -10,7 +10,7 @@ from email.charset import Charset
 from email.header import decode_header, make_header
 from email.message import MIMEPart
 from email.mime.base import MIMEBase
-from email.utils import getaddresses
+from email.utils import formataddr, getaddresses
 from typing import Any
 
 import django
@@ -329,7 +329,7 @@ class HeaderTests(SimpleTestCase):
             "Müller, Jürgen (Vertrieb) <intern>",
             "日本語の名前" * 12,
             "Very long name " * 12,
-            "=?utf-8?q?not_encoded?=",
+            "=?utf-8?q?=3D=3Futf-8=3Fq=3Fnot=5Fencoded=3F=3D?=",
             "emoji 👩‍👩‍👧 family",
         ]
         message = simple_message()
@@ -339,6 +339,7 @@ class HeaderTests(SimpleTestCase):
         ]
         (value,) = (f["value"] for f in reported_headers(wire(message)) if f["name"] == "To")
         # Not with the modern parser: it keeps the space between two encoded-words of a name.
+        names[6] = "=?utf-8?q?not_encoded?="
         received = getaddresses([value.replace("\r\n", "")])
         decoded = [str(make_header(decode_header(name))) for name, _ in received]
         self.assertEqual([n.strip() for n in decoded], [n.strip() for n in names])
@@ -397,6 +398,40 @@ class HeaderTests(SimpleTestCase):
         received = parse(raw)
         self.assertEqual((received["Subject"], received["X-Text"]), ("s" * 1500, "t" * 1500))
         self.assertLessEqual(max(map(len, raw.split(b"\r\n"))), 998)
+
+    def test_a_name_that_is_encoded_already_is_encoded_once(self) -> None:
+        name = "Käse GmbH, Köln"
+        for charset in ("utf-8", "iso-8859-1"):
+            encoded = formataddr((name, "ann@example.com"), charset)
+            for fields in (
+                {"from_email": encoded},
+                {"to": [encoded]},
+                {"cc": [encoded]},
+                {"reply_to": [encoded]},
+                {"headers": {"From": encoded}},
+                {"headers": {"To": encoded}},
+                {"headers": {"Reply-To": encoded}},
+                {"headers": {"Sender": encoded}},
+                {"headers": {"Cc": f"{encoded}, Zoë <zoe@example.com>"}},
+            ):
+                with self.subTest(charset=charset, fields=list(fields)):
+                    field, value = next(iter(fields.items()))
+                    header = next(iter(value)) if field == "headers" else field
+                    header = {"from_email": "From", "reply_to": "Reply-To"}.get(header, header)
+                    received = parse(wire(simple_message(**fields)))[header]
+                    self.assertEqual(received.addresses[0].display_name, name)
+
+    def test_a_header_that_is_written_anyway_is_refused_on_every_django(self) -> None:
+        for name in ("Subject", "MIME-Version", "content-type", "Content-Transfer-Encoding"):
+            with self.subTest(name=name), self.assertRaisesRegex(ValueError, f"{name}.*twice"):
+                wire(simple_message(headers={name: "8bit"}))
+
+    def test_control_characters_in_headers_with_addresses_are_refused(self) -> None:
+        for name in ("To", "Cc", "Sender", "From", "Reply-To", "Resent-To"):
+            for character in "\x00\t\x0b\x1f\x7f\x85":
+                text = f'"A{character}nn" <ann@example.com>'
+                with self.subTest(text=text), self.assertRaises(AnymailInvalidAddress):
+                    wire(simple_message(headers={name: text}))
 
     def test_line_breaks_are_refused(self) -> None:
         for kwargs in (

@@ -5,15 +5,24 @@ from __future__ import annotations
 import copy
 from dataclasses import FrozenInstanceError
 from datetime import date, datetime, timedelta, timezone
+from email.utils import formataddr
 from types import MappingProxyType
 
+import django
+from django.core import mail
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.test import SimpleTestCase, override_settings
 from django.utils.translation import gettext_lazy
 
 from anymail.addresses import EmailAddress
+from anymail.backends.test import EmailBackend as TestBackend
 from anymail.conf import AmazonSESSettings, SendDefaults
-from anymail.exceptions import AnymailInvalidAddress, AnymailUnsupportedFeature
+from anymail.exceptions import (
+    AnymailError,
+    AnymailInvalidAddress,
+    AnymailSerializationError,
+    AnymailUnsupportedFeature,
+)
 from anymail.message import AnymailMessage
 from anymail.outgoing import FEATURES, OutgoingMessage, unsupported
 from tests.ses import send, simple_message
@@ -72,6 +81,56 @@ class AddressTests(SimpleTestCase):
     def test_the_envelope_sender_is_a_single_one(self):
         with self.assertRaisesMessage(AnymailInvalidAddress, "in `envelope_sender`"):
             outgoing(envelope_sender="a@x.com, b@x.com")
+
+    def test_a_line_break_is_djangos_error_even_if_failures_are_silent(self):
+        """Django refuses it so itself (before 6.0 with BadHeaderError), and never silently."""
+        name = formataddr(("Ann \r<evil@evil.example>, ", "ann@customer.example"))
+        error = ValueError if django.VERSION >= (6, 0) else mail.BadHeaderError
+        for address in ("a@x.com\nBcc: b@x.com", "a@x.com\n", "\ra@x.com", name):
+            for field in ("from_email", "to", "cc", "bcc", "reply_to", "From", "Reply-To", "To"):
+                value = address if field == "from_email" else [address]
+                fields = {"headers": {field: address}} if field[0].isupper() else {field: value}
+                with self.subTest(field=field, address=address):
+                    with self.assertRaises(error) as caught:
+                        TestBackend(fail_silently=True).send_messages([simple_message(**fields)])
+                    self.assertNotIsInstance(caught.exception, AnymailError)
+                    self.assertNotIn("x.com", str(caught.exception))
+
+    def test_a_line_break_in_a_default_is_refused(self):
+        for field in ("to", "cc", "bcc", "reply_to"):
+            with self.subTest(field=field), self.assertRaises(ValueError):
+                outgoing({field: ["ann@x.com\nBcc: eve@x.com"]})
+
+    def test_other_control_characters_are_refused_in_every_field(self):
+        for character in ("\x00", "\t", "\x0b", "\x1c", "\x7f", "\x85"):
+            address = f'"Ann{character}Example" <ann@x.com>'
+            for field in ("from_email", "to", "cc", "bcc", "reply_to", "envelope_sender"):
+                value = address if field in ("from_email", "envelope_sender") else [address]
+                with (
+                    self.subTest(field=field, character=character),
+                    self.assertRaisesRegex(AnymailInvalidAddress, f"`{field}`"),
+                ):
+                    outgoing(**{field: value})
+
+    def test_a_line_break_in_the_envelope_sender_is_an_invalid_address(self):
+        with self.assertRaises(AnymailInvalidAddress):
+            outgoing(envelope_sender="ann@x.com\r\n")
+
+    def test_values_of_the_wrong_type_are_an_error_of_our_own(self):
+        for name, value in (
+            ("tags", "one"),
+            ("tags", [1]),
+            ("tags", 5),
+            ("metadata", "x"),
+            ("merge_data", {"a@x.com": 1}),
+            ("esp_extra", [1]),
+        ):
+            message = simple_message()
+            setattr(message, name, value)
+            with self.subTest(name=name, value=value):
+                with self.assertRaisesRegex(AnymailSerializationError, f"`{name}`"):
+                    OutgoingMessage.from_django(message, {})
+                self.assertEqual(TestBackend(fail_silently=True).send_messages([message]), 0)
 
     def test_a_bare_string_is_no_list(self):
         for field in ("to", "cc", "bcc", "reply_to"):

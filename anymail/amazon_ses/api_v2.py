@@ -12,13 +12,13 @@ from typing import Any
 from ..addresses import EmailAddress, IdnaEncoder
 from ..attachments import Attachment
 from ..conf import AmazonSESSettings, SendSettings
-from ..headers import CaseInsensitiveCasePreservingDict
+from ..headers import CaseInsensitiveCasePreservingDict, check_no_line_break
 from ..message import AnymailRecipientStatus
 from ..outgoing import OutgoingMessage, unsupported
 from . import ESP_NAME, bulk, raw
 from .calls import ApiCall
 from .mime import check_headers, format_for_wire, metadata_value, tag_value
-from .wire import check_no_line_break, encode_header
+from .wire import encode_header
 
 SERVICE = "sesv2"
 #: Amazon SES service quotas, "Maximum message size"; in bytes, after encoding.

@@ -12,22 +12,26 @@ from typing import Any
 import django
 from django.core.mail import EmailMessage
 
+from ..address_parser import CONTROL_CHARACTER, has_control_character
 from ..addresses import EmailAddress, IdnaEncoder, encode_words
 from ..exceptions import AnymailInvalidAddress, AnymailSerializationError
+from ..headers import bad_header, check_no_line_break
 from ..outgoing import OutgoingMessage
 from .attachments import make_content_plain, set_aside_attachments, split_at_tokens
 from .content import ChunkFile, join
 from .seven_bit import make_seven_bit
 from .wire import (
+    ADDRESS_HEADERS,
     MAX_LINE,
     STRUCTURED_HEADERS,
     WIRE,
     as_bytes,
-    bad_header,
-    check_no_line_break,
     encode_header,
     longest_word,
 )
+
+#: Headers that every message gets from its attributes; RFC 5322 section 3.6 allows one of each.
+WRITTEN = frozenset({"content-transfer-encoding", "content-type", "mime-version", "subject"})
 
 
 def build_mime(message: OutgoingMessage, idna_encode: IdnaEncoder) -> bytes | ChunkFile:
@@ -44,10 +48,11 @@ def build_mime(message: OutgoingMessage, idna_encode: IdnaEncoder) -> bytes | Ch
     :param idna_encode: encodes domains.
     :raises AnymailInvalidAddress: an address that SES cannot deliver to.
     :raises AnymailSerializationError: metadata that JSON cannot hold, text that cannot be encoded.
-    :raises ValueError: a line break in a header or file name (``BadHeaderError`` before
-        Django 6.0).
+    :raises ValueError: a line break in a header or file name, or a header that is there twice
+        (``BadHeaderError`` before Django 6.0).
     """
     check_headers(message)
+    check_not_written_twice(message)
     try:
         stand_in = _with_encoded_addresses(message, idna_encode)
         make_content_plain(stand_in)
@@ -133,16 +138,30 @@ def tag_value(tag: str) -> str:
 def check_headers(message: OutgoingMessage) -> None:
     """Refuse line breaks where they would end a header early, and a Bcc header.
 
+    :raises AnymailInvalidAddress: a control character in a header that holds addresses.
     :raises ValueError: names the header or the attachment.
     """
     check_no_line_break("Subject", message.subject)
     _check_fields(message.headers, "extra_headers")
     for fields in (message.merge_headers or {}).values():
         _check_fields(fields, "merge_headers")
-    check_no_line_break("To", str(message.header_to or ""))
+    _check_fields({} if message.header_to is None else {"To": message.header_to}, "extra_headers")
     for position, attachment in enumerate(message.attachments, start=1):
         if not isinstance(attachment, Message) and attachment[0]:
             check_no_line_break(f"file name of attachment {position}", str(attachment[0]))
+
+
+def check_not_written_twice(message: OutgoingMessage) -> None:
+    """Refuse extra headers that are written from the message: SES refuses what has them twice.
+
+    :raises ValueError: names the header.
+    """
+    for name in message.headers:
+        if name.lower() in WRITTEN:
+            raise bad_header(
+                f"{name!r} in `extra_headers` would be there twice: the header is written from the "
+                "message. Set the subject, body, content_subtype or encoding instead."
+            )
 
 
 def _check_fields(fields: Mapping[str, Any], attribute: str) -> None:
@@ -152,6 +171,8 @@ def _check_fields(fields: Mapping[str, Any], attribute: str) -> None:
         if name.lower() == "bcc":
             raise bad_header('Use the "bcc" argument for blind copies: a Bcc header is no secret.')
         check_no_line_break(name, str(value))
+        if name.lower() in ADDRESS_HEADERS and has_control_character(str(value)):
+            raise AnymailInvalidAddress(f"The {name} header in `{attribute}`: {CONTROL_CHARACTER}.")
         if name.lower() in STRUCTURED_HEADERS and longest_word(str(value).split(), name) > MAX_LINE:
             raise bad_header(f"A word in the {name} header is too long for a line (RFC 5322: 998).")
 

@@ -11,10 +11,9 @@ from email.policy import EmailPolicy
 from io import BytesIO
 from typing import Any
 
-import django
-
 from ..addresses import encode_words, parse_address_list
 from ..exceptions import AnymailError
+from ..headers import check_no_line_break
 
 #: RFC 5322 section 2.1.1, without the CRLF.
 MAX_LINE = 998
@@ -72,25 +71,6 @@ ONCE = frozenset(
         "to",
     }
 )
-
-
-def check_no_line_break(name: str, value: str) -> None:
-    """Refuse what would inject a header.
-
-    :param name: of the header, for the error.
-    :raises ValueError: a line break in it (``BadHeaderError`` before Django 6.0).
-    """
-    if "\n" in value or "\r" in value:
-        raise bad_header(f"Header values can't contain newlines: {name!r} does.")
-
-
-def bad_header(text: str) -> ValueError:
-    """The exception that Django itself raises for a bad header, with this text."""
-    if django.VERSION >= (6, 0):
-        return ValueError(text)
-    from django.core.mail import BadHeaderError
-
-    return BadHeaderError(text)
 
 
 def as_bytes(mime: Message) -> bytes:

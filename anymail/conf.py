@@ -44,17 +44,24 @@ class UNSET:
     """Not given, which is not the same as None. A class, so that messages can be pickled."""
 
 
-def setting(clean: Callable[[Any, str], Any], default: Any, *, fallback: str | None = None) -> Any:
+def setting(
+    clean: Callable[[Any, str], Any],
+    default: Any,
+    *,
+    fallback: str | None = None,
+    is_secret: bool = False,
+) -> Any:
     """Declare a setting.
 
     :param clean: takes the value and where it was found, for the error; returns it normalised, or
         raises :exc:`~anymail.exceptions.AnymailConfigurationError`.
     :param default: is cleaned too.
     :param fallback: a Django setting of another package that is read when ours is absent.
+    :param is_secret: leave it out of the ``repr``, whatever its kind.
     """
     return field(
         default=default,
-        repr=clean not in SECRET_KINDS,
+        repr=not (is_secret or clean in SECRET_KINDS),
         metadata={"clean": clean, "fallback": fallback},
     )
 
@@ -119,7 +126,7 @@ class SendDefaults(Settings):
 class WebhookSettings(Settings):
     """What concerns webhooks of whatever service."""
 
-    webhook_secret: tuple[str, ...] = setting(text_list, None)
+    webhook_secret: tuple[str, ...] = setting(text_list, None, is_secret=True)
 
 
 @dataclass(frozen=True, kw_only=True)

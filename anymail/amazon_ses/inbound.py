@@ -77,7 +77,7 @@ def locate_content(notification: SesNotification) -> bytes | S3Object:
         raise UnreadableMail("SES's notification of a received mail names no action.")
     raise AnymailConfigurationError(
         f"The SNS topic {notification.origin} announces a mail that SES received with the receipt "
-        f"rule action {kind!r}, which neither sends nor stores the mail. Add an S3 action with "
+        f"rule action {kind!r:.50}, which neither sends nor stores the mail. Add an S3 action with "
         f"this topic to the receipt rule, and take the topic away from the other action."
     )
 

@@ -184,15 +184,17 @@ def _stored_mail(event: AnymailTrackingEvent | AnymailInboundEvent) -> S3Object 
 def _log_error(
     err: Exception, notification: SesNotification, stored: S3Object | None = None
 ) -> None:
+    message_id = notification.mail.get("messageId")
+    message_id = message_id[:100] if isinstance(message_id, str) else None
     logger.error(
         "A received mail was not handed over (topic %s, SES message id %r, S3 object %s): %s",
         notification.origin,
-        notification.mail.get("messageId"),
+        message_id,
         stored,
         err,
         extra={
             "anymail_topic": notification.origin,
-            "anymail_message_id": notification.mail.get("messageId"),
+            "anymail_message_id": message_id,
             "anymail_s3_object": None if stored is None else str(stored),
         },
     )

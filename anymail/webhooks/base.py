@@ -21,12 +21,14 @@ from django.views.generic import View
 from ..conf import Settings, SomeSettings, WebhookSettings, current_settings
 from ..exceptions import (
     AnymailAPIError,
+    AnymailConfigurationError,
     AnymailInsecureWebhookWarning,
     AnymailWebhookValidationFailure,
     warn_of_gone_hooks,
 )
 from ..setting_values import text_list
 from ..signals import dispatch
+from ..tracebacks import forget_locals
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -150,8 +152,12 @@ class AnymailCoreWebhookView(View):
         except UnprovenRequest as err:
             logger.warning("A webhook refused a request: %s", err)
             return HttpResponse(status=400)
+        except (AnymailConfigurationError, AnymailWebhookValidationFailure) as err:
+            forget_locals(err)
+            raise
         except AnymailAPIError as err:
             if not err.is_transient:
+                forget_locals(err)
                 raise
             # 5xx makes the service try again. Not an exception: nobody need be woken for it.
             logger.warning(

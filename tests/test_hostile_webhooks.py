@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
+import tracemalloc
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
+from unittest import mock
 
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest
-from django.test import SimpleTestCase
+from django.test import Client, RequestFactory, SimpleTestCase, override_settings
 
 from anymail import testing, testing_sns
+from anymail.amazon_ses import sns
+from anymail.exceptions import AnymailConfigurationError, AnymailWebhookValidationFailure
 from anymail.signals import AnymailTrackingEvent, EventType, RejectReason, tracking
 from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView
 
@@ -21,9 +26,11 @@ from .log_guard import recorded
 from .sns_samples import (
     EVENTS_TOPIC,
     PAYLOADS,
+    TRACKING_URL,
     anymail_settings,
     fetch_sample,
     freeze_time,
+    ignore_insecure_webhooks,
     read_json,
     read_text,
 )
@@ -284,6 +291,177 @@ class SignedTests(HostileTestCase):
         self.assertIsInstance(event.esp_event, dict)
         if event.occurred_at is not None:
             self.assertEqual(event.occurred_at.tzinfo, timezone.utc)
+
+
+class QuietTests(HostileTestCase):
+    """What nobody proved is no mail to ADMINS, however often it comes."""
+
+    def status_in_django(self, body: bytes = b"{}", **headers: str) -> int:
+        """Through Django's handler, which must neither see an exception nor log an error."""
+        with self.assertNoLogs("django", "ERROR"):
+            response = Client().post(
+                TRACKING_URL, body, content_type="text/plain", headers=headers or None
+            )
+        return response.status_code
+
+    def test_a_wrong_secret_is_a_warning_with_the_reason(self):
+        with anymail_settings(WEBHOOK_SECRET="a:b-c-d-e-f"):
+            for _ in range(50):
+                self.assertEqual(self.status_in_django(Authorization="Basic eDp5"), 400)
+        self.assertEqual([record.levelname for record in self.refusals], ["WARNING"] * 50)
+        self.assertIn("basic authentication is wrong", self.refusals[0].getMessage())
+
+    def test_garbage_and_foreign_topics_are_warnings(self):
+        foreign = testing.sns_notification("bounce", topic=EVENTS_TOPIC + "-of-somebody")["data"]
+        with anymail_settings(), freeze_time(), fetch_sample():
+            for body in (b"", b"{", b"[]", foreign, self.deep_document(b"{}")):
+                self.assertEqual(self.status_in_django(body), 400)
+        self.assertEqual([record.levelname for record in self.refusals], ["WARNING"] * 5)
+
+    def test_a_signed_document_of_anybody_is_a_warning_if_nobody_can_use_it(self):
+        """SNS signs what any AWS account publishes."""
+        ignore_insecure_webhooks(self)
+        received = testing.ses_received()
+        with testing.trusted_sns():
+            for document in ({"notificationType": "Received"}, received):
+                self.assertEqual(
+                    self.status_in_django(testing.sns_notification(document)["data"]), 400
+                )
+            garbage = testing.sns_request(
+                testing_sns.notification_fields(EVENTS_TOPIC, "no document")
+            )
+            self.assertEqual(self.status_in_django(garbage["data"]), 400)
+        self.assertEqual({record.levelname for record in self.refusals}, {"WARNING"})
+
+    def test_what_a_proven_sender_sends_and_nobody_can_use_is_an_error(self):
+        garbage = testing_sns.notification_fields(EVENTS_TOPIC, "no document")
+        with anymail_settings(), testing.trusted_sns(), self.assertLogs("django.security", "ERROR"):
+            response = Client().post(TRACKING_URL, **testing.sns_request(garbage))
+        self.assertEqual(response.status_code, 400)
+        with (
+            anymail_settings(),
+            testing.trusted_sns(),
+            self.assertRaises(AnymailConfigurationError),
+        ):
+            Client().post(TRACKING_URL, **testing.sns_notification(testing.ses_received()))
+        self.assertEqual(self.refusals, [])
+
+    def test_a_subclass_may_still_raise_the_error_itself(self):
+        class View(AmazonSESTrackingWebhookView):
+            def parse_events(self, request: Any) -> Any:
+                raise AnymailWebhookValidationFailure("not ours")
+
+        request = RequestFactory().post("/")
+        ignore_insecure_webhooks(self)
+        with self.assertRaises(AnymailWebhookValidationFailure):
+            View.as_view()(request)
+
+    def deep_document(self, body: bytes) -> bytes:
+        return b'{"a":' * 100 + body + b"}" * 100
+
+
+class SizeTests(HostileTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        ignore_insecure_webhooks(self)
+
+    def test_a_content_length_that_is_not_valid_is_refused(self):
+        lengths = ("x", "-1", "1.5", "12, 12", "٣", "9" * 5000, "1e3", "+5", " 5")
+        for length in lengths:
+            with self.subTest(length[:20]):
+                request = HttpRequest()
+                request.method = "POST"
+                request.META = {"CONTENT_LENGTH": length}
+                self.assertEqual(self.view(request).status_code, 400)
+
+    def test_a_large_body_is_not_even_read(self):
+        request = HttpRequest()
+        request.method = "POST"
+        request.META = {"CONTENT_LENGTH": str(sns.MAX_BODY_SIZE + 1)}
+        request._stream = None  # reading it would raise an AttributeError
+        self.assertEqual(self.view(request).status_code, 400)
+        self.assertIn("too large", self.refusals[0].getMessage())
+
+    def test_the_largest_message_of_sns_is_taken(self):
+        """256 KiB, of which each character may be escaped."""
+        document = testing.ses_event("bounce")
+        document["padding"] = '"' * (100 * 1024)
+        with testing.trusted_sns():
+            request = testing.sns_notification(document)
+            self.assertGreater(len(request["data"]), 400 * 1024)
+            response = Client().post(TRACKING_URL, **request)
+        self.assertEqual(response.status_code, 200)
+
+    def test_what_is_not_proven_costs_little_memory(self):
+        body = b'{"a":[' + b"[]," * (sns.MAX_BODY_SIZE // 3 - 10) + b"0]}"
+        self.status(body)  # imports
+        tracemalloc.start()
+        try:
+            self.assertEqual(self.status(body), 400)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        self.assertLess(peak, 20_000_000)
+
+
+class NestingTests(HostileTestCase):
+    """A receiver may copy, compare or print a document by recursion."""
+
+    DEPTHS = (33, 100, 300, 942, 3_000, 100_000)
+
+    def setUp(self) -> None:
+        super().setUp()
+        ignore_insecure_webhooks(self)
+
+    def test_a_nested_envelope_is_refused(self):
+        for depth in self.DEPTHS:
+            for opening, closing in (("[", "]"), ('{"a":', "}")):
+                body = f'{{"Type": {opening * depth}1{closing * depth}}}'.encode()
+                with self.subTest(depth, opening=opening):
+                    self.assertEqual(self.status(body), 400)
+                    self.assertRegex(self.refusals[-1].getMessage(), "nested|too large")
+
+    def test_a_nested_document_of_a_proven_sender_is_refused(self):
+        for depth in self.DEPTHS:
+            text = dumped({**testing.ses_event("bounce"), "x": DEEP}, depth).decode()
+            fields = testing_sns.notification_fields(EVENTS_TOPIC, text)
+            topics = override_settings(ANYMAIL_AMAZON_SES_SNS_TOPIC_ARNS=[EVENTS_TOPIC])
+            with self.subTest(depth), topics, testing.trusted_sns():
+                request = testing.sns_request(fields)
+                self.assertEqual(self.status(request["data"]), 400)
+        self.assertEqual(self.events, [])
+
+    def test_a_document_with_the_levels_of_ses_is_taken(self):
+        text = dumped({**testing.ses_event("bounce"), "x": DEEP}, depth=31).decode()
+        fields = testing_sns.notification_fields(EVENTS_TOPIC, text)
+        with testing.trusted_sns():
+            self.assertEqual(self.status(testing.sns_request(fields)["data"]), 200)
+        [event] = self.events
+        self.assertIsNotNone(copy.deepcopy(event.esp_event))
+
+    def test_nested_metadata_is_left_out(self):
+        for depth, expected in ((5, True), (34, False), (900, False)):
+            metadata = "[" * depth + "]" * depth
+            document = testing.ses_event("bounce")
+            document["mail"]["headers"] = [{"name": "X-Metadata", "value": metadata}]
+            self.events.clear()
+            with self.subTest(depth), testing.trusted_sns():
+                self.status(testing.sns_notification(document)["data"])
+                [event] = self.events
+                self.assertEqual(bool(event.metadata), expected)
+
+
+class CertificateUrlTests(HostileTestCase):
+    def test_secret_and_topics_are_looked_at_before_anything_is_fetched(self):
+        request = testing.sns_notification("bounce", topic=EVENTS_TOPIC + "-2")
+        with mock.patch("anymail.amazon_ses.certificates.download") as download:
+            with anymail_settings():
+                self.assertEqual(self.status(request["data"]), 400)
+            with anymail_settings(WEBHOOK_SECRET="sns:some-long-text"):
+                wrong = {"HTTP_AUTHORIZATION": "Basic eDp5"}
+                self.assertEqual(self.status(request["data"], wrong), 400)
+                self.assertEqual(self.status(request["data"]), 401)
+        download.assert_not_called()
 
 
 class FieldTests(SimpleTestCase):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import itertools
 import json
 import logging
@@ -15,6 +16,7 @@ from unittest import mock
 
 import boto3
 from botocore.exceptions import ClientError
+from botocore.response import StreamingBody
 from botocore.stub import Stubber
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.test import SimpleTestCase, override_settings
@@ -570,6 +572,46 @@ class DeletionTests(WebhookTestCase):
         with mock.patch("anymail.amazon_ses.storage.delete_object") as delete:
             self.receive(document("sns-base64-plain"))
         delete.assert_not_called()
+
+
+class DoubleTests(WebhookTestCase):
+    """What stands for S3 in the tests of applications."""
+
+    def receive_from(self, response: Any) -> Any:
+        with mock.patch("anymail.webhooks.amazon_ses.boto3.session.Session") as session:
+            session.return_value.client.return_value.get_object.return_value = response
+            return self.receive(document("s3-plain"))
+
+    def test_a_streaming_body_is_read(self):
+        mail = b"Subject: stored\r\n\r\n"
+        body = StreamingBody(io.BytesIO(mail), len(mail))
+        self.assertEqual(self.receive_from({"Body": body}).message.subject, "stored")
+
+    def test_an_empty_object_is_read(self):
+        body = StreamingBody(io.BytesIO(b""), 0)
+        self.assertEqual(self.receive_from({"Body": body}).event_type, "inbound")
+
+    def test_a_double_that_cannot_work_says_what_to_return(self):
+        for response in (
+            {"Body": mock.MagicMock(read=mock.Mock(return_value=b"Subject: x"))},
+            {"Body": mock.MagicMock(iter_chunks=lambda size: iter(["text"]))},
+            {"Body": io.BytesIO(b"Subject: x")},
+            {},
+            mock.MagicMock(),
+        ):
+            with self.subTest(response), self.assertRaisesMessage(TypeError, "StreamingBody("):
+                self.receive_from(response)
+
+
+class LogTests(WebhookTestCase):
+    def test_a_receipt_action_is_not_logged_whole(self):
+        body = document("alert-lambda-action")
+        body["receipt"]["action"]["type"] = {"type": ["x" * 30] * 100}
+        body["mail"]["messageId"] = ["x" * 30] * 100
+        with self.assertLogs(LOGGER, "ERROR") as logs:
+            self.assertEqual(self.post(body).status_code, 200)
+        self.assertLess(len(logs.records[0].getMessage()), 700)
+        self.assertIsNone(logs.records[0].anymail_message_id)
 
 
 class HostileDocumentTests(WebhookTestCase):

@@ -25,7 +25,7 @@ from anymail.exceptions import (
     AnymailWebhookValidationFailure,
 )
 from anymail.signals import AnymailTrackingEvent, inbound, tracking
-from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView
+from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView, AmazonSESWebhookView
 from anymail.webhooks.base import (
     AnymailBaseWebhookView,
     get_request_basic_auth,
@@ -732,6 +732,98 @@ class HookTests(WebhookTestCase):
         with testing.trusted_sns():
             request = RequestFactory().post("/", **testing.sns_notification("send", **kwargs))
             return view.as_view()(request)
+
+
+class DirectUseTests(WebhookTestCase):
+    """Views without as_view(), as applications with a dispatcher of their own use them."""
+
+    def request(self, event: Any = "bounce", **kwargs: Any) -> Any:
+        from django.test import RequestFactory
+
+        return RequestFactory().post("/", **testing.sns_notification(event, **kwargs))
+
+    def test_every_method_works(self):
+        view = AmazonSESTrackingWebhookView()
+        with testing.trusted_sns():
+            self.assertEqual(len(view.parse_events(self.request())), 1)
+            self.assertEqual(view.post(self.request()).status_code, 200)
+            self.assertEqual(view.dispatch(self.request()).status_code, 200)
+            fields = view._parse_sns_message(self.request())
+            self.assertEqual(fields["TopicArn"], EVENTS_TOPIC)
+        events = view.esp_to_anymail_events(json.loads(fields["Message"]), fields)
+        self.assertEqual(events[0].event_type, "bounced")
+
+    def test_nothing_is_verified_that_was_not_looked_at(self):
+        fields = testing_sns.notification_fields(EVENTS_TOPIC, "")
+        with override_settings(ANYMAIL={"WEBHOOK_SECRET": SECRET}), testing.trusted_sns():
+            view = AmazonSESTrackingWebhookView()
+            [event] = view.esp_to_anymail_events(testing.ses_event("bounce"), fields)
+            self.assertFalse(event.is_verified)
+            [event] = view.parse_events(self.request(secret=""))
+            self.assertFalse(event.is_verified)
+            [event] = view.parse_events(self.request())
+            self.assertTrue(event.is_verified)
+
+    def test_run_validators_checks_the_secret_and_validate_request(self):
+        seen = []
+
+        class View(AmazonSESTrackingWebhookView):
+            def validate_request(self, request: Any) -> None:
+                seen.append(self._parse_sns_message(request)["Type"])
+
+        with override_settings(ANYMAIL={"WEBHOOK_SECRET": SECRET}), testing.trusted_sns():
+            for secret in ("", "x:y"):
+                with self.assertRaises(AnymailWebhookValidationFailure):
+                    View().run_validators(self.request(secret=secret))
+            self.assertEqual(seen, [])
+            View().run_validators(self.request())
+        self.assertEqual(seen, ["Notification"])
+
+    def test_settings_as_keywords_have_an_effect(self):
+        view = AmazonSESTrackingWebhookView(
+            webhook_secret=SECRET, session_params={"profile_name": "x"}, sns_topic_arns="y"
+        )
+        self.assertEqual(view.secrets, (SECRET,))
+        self.assertEqual(view.ses_settings.session_params, {"profile_name": "x"})
+        self.assertEqual(view.ses_settings.sns_topic_arns, ("y",))
+
+    def test_other_keywords_are_a_type_error(self):
+        with self.assertRaisesMessage(TypeError, "'sesion_params'"):
+            AmazonSESTrackingWebhookView(sesion_params={})
+
+
+class BothTests(WebhookTestCase):
+    URL = "/anymail/amazon_ses/"
+
+    def post_both(self, event: Any) -> Any:
+        with override_settings(ANYMAIL={"WEBHOOK_SECRET": SECRET}), testing.trusted_sns():
+            return self.client.post(self.URL, **testing.sns_notification(event))
+
+    def test_one_url_takes_events_and_mail(self):
+        self.assertEqual(reverse("anymail:amazon_ses_webhook"), self.URL)
+        for event, signal, event_type in (
+            ("bounce", tracking, "bounced"),
+            (testing.ses_received(), inbound, "inbound"),
+        ):
+            with self.subTest(event_type):
+                self.calls.clear()
+                self.assertEqual(self.post_both(event).status_code, 200)
+                [call] = self.calls
+                self.assertIs(call["signal"], signal)
+                self.assertIs(call["sender"], AmazonSESWebhookView)
+                self.assertEqual(call["event"].event_type, event_type)
+
+    def test_stored_mail_is_deleted_after_the_receivers(self):
+        received = testing.ses_received(
+            action={"type": "S3", "bucketName": "mails", "objectKey": "key"}
+        )
+        with (
+            override_settings(ANYMAIL_AMAZON_SES_INBOUND_DELETE_S3_OBJECT=True),
+            mock.patch.object(storage, "download", return_value=iter([testing.DEFAULT_MAIL])),
+            mock.patch.object(storage, "delete_object") as delete,
+        ):
+            self.assertEqual(self.post_both(received).status_code, 200)
+        self.assertEqual(str(delete.call_args.args[0]), "mails:key")
 
 
 class PatchPointTests(SimpleTestCase):

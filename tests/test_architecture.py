@@ -41,6 +41,7 @@ LAYERS: dict[str, int] = {
             anymail.amazon_ses.certificates anymail.amazon_ses.content
             anymail.amazon_ses.custom_headers anymail.amazon_ses.decryption
             anymail.amazon_ses.delivery anymail.amazon_ses.errors anymail.amazon_ses.feedback
+            anymail.amazon_ses.impatience
             anymail.amazon_ses.inbound anymail.amazon_ses.mime anymail.amazon_ses.notifications
             anymail.amazon_ses.pacing anymail.amazon_ses.raw anymail.amazon_ses.receive
             anymail.amazon_ses.sns anymail.amazon_ses.storage anymail.amazon_ses.tracking

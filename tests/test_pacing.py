@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -108,7 +109,7 @@ class SharedPaceTests(ClockTestCase):
                 self.assertAlmostEqual(max(waits) / (100 * recipients / 50), 1, delta=0.1)
 
     def test_without_the_cache_the_process_keeps_its_own_pace_and_warns_once(self) -> None:
-        cache = mock.Mock()
+        cache = mock.MagicMock()
         cache.add.side_effect = ConnectionError("away")
         pace = SharedPace(10, lambda: cache, "owner")
         with self.assertLogs("anymail.amazon_ses.pacing", "WARNING") as logs:
@@ -239,8 +240,10 @@ class RealCacheTests(SimpleTestCase):
     def test_memcached(self) -> None:
         self.check(MEMCACHED, "127.0.0.1:11211")
 
-    @skipUnless(shutil.which("redis-server"), "there is no redis-server to start and stop")
-    def test_when_redis_goes_away_everything_is_still_sent_with_one_warning(self) -> None:
+    def start_redis(self) -> tuple[subprocess.Popen[bytes], str]:
+        """A server of our own, and where it is."""
+        if not shutil.which("redis-server"):
+            self.skipTest("there is no redis-server to start and stop")
         reserved = reserved_port()
         port = reserved.__enter__()
         self.addCleanup(reserved.__exit__, None, None, None)
@@ -249,7 +252,74 @@ class RealCacheTests(SimpleTestCase):
         self.addCleanup(redis.wait)
         self.addCleanup(redis.kill)
         wait_until(lambda: answers(port))
-        location = f"redis://127.0.0.1:{port}/0"
+        location = f"redis://127.0.0.1:{port}/0?socket_timeout=60"
+        with override_settings(CACHES={"default": {"BACKEND": REDIS, "LOCATION": location}}):
+            caches["default"].get("x")  # imports the client library, which may take long
+        return redis, location
+
+    def paces_of_two_processes(self, location: str, rate: float = 20) -> list[SharedPace]:
+        caches_setting = {"default": {"BACKEND": REDIS, "LOCATION": location}}
+        changed = override_settings(CACHES=caches_setting)
+        changed.enable()
+        self.addCleanup(changed.disable)
+        return [SharedPace(rate, lambda: caches["default"], "owner") for _ in range(2)]
+
+    def check_share(self, paces: list[SharedPace]) -> None:
+        """After the cache went away: no burst, and all together keep to the rate."""
+        with self.assertLogs("anymail.amazon_ses.pacing", "WARNING"):
+            waits = [[pace.reserve(1) for _ in range(20)] for pace in paces]
+        for found in waits:
+            self.assertAlmostEqual(found[-1] - found[0], 19 / (paces[0].rate / 2), delta=0.2)
+            self.assertLess(found[0], 0.5)
+
+    def test_two_processes_keep_to_the_rate_while_redis_is_killed(self) -> None:
+        redis, location = self.start_redis()
+        paces = self.paces_of_two_processes(location)
+        clock = Clock()
+        with mock.patch.object(pacing, "time", clock):
+            for _ in range(3):
+                clock.now += 1
+                for pace in paces:
+                    pace.reserve(1)
+            self.assertEqual([pace.processes for pace in paces], [2, 2])
+            redis.kill()
+            redis.wait()
+            self.check_share(paces)
+
+    def test_a_redis_that_is_stopped_is_not_waited_for(self) -> None:
+        redis, location = self.start_redis()
+        paces = self.paces_of_two_processes(location)
+        clock = Clock()
+        with mock.patch.object(pacing, "time", clock):
+            for _ in range(3):
+                clock.now += 1
+                for pace in paces:
+                    pace.reserve(1)
+            redis.send_signal(signal.SIGSTOP)
+            self.addCleanup(redis.send_signal, signal.SIGCONT)
+            started = time.monotonic()
+            self.check_share(paces)
+            self.assertLess(time.monotonic() - started, PATIENCE)
+            redis.send_signal(signal.SIGCONT)
+            clock.now += pacing.CACHE_PAUSE + 1
+            self.assertLess(paces[0].reserve(1), 1)
+            self.assertIsNone(paces[0]._alone)
+
+    def test_a_socket_that_never_answers_is_waited_for_once(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            [pace, _] = self.paces_of_two_processes(
+                f"redis://127.0.0.1:{listening.getsockname()[1]}/0?socket_timeout=60"
+            )
+            with self.assertLogs("anymail.amazon_ses.pacing", "WARNING") as logs:
+                before, started = threading.active_count(), time.monotonic()
+                waits = [pace.reserve(1) for _ in range(30)]
+            self.assertLess(time.monotonic() - started, PATIENCE)
+            self.assertIn("TimeoutError", logs.output[0])
+            self.assertGreater(waits[-1], 1)
+            self.assertLessEqual(threading.active_count(), before + 1)
+
+    def test_when_redis_goes_away_everything_is_still_sent_with_one_warning(self) -> None:
+        redis, location = self.start_redis()
 
         def messages() -> Any:
             for number in range(60):

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from .impatience import ImpatientCaller
+
 logger: logging.Logger = logging.getLogger(__name__)
 
 #: Seconds for which the rate that SES grants the account is believed.
@@ -22,6 +24,10 @@ PERIODS_PER_SECOND = 10
 COUNTER_LIFETIME = 3600
 #: Seconds for which a cache that did not answer is left alone.
 CACHE_PAUSE = 10
+#: Seconds. The client libraries of caches wait for 5, or for ever.
+CACHE_TIMEOUT = 1.0
+#: Seconds. Processes that send within such a span share the rate.
+SPAN = 10
 #: Seconds within which several throttled calls count as one sign.
 SAME_SIGN = 0.5
 
@@ -33,11 +39,12 @@ class Pace:
     Source: Amazon SES Developer Guide, "Managing your Amazon SES sending limits".
 
     :param rate: recipients per second, more than 0.
+    :param start: the monotonic time of the first turn.
     """
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, start: float = -math.inf) -> None:
         self.rate = rate
-        self._free_at = 0.0
+        self._free_at = start + BURST
         self._lock = threading.Lock()
 
     def reserve(self, recipients: int) -> float:
@@ -57,7 +64,8 @@ class SharedPace:
     """The same for all processes that share a Django cache.
 
     Time is cut into short periods, and the cache counts the recipients of each: its ``incr()`` is
-    atomic in Redis and Memcached.
+    atomic in Redis and Memcached. It also counts the processes, so that each keeps to its share of
+    the rate while the cache is away.
 
     :param rate: recipients per second, of all processes together.
     :param cache: returns the Django cache; called in each thread, since caches are per thread.
@@ -68,12 +76,17 @@ class SharedPace:
         self.rate = rate
         self.cache = cache
         self.owner = owner
-        self.own: Pace = Pace(rate)
+        self.processes: int = 1
         self.allowance: int = max(1, math.ceil(rate / PERIODS_PER_SECOND))
         self.period: float = self.allowance / rate
         self._not_full = 0  # every period before is full, or over
         self._away_until = -math.inf
         self._has_warned = False
+        self._lock = threading.Lock()
+        self._alone: Pace | None = None
+        self._last_turn = -math.inf  # that the cache granted, in monotonic time
+        self._caller = ImpatientCaller(CACHE_TIMEOUT)
+        self._span = self._counted_at = -1
 
     def reserve(self, recipients: int) -> float:
         """Take the next turn; one of this process alone while the cache is away.
@@ -82,14 +95,43 @@ class SharedPace:
         :return: for how many seconds to wait for it.
         """
         if time.monotonic() < self._away_until:
-            return self.own.reserve(recipients)
+            return self._pace_alone().reserve(recipients)
         try:
-            now = time.time()
-            return max(0.0, self._turn(recipients, now) - now)
+            wait = self._caller.call(lambda: self._ask(recipients))
         except Exception as err:  # whatever the client library of the cache raises
             self._away_until = time.monotonic() + CACHE_PAUSE
             self._warn(err)
-            return self.own.reserve(recipients)
+            return self._pace_alone().reserve(recipients)
+        with self._lock:
+            self._alone = None
+            self._last_turn = max(self._last_turn, time.monotonic() + wait)
+        return wait
+
+    def _pace_alone(self) -> Pace:
+        """This process's share, after what the cache granted: without another burst."""
+        with self._lock:
+            if self._alone is None:
+                start = max(time.monotonic(), self._last_turn)
+                self._alone = Pace(self.rate / self.processes, start)
+            return self._alone
+
+    def _ask(self, recipients: int) -> float:
+        now = time.time()
+        turn = self._turn(recipients, now)
+        self._count_processes(int(now))
+        return max(0.0, turn - now)
+
+    def _count_processes(self, now: int) -> None:
+        """Once a second: how many processes send, in this span or the one before."""
+        if now == self._counted_at:
+            return
+        self._counted_at, span, cache = now, now // SPAN, self.cache()
+        keys = [f"anymail:amazon_ses:processes:{self.owner}:{n}" for n in (span, span - 1)]
+        if span != self._span:
+            self._span = span
+            cache.add(keys[0], 0, timeout=3 * SPAN)
+            cache.incr(keys[0])
+        self.processes = max(1, *(int(cache.get(key) or 0) for key in keys))
 
     def _turn(self, recipients: int, now: float) -> float:
         """When the next free place is, in this period or a later one.
@@ -116,9 +158,10 @@ class SharedPace:
             self._has_warned = True
             name = type(err).__name__
             logger.warning(
-                "The cache of AMAZON_SES_RATE_LIMIT_CACHE is away (%s): this process keeps to the "
-                "send rate by itself",
+                "The cache of AMAZON_SES_RATE_LIMIT_CACHE is away (%s): this process keeps to its "
+                "share of the send rate by itself, that of one of %d",
                 name,
+                self.processes,
                 extra={"anymail_error_code": name},
             )
 

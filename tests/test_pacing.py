@@ -252,7 +252,7 @@ class RealCacheTests(SimpleTestCase):
         self.addCleanup(redis.wait)
         self.addCleanup(redis.kill)
         wait_until(lambda: answers(port))
-        location = f"redis://127.0.0.1:{port}/0?socket_timeout=60"
+        location = f"redis://127.0.0.1:{port}/0?socket_timeout=120"
         with override_settings(CACHES={"default": {"BACKEND": REDIS, "LOCATION": location}}):
             caches["default"].get("x")  # imports the client library, which may take long
         return redis, location
@@ -308,7 +308,7 @@ class RealCacheTests(SimpleTestCase):
     def test_a_socket_that_never_answers_is_waited_for_once(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listening:
             [pace, _] = self.paces_of_two_processes(
-                f"redis://127.0.0.1:{listening.getsockname()[1]}/0?socket_timeout=60"
+                f"redis://127.0.0.1:{listening.getsockname()[1]}/0?socket_timeout=120"
             )
             with self.assertLogs("anymail.amazon_ses.pacing", "WARNING") as logs:
                 before, started = threading.active_count(), time.monotonic()

@@ -43,7 +43,7 @@ class ImpatientCaller:
         if not outcome.done():
             outcome.cancel()
             self._leave(jobs)
-            raise TimeoutError(f"No answer within {self.limit} seconds.")
+            raise TimeoutError
         return outcome.result()
 
     def _running(self) -> Jobs:
@@ -51,7 +51,7 @@ class ImpatientCaller:
             if self._jobs is None:
                 self._hanging = [thread for thread in self._hanging if thread.is_alive()]
                 if len(self._hanging) >= MAX_HANGING:
-                    raise TimeoutError("Earlier calls still hang.")
+                    raise TimeoutError
                 self._jobs = SimpleQueue()
                 self._thread = threading.Thread(
                     target=_work, args=(self._jobs,), name="anymail-cache", daemon=True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from email.message import Message
 from email.utils import unquote
+from mimetypes import guess_type
 from typing import Any
 
 from django.core.mail import EmailMessage
@@ -14,39 +15,64 @@ from django.utils.functional import Promise
 class Attachment:
     """One attachment of a Django message, whatever its form.
 
-    ``name`` may be None; ``content`` is bytes; ``mimetype`` its media type; ``inline`` whether it
-    belongs into the body; ``content_id`` as in its header, or None.
+    ``name`` may be None; ``content`` is str for text that was given as such, bytes otherwise;
+    ``mimetype`` its media type, by default the one that its name suggests; ``content_type`` the
+    same with the parameters of a MIME part; ``inline`` whether it belongs into the body, as a part
+    with a Content-ID does unless its disposition says otherwise; ``content_id`` as in its header,
+    or None.
 
     :param attachment: a ``(filename, content, mimetype)`` tuple or a MIME part.
     :param encoding: the charset for text.
-    :raises UnicodeEncodeError: the charset cannot hold the text.
     """
 
     def __init__(self, attachment: Any, encoding: str | None = "utf-8") -> None:
+        self.encoding: str = encoding or "utf-8"
         self.inline: bool = False
-        self.content: bytes
+        self.content: str | bytes
         self.mimetype: str
+        self.content_type: str
         self.content_id: str | None = None
         if isinstance(attachment, Message):
             self.name = attachment.get_filename()
             self.content = _part_content(attachment)
             self.mimetype = attachment.get_content_type()
+            self.content_type = str(attachment.get("Content-Type", self.mimetype))
             self.content_id = attachment["Content-ID"]
-            self.inline = attachment.get_content_disposition() == "inline"
+            disposition = attachment.get_content_disposition()
+            self.inline = disposition == "inline" or (disposition is None and bool(self.cid))
         else:
             self.name, content, mimetype = (*attachment, None)[:3]
-            self.content = _content_bytes(content, encoding or "utf-8")
-            self.mimetype = mimetype or "application/octet-stream"
+            is_text = isinstance(content, (str, Promise))
+            self.content = str(content) if is_text else _content_bytes(content, self.encoding)
+            self.mimetype = mimetype or _guessed_type(self.name)
+            self.content_type = self.mimetype
+
+    def __repr__(self) -> str:
+        kind = "inline" if self.inline else "attachment"
+        return f"Attachment<{kind}, {self.content_type}, {len(self.content)} long>"
 
     @property
-    def cid(self) -> str | None:
-        """The content id without angle brackets, or None."""
-        return None if self.content_id is None else unquote(str(self.content_id))
+    def cid(self) -> str:
+        """The content id without angle brackets; empty if there is none."""
+        return "" if self.content_id is None else unquote(str(self.content_id))
+
+    @property
+    def content_bytes(self) -> bytes:
+        """The content; text in the charset for it.
+
+        :raises UnicodeEncodeError: the charset cannot hold the text.
+        """
+        return _content_bytes(self.content, self.encoding)
 
     @property
     def b64content(self) -> str:
         """The content in Base64."""
-        return b64encode(self.content).decode("ascii")
+        return b64encode(self.content_bytes).decode("ascii")
+
+
+def _guessed_type(name: Any) -> str:
+    guess = guess_type(str(name))[0] if name else None
+    return guess or "application/octet-stream"
 
 
 def _part_content(part: Message) -> bytes:

@@ -20,19 +20,20 @@ class AttachmentTests(SimpleTestCase):
     def test_text_is_encoded(self):
         attachment = Attachment(("ü.txt", "ü", "text/plain"))
         self.assertEqual(attachment.name, "ü.txt")
-        self.assertEqual(attachment.content, "ü".encode())
+        self.assertEqual(attachment.content, "ü")
+        self.assertEqual(attachment.content_bytes, "ü".encode())
         self.assertEqual(attachment.mimetype, "text/plain")
         self.assertFalse(attachment.inline)
         self.assertIsNone(attachment.content_id)
-        self.assertIsNone(attachment.cid)
+        self.assertEqual(attachment.cid, "")
 
     def test_text_is_encoded_in_the_charset_of_the_message(self):
         attachment = Attachment(("a.txt", "ü", "text/plain"), encoding="iso-8859-1")
-        self.assertEqual(attachment.content, b"\xfc")
-        self.assertEqual(Attachment(("a.txt", "ü", "text/plain"), None).content, "ü".encode())
+        self.assertEqual(attachment.content_bytes, b"\xfc")
+        self.assertEqual(Attachment(("a.txt", "ü", "text/plain"), None).content_bytes, "ü".encode())
 
     def test_lazy_text_is_forced(self):
-        self.assertEqual(Attachment((None, gettext_lazy("a"), "text/plain")).content, b"a")
+        self.assertEqual(Attachment((None, gettext_lazy("a"), "text/plain")).content, "a")
 
     def test_bytes_stay(self):
         attachment = Attachment((None, b"\x00\xff", None))
@@ -64,6 +65,22 @@ class AttachmentTests(SimpleTestCase):
         attachment = Attachment(MIMEImage(b"GIF89a"))
         self.assertEqual((attachment.content, attachment.mimetype), (b"GIF89a", "image/gif"))
         self.assertFalse(attachment.inline)
+
+    def test_a_part_with_a_content_id_is_inline_unless_it_says_otherwise(self):
+        for disposition, inline in ((None, True), ("inline", True), ("attachment", False)):
+            part = MIMEImage(b"GIF89a")
+            part["Content-ID"] = "<logo>"
+            if disposition:
+                part["Content-Disposition"] = disposition
+            with self.subTest(disposition=disposition):
+                self.assertEqual(Attachment(part).inline, inline)
+                self.assertEqual(Attachment(part).cid, "logo")
+
+    def test_the_media_type_is_guessed_from_the_name(self):
+        attachment = Attachment(("report.pdf", b"%PDF"))
+        self.assertEqual(attachment.mimetype, "application/pdf")
+        self.assertEqual(attachment.content_type, "application/pdf")
+        self.assertIn("application/pdf", repr(attachment))
 
     def test_an_attached_message_is_understood(self):
         inner = EmailMessage("Inner", "ü", "f@x.com", ["t@x.com"])

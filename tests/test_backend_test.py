@@ -52,6 +52,32 @@ def record(message, **options):
 
 
 class SendTests(SimpleTestCase):
+    def test_absent_recipients_are_empty_lists(self):
+        params = record(simple_message())
+        self.assertEqual((params["cc"], params["bcc"], params["reply_to"]), ([], [], []))
+
+    def test_a_to_header_shows(self):
+        params = record(simple_message(headers={"To": "Everybody <all@x.com>"}))
+        self.assertEqual(params["extra_headers"], {"To": "Everybody <all@x.com>"})
+
+    def test_a_text_alternative_of_an_empty_body_is_the_text(self):
+        message = EmailMultiAlternatives("s", "", "f@x.com", ["t@x.com"])
+        message.attach_alternative("text", "text/plain")
+        params = record(message)
+        self.assertEqual(params["text_body"], "text")
+        self.assertNotIn("alternatives", params)
+
+    def test_the_service_has_send_defaults_of_its_own(self):
+        class OwnBackend(EmailBackend):
+            esp_name = "My ESP"
+
+        anymail = {"TEST_SEND_DEFAULTS": {"tags": ["t"]}, "MY_ESP_SEND_DEFAULTS": {"tags": ["m"]}}
+        with override_settings(ANYMAIL=anymail):
+            self.assertEqual(record(simple_message())["tags"], ["t"])
+            message = simple_message()
+            OwnBackend().send_messages([message])
+            self.assertEqual(message.anymail_test_params["tags"], ["m"])
+
     def test_messages_go_to_the_outbox(self):
         message = simple_message()
         self.assertEqual(EmailBackend().send_messages([message]), 1)
@@ -185,6 +211,9 @@ class ParamsTests(SimpleTestCase):
             {
                 "from": EmailAddress("", "from@example.com"),
                 "to": [EmailAddress("", "to@example.com")],
+                "cc": [],
+                "bcc": [],
+                "reply_to": [],
                 "subject": "Subject",
                 "text_body": BODY,
                 "is_batch_send": False,
@@ -216,7 +245,7 @@ class ParamsTests(SimpleTestCase):
         params = record(message)
         [attachment] = params.pop("attachments")
         self.assertIsInstance(attachment, Attachment)
-        self.assertEqual((attachment.name, attachment.content), ("a.txt", b"text"))
+        self.assertEqual((attachment.name, attachment.content), ("a.txt", "text"))
         self.assertEqual(
             params,
             {

@@ -280,7 +280,7 @@ def _attachment(attachment: Attachment, position: int) -> dict[str, Any]:
     if attachment.mimetype.startswith(("message/", "multipart/")):
         raise unsupported(f"{attachment.mimetype} attachments with template", ESP_NAME)
     result: dict[str, Any] = {
-        "RawContent": attachment.content,
+        "RawContent": attachment.content_bytes,
         "FileName": attachment.name or f"attachment-{position}",
         "ContentType": attachment.mimetype,
         "ContentDisposition": "INLINE" if attachment.inline else "ATTACHMENT",

@@ -13,7 +13,7 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
 from ..amazon_ses.calls import ApiCall
-from ..conf import SendDefaults, SendSettings, current_settings
+from ..conf import SendDefaults, SendSettings, current_settings, get_anymail_setting
 from ..exceptions import (
     AnymailAPIError,
     AnymailCancelSend,
@@ -91,6 +91,9 @@ class AnymailBaseBackend(BaseEmailBackend):
         # Not passed on: from Django 6.1 the base class deprecates it.
         super().__init__(**kwargs)
         self.fail_silently = fail_silently
+        if send_defaults is None:  # ANYMAIL["TEST_SEND_DEFAULTS"] of esp_name = "Test"
+            esp_name = getattr(self, "esp_name", None)
+            send_defaults = get_anymail_setting("send_defaults", None, esp_name)
         self.send_defaults: dict[str, Any] = {
             **current.get(SendDefaults).send_defaults,
             **(send_defaults or {}),

@@ -9,6 +9,7 @@ from django.core import mail
 
 from ..amazon_ses.calls import ApiCall
 from ..attachments import Attachment
+from ..attributes import force_non_lazy
 from ..exceptions import AnymailAPIError
 from ..message import AnymailRecipientStatus
 from ..outgoing import OutgoingMessage
@@ -71,6 +72,9 @@ def build_test_params(message: OutgoingMessage) -> dict[str, Any]:
     params: dict[str, Any] = {
         "from": message.from_emails[0],
         "to": list(message.to),
+        "cc": list(message.cc),
+        "bcc": list(message.bcc),
+        "reply_to": list(message.reply_to),
         "subject": message.subject,
         **_bodies(message),
         "is_batch_send": any(
@@ -78,11 +82,9 @@ def build_test_params(message: OutgoingMessage) -> dict[str, Any]:
             for value in (message.merge_data, message.merge_metadata, message.merge_headers)
         ),
     }
+    shown_to = {} if message.header_to is None else {"To": message.header_to}
     optional: dict[str, Any] = {
-        "cc": list(message.cc),
-        "bcc": list(message.bcc),
-        "reply_to": list(message.reply_to),
-        "extra_headers": dict(message.headers),
+        "extra_headers": {**message.headers, **shown_to},
         "attachments": [Attachment(attachment) for attachment in message.attachments],
     }
     params |= {name: value for name, value in optional.items() if value}
@@ -98,10 +100,12 @@ def _bodies(message: OutgoingMessage) -> dict[str, Any]:
     bodies: dict[str, Any] = {}
     others = []
     parts = [(message.body, f"text/{message.content_subtype}"), *message.alternatives]
+    if not message.body and any(mimetype == parts[0][1] for _, mimetype in message.alternatives):
+        del parts[0]
     for content, mimetype in parts:
         key = {"text/plain": "text_body", "text/html": "html_body"}.get(mimetype)
         if key and key not in bodies:
-            bodies[key] = content
+            bodies[key] = force_non_lazy(content)
         else:
-            others.append((content, mimetype))
+            others.append((force_non_lazy(content), mimetype))
     return bodies | ({"alternatives": others} if others else {})

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import unicodedata
-from email.utils import parseaddr
 from hashlib import sha256
 
+from .address_parser import parse_mailboxes
 from .addresses import IdnaEncoder, idna_encoder
 
 #: RFC 5321 allows 64 + 1 + 255 characters.
 MAX_LENGTH = 320
-#: The same with a display name around it. What is longer is not taken apart.
-MAX_MAILBOX_LENGTH = 2_000
+#: The same with a display name before it. What is longer, or has more separators, is not taken
+#: apart: one notification may hold thousands of values.
+MAX_MAILBOX_LENGTH = 2 * MAX_LENGTH
+MAX_SEPARATORS = 16
 
 
 def bare_address(value: str) -> str:
@@ -21,10 +23,10 @@ def bare_address(value: str) -> str:
     """
     if "<" not in value or len(value) > MAX_MAILBOX_LENGTH:
         return value
-    try:
-        return parseaddr(value)[1] or value
-    except Exception:  # parseaddr() fails in many ways; RecursionError is one
+    if sum(map(value.count, "@,:;<(")) > MAX_SEPARATORS:
         return value
+    mailboxes = parse_mailboxes(value).mailboxes
+    return mailboxes[0].addr_spec if len(mailboxes) == 1 else value
 
 
 def comparison_form(address: str, idna_encode: IdnaEncoder | None = None) -> str:

@@ -16,6 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import is_aware
 
 from anymail import testing
+from anymail.address_keys import bare_address
 from anymail.amazon_ses.feedback import recipient_details, sns_notification
 from anymail.feedback import recording
 from anymail.feedback.columns import address_key, fit, json_value, moment
@@ -332,6 +333,21 @@ class ManyRecipientsTests(FeedbackTestCase):
         rows = Bounce.objects.order_by("id")
         self.assertEqual([row.address for row in rows.only("address")], recipients)
 
+    def test_all_that_sns_lets_through_in_values_that_take_the_longest(self) -> None:
+        """Generous: at most 2 s now."""
+        for value in (
+            "a " * 300 + "<b@c.example>",
+            ("x:" + "a@b," * 100)[:300] + "<>",
+            "a" + "\u0301\u0316" * 150 + "@x.example",
+            "\u0301" * 50_000 + "@x.example",
+        ):
+            recipients = [f"{number}{value}" for number in range(120_000 // len(value.encode()))]
+            document = testing.ses_event("bounce", recipient=recipients)
+            document["mail"]["destination"] = [f"x{recipient}" for recipient in recipients]
+            started = time.process_time()
+            self.assertTrue(record(events(document)[0]))
+            self.assertLess(time.process_time() - started, 10)
+
     def test_the_document_of_a_notification_with_thousands_of_recipients_is_stored_once(
         self,
     ) -> None:
@@ -568,6 +584,17 @@ class HostileTests(FeedbackTestCase):
 
 
 class AddressKeyTests(SimpleTestCase):
+    def test_only_one_mailbox_is_taken_out_of_a_value(self) -> None:
+        for value, bare in (
+            ("Ann <ann@x.example>", "ann@x.example"),
+            ('"Smith, Ann" <ann@x.example>', "ann@x.example"),
+            ("victim@bank.example <mallory@evil.example>", "mallory@evil.example"),
+            ("a@x.example, Bob <b@x.example>", "a@x.example, Bob <b@x.example>"),
+            ("no address <", "no address <"),
+            ("a<b", "a<b"),
+        ):
+            self.assertEqual(bare_address(value), bare)
+
     def test_long_values_are_cut_before_they_are_parsed_or_normalised(self) -> None:
         """Generous: milliseconds now, and up to 43 s before."""
         marks = "a" + "\u0301\u0316" * 50_000
@@ -582,17 +609,6 @@ class AddressKeyTests(SimpleTestCase):
             self.assertLessEqual(len(address_key(value)), 320)
             self.assertNotEqual(address_key(value), address_key(f"b{value}"))
             self.assertLess(time.process_time() - started, 2)
-
-    def test_many_long_values_in_one_notification(self) -> None:
-        """All that SNS lets through, in the lengths that take the longest."""
-        for length in (300, 1_990):
-            mailbox = ("x:" + "a@b," * length)[:length] + "<"
-            marks = ("a" + "\u0301\u0316" * length)[:length]
-            for value in (mailbox, f"{marks}@x.test"):
-                started = time.process_time()
-                for number in range(250_000 // length):
-                    address_key(f"{number}{value}")
-                self.assertLess(time.process_time() - started, 5)
 
     def test_spellings_of_one_address(self) -> None:
         for one, other in (

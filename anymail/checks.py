@@ -1,4 +1,4 @@
-"""System checks. Each id keeps its meaning for ever; docs/troubleshooting lists them."""
+"""System checks. An id never changes its meaning; docs/troubleshooting lists them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def register() -> None:
 
 
 def check_deprecated_settings(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """E001: ``WEBHOOK_AUTHORIZATION``, which has another name since long."""
+    """E001: ``WEBHOOK_AUTHORIZATION``, which was renamed long ago."""
     try:
         if not conf.has_setting("WEBHOOK_AUTHORIZATION"):
             return []

@@ -141,8 +141,7 @@ def check_senders(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMe
     recipients = conf.django_setting("ADMINS") or conf.django_setting("MANAGERS")
     return [
         checks.Warning(
-            f"{name} is not on a domain of yours, and Amazon SES refuses what it does not know: "
-            f"{what} never arrive.",
+            f"{name} is an address on this machine, which Amazon SES refuses: {what} never arrive.",
             hint=f'Set {name} = "shop@example.com", with a domain that is verified in Amazon SES.',
             id="anymail.W117",
         )

@@ -13,6 +13,7 @@ from django.test import SimpleTestCase
 
 from anymail import conf
 from anymail.exceptions import AnymailConfigurationError
+from anymail.left_over_settings import SETTINGS
 
 from .docs_pages import DOCS, ROOT, literals, pages, table, tables
 
@@ -149,6 +150,33 @@ class SettingsTests(SimpleTestCase):
             for table in self.tables(page)
             for row in table.rows
         ]
+
+
+class MigratingTests(SimpleTestCase):
+    page = (DOCS / "migrating.rst").read_text(encoding="utf-8")
+
+    def test_every_setting_of_a_package_that_this_one_replaces_has_a_row(self):
+        left_over = [name for names in SETTINGS.values() for name in names]
+        self.assertEqual([name for name in left_over if f"``{name}``" not in self.page], [])
+
+    def test_every_setting_of_another_package_that_has_a_row_is_reported_by_the_check(self):
+        rows = "".join(row[0] for found in tables(DOCS / "migrating.rst") for row in found.rows)
+        named = set(re.findall(r"``((?:AWS_SES|AWS_SNS|DKIM)_[A-Z_]+)``", rows))
+        self.assertGreater(len(named), 30)
+        reported = {name for names in SETTINGS.values() for name in names}
+        self.assertEqual(sorted(named - reported), [])
+
+    def test_what_replaces_a_setting_of_django_bouncy_is_what_the_code_reads(self):
+        for name, spec in declared_settings().items():
+            if fallback := spec.metadata["fallback"]:
+                self.assertRegex(self.page, rf"\* - ``{fallback}``\n +- :setting:`{name}`")
+
+
+class PermissionTests(SimpleTestCase):
+    def test_a_search_for_iam_leads_to_the_policy(self):
+        text = (DOCS / "amazon_ses.rst").read_text(encoding="utf-8")
+        section = re.search(r"^.*\bIAM\b.*\n-+\n((?s:.*?))^-{3,}$", text, re.MULTILINE)
+        self.assertIn('"Statement"', section[1])
 
 
 class SystemCheckTests(SimpleTestCase):

@@ -102,6 +102,23 @@ class EmailAddress:
             return _quoted_name(self.display_name, addr_spec)
         return f"{encode_words(self.display_name, charset)} <{addr_spec}>"
 
+    @property
+    def uses_eai(self) -> bool:
+        """Whether only a server with SMTPUTF8 can deliver to it (RFC 6531).
+
+        That is so for a local part that is not ASCII: a domain can be encoded.
+        """
+        return not self.username.isascii()
+
+    def as_dict(self, idna_encode: IdnaEncoder | None = None) -> dict[str, str]:
+        """``{"email": …}``, with ``"name"`` if there is a display name.
+
+        :param idna_encode: encodes a domain that is not ASCII; None to leave it as it is.
+        :raises AnymailInvalidAddress: the domain cannot be encoded.
+        """
+        name = {"name": self.display_name} if self.display_name else {}
+        return {"email": self.format_addr_spec(idna_encode), **name}
+
     def format_addr_spec(self, idna_encode: IdnaEncoder | None = None) -> str:
         """The addr-spec.
 

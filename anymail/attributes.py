@@ -129,6 +129,44 @@ def combine_deeply(*values: Any, levels: int | None = None) -> Any:
     return result
 
 
+def concat_lists(*values: Any) -> Any:
+    """:func:`combine` for lists."""
+    return combine(*values)
+
+
+def merge_dicts_shallow(*values: Any) -> Any:
+    """:func:`combine` for dicts."""
+    return combine(*values)
+
+
+def merge_dicts_one_level(*values: Any) -> Any:
+    """:func:`combine` for dicts of dicts, which are merged too."""
+    return combine_deeply(*values, levels=2)
+
+
+def merge_dicts_deep(*values: Any) -> Any:
+    """:func:`combine` for dicts, with dicts inside them merged all the way."""
+    return combine_deeply(*values)
+
+
+def update_deep(target: dict[Any, Any], other: Mapping[Any, Any]) -> None:
+    """Update a dict in place, and dicts inside of it instead of replacing them.
+
+    :param target: is changed.
+    :param other: wins.
+    """
+    for key, value in other.items():
+        if isinstance(value, Mapping) and isinstance(target.get(key), dict):
+            update_deep(target[key], value)
+        else:
+            target[key] = value
+
+
+def is_lazy(value: Any) -> bool:
+    """Whether it is one of Django's lazy objects, such as a lazy translation."""
+    return isinstance(value, Promise)
+
+
 def last(*values: Any) -> Any:
     """The last value that is not UNSET; None counts as UNSET."""
     found = next((value for value in reversed(values) if value is not UNSET), UNSET)

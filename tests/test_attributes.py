@@ -7,6 +7,7 @@ from typing import Any
 from django.test import SimpleTestCase
 from django.utils.translation import gettext_lazy
 
+from anymail import utils
 from anymail.attributes import (
     AttributeReader,
     combine,
@@ -65,3 +66,29 @@ class ReaderTests(SimpleTestCase):
             message = AnymailMessage(esp_extra=own)
             with self.subTest(own), self.assertRaisesRegex(AnymailSerializationError, "esp_extra"):
                 AttributeReader(message, {"esp_extra": default}).dictionary("esp_extra")
+
+
+class NamesOfApplicationsTests(SimpleTestCase):
+    """What applications written for django-anymail import from anymail.utils."""
+
+    def test_lists_and_dicts_are_merged(self):
+        self.assertEqual(utils.concat_lists([1], utils.UNSET, (2,)), [1, 2])
+        one, two = {"a": {"b": {"x": 1}}, "c": 1}, {"a": {"b": {"y": 2}}}
+        self.assertEqual(utils.merge_dicts_shallow(one, two), {"a": {"b": {"y": 2}}, "c": 1})
+        self.assertEqual(utils.merge_dicts_one_level(one, two), {"a": {"b": {"y": 2}}, "c": 1})
+        deep = {"a": {"b": {"x": 1, "y": 2}}, "c": 1}
+        self.assertEqual(utils.merge_dicts_deep(one, two), deep)
+        self.assertEqual(one, {"a": {"b": {"x": 1}}, "c": 1})
+        utils.update_deep(one, two)
+        self.assertEqual(one, deep)
+
+    def test_lazy_strings_are_told_from_others(self):
+        self.assertTrue(utils.is_lazy(gettext_lazy("a")))
+        self.assertFalse(utils.is_lazy("a"))
+
+    def test_an_address_can_be_a_dict_and_tells_whether_it_needs_smtputf8(self):
+        address = utils.EmailAddress("Ann", "ann@x.com")
+        self.assertEqual(address.as_dict(), {"email": "ann@x.com", "name": "Ann"})
+        self.assertEqual(utils.EmailAddress("", "ann@x.com").as_dict(), {"email": "ann@x.com"})
+        self.assertFalse(utils.EmailAddress("", "ann@münchen.example").uses_eai)
+        self.assertTrue(utils.EmailAddress("", "änn@x.com").uses_eai)

@@ -70,6 +70,10 @@ ASCII_LABELS = frozenset({"ansix341968", "ascii", "usascii"})
 #: No label is longer.
 MAX_LABEL = 50
 
+#: Escape sequences of any text in ISO-2022-JP. Where there are more than one for each 16 bytes
+#: beyond these, it is not written by a program that anybody uses.
+MIN_ESCAPES = 1000
+
 _PUNCTUATION = re.compile(r"[^a-z0-9]+")
 _CODE_PAGE = re.compile(r"x?(?:cp|ibm|ms|dos|oem|win|windows|codepage)?0*([1-9][0-9]{2,3})")
 _ISO_2022_JP = re.compile(r"(?:cs)?iso2022jp\w*|cp5022[0-2]")
@@ -139,7 +143,7 @@ _SQUASHED_LABELS = {_squashed(label): name for label, name in LABELS.items()}
 
 
 def _decode(data: bytes, codec: str, errors: str) -> str:
-    if codec == "iso-2022-jp":
+    if codec == "iso-2022-jp" and data.count(b"\x1b") <= MIN_ESCAPES + len(data) // 16:
         return "".join(_iso_2022_jp(data, errors))
     return data.decode(codec, errors)
 

@@ -2,12 +2,49 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, MutableMapping
-from datetime import datetime
+from datetime import datetime, timezone
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
 import django
+
+#: Characters of a date that are looked at.
+MAX_DATE_LENGTH = 200
+#: Names of zones that mail programs write, beside those of RFC 5322, which email.utils knows.
+ZONES = {
+    "AEDT": "+1100",
+    "AEST": "+1000",
+    "BST": "+0100",
+    "CEST": "+0200",
+    "CET": "+0100",
+    "EEST": "+0300",
+    "EET": "+0200",
+    "HKT": "+0800",
+    "IST": "+0530",
+    "JST": "+0900",
+    "KST": "+0900",
+    "MEST": "+0200",
+    "MET": "+0100",
+    "MEZ": "+0100",
+    "MSK": "+0300",
+    "NZDT": "+1300",
+    "NZST": "+1200",
+    "SAST": "+0200",
+    "SGT": "+0800",
+    "WEST": "+0100",
+    "WET": "+0000",
+}
+
+_COMMENT = re.compile(r"\([^()]*\)")
+_ZONE_OFFSET = re.compile(
+    r"(?P<time>[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?:\.[0-9]{1,9})?)\s*(?:GMT|UTC?|Z)?\s*"
+    r"(?P<sign>[+-])(?P<hours>[0-9]{1,2}?):?(?P<minutes>[0-9]{2})?(?![0-9:])",
+    re.IGNORECASE,
+)
+_ZONE_NAME = re.compile(r"(?<=[0-9]\s)([A-Za-z]{3,5})$")
+_UNKNOWN_ZONE = re.compile(r"-0000\b")
 
 
 class CaseInsensitiveCasePreservingDict(MutableMapping[str, Any]):
@@ -62,12 +99,30 @@ def rfc2822date(moment: datetime) -> str:
 def parse_rfc2822date(value: str) -> datetime | None:
     """The datetime in a Date header (RFC 5322 section 3.3).
 
+    Zones are read as they are found in mail: ``+01:00``, ``GMT+1``, ``CET``. A zone that is missing
+    or not known is taken for UTC.
+
     :return: aware, naive for the zone ``-0000``, or None if it cannot be read.
     """
+    value = _COMMENT.sub(" ", str(value)[:MAX_DATE_LENGTH])
+    value = _ZONE_OFFSET.sub(_offset, value, count=1)
+    value = _ZONE_NAME.sub(_named_offset, value.rstrip(" .;"))
     try:
-        return parsedate_to_datetime(value)
+        moment = parsedate_to_datetime(value)
     except (IndexError, OverflowError, TypeError, ValueError):
         return None
+    if moment.tzinfo is None and not _UNKNOWN_ZONE.search(value):
+        return moment.replace(tzinfo=timezone.utc)
+    return moment
+
+
+def _offset(match: re.Match[str]) -> str:
+    hours, minutes = match["hours"].zfill(2), match["minutes"] or "00"
+    return f"{match['time']} {match['sign']}{hours}{minutes}"
+
+
+def _named_offset(match: re.Match[str]) -> str:
+    return ZONES.get(match[1].upper(), match[1])
 
 
 def getfirst(mapping: Mapping[str, Any], keys: list[str], default: Any = ...) -> Any:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from .addresses import EmailAddress
 from .headers import parse_rfc2822date
 from .inbound_construct import attachment, construct
-from .inbound_content import ForgivingMessage, encode_source, read_chunks, safe_filename, slices
-from .inbound_headers import (
-    MAX_HEADER_LENGTH,
-    HeaderTooLongDefect,
-    InvalidAddressDefect,
-    read_addresses,
-)
+from .inbound_content import ForgivingMessage, read_chunks, safe_filename, slices
+from .inbound_headers import ReceivedHeader
 from .inbound_parser import parse_chunks
+from .inbound_parts import (
+    attached_parts,
+    find_body,
+    inline_parts,
+    is_unnamed_text,
+    parts_by_content_id,
+)
+from .inbound_text import encode_source, unfold
 
 if TYPE_CHECKING:
     from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
@@ -125,20 +128,13 @@ class AnymailInboundMessage(ForgivingMessage):
         :param header: its name, in any case.
         """
         found: list[EmailAddress] = []
-        problems: list[str] = []
-        length = 0
         for name, value in self.raw_items():
-            if name.lower() != header.lower():
-                continue
-            length += len(value)
-            if length > MAX_HEADER_LENGTH:
-                self._note(HeaderTooLongDefect(f"{header}: beyond {MAX_HEADER_LENGTH} characters"))
-                break
-            addresses, wrong = read_addresses(header, value)
-            found += addresses
-            problems += wrong
-        for problem in problems:
-            self._note(InvalidAddressDefect(problem))
+            if name.lower() == header.lower():
+                source = value.source if isinstance(value, ReceivedHeader) else unfold(value)
+                addresses, defects = self._reader().addresses(header, source)
+                found += addresses
+                for defect in defects:
+                    self.note_defect(defect)
         return found
 
     def get_date_header(self, header: str) -> datetime | None:
@@ -154,35 +150,48 @@ class AnymailInboundMessage(ForgivingMessage):
 
     @property
     def text(self) -> str | None:
-        r"""The first text/plain part that is no attachment, with ``\n`` at line ends, or None."""
-        return self._first_text("text/plain")
+        r"""The first text/plain part that is not attached, with ``\n`` at line ends, or None.
+
+        It is never that of an attached message: those are somebody else's words.
+        """
+        body = find_body(self, "text/plain")
+        return None if body is None else body.get_content_text()
 
     @property
     def html(self) -> str | None:
-        """The first text/html part that is no attachment, likewise.
+        """The first text/html part that is not attached, likewise.
 
         It may hold scripts: make it safe before you show it.
         """
-        return self._first_text("text/html")
+        body = find_body(self, "text/html")
+        return None if body is None else body.get_content_text()
 
     @property
     def attachments(self) -> list[Self]:
-        """The parts with the disposition ``attachment``, those of attached messages included."""
-        return [p for p in self._walk() if p.is_attachment() and not p._is_container()]
+        """The parts that are attached, those of attached messages included.
+
+        They have the disposition ``attachment``, or one that nobody knows; or none, and are neither
+        the body nor :attr:`inlines`.
+        """
+        return cast("list[Self]", list(attached_parts(self)))
 
     @property
     def inlines(self) -> list[Self]:
-        """The parts with the disposition ``inline``."""
-        return [p for p in self._walk() if p.is_inline() and not p._is_container()]
+        """The parts to be shown in the body.
+
+        They have the disposition ``inline``; or none, and a Content-ID in a multipart/related.
+        """
+        return cast("list[Self]", list(inline_parts(self)))
 
     @property
     def content_id_map(self) -> dict[str, Self]:
-        """The inline parts by their Content-ID, without its angle brackets."""
-        return {
-            content_id: part
-            for part in self.inlines
-            if (content_id := str(part.get("Content-ID", "")).strip().strip("<>"))
-        }
+        """The parts by their Content-ID, without its angle brackets.
+
+        Whatever their disposition; only the body's own is left out. Of several with the same
+        Content-ID the first counts, and the mail's own parts count more than those of messages that
+        are attached to it.
+        """
+        return cast("dict[str, Self]", parts_by_content_id(self))
 
     @property
     def inline_attachments(self) -> dict[str, Self]:
@@ -204,20 +213,24 @@ class AnymailInboundMessage(ForgivingMessage):
     def as_uploaded_file(self) -> SimpleUploadedFile | None:
         """The attachment as a file that Django's storages and model fields take.
 
-        Its name is the last component of the sender's, without control characters. The sender
-        chooses name and content type: check both before you serve the file.
+        Its name is the last component of the sender's, without control characters, or
+        ``"attachment"`` where there is none. The sender chooses name and content type:
+        check both before you serve the file.
 
-        :return: None for a part without Content-Disposition.
+        An attached message is the source of that message, as it came.
+
+        :return: None for a multipart without Content-Disposition, and for text/plain and text/html
+            without one and without a file name, for that is a body.
         """
         from django.core.files.uploadedfile import SimpleUploadedFile
 
-        if self.get_content_disposition() is None:
+        if self.get_content_disposition() is None and (
+            self._is_container() or is_unnamed_text(self)
+        ):
             return None
         whole = self.get_content_maintype() == "multipart"
         content = self.as_bytes() if whole else self.get_content_bytes()
-        name = self.get_filename()
-        if name is not None:
-            name = safe_filename(str(name))
+        name = safe_filename(self.get_filename(""))
         return SimpleUploadedFile(name, content, self.get_content_type())
 
     # Making messages
@@ -328,15 +341,6 @@ class AnymailInboundMessage(ForgivingMessage):
             filename=file.name,
             content_id=content_id,
         )
-
-    def _first_text(self, content_type: str) -> str | None:
-        for part in self._walk():
-            if part.get_content_type() == content_type and not part.is_attachment():
-                return part.get_content_text()
-        return None
-
-    def _walk(self) -> Iterator[Self]:
-        return cast("Iterator[Self]", self.walk())
 
     def _is_container(self) -> bool:
         return self.get_content_maintype() == "multipart"

@@ -6,9 +6,9 @@ import base64 as base64_module
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .addresses import EmailAddress
-from .inbound_content import encode_source
-from .inbound_parser import parse_chunks
+from .inbound_headers import header_text
+from .inbound_parser import parse_chunks, parse_content
+from .inbound_text import encode_source
 
 if TYPE_CHECKING:
     from .inbound import AnymailInboundMessage
@@ -36,6 +36,8 @@ def construct(
     source = encode_source(raw_headers or "")
     message: M = parse_chunks(cls, [source], headersonly=True)
     message.defects.clear()
+    for name in ("MIME-Version", "Content-Type", "Content-Transfer-Encoding"):
+        del message[name]
     for name, value in fields.items():
         if value is not None:
             del message[name]
@@ -43,8 +45,9 @@ def construct(
     pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
     for name, value in pairs:
         message[name] = header_text(value)
-    if (content := _content(cls, bodies, list(attachments))) is not None:
-        _move_content(content, message)
+    message["MIME-Version"] = "1.0"
+    message["Content-Type"] = "multipart/mixed"
+    message._payload = _content(cls, bodies, list(attachments))
     return message
 
 
@@ -70,57 +73,37 @@ def attachment(
     part["Content-Type"] = content_type
     if charset is not None:
         part.set_param("charset", charset)
-    parameters = {"filename": filename} if filename is not None else {}
+    parameters = {}
+    if filename is not None:
+        parameters["filename"] = " ".join(filename.splitlines())
+        part.set_param("name", parameters["filename"])
     disposition = "attachment" if content_id is None else "inline"
     part.add_header("Content-Disposition", disposition, **parameters)
     if content_id is not None:
         part["Content-ID"] = f"<{content_id.strip().strip('<>')}>"
     if part.get_content_maintype() == "message":
-        part.attach(cls.parse_raw_mime_bytes(content))
+        parse_content(part, content)
     else:
         part["Content-Transfer-Encoding"] = "base64"
         part.set_payload(base64_module.encodebytes(content).decode("ascii"))
     return part
 
 
-def header_text(value: Any) -> str:
-    """What to write in a header.
-
-    :param value: an :class:`~anymail.addresses.EmailAddress`, a list of them, or any text.
-    """
-    if isinstance(value, EmailAddress):
-        return value.address
-    if isinstance(value, (list, tuple)):
-        return ", ".join(header_text(item) for item in value)
-    return str(value)
-
-
 def _content(
     cls: type[M], bodies: Iterable[tuple[str, str | None, str]], attachments: list[M]
-) -> M | None:
-    texts = [_text(cls, *body) for body in bodies if body[1] is not None]
+) -> list[M]:
+    """The parts: a multipart/related with the bodies and what is inline, and the others."""
     inlines = [part for part in attachments if part.is_inline()]
     others = [part for part in attachments if not part.is_inline()]
-    body = _wrap(cls, "alternative", texts)
-    related = _wrap(cls, "related", [*([] if body is None else [body]), *inlines])
-    # An attachment stays a part of its own, so that its disposition is not the message's.
-    if others or (inlines and body is None):
-        return _multipart(cls, "mixed", [*([] if related is None else [related]), *others])
-    return related
-
-
-def _wrap(cls: type[M], subtype: str, parts: list[M]) -> M | None:
-    """The one part, or all of them in a multipart."""
-    if len(parts) > 1:
-        return _multipart(cls, subtype, parts)
-    return parts[0] if parts else None
+    texts = [_text(cls, *body) for body in bodies if body[1] is not None]
+    alternative = _multipart(cls, "alternative", texts)
+    return [_multipart(cls, "related", [alternative, *inlines]), *others]
 
 
 def _multipart(cls: type[M], subtype: str, parts: list[M]) -> M:
     multipart = cls()
     multipart["Content-Type"] = f"multipart/{subtype}"
-    for part in parts:
-        multipart.attach(part)
+    multipart._payload = parts
     return multipart
 
 
@@ -132,18 +115,3 @@ def _text(cls: type[M], subtype: str, content: str | None, charset: str) -> M:
     encoded = base64_module.encodebytes((content or "").encode(charset))
     part.set_payload(encoded.decode("ascii"))
     return part
-
-
-def _move_content(source: M, message: M) -> None:
-    for name in ("MIME-Version", "Content-Type", "Content-Transfer-Encoding"):
-        del message[name]
-    message["MIME-Version"] = "1.0"
-    for name, value in source.items():
-        message[name] = value
-    payload = source.get_payload()
-    if isinstance(payload, list):
-        message.set_payload([])
-        for part in payload:
-            message.attach(part)
-    else:
-        message.set_payload(payload)

@@ -2,68 +2,35 @@
 
 from __future__ import annotations
 
-import base64
+import codecs
 import re
-from collections.abc import Callable, Iterator
-from email import errors
+from collections.abc import Generator, Iterator
 from email.errors import MessageDefect
-from email.generator import BytesGenerator
 from email.message import EmailMessage
-from email.utils import decode_params
 from io import BytesIO
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
-from .inbound_headers import (
-    INBOUND,
+from . import inbound_parameters
+from .charsets import decode, is_known
+from .inbound_encodings import decode_transfer, transfer_encoding
+from .inbound_headers import HeaderReader, ReceivedHeader, policy_for_one_mail
+from .inbound_limits import (
     MAX_HEADER_LENGTH,
     MAX_NAME_LENGTH,
+    MAX_NESTING,
     HeaderTooLongDefect,
-    is_ascii,
-    is_charset,
-    replace_surrogates,
+    UnknownCharsetDefect,
 )
-from .inbound_parser import MAX_NESTING
+from .inbound_text import encode_source, html_charset, storable, unfold, with_line_ends
+from .inbound_writer import write_message
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from .inbound_parser import SourceSlice
 
 #: Bytes that are read at once.
 CHUNK_SIZE = 64 * 1024
-
-#: Content-Type and Content-Disposition as nearly every mail has them (RFC 2045 section 5.1).
-SIMPLE_TYPE = re.compile(r"\s*([A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+)\s*(?:;|$)")
-SIMPLE_DISPOSITION = re.compile(r"\s*([A-Za-z0-9!#$&^_.+-]+)\s*(?:;|$)")
-#: What matters when parameters are separated.
-QUOTE_OR_SEMICOLON = re.compile(r'\\"|[";]')
-#: What the standard library raises when it reads hostile mail.
-FORGIVEN = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    errors.MessageError,
-)
-
-
-class UnknownCharsetDefect(MessageDefect):
-    """Text was decoded with another charset than the one declared."""
-
-
-class ForgivingGenerator(BytesGenerator):
-    """Writes a message again, a broken one as well."""
-
-    def write(self, s: str) -> None:
-        """Write text.
-
-        :param s: bytes in it that are not ASCII may be surrogates.
-        """
-        self._fp.write(encode_source(s))  # type: ignore[attr-defined]
-
-    def _handle_multipart(self, msg: Any) -> None:
-        # The standard library decodes the content of a multipart without parts.
-        if isinstance(msg._payload, str):
-            self.write(msg._payload)
-        else:
-            super()._handle_multipart(msg)  # type: ignore[misc]
 
 
 class ForgivingMessage(EmailMessage):
@@ -74,47 +41,36 @@ class ForgivingMessage(EmailMessage):
 
     #: How many parts this one is nested in.
     nesting = 0
-    #: It is a delivery status (RFC 3464), or a block of one.
-    is_in_status = False
 
     _headers: list[tuple[str, str]]
     _payload: Any
     defects: list[MessageDefect]
+    #: The content of a message part as it came, where that was decoded to be parsed.
+    _transferred: str | None = None
+    #: The source of the message that is the content of this part.
+    _source: SourceSlice | None = None
 
     def __init__(self, policy: Any = None) -> None:
-        super().__init__(policy or INBOUND)
+        super().__init__(policy or policy_for_one_mail())
 
-    def get_content_bytes(self) -> bytes:
-        """The decoded content; for a ``message/*`` part, the message in it.
+    # Headers
 
-        :raises ValueError: it is a multipart; ask its parts.
-        """
-        kind = self.get_content_maintype()
-        if kind == "message" and self.is_multipart():
-            return b"\n".join(part.as_bytes() for part in self._payload)
-        if kind == "multipart" or self.is_multipart():
-            raise ValueError("A multipart has no content of its own: ask its parts.")
-        return self._decoded_payload()
+    def get(self, name: str, failobj: Any = None) -> Any:
+        """The first header of that name, or ``failobj``."""
+        return self._with_defects(super().get(name, failobj))
 
-    def get_content_text(self, charset: str | None = None, errors: str | None = None) -> str:
-        r"""The decoded content as text, with ``\n`` at the ends of lines.
+    def get_all(self, name: str, failobj: Any = None) -> Any:
+        """All headers of that name, or ``failobj``."""
+        found = super().get_all(name, failobj)
+        return found if found is failobj else [self._with_defects(header) for header in found]
 
-        :param charset: instead of the one declared. Text in an unknown charset is read as UTF-8,
-            and so is text without one that is not ASCII.
-        :param errors: what to do with bytes that are not of that charset; ``"replace"`` unless
-            given.
-        :raises ValueError: it is a multipart; or ``errors`` is ``"strict"`` and there are such
-            bytes (a UnicodeDecodeError).
-        :raises LookupError: ``charset`` or ``errors`` is none that Python knows.
-        """
-        content = self.get_content_bytes()
-        if charset is None:
-            declared = self.get_content_charset()
-            charset, is_guess = usable_charset(declared, content)
-            if is_guess:
-                self._note(UnknownCharsetDefect(f"decoded as {charset}"))
-        text = content.decode(charset, errors or "replace")
-        return text.replace("\r\n", "\n").replace("\r", "\n")
+    def items(self) -> Any:
+        """All headers: their names and values."""
+        return [(name, self._with_defects(value)) for name, value in super().items()]
+
+    def values(self) -> Any:
+        """The values of all headers."""
+        return [value for _, value in self.items()]
 
     def set_raw(self, name: str, value: str) -> None:
         """Add a header as it stands in the mail (the parser's way in).
@@ -123,19 +79,32 @@ class ForgivingMessage(EmailMessage):
         :param value: folded or not; beyond 65,536 characters it is cut off.
         """
         if len(value) > MAX_HEADER_LENGTH or len(name) > MAX_NAME_LENGTH:
-            self._note(HeaderTooLongDefect(f"{name[:50]}: beyond {MAX_HEADER_LENGTH} characters"))
+            too_long = f"{name[:50]}: beyond {MAX_HEADER_LENGTH} characters"
+            self.note_defect(HeaderTooLongDefect(too_long))
             name, value = name[:MAX_NAME_LENGTH], value[:MAX_HEADER_LENGTH]
         super().set_raw(name, value)
 
-    def attach(self, payload: Any) -> None:
-        """Add a part, which makes this a multipart.
+    def header_source(self, header: str) -> str | None:
+        """What stands in the first header of that name, unfolded, or None."""
+        header = header.lower()
+        for name, value in self._headers:
+            if name.lower() == header:
+                return value.source if isinstance(value, ReceivedHeader) else unfold(value)
+        return None
 
-        :param payload: another message.
-        :raises TypeError: the content is no list of parts.
+    def cut_headers(self, count: int) -> None:
+        """Leave only the first headers.
+
+        :param count: how many.
         """
-        if isinstance(payload, ForgivingMessage):
-            payload.nesting = self.nesting + 1
-        super().attach(payload)
+        del self._headers[count:]
+
+    def note_defect(self, defect: MessageDefect) -> None:
+        """Add to ``defects`` what was wrong, once however often it is met."""
+        if all((type(d), d.args) != (type(defect), defect.args) for d in self.defects):
+            self.defects.append(defect)
+
+    # Type and parameters
 
     def get_content_type(self) -> str:
         """The content type; ``application/octet-stream`` for parts that are nested too deep."""
@@ -146,29 +115,107 @@ class ForgivingMessage(EmailMessage):
         deep = self.nesting >= MAX_NESTING
         return deep and self._declared_type().startswith(("multipart/", "message/"))
 
+    def get_content_disposition(self) -> str | None:
+        """The Content-Disposition without parameters, in lower case, or None."""
+        source = self.header_source("content-disposition")
+        return None if source is None else inbound_parameters.disposition(source)
+
+    @property
+    def transfer_encoding(self) -> str:
+        """How the content is encoded.
+
+        ``"base64"``, ``"quoted-printable"``, ``"uuencode"``; or empty for not at all, or the name
+        of an encoding that nobody knows.
+        """
+        return transfer_encoding(self.header_source("content-transfer-encoding") or "")
+
     def get_params(
         self, failobj: Any = None, header: str = "content-type", unquote: bool = True
     ) -> Any:
-        """The parameters of a header, or ``failobj``; see :mod:`email.message`."""
-        return self._forgive(super().get_params, failobj, failobj, header, unquote)
+        """The value and the parameters of a header, decoded, or ``failobj``.
+
+        :param unquote: has no meaning here.
+        """
+        return self._get_params_preserve(failobj, header)
 
     def get_param(
         self, param: str, failobj: Any = None, header: str = "content-type", unquote: bool = True
     ) -> Any:
-        """A parameter of a header, or ``failobj``; see :mod:`email.message`."""
-        return self._forgive(super().get_param, failobj, param, failobj, header, unquote)
+        """A parameter of a header, decoded, or ``failobj``.
+
+        :param unquote: has no meaning here.
+        """
+        source = self.header_source(header)
+        if source is None or param.lower() not in source.lower():
+            return failobj
+        return self._parameters(source).get(param.lower(), failobj)
 
     def get_filename(self, failobj: Any = None) -> Any:
         """The file name as the sender wrote it, or ``failobj``. Do not use it as a path."""
-        return self._forgive(super().get_filename, failobj, failobj)
+        name = self.get_param("filename", "", "content-disposition").strip()
+        return name or self.get_param("name", "").strip() or failobj
 
     def get_boundary(self, failobj: Any = None) -> Any:
         """The boundary between the parts, or ``failobj``."""
-        return self._forgive(super().get_boundary, failobj, failobj)
+        boundary = self.get_param("boundary")
+        return failobj if boundary is None else boundary.rstrip()
 
     def get_content_charset(self, failobj: Any = None) -> Any:
         """The declared charset in lower case, or ``failobj``. It may be one that nobody knows."""
-        return self._forgive(super().get_content_charset, failobj, failobj)
+        words = self.get_param("charset", "").replace('"', " ").replace("'", " ").split()
+        return words[0].lower() if words else failobj
+
+    # Content
+
+    def get_content_bytes(self) -> bytes:
+        """The decoded content; for a ``message/*`` part, the source of the message in it.
+
+        That is as it came, with the line ends that it came with.
+
+        :raises ValueError: it is a multipart; ask its parts.
+        """
+        if self._source is not None:
+            return self._source.content()
+        kind = self.get_content_maintype()
+        if kind == "message" and self.is_multipart():
+            return b"\n".join(part.as_bytes() for part in self._payload)
+        if kind == "multipart" or self.is_multipart():
+            raise ValueError("A multipart has no content of its own: ask its parts.")
+        return self._decoded_payload()
+
+    def get_content_text(self, charset: str | None = None, errors: str | None = None) -> str:
+        r"""The decoded content as text, with ``\n`` at the ends of lines, and without NUL.
+
+        :param charset: instead of the one declared: by the Content-Type, or in an HTML document
+            without one. Text in an unknown charset or in none is read as UTF-8, and as windows-1252
+            if it is not that.
+        :param errors: what to do with bytes that are not of that charset; ``"replace"`` unless
+            given.
+        :raises ValueError: it is a multipart; or ``errors`` is ``"strict"`` and there are such
+            bytes (a UnicodeDecodeError).
+        :raises LookupError: ``charset`` or ``errors`` is not known to Python.
+        """
+        content = self.get_content_bytes()
+        declared = charset or self._declared_charset(content)
+        if charset is not None:
+            text = content.decode(charset, errors or "replace")
+        elif errors is not None:
+            text = content.decode(python_charset(declared), errors)
+        else:
+            text = decode(content, declared)
+        if charset is None and declared is not None and not is_known(declared):
+            self.note_defect(UnknownCharsetDefect("decoded as UTF-8 or windows-1252"))
+        return storable(with_line_ends(text, "\n"))
+
+    def attach(self, payload: Any) -> None:
+        """Add a part, which makes this a multipart.
+
+        :param payload: another message.
+        :raises TypeError: the content is not a list of parts.
+        """
+        if isinstance(payload, ForgivingMessage):
+            payload.nesting = self.nesting + 1
+        super().attach(payload)
 
     def get_payload(self, i: int | None = None, decode: bool = False) -> Any:
         """The parts, or the content; see :mod:`email.message`.
@@ -182,9 +229,7 @@ class ForgivingMessage(EmailMessage):
             return cast(Any, super()).get_payload(i, decode)
         if decode:
             return self._decoded_payload()
-        payload = self._payload
-        fallback = replace_surrogates(payload) if isinstance(payload, str) else payload
-        return self._forgive(super().get_payload, fallback)
+        return self._text_payload() if isinstance(self._payload, str) else self._payload
 
     def get_content(self, *args: Any, **kwargs: Any) -> Any:
         """The content as the standard library's content manager gives it.
@@ -200,119 +245,115 @@ class ForgivingMessage(EmailMessage):
             return super().get_content()
         return self._decoded_payload()
 
+    def walk(self) -> Generator[Self, None, None]:
+        """This message and all of its parts, the parts of attached messages included."""
+        waiting: list[Any] = [self]
+        while waiting:
+            part = waiting.pop()
+            yield part
+            if part.is_multipart():
+                waiting.extend(reversed(part._payload))
+
+    # The parser's way in: what came, where it is not the same as what is made of it
+
+    def raw_boundary(self) -> str | None:
+        """The boundary as it stands in the mail."""
+        source = self.header_source("content-type") or ""
+        plain = dict(reversed(list(inbound_parameters.split_parameters(source))))
+        boundary = plain.get("boundary") or self.get_param("boundary")
+        return boundary.rstrip() if boundary else None
+
+    def keep_source(self, source: SourceSlice) -> None:
+        """Remember the source of the message that is the content of this part."""
+        self._source = source
+
+    def keep_transferred(self, text: str) -> None:
+        """Remember the content as it came, for it is decoded to be parsed."""
+        self._transferred = text
+
+    def get_transferred(self) -> Any:
+        """The content to write when the message is written again: text, or a list of parts."""
+        return self._payload if self._transferred is None else self._transferred
+
+    # Writing
+
     def as_bytes(self, unixfrom: bool = False, policy: Any = None) -> bytes:
         """The source, with the line ends of the policy.
 
         :param unixfrom: begin with a line ``From …`` (of the mbox format).
-        :param policy: instead of the message's own.
+        :param policy: instead of the message's own; only its line ends count.
         """
         file = BytesIO()
-        writer = ForgivingGenerator(file, mangle_from_=False, policy=policy or self.policy)
-        writer.flatten(self, unixfrom=unixfrom)
+        line_end = (policy or self.policy).linesep
+        if unixfrom:
+            envelope = self.get_unixfrom() or "From nobody Thu Jan  1 00:00:00 1970"
+            file.write(encode_source(envelope + line_end))
+        write_message(self, line_end, file.write)
         return file.getvalue()
 
     def as_string(
         self, unixfrom: bool = False, maxheaderlen: int | None = None, policy: Any = None
     ) -> str:
-        """The source as text; see :meth:`as_bytes`. Headers are written as they came."""
-        text: str | None = self._forgive(super().as_string, None, unixfrom, maxheaderlen, policy)
-        return self.as_bytes(unixfrom).decode("utf-8", "replace") if text is None else text
+        """The source as text; bytes of it that are not UTF-8 become U+FFFD.
 
-    def get_content_disposition(self) -> str | None:
-        """The Content-Disposition without parameters, in lower case, or None."""
-        simple = self._simple_value("content-disposition", SIMPLE_DISPOSITION)
-        return super().get_content_disposition() if simple is None else simple
+        :param unixfrom: begin with a line ``From …`` (of the mbox format).
+        :param maxheaderlen: has no meaning here: headers are written as they came.
+        :param policy: instead of the message's own; only its line ends count.
+        """
+        return self.as_bytes(unixfrom, policy).decode("utf-8", "replace")
+
+    # Reading
+
+    def _with_defects(self, header: Any) -> Any:
+        for defect in getattr(header, "defects", ()):
+            self.note_defect(defect)
+        return header
 
     def _get_params_preserve(self, failobj: Any, header: str) -> Any:
-        # The standard library's own, which all its methods for parameters call, takes quadratic
-        # time before Python 3.13.6.
-        value = self.get(header)
-        if value is None:
+        source = self.header_source(header.lower())
+        if source is None:
             return failobj
-        params = []
-        for piece in split_parameters(str(value)):
-            name, equals, content = piece.partition("=")
-            name = name.strip()
-            params.append((name.lower() if equals else name, content.strip()))
-        return decode_params(params)
+        value = source.partition(";")[0].strip()
+        return [(value, ""), *self._parameters(source).items()]
+
+    def _parameters(self, source: str) -> dict[str, str]:
+        return self._reader().parameters(source)
+
+    def _reader(self) -> HeaderReader:
+        reader = getattr(self.policy, "header_factory", None)
+        return reader if isinstance(reader, HeaderReader) else HeaderReader()
 
     def _declared_type(self) -> str:
-        simple = self._simple_value("content-type", SIMPLE_TYPE)
-        return super().get_content_type() if simple is None else simple
+        source = self.header_source("content-type")
+        if source is None or not source:
+            return self.get_default_type()
+        return inbound_parameters.content_type(source) or "text/plain"
 
-    def _simple_value(self, header: str, pattern: re.Pattern[str]) -> str | None:
-        """What a header begins with, if that can be told without parsing all of it.
-
-        The parser asks each part several times.
-        """
-        for name, value in self._headers:
-            if name.lower() == header:
-                match = pattern.match(value)
-                return match[1].lower() if match else None
-        return None
+    def _declared_charset(self, content: bytes) -> str | None:
+        declared: str | None = self.get_content_charset()
+        if declared is None and self.get_content_type() == "text/html":
+            declared = html_charset(content)
+            declared = declared if declared and is_known(declared) else None
+        return declared
 
     def _decoded_payload(self) -> bytes:
         payload = self._payload
-        encoding = str(self.get("Content-Transfer-Encoding", "")).strip().lower()
-        if encoding == "base64" and isinstance(payload, str):
-            content = decode_base64(payload)
-            if content is not None:
-                return content
-        raw = encode_source(payload) if isinstance(payload, str) else payload
-        decoded = self._forgive(super().get_payload, raw, decode=True)
-        return decoded if isinstance(decoded, bytes) else b""
+        content = encode_source(payload) if isinstance(payload, str) else payload or b""
+        return decode_transfer(content, self.transfer_encoding)
 
-    def _note(self, defect: MessageDefect) -> None:
-        """Add a defect, once however often the cause is met."""
-        if all((type(d), d.args) != (type(defect), defect.args) for d in self.defects):
-            self.defects.append(defect)
-
-    def _forgive(
-        self, method: Callable[..., Any], otherwise: Any, *args: Any, **kwargs: Any
-    ) -> Any:
-        """What a method of the standard library returns, or ``otherwise`` if it raises."""
-        try:
-            return method(*args, **kwargs)
-        except FORGIVEN:
-            self._note(errors.InvalidHeaderDefect("the standard library cannot read this part"))
-            return otherwise
+    def _text_payload(self) -> str:
+        payload: str = self._payload
+        if payload.isascii():
+            return payload
+        return decode(encode_source(payload), self.get_content_charset())
 
 
-def split_parameters(value: str) -> Iterator[str]:
-    """The pieces of a header between those semicolons that are not in quotes (RFC 2045)."""
-    start, is_quoted = 0, False
-    for match in QUOTE_OR_SEMICOLON.finditer(value):
-        if match.group() == '"':
-            is_quoted = not is_quoted
-        elif match.group() == ";" and not is_quoted:
-            yield value[start : match.start()]
-            start = match.end()
-    yield value[start:]
-
-
-def decode_base64(payload: str) -> bytes | None:
-    """The bytes of flawless base64, at a fraction of what the standard library takes for them.
-
-    :return: None if there is any flaw: leave it to the standard library, which repairs it.
-    """
+def python_charset(label: str | None) -> str:
+    """A codec of Python for a charset that a mail declares; UTF-8 for one that is not known."""
     try:
-        return base64.b64decode(payload.encode("ascii").translate(None, b"\r\n"), validate=True)
-    except ValueError:
-        return None
-
-
-def usable_charset(declared: str | None, content: bytes) -> tuple[str, bool]:
-    """The charset to decode with, and whether it is another one than the one declared.
-
-    :param declared: in the Content-Type; None if it declares none.
-    :param content: the bytes to decode.
-    """
-    if declared is None or is_ascii(declared):
-        # Most 8-bit text that is labelled wrongly, or not at all, is UTF-8.
-        return "utf-8", declared is not None and not content.isascii()
-    if is_charset(declared):
-        return declared, False
-    return "utf-8", True
+        return codecs.lookup(label).name if label and is_known(label) else "utf-8"
+    except (LookupError, ValueError):
+        return "utf-8"
 
 
 def safe_filename(name: str) -> str:
@@ -320,14 +361,6 @@ def safe_filename(name: str) -> str:
     last = re.split(r"[/\\]", name)[-1]
     cleaned = "".join(character for character in last if character.isprintable()).strip()
     return cleaned if cleaned.strip(".") else "attachment"
-
-
-def encode_source(source: str) -> bytes:
-    """A mail that came as text, in bytes. Never raises, whatever surrogates are in it."""
-    try:
-        return source.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return source.encode("utf-8", "replace")
 
 
 def read_chunks(file: IO[bytes] | IO[str]) -> Iterator[bytes]:

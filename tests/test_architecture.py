@@ -29,8 +29,10 @@ LAYERS: dict[str, int] = {
         1: """
             anymail.address_keys anymail.address_parser anymail.addresses anymail.charsets
             anymail.encoded_words anymail.headers anymail.inbound
-            anymail.inbound_construct anymail.inbound_content anymail.inbound_headers
-            anymail.inbound_parser anymail.message anymail.signals
+            anymail.inbound_construct anymail.inbound_content anymail.inbound_encodings
+            anymail.inbound_headers anymail.inbound_limits anymail.inbound_parameters
+            anymail.inbound_parser anymail.inbound_parts anymail.inbound_text
+            anymail.inbound_writer anymail.message anymail.signals
         """,
         2: "anymail.attachments anymail.attributes anymail.outgoing",
         3: """

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 import pickle
-import random
 import time
 from datetime import datetime, timedelta, timezone
 from email.feedparser import BytesFeedParser
-from email.message import EmailMessage, Message
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -18,15 +17,16 @@ from django.test import SimpleTestCase, tag
 
 from anymail.addresses import EmailAddress
 from anymail.inbound import AnymailInboundMessage
-from anymail.inbound_content import UnknownCharsetDefect
-from anymail.inbound_headers import (
-    INBOUND,
+from anymail.inbound_headers import policy_for_one_mail
+from anymail.inbound_limits import (
     MAX_HEADER_LENGTH,
-    MAX_HEADER_LINES,
+    MAX_HEADERS,
+    MAX_NESTING,
     HeaderTooLongDefect,
     InvalidAddressDefect,
+    NestingTooDeepDefect,
+    UnknownCharsetDefect,
 )
-from anymail.inbound_parser import MAX_NESTING, MAX_PARTS, NestingTooDeepDefect
 
 from .hostile_mail import mutations, use
 
@@ -70,12 +70,10 @@ class HeaderTests(SimpleTestCase):
         self.assertEqual([a.addr_spec for a in message.to], ["a@example.net", "b@example.net"])
         self.assertIn(InvalidAddressDefect, defects(message))
 
-    def test_good_addresses_are_kept_beside_one_that_the_standard_library_raises_for(self):
+    def test_line_break_in_an_encoded_name_does_no_harm(self):
         message = parse("To: =?utf-8?q?=0D=0ABcc:_evil?= <a@example.net>, b@example.net")
-        self.assertEqual(
-            message.to, [EmailAddress("", "a@example.net"), EmailAddress("", "b@example.net")]
-        )
-        self.assertEqual(defects(message), [InvalidAddressDefect])
+        self.assertEqual([a.addr_spec for a in message.to], ["a@example.net", "b@example.net"])
+        self.assertTrue(message.to[0].display_name.isprintable())
 
     def test_what_was_wrong_is_noted_once_however_often_it_is_read(self):
         message = parse("To: nobody")
@@ -187,9 +185,10 @@ class ContentTests(SimpleTestCase):
                 self.assertFalse(text.isascii())
                 self.assertNotIn("\ufffd", text)
 
-    def test_unknown_charset_is_decoded_with_replacement_and_a_defect(self):
+    def test_unknown_charset_is_decoded_all_the_same_with_a_defect(self):
         message = sample("malformed-unknown-charset")
-        self.assertEqual(message.text, "bytes: \ufffd\ufffd\ufffd\n")
+        self.assertTrue(message.text.startswith("bytes: "))
+        self.assertNotIn("\ufffd", message.text)
         self.assertEqual(defects(message), [UnknownCharsetDefect])
 
     def test_codecs_that_are_no_charsets_are_unknown(self):
@@ -199,8 +198,8 @@ class ContentTests(SimpleTestCase):
                 self.assertEqual(message.text, "body\n")
                 self.assertEqual(defects(message), [UnknownCharsetDefect])
 
-    def test_wrongly_labelled_text_is_decoded_with_replacement(self):
-        self.assertIn("Curly \ufffdquotes\ufffd", sample("windows1252-mislabelled").text)
+    def test_text_of_windows_that_is_called_latin1_is_read(self):
+        self.assertIn("Curly “quotes”", sample("windows1252-mislabelled").text)
 
     def test_utf8_without_a_charset_is_decoded(self):
         message = AnymailInboundMessage.parse_raw_mime_bytes(b"Subject: x\r\n\r\n\xc3\xbc")
@@ -224,7 +223,7 @@ class ContentTests(SimpleTestCase):
 
     def test_content_of_an_attached_message_is_that_message(self):
         content = sample("nested-rfc822").attachments[0].get_content_bytes()
-        self.assertTrue(content.startswith(b"From: Inner <inner@example.org>\n"), content[:60])
+        self.assertTrue(content.startswith(b"From: Inner <inner@example.org>\r\n"), content[:60])
 
     def test_attachments_of_attached_messages_are_included(self):
         names = [part.get_filename() for part in sample("nested-rfc822").attachments]
@@ -363,9 +362,35 @@ class MakingTests(SimpleTestCase):
         kinds = [part.get_content_type() for part in message.walk() if part.is_multipart()]
         self.assertEqual(kinds, ["multipart/mixed", "multipart/related", "multipart/alternative"])
 
-    def test_constructed_message_may_be_text_alone(self):
+    def test_constructed_message_always_has_the_same_structure(self):
         message = AnymailInboundMessage.construct(text="x")
-        self.assertEqual((message.get_content_type(), message.text), ("text/plain", "x"))
+        kinds = [part.get_content_type() for part in message.walk()]
+        self.assertEqual(
+            kinds,
+            ["multipart/mixed", "multipart/related", "multipart/alternative", "text/plain"],
+        )
+        self.assertEqual((message.text, message.html), ("x", None))
+
+    def test_message_without_content_has_neither_text_nor_html(self):
+        made = AnymailInboundMessage.construct(subject="x")
+        for message in (
+            AnymailInboundMessage(),
+            made,
+            AnymailInboundMessage.parse_raw_mime_bytes(made.as_bytes()),
+        ):
+            self.assertEqual((message.text, message.html), (None, None))
+
+    def test_content_type_of_raw_headers_is_dropped(self):
+        message = AnymailInboundMessage.construct(
+            raw_headers="Content-Type: application/x; a=b\nContent-Transfer-Encoding: base64\n"
+        )
+        self.assertEqual(message.get_content_type(), "multipart/mixed")
+        self.assertEqual(message.transfer_encoding, "")
+
+    def test_name_of_an_attachment_stands_in_both_headers(self):
+        part = AnymailInboundMessage.construct_attachment("text/csv", "x", filename="a\r\nb ü.csv")
+        self.assertEqual(part.get_filename(), "a b ü.csv")
+        self.assertEqual(part.get_param("name"), "a b ü.csv")
 
     def test_headers_are_added_to_those_of_the_same_name(self):
         message = AnymailInboundMessage.construct(
@@ -398,7 +423,8 @@ class LimitTests(SimpleTestCase):
         self.assertEqual(parse("Subject: " + "a" * 5000).subject, "a" * 5000)
 
     def test_address_headers_are_read_up_to_the_same_length_together(self):
-        message = parse(*["To: " + "(" * 40_000] * 5, "To: a@example.net")
+        lines = ["To: " + "(" * 40_000 + str(number) for number in range(3)]
+        message = parse(*lines, "To: " + "a@example.net, " * 3000)
         self.assertEqual(message.to, [])
         self.assertIn(HeaderTooLongDefect, defects(message))
 
@@ -428,25 +454,10 @@ class LimitTests(SimpleTestCase):
         self.assertEqual([a.username for a in message.to[:3]], ["b", "c", "a0"])
         self.assertEqual(len(message.to), 72)
 
-    def test_parameters_are_those_of_the_standard_library(self):
-        randomness = random.Random(7)
-        pieces = ['"', ";", "\\", "=", "a", "B", " ", "*", "0", "'", "%41", "name", "/"]
-        for _ in range(1000):
-            value = "".join(randomness.choices(pieces, k=15))
-            message = AnymailInboundMessage()
-            message.set_raw("Content-Type", value)
-            with (
-                self.subTest(value),
-                mock.patch.object(
-                    AnymailInboundMessage, "_get_params_preserve", Message._get_params_preserve
-                ),
-            ):
-                expected = message.get_params()
-            self.assertEqual(message.get_params(), expected, value)
-
     def test_endless_headers_are_skipped_with_a_defect(self):
-        message = parse(*["X: y"] * (MAX_HEADER_LINES + 5), "Subject: late")
-        self.assertEqual(len(message.keys()), MAX_HEADER_LINES)
+        message = parse(*["X: y"] * MAX_HEADERS * 2, "Subject: late")
+        self.assertLess(len(message.keys()), MAX_HEADERS * 1.5)
+        self.assertIsNone(message.subject)
         self.assertEqual(message.text, "body\n")
         self.assertEqual(defects(message), [HeaderTooLongDefect])
 
@@ -466,7 +477,8 @@ class LimitTests(SimpleTestCase):
         self.assertEqual(len(list(message.walk())), MAX_NESTING + 1)
         use(message)
 
-    @mock.patch("anymail.inbound_parser.MAX_PARTS", 100)
+    @mock.patch("anymail.inbound_limits.MAX_PARTS", 100)
+    @mock.patch("anymail.inbound_limits.CHARACTERS_PER_PART", 10**9)
     def test_number_of_parts_is_capped_and_the_rest_belongs_to_the_last(self):
         for header in ("", "Content-Type: message/rfc822\n", "Content-Type: multipart/x\n"):
             with self.subTest(header):
@@ -477,14 +489,17 @@ class LimitTests(SimpleTestCase):
                 self.assertGreater(len(parts[-1].get_content_bytes()), 500)
                 use(message)
 
-    @mock.patch("anymail.inbound_parser.MAX_PARTS", 100)
+    @mock.patch("anymail.inbound_limits.MAX_PARTS", 100)
+    @mock.patch("anymail.inbound_limits.CHARACTERS_PER_PART", 10**9)
     def test_blocks_of_a_delivery_status_count_as_parts(self):
         mail = "Content-Type: message/delivery-status\n\n" + "A: b\n\n" * 200
         message = AnymailInboundMessage.parse_raw_mime(mail)
         self.assertEqual(len(list(message.walk())), 100)
 
-    def test_twenty_thousand_parts_are_not_too_many(self):
-        self.assertGreater(MAX_PARTS, 20_000)
+    def test_twenty_thousand_parts_of_ordinary_length_are_not_too_many(self):
+        part = '--b\nContent-Type: text/plain; charset=utf-8; name="x"\n\nsome text\n'
+        mail = "Content-Type: multipart/mixed; boundary=b\n\n" + part * 20_000 + "--b--"
+        self.assertEqual(len(AnymailInboundMessage.parse_raw_mime(mail).get_payload()), 20_000)
 
 
 def tree(message: EmailMessage) -> Any:
@@ -497,15 +512,32 @@ def tree(message: EmailMessage) -> Any:
     )
 
 
+def faults(message: EmailMessage) -> list[Any]:
+    return [defect for part in message.walk() for defect in part.defects]
+
+
 class ParserTests(SimpleTestCase):
-    def test_tree_is_that_of_the_standard_library(self):
+    def test_tree_of_a_mail_without_faults_is_that_of_the_standard_library(self):
+        compared = 0
         for number, mail in enumerate(mutations(seed=5, count=1500)):
-            parser = BytesFeedParser(EmailMessage, policy=INBOUND)
+            parser = BytesFeedParser(EmailMessage, policy=policy_for_one_mail())
             parser.feed(mail)
+            expected = parser.close()
             size = (1, 13, 1000)[number % 3]
             chunks = [mail[start : start + size] for start in range(0, len(mail), size)]
             message = AnymailInboundMessage.parse_raw_mime_chunks(chunks)
-            self.assertEqual(tree(message), tree(parser.close()), mail)
+            if not faults(expected) and not faults(message):
+                self.assertEqual(tree(message), tree(expected), mail)
+                compared += 1
+        self.assertGreater(compared, 250)
+
+    def test_tree_does_not_depend_on_the_chunks(self):
+        for mail in mutations(seed=6, count=150):
+            whole = AnymailInboundMessage.parse_raw_mime_bytes(mail)
+            with mock.patch("anymail.inbound_parser.MIN_BLOCK", 1):
+                bytewise = [mail[n : n + 1] for n in range(len(mail))]
+                message = AnymailInboundMessage.parse_raw_mime_chunks(bytewise)
+            self.assertEqual(tree(message), tree(whole), mail)
 
 
 class Fuzz1Tests(SimpleTestCase):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
-from email.errors import MessageError
-from email.header import decode_header
 from typing import Any
 
+from ..encoded_words import decode_encoded_words
 from .notifications import is_nested_deeper
 
 CUSTOM_HEADERS = frozenset({"x-tag", "x-metadata"})
@@ -37,34 +36,17 @@ def custom_headers(headers: object) -> tuple[list[str], Any]:
         if name not in CUSTOM_HEADERS or not isinstance(value := header.get("value"), str):
             continue
         if name == "x-tag":
-            tags.append(_decode_words(_FOLD.sub("", value)))
+            tags.append(decode_encoded_words(_FOLD.sub("", value)))
         elif metadata is None:
             metadata = _parse_metadata(_FOLD.sub("", value))
     return tags, {} if metadata is None else metadata
 
 
 def _parse_metadata(value: str) -> Any:
-    for decode in (str, _decode_words):
+    for decode in (str, decode_encoded_words):
         with suppress(ValueError, RecursionError):
             # Other software folds headers in the middle of JSON strings, where strict would insist
             # that there is no line break.
             metadata = json.loads(decode(value), strict=False)
             return None if is_nested_deeper(metadata, MAX_NESTING) else metadata
     return None
-
-
-def _decode_words(value: str) -> str:
-    if "=?" not in value:
-        return value
-    try:
-        parts = decode_header(value)
-        return "".join(_decode_part(part, charset) for part, charset in parts)
-    except (MessageError, ValueError, LookupError):
-        return value
-
-
-def _decode_part(part: str | bytes, charset: str | None) -> str:
-    if isinstance(part, str):
-        return part
-    # decode_header() leaves what was not encoded in this one.
-    return part.decode(charset or "raw-unicode-escape", "replace")

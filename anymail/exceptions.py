@@ -69,9 +69,12 @@ class AnymailError(Exception):
         """What an error keeps when it is pickled (Celery stores errors): neither the backend nor
         the message's connection, which hold AWS keys."""
         message = self.email_message
-        if getattr(message, "connection", None) is not None:
+        state = getattr(message, "__dict__", {})
+        # From Django 6.1 on, to look at the attribute gives a warning.
+        held = [name for name in ("connection", "_connection") if state.get(name) is not None]
+        if held:
             message = copy(message)
-            message.connection = None
+            vars(message).update(dict.fromkeys(held))
         return {**vars(self), "backend": None, "email_message": message}
 
 

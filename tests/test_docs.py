@@ -271,9 +271,11 @@ class ReadmeTests(SimpleTestCase):
 
     def test_the_two_commands_are_complete_lines_of_the_readme_and_the_index(self):
         for command in (
-            'python -m pip install -e ".[sandbox]" && python -m anymail.sandbox',
-            'python -m pip install -e ".[dev]" && python runtests.py',
+            '-m pip install -e ".[sandbox]" && .venv/bin/python -m anymail.sandbox',
+            '-m pip install -e ".[dev]" && .venv/bin/python runtests.py',
         ):
+            # PEP 668: Debian, Ubuntu and Homebrew refuse to install beside their own packages.
+            command = f"python3 -m venv .venv && .venv/bin/python {command}"
             self.assertIn(f"    {command}\n", self.readme)
             self.assertIn(f"   $ {command}\n", (DOCS / "index.rst").read_text())
 
@@ -282,7 +284,7 @@ class ReadmeTests(SimpleTestCase):
         for end in ("runtests.py", "anymail.sandbox"):
             self.assertIn(f'bash -c "$(readme_command {end})"', script)
             commands = re.findall(
-                rf"^ +python -m pip install -e .*{end}$", self.readme, re.MULTILINE
+                rf"^ +python3 -m venv .venv && .*{end}$", self.readme, re.MULTILINE
             )
             self.assertEqual(len(commands), 1)
 

@@ -147,6 +147,9 @@ def check_pre_commit(words: list[str], block: Block) -> None:
 
 PROGRAMS: dict[str, Check] = {
     "python": check_python,
+    "python3": check_python,
+    ".venv/bin/python": check_python,
+    ".": check_anything,
     "django-admin": check_django_admin,
     "aws": check_aws,
     "curl": check_anything,

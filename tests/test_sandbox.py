@@ -241,6 +241,25 @@ class ServingTests(SimpleTestCase):
         process.communicate(timeout=TIMEOUT)
         return found
 
+    def test_paths_that_lead_nowhere_are_not_found(self):
+        with running_sandbox() as sandbox:
+            style = sandbox.page + "static/anymail_sandbox/sandbox.css"
+            with urlopen(style) as response:
+                self.assertEqual(response.headers["Content-Type"], "text/css")
+            for path in ("static/../../x", "static/%2e%2e/%2e%2e/x", "static//etc/passwd",
+                         "static/..%2f..%2fetc%2fpasswd", "static/%00", "static/a%00b/../x",
+                         "static/admin/", "static/", "static/..\\x", f"static/{'x' * 5000}",
+                         "../x", "%00", "messages/%00/", "messages/..%2f..%2fx/",
+                         "inbox/%ff%fe/", "messages/x/files/99999999999999999999/",
+                         "admin/%00/", "anymail/../../x"):  # fmt: skip
+                with self.subTest(path), self.assertRaises(HTTPError) as caught:
+                    urlopen(sandbox.page + path)
+                caught.exception.close()
+                self.assertEqual(caught.exception.code, 404)
+            sandbox.process.terminate()
+            _, errors = sandbox.process.communicate(timeout=TIMEOUT)
+        self.assertEqual(errors, "")
+
     def test_a_web_site_elsewhere_cannot_pretend_to_be_here(self):
         with running_sandbox() as sandbox:
             for host, status in (("attacker.example", 400), ("localhost", 200)):

@@ -28,6 +28,7 @@ from anymail.exceptions import AnymailWebhookValidationFailure
 from anymail.sandbox import SandboxError
 from anymail.sandbox.amazon.defaults import ACCOUNT, REGION
 from anymail.sandbox.amazon.protocols.wire import ApiError, ApiRequest
+from anymail.sandbox.amazon.sns import deliveries
 from anymail.sandbox.amazon.sns.deliveries import PAUSES, Deliveries
 from anymail.sandbox.amazon.sns.local_sns import LocalSns
 from anymail.sandbox.amazon.sns.posting import Poster
@@ -542,6 +543,23 @@ class SlowWebhookTests(SnsTestCase):
         messages = [json.loads(request["body"])["Message"] for request in hook.requests]
         self.assertEqual(messages, ["1", "2", "1"])
 
+    def test_for_a_webhook_that_hangs_only_the_newest_wait(self):
+        release = threading.Event()
+        hook = self.run_webhook()
+        self.subscribe(hook)
+        self.addCleanup(release.set)
+        hook.before = lambda number: release.wait(PATIENCE)
+        with mock.patch.object(deliveries, "MAX_WAITING", 2):
+            first = self.publish("1")
+            wait_until(lambda: hook.requests)
+            dropped, *kept = [self.publish(f"{number}") for number in range(2, 5)]
+        self.assertEqual([post.state for post in dropped.posts], ["failed"])
+        self.assertIn("Dropped", dropped.posts[0].attempts[0].error or "")
+        release.set()
+        self.wait_for_posts(first, *kept)
+        messages = [json.loads(request["body"])["Message"] for request in hook.requests]
+        self.assertEqual(messages, ["1", "3", "4"])
+
     def test_a_slow_webhook_does_not_hold_up_another(self):
         slow, fast = self.run_webhook(), self.run_webhook()
         self.subscribe(slow)
@@ -869,10 +887,24 @@ class PublishTests(SnsTestCase):
             json.loads(hook.requests[0]["body"])["MessageId"], answer["Successful"][0]["MessageId"]
         )
 
-    def test_what_is_not_for_topics_is_motos_business(self):
+    def test_phones_functions_and_devices_get_nothing(self):
         for operation, params in (
             ("Publish", {"PhoneNumber": "+15550100", "Message": "x"}),
+            ("Publish", {"TargetArn": f"{self.topic}:endpoint/x", "Message": "x"}),
             ("Publish", {"TopicArn": f"{self.topic}.fifo", "Message": "x"}),
+            ("Subscribe", {"TopicArn": self.topic, "Protocol": "lambda", "Endpoint": "x"}),
+            ("Subscribe", {"TopicArn": self.topic, "Protocol": "firehose", "Endpoint": "x"}),
+            ("Subscribe", {"TopicArn": self.topic, "Protocol": "sms", "Endpoint": "x"}),
+        ):
+            with self.subTest(operation=operation, params=params):
+                request = ApiRequest(
+                    service="sns", region="us-east-1", operation=operation, params=params
+                )
+                with self.assertRaisesMessage(ApiError, "Invalid parameter"):
+                    self.sns.answer(request)
+
+    def test_what_is_not_for_webhooks_is_motos_business(self):
+        for operation, params in (
             ("Subscribe", {"TopicArn": self.topic, "Protocol": "sqs", "Endpoint": "x"}),
             ("CreateTopic", {"Name": "x"}),
             ("Unsubscribe", {"SubscriptionArn": f"{self.topic}:of-a-queue"}),

@@ -130,10 +130,9 @@ def create_tables() -> None:
 
 
 def application() -> Callable[..., Any]:
-    """The site as a WSGI application, static files included."""
-    from django.contrib.staticfiles.handlers import StaticFilesHandler
+    """The site as a WSGI application."""
     from django.core.wsgi import get_wsgi_application
     from django.urls import get_resolver
 
     get_resolver().url_patterns  # noqa: B018 - imports every page now, not for the first visitor
-    return StaticFilesHandler(get_wsgi_application())
+    return get_wsgi_application()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ... import SandboxError
+from ..bounds import make_room
 from ..defaults import ACCOUNT
 from .encryption import encrypt
 
@@ -104,10 +105,11 @@ PLAYERS: Mapping[str, Callable[[Playing], Played]] = {
 
 
 def _store(bucket: str, key: str, content: bytes, metadata: Mapping[str, str]) -> None:
-    """Put an object into moto's S3."""
+    """Put an object into moto's S3, in place of the oldest ones when it is full."""
     from moto.s3.models import s3_backends
 
     try:
+        make_room(bucket, len(content))
         stored = s3_backends[ACCOUNT]["aws"].put_object(bucket, key, content)
     except Exception as err:  # moto's, which are of many kinds; none is of ours
         raise SandboxError(f"SES cannot write to the bucket {bucket}: {err}") from err

@@ -132,22 +132,33 @@ def read_body(environ: Environ) -> bytes:
 
     :raises ApiError: it is too large, or has no length.
     """
-    stream, length = environ["wsgi.input"], environ.get("CONTENT_LENGTH") or "0"
-    if not (length.isascii() and length.isdigit()):
-        raise ApiError("MalformedInput", "The Content-Length is not a number.")
-    size = MAX_BODY + 1 if environ.get("wsgi.input_terminated") else int(length[:12])
-    too_large = ApiError("RequestEntityTooLarge", f"A request has at most {MAX_BODY} bytes.", 413)
-    if size > MAX_BODY + 1:
-        raise too_large
+    size = MAX_BODY + 1 if environ.get("wsgi.input_terminated") else read_length(environ)
     try:
-        body: bytes = stream.read(size)
+        body: bytes = environ["wsgi.input"].read(size)
     except OSError as err:
         raise ApiError("MalformedInput", f"The request cannot be read: {err}") from err
     if len(body) > MAX_BODY:
-        raise too_large
+        raise _too_large()
     environ.pop("HTTP_TRANSFER_ENCODING", None)
     environ.update({"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))})
     return body
+
+
+def read_length(environ: Environ) -> int:
+    """How many bytes a request says that its body has.
+
+    :raises ApiError: too many, or that is not a number.
+    """
+    length = environ.get("CONTENT_LENGTH") or "0"
+    if not (length.isascii() and length.isdigit()):
+        raise ApiError("MalformedInput", "The Content-Length is not a number.")
+    if int(length[:12]) > MAX_BODY:
+        raise _too_large()
+    return int(length)
+
+
+def _too_large() -> ApiError:
+    return ApiError("RequestEntityTooLarge", f"A request has at most {MAX_BODY} bytes.", 413)
 
 
 def _region(scope: Scope) -> str:

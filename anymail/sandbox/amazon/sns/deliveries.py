@@ -25,8 +25,14 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 #: How long to wait before each repetition, in seconds.
 PAUSES = (1, 2, 4, 8, 15, 30)
+#: How many may wait for one webhook; the oldest gives way.
+MAX_WAITING = 1_000
+TOO_MANY = f"Dropped: {MAX_WAITING} newer ones wait for this webhook."
 #: How long a thread gets to end, in seconds.
 GRACE = 0.5
+
+
+State = Literal["delivered", "failed"]
 
 
 def _ignore(attempt: Attempt) -> None:
@@ -99,12 +105,16 @@ class Deliveries:
             if self._closed:
                 return
             is_new = lane not in self._lanes
-            heapq.heappush(self._lanes.setdefault(lane, []), (due, next(self._numbers), delivery))
+            waiting = self._lanes.setdefault(lane, [])
+            heapq.heappush(waiting, (due, next(self._numbers), delivery))
+            dropped = heapq.heappop(waiting)[2] if len(waiting) > MAX_WAITING else None
             self._changed.notify_all()
             if is_new:
                 thread = Thread(target=self._work, args=[lane], name="sns", daemon=True)
                 self._threads = [*filter(Thread.is_alive, self._threads), thread]
                 thread.start()
+        if dropped is not None:
+            self._end(dropped, Attempt(status=None, error=TOO_MANY))
 
     def close(self) -> None:
         """Forget what waits, and end what is being posted. Takes a moment at the most."""
@@ -143,24 +153,23 @@ class Deliveries:
         attempt = self._poster.post(delivery.subscription.endpoint, request.body, request.headers)
         if self._closed:
             return
-        is_repeated = len(delivery.pauses) > 0 and is_temporary(attempt)
+        if not delivery.pauses or not is_temporary(attempt):
+            self._end(delivery, attempt)
+            return
         if delivery.post is not None:
-            self._journal.add_attempt(delivery.post, attempt, _state(attempt, is_repeated))
-        if is_repeated:
-            pause, *pauses = delivery.pauses
-            self.add(replace(delivery, pauses=pauses), delay=pause * self._retry_pause)
-        else:
-            delivery.done(attempt)
-            if delivery.post is None:  # the page shows how webhooks answer to requests to confirm
-                self._journal.note_change()
+            self._journal.add_attempt(delivery.post, attempt, "retrying")
+        pause, *pauses = delivery.pauses
+        self.add(replace(delivery, pauses=pauses), delay=pause * self._retry_pause)
+
+    def _end(self, delivery: Delivery, attempt: Attempt) -> None:
+        if delivery.post is not None:
+            state: State = "delivered" if attempt.succeeded else "failed"
+            self._journal.add_attempt(delivery.post, attempt, state)
+        delivery.done(attempt)
+        if delivery.post is None:  # the page shows how webhooks answer to requests to confirm
+            self._journal.note_change()
 
 
 def is_temporary(attempt: Attempt) -> bool:
     """Whether SNS tries again after such an answer."""
     return attempt.status is None or attempt.status == 429 or 500 <= attempt.status < 600
-
-
-def _state(attempt: Attempt, is_repeated: bool) -> Literal["retrying", "delivered", "failed"]:
-    if attempt.succeeded:
-        return "delivered"
-    return "retrying" if is_repeated else "failed"

@@ -35,9 +35,11 @@ def subscribe(sns: LocalSns, request: ApiRequest) -> Answer:
     """``Subscribe``."""
     params = request.params
     protocol = params.get("Protocol")
-    if protocol not in ("http", "https"):
+    if protocol == "sqs":
         return None
-    topic = _topic(request)
+    if protocol not in ("http", "https"):
+        raise invalid_parameter("Protocol Reason: the sandbox has http, https and sqs")
+    topic = _topic(request.params, request.region)
     url, attributes = _text(params, "Endpoint"), parse_attributes(params.get("Attributes") or {})
     if url.partition(":")[0] != protocol:
         raise invalid_endpoint("Endpoint must match the specified protocol")
@@ -48,7 +50,7 @@ def subscribe(sns: LocalSns, request: ApiRequest) -> Answer:
 
 def confirm_subscription(sns: LocalSns, request: ApiRequest) -> ApiAnswer:
     """``ConfirmSubscription``. Its flag is a string, unlike others."""
-    topic, token = _topic(request), _text(request.params, "Token")
+    topic, token = _topic(request.params, request.region), _text(request.params, "Token")
     flag = request.params.get("AuthenticateOnUnsubscribe", "false")
     if flag not in ("true", "false"):
         raise invalid_parameter("AuthenticateOnUnsubscribe")
@@ -99,7 +101,7 @@ def list_subscriptions_by_topic(sns: LocalSns, request: ApiRequest) -> Answer:
     """``ListSubscriptionsByTopic``."""
     if not is_topic(request.params.get("TopicArn")):
         return None
-    topic = _topic(request)
+    topic = _topic(request.params, request.region)
     account = topic.split(":")[4]
     others = other_subscriptions(account, request.region, topic)
     return _page(sns.subscriptions.of_topic(topic), others, request)
@@ -113,20 +115,19 @@ def delete_topic(sns: LocalSns, request: ApiRequest) -> None:
 
 
 def publish(sns: LocalSns, request: ApiRequest) -> Answer:
-    """``Publish``. What goes to phones and single devices is moto's business."""
+    """``Publish``, to a topic: the sandbox has no phones and devices."""
     params = request.params
-    topic = params.get("TopicArn") or params.get("TargetArn")
-    if params.get("PhoneNumber") is not None or not isinstance(topic, str) or not is_topic(topic):
-        return None
-    _check_region(topic, request)
+    if params.get("PhoneNumber") is not None:
+        raise invalid_parameter("PhoneNumber Reason: the sandbox publishes to topics only")
+    topic = _topic(
+        {**params, "TopicArn": params.get("TopicArn") or params.get("TargetArn")}, request.region
+    )
     return ApiAnswer(result={"MessageId": sns.publish(parse_publication(topic, params))})
 
 
 def publish_batch(sns: LocalSns, request: ApiRequest) -> Answer:
     """``PublishBatch``: each entry succeeds or fails by itself."""
-    if not is_topic(request.params.get("TopicArn")):
-        return None
-    topic = _topic(request)
+    topic = _topic(request.params, request.region)
     entries = request.params.get("PublishBatchRequestEntries")
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise invalid_parameter("PublishBatchRequestEntries")
@@ -176,18 +177,12 @@ def _page(own: list[Subscription], others: list[Any], request: ApiRequest) -> Ap
     return ApiAnswer(result={"Subscriptions": found[int(token) : end], **more})
 
 
-def _topic(request: ApiRequest) -> str:
-    """The ARN of a topic that exists, in the region of the request."""
-    arn = _text(request.params, "TopicArn")
-    if not is_topic(arn):
+def _topic(params: Mapping[str, Any], region: str) -> str:
+    """The ARN of a topic that exists, in the region of a request."""
+    arn = _text(params, "TopicArn")
+    if not is_topic(arn) or _region(arn) != region:
         raise invalid_parameter("TopicArn")
-    _check_region(arn, request)
     return find_topic(arn).arn
-
-
-def _check_region(arn: str, request: ApiRequest) -> None:
-    if _region(arn) != request.region:
-        raise invalid_parameter("TopicArn")
 
 
 def _region(arn: str) -> str:

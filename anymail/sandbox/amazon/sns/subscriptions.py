@@ -19,6 +19,9 @@ from .publications import invalid_parameter
 #: Attributes of a subscription that may be set. Only the first one does something.
 SETTABLE = ("RawMessageDelivery", "DeliveryPolicy", "RedrivePolicy")
 
+#: Each has a thread while something waits for it.
+MAX_SUBSCRIPTIONS = 200
+
 #: The characters of RFC 3986.
 _URL = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{1,2048}")
 
@@ -79,11 +82,17 @@ class Subscriptions:
         self._found: dict[str, Subscription] = {}
 
     def add(self, topic_arn: str, endpoint: str, attributes: Mapping[str, str]) -> Subscription:
-        """Subscribe a webhook; if it is already, that subscription."""
+        """Subscribe a webhook; if it is already, that subscription.
+
+        :raises ApiError: there are enough.
+        """
         with self._lock:
             for known in self._found.values():
                 if (known.topic_arn, known.endpoint) == (topic_arn, endpoint):
                     return known
+            if len(self._found) >= MAX_SUBSCRIPTIONS:
+                text = f"The sandbox has room for {MAX_SUBSCRIPTIONS} webhooks. Unsubscribe some."
+                raise ApiError("SubscriptionLimitExceeded", text, 403)
             made = Subscription(
                 topic_arn=topic_arn,
                 endpoint=endpoint,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....amazon_ses.sns import TOPIC_ARN
+from ..bounds import check_room_for_message
 from ..protocols.wire import ApiError
 from .publications import Publication
 
@@ -71,7 +72,7 @@ def other_subscriptions(account: str, region: str, topic: str | None = None) -> 
 def hand_over(
     publication: Publication, id: str, envelope: Callable[[str, str], dict[str, Any]]
 ) -> None:
-    """Let moto deliver a publication to SQS and whatever else it can.
+    """Let moto deliver a publication to SQS.
 
     :param id: the ``MessageId``.
     :param envelope: the signed envelope for a protocol and the ARN of a subscription.
@@ -79,11 +80,12 @@ def hand_over(
     topic = _moto_topic(publication.topic_arn)
     attributes = dict(publication.attributes)
     for found in list(topic.sns_backend.subscriptions.values()):
-        if found.topic is not topic or found.protocol in ("http", "https"):
+        if found.topic is not topic or found.protocol != "sqs":
             continue
         # moto's own lacks the subject in what it signs, by a key that nobody has.
         found.get_post_data = _signed(envelope, found)
         try:
+            check_room_for_message()
             text = publication.text_for(found.protocol)
             found.publish(text, id, subject=publication.subject, message_attributes=attributes)
         except Exception as err:  # of any of moto's services; the other subscribers do not care

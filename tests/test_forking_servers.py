@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import os
 import shutil
 import signal
@@ -31,12 +30,9 @@ OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def installed_script(name: str) -> str | None:
-    """Where a distribution has put the command of its name."""
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        for file in importlib.metadata.distribution(name).files or ():
-            if file.name == name and (path := Path(str(file.locate()))).is_file():
-                return str(path)
-    return shutil.which(name)
+    """Where a command is: beside the interpreter, or on the path."""
+    folders = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    return shutil.which(name, path=os.pathsep.join(folders))
 
 
 def echo(request: Request, number: int) -> Answer:

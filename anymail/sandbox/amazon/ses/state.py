@@ -1,7 +1,7 @@
 """What moto remembers of SES: identities, configuration sets, receipt rules.
 
 The only module that reads moto's own objects. They are not documented, but have kept their shape
-since moto 5.1.15.
+since moto 5.2.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -19,6 +20,7 @@ from tests.ses import CREDENTIALS, V1, use_backend
 
 #: With its own patience the backend would wait for SES, and there would be nothing to retry.
 IMPATIENT = {"AMAZON_SES_THROTTLE_TIMEOUT": 0, "AMAZON_SES_SESSION_PARAMS": CREDENTIALS}
+PAGES = itertools.count()
 
 
 class ForgetfulAmazon(Amazon):
@@ -46,8 +48,8 @@ def page_names(**config: Any) -> Iterator[dict[str, Any]]:
 
     app = celery.Celery("tests", broker="memory://", backend="cache+memory://")
     app.set_current()
-    app.conf.update(config)
-    module = ModuleType("tests.celery_page")
+    app.conf.update(worker_hijack_root_logger=False, **config)
+    module = ModuleType(f"tests.celery_page_{next(PAGES)}")  # shared tasks are never forgotten
     sys.modules[module.__name__] = module
     try:
         for block in blocks(DOCS / "celery.rst"):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 from unittest import skipUnless
 
+import boto3
 import django
 from django.core.mail import EmailMultiAlternatives
 from django.test import RequestFactory, SimpleTestCase, override_settings
@@ -75,6 +76,13 @@ def refuse(recipients: Any, **kwargs: Any) -> None:
     raise ZeroDivisionError
 
 
+def client_whose_handler_fails(service: str, session: Any, client: Any) -> Any:
+    """A client factory: a handler raises before a request is made."""
+    made = boto3.session.Session(**session).client(service, **client)
+    made.meta.events.register("provide-client-params", lambda **kwargs: refuse(None))
+    return made
+
+
 class ErrorReportTests(SimpleTestCase):
     def errors(self) -> dict[str, BaseException]:
         """Errors from every place where something private is at hand."""
@@ -90,6 +98,9 @@ class ErrorReportTests(SimpleTestCase):
             )
             with connected(addressed, refuse):
                 errors["receiver"] = raised_by(send(server.url))
+        failing = V1Backend(session_params=KEYS, client_factory=client_whose_handler_fails)
+        mail = message()
+        errors["handler"] = raised_by(lambda: failing.send_messages([mail]))
         errors["garbage"] = raised_by(send("http://127.0.0.1:1"))
         errors["parameters"] = raised_by(
             lambda: V1Backend(client_params={**KEYS, "regoin": "x"}).open()

@@ -75,6 +75,8 @@ class ErrorReportTests(SimpleTestCase):
             errors[f"wrong webhook {name}"] = raised_by(posted(view, RECEIVED))
             with mock.patch.object(aws, "client", side_effect=refusal):
                 errors[f"S3 {name}"] = raised_by(posted(inbound_view.as_view(), RECEIVED))
+            with mock.patch.object(aws, "client", side_effect=KeyError):
+                errors[f"bug {name}"] = raised_by(posted(inbound_view.as_view(), RECEIVED))
         with connected(inbound, fail):
             received = testing.ses_received(MAIL, recipient=ADDRESS)
             errors["mail"] = raised_by(posted(AmazonSESInboundWebhookView.as_view(), received))

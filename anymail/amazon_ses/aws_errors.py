@@ -76,9 +76,10 @@ def api_errors(doing: str, *, is_signing: bool = False) -> Iterator[None]:
     except Exception as err:
         if interruption := signal_in(err):
             raise interruption from interruption.__cause__
+        forget_locals(err)
         if (error := _api_error(err, doing, progress)) is None:
             raise
-        raise error from forget_locals(err)
+        raise error from err
     finally:
         _progress.reset(token)
 

@@ -208,7 +208,8 @@ def _with_encoded_addresses(message: OutgoingMessage, idna_encode: IdnaEncoder) 
         return [format_for_wire(address, idna_encode, field) for address in addresses]
 
     stand_in = copy.copy(message.source)
-    stand_in.subject = message.subject
+    # Encoded here: Django 5.2 takes more characters for line breaks than CR and LF.
+    stand_in.subject = encode_header("Subject", message.subject)
     stand_in.body = message.body
     stand_in.from_email = ", ".join(encoded(message.from_emails, "from_email"))
     stand_in.to = encoded(message.to, "to")

@@ -21,7 +21,6 @@ from django.views.generic import View
 from ..conf import Settings, SomeSettings, WebhookSettings, current_settings
 from ..exceptions import (
     AnymailAPIError,
-    AnymailConfigurationError,
     AnymailInsecureWebhookWarning,
     AnymailWebhookValidationFailure,
     warn_of_gone_hooks,
@@ -152,9 +151,6 @@ class AnymailCoreWebhookView(View):
         except UnprovenRequest as err:
             logger.warning("A webhook refused a request: %s", err)
             return HttpResponse(status=400)
-        except (AnymailConfigurationError, AnymailWebhookValidationFailure) as err:
-            forget_locals(err)
-            raise
         except AnymailAPIError as err:
             if not err.is_transient:
                 forget_locals(err)
@@ -166,6 +162,9 @@ class AnymailCoreWebhookView(View):
                 extra={"anymail_error_code": err.error_code},
             )
             return HttpResponse(status=503)
+        except Exception as err:
+            forget_locals(err)
+            raise
         self.dispatch_events(events)
         return HttpResponse(content_type="text/plain")
 

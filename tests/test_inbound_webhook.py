@@ -594,6 +594,7 @@ class DoubleTests(WebhookTestCase):
     def test_a_double_that_cannot_work_says_what_to_return(self):
         for response in (
             {"Body": mock.MagicMock(read=mock.Mock(return_value=b"Subject: x"))},
+            {"Body": mock.Mock()},
             {"Body": mock.MagicMock(iter_chunks=lambda size: iter(["text"]))},
             {"Body": io.BytesIO(b"Subject: x")},
             {},

@@ -121,7 +121,10 @@ def _streaming_body(response: Any) -> Any:
 
 def _read(body: Any, stored: S3Object, settings: AmazonSESSettings) -> Iterator[bytes]:
     size = 0
-    chunks = iter(body.iter_chunks(CHUNK_SIZE))
+    try:
+        chunks = iter(body.iter_chunks(CHUNK_SIZE))
+    except TypeError:  # a plain Mock
+        raise _unusable(body) from None
     while True:
         with _api_errors("Downloading", stored):
             chunk = next(chunks, None)

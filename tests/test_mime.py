@@ -317,6 +317,19 @@ class HeaderTests(SimpleTestCase):
         with self.assertRaisesRegex(ValueError, '"bcc" argument'):
             wire(simple_message(headers={"bcc": "x@example.com"}))
 
+    def test_control_characters_in_names_and_types_of_parts_are_refused(self) -> None:
+        for character in "\x00\x07\x1f\x7f\x85":
+            named, typed, other = (simple_message() for _ in range(3))
+            named.attach(f"a{character}.pdf", b"%PDF", "application/pdf")
+            typed.attach("a.pdf", b"%PDF", f"application/{character}pdf")
+            other.attach_alternative("<p>", f"text/{character}html")
+            for message in (named, typed, other):
+                with (
+                    self.subTest(character=character),
+                    self.assertRaisesRegex(ValueError, "1 can't"),
+                ):
+                    wire(message)
+
     def test_hidden_recipients_only_need_a_to_header(self) -> None:
         raw = wire(simple_message(to=[], bcc=["hidden@example.com"]))
         self.assertIn(b"\r\nTo: undisclosed-recipients:;\r\n", raw)

@@ -136,7 +136,7 @@ def tag_value(tag: str) -> str:
 
 
 def check_headers(message: OutgoingMessage) -> None:
-    """Refuse line breaks where they would end a header early, and a Bcc header.
+    """Refuse what would end a header early or cannot be written in one, and a Bcc header.
 
     :raises AnymailInvalidAddress: a control character in a header that holds addresses.
     :raises ValueError: names the header or the attachment.
@@ -147,8 +147,11 @@ def check_headers(message: OutgoingMessage) -> None:
         _check_fields(fields, "merge_headers")
     _check_fields({} if message.header_to is None else {"To": message.header_to}, "extra_headers")
     for position, attachment in enumerate(message.attachments, start=1):
-        if not isinstance(attachment, Message) and attachment[0]:
-            check_no_line_break(f"file name of attachment {position}", str(attachment[0]))
+        if not isinstance(attachment, Message):
+            _check_mime(f"file name of attachment {position}", attachment[0])
+            _check_mime(f"media type of attachment {position}", *attachment[2:3])
+    for position, (_, mimetype) in enumerate(message.alternatives, start=1):
+        _check_mime(f"media type of alternative {position}", mimetype)
 
 
 def check_not_written_twice(message: OutgoingMessage) -> None:
@@ -162,6 +165,13 @@ def check_not_written_twice(message: OutgoingMessage) -> None:
                 f"{name!r} in `extra_headers` would be there twice: the header is written from the "
                 "message. Set the subject, body, content_subtype or encoding instead."
             )
+
+
+def _check_mime(what: str, value: Any = None) -> None:
+    text = str(value or "")
+    check_no_line_break(what, text)
+    if has_control_character(text.replace("\t", " ")):
+        raise bad_header(f"The {what} can't contain control characters.")
 
 
 def _check_fields(fields: Mapping[str, Any], attribute: str) -> None:

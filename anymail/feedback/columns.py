@@ -29,7 +29,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 def address_key(address: str) -> str:
     """An address for comparison: however it is spelled, the same address gives the same key.
 
-    It is :func:`~anymail.address_keys.comparison_form` in ASCII and at most
+    It is ``anymail.address_keys.comparison_form()`` in ASCII and at most
     :data:`ADDRESS_LENGTH` long, so that no database's collation finds two of them equal, and the
     key of a key is that key.
 

@@ -64,7 +64,7 @@ def on_tracking(event: AnymailTrackingEvent, **kwargs: Any) -> None:
 def record(event: AnymailTrackingEvent) -> list[Record]:
     """Store what an event's notification says, about all its recipients, and send the signals.
 
-    :param event: any tracking event; nothing is done unless :data:`MODELS` names its type, and its
+    :param event: any tracking event; nothing is done unless ``MODELS`` names its type, and its
         document says which message it is about.
     :return: the new rows; none if the notification is stored already.
     :raises Exception: whatever a receiver raises; then nothing is stored.

@@ -320,7 +320,7 @@ class AnymailInboundMessage(ForgivingMessage):
         :param filename: None for no name.
         :param content_id: makes it an inline part; angle brackets may be left out.
         :param base64: ``content`` is base64, and is decoded first.
-        :raises ValueError: ``content`` is no base64, or not of the charset.
+        :raises ValueError: ``content`` is not base64, or not of the charset.
         :raises LookupError: there is no such charset.
         """
         return attachment(cls, content_type, content, charset, filename, content_id, base64)

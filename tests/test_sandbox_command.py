@@ -361,23 +361,23 @@ class CommandLineTests(SimpleTestCase):
         parser = ArgumentParser(exit_on_error=False)
         add_arguments(parser)
         for argument, text in (
-            ("--port=x", "is no port"),
-            ("--port=65536", "is no port"),
-            ("--port=-1", "is no port"),
-            ("--latency=nan", "is no number"),
-            ("--latency=-1", "is no number"),
+            ("--port=x", "is not a port"),
+            ("--port=65536", "is not a port"),
+            ("--port=-1", "is not a port"),
+            ("--latency=nan", "is not a number"),
+            ("--latency=-1", "is not a number"),
             ("--latency=60.1", "is more than 60 seconds"),
             ("--max-send-rate=0", "above 0"),
-            ("--domain=", "is no domain"),
-            ("--domain=not_a_domain!!", "is no domain"),
-            ("--domain=.example", "is no domain"),
-            ("--domain=me@example.org", "is no domain"),
+            ("--domain=", "is not a domain"),
+            ("--domain=not_a_domain!!", "is not a domain"),
+            ("--domain=.example", "is not a domain"),
+            ("--domain=me@example.org", "is not a domain"),
             ("--verified=", "is neither a domain nor an address"),
             ("--verified=@example.org", "is neither a domain nor an address"),
             ("--verified=a b@example.org", "is neither a domain nor an address"),
             ("--verified=me@", "is neither a domain nor an address"),
-            ("--configuration-set=a b", "is no name of a configuration set"),
-            ("--configuration-set=", "is no name of a configuration set"),
+            ("--configuration-set=a b", "is not a name of a configuration set"),
+            ("--configuration-set=", "is not a name of a configuration set"),
         ):
             with self.subTest(argument), self.assertRaisesRegex(ArgumentError, text):
                 parser.parse_args([argument])

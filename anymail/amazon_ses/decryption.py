@@ -103,16 +103,16 @@ def _base64(fields: Mapping[str, str], name: str) -> bytes:
     try:
         return base64.b64decode(fields.get(name, ""), validate=True)
     except ValueError as err:
-        raise _refused(f"its {name} is no base64") from err
+        raise _refused(f"its {name} is not base64") from err
 
 
 def _context(description: str) -> dict[str, str]:
     try:
         context = json.loads(description)
     except (ValueError, RecursionError) as err:
-        raise _refused("its x-amz-matdesc is no JSON") from err
+        raise _refused("its x-amz-matdesc is not valid JSON") from err
     if not isinstance(context, dict) or not all(isinstance(v, str) for v in context.values()):
-        raise _refused("its x-amz-matdesc is no JSON object of strings")
+        raise _refused("its x-amz-matdesc is not a JSON object of strings")
     return context
 
 
@@ -120,7 +120,7 @@ def _length(value: str | None) -> int | None:
     if value is None:
         return None
     if not (value.isascii() and value.isdigit() and len(value) < 20):
-        raise _refused("its x-amz-unencrypted-content-length is no number")
+        raise _refused("its x-amz-unencrypted-content-length is not a number")
     return int(value)
 
 

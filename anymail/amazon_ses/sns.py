@@ -174,7 +174,7 @@ class SnsEnvelope:
         try:
             return text.encode()
         except UnicodeEncodeError as err:
-            raise AnymailWebhookValidationFailure("The SNS message is no valid Unicode.") from err
+            raise AnymailWebhookValidationFailure("The SNS message is not valid Unicode.") from err
 
     def notification(self, *, is_verified: bool = False) -> SesNotification | None:
         """The document of SES inside; None for what SES publishes when a topic is set up.

@@ -76,7 +76,7 @@ def check(
     :param now: the time to compare with, if not the present one.
     :raises AnymailWebhookValidationFailure: with the reason.
     :raises AnymailAPIError: the certificate cannot be had; let SNS repeat the message.
-    :raises AnymailConfigurationError: a setting is no regular expression, or no certificate.
+    :raises AnymailConfigurationError: a setting is not a regular expression, or not a certificate.
     """
     now = now or utc_now()
     check_topic(envelope, settings)
@@ -216,7 +216,7 @@ def usable_certificate(pem: str, now: datetime) -> Certificate:
         certificate = load_certificate(pem)
     except (AttributeError, TypeError, ValueError) as err:
         raise AnymailConfigurationError(
-            f'A value in ANYMAIL["AMAZON_SES_SNS_CERTIFICATES"] is no certificate: {err}'
+            f'A value in ANYMAIL["AMAZON_SES_SNS_CERTIFICATES"] is not a certificate: {err}'
         ) from err
     if not certificate.not_before <= now <= certificate.not_after:
         raise AnymailWebhookValidationFailure(
@@ -294,5 +294,5 @@ def _is_sns_host(host: str, topic: str, host_regex: str | None) -> bool:
         return re.fullmatch(host_regex, host) is not None
     except re.error as err:
         raise AnymailConfigurationError(
-            f'ANYMAIL["AMAZON_SES_SNS_CERT_HOST_REGEX"] is no regular expression: {err}'
+            f'ANYMAIL["AMAZON_SES_SNS_CERT_HOST_REGEX"] is not a regular expression: {err}'
         ) from err

@@ -77,7 +77,7 @@ def number(value: int) -> int:
 def json_value(value: Any, depth: int = MAX_DEPTH) -> Any:
     """A JSON document without what a database refuses.
 
-    :param value: what is no JSON becomes text.
+    :param value: what is not valid JSON becomes text.
     :param depth: how many levels to keep; what is below becomes text.
     """
     if isinstance(value, str):

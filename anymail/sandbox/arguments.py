@@ -123,7 +123,7 @@ def port(text: str) -> int:
     :raises argparse.ArgumentTypeError: it is none.
     """
     if not text.isascii() or not text.isdecimal() or int(text) > 65_535:
-        raise ArgumentTypeError(f"{text!r} is no port, which is a number from 0 to 65535")
+        raise ArgumentTypeError(f"{text!r} is not a port, which is a number from 0 to 65535")
     return int(text)
 
 
@@ -137,7 +137,7 @@ def amount(text: str) -> float:
     except ValueError:
         number = -1.0
     if not isfinite(number) or number < 0:
-        raise ArgumentTypeError(f"{text!r} is no number like 0.5 or 14")
+        raise ArgumentTypeError(f"{text!r} is not a number like 0.5 or 14")
     return number
 
 
@@ -157,7 +157,7 @@ def domain(text: str) -> str:
     :raises argparse.ArgumentTypeError: it is none.
     """
     if not DOMAIN.fullmatch(text):
-        raise ArgumentTypeError(f"{text!r} is no domain like example.org")
+        raise ArgumentTypeError(f"{text!r} is not a domain like example.org")
     return text
 
 
@@ -179,7 +179,7 @@ def configuration_set(text: str) -> str:
     """
     if not CONFIGURATION_SET.fullmatch(text):
         raise ArgumentTypeError(
-            f"{text!r} is no name of a configuration set: up to 64 letters, digits, - and _"
+            f"{text!r} is not a name of a configuration set: up to 64 letters, digits, - and _"
         )
     return text
 

@@ -46,7 +46,7 @@ def check_listener(host: str, *, allow_remote: bool) -> None:
 def check_site(url: str, *, allow_remote: bool) -> None:
     """Refuse to post elsewhere.
 
-    :raises SandboxError: it is no URL, or leads to another machine and nobody said that it may.
+    :raises SandboxError: it is not a URL, or leads to another machine and nobody said that it may.
     """
     host = host_of(url)
     check_known(host)
@@ -75,7 +75,9 @@ def host_of(url: str) -> str:
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SandboxError(f"{_without_credentials(url)!r} is no URL like http://127.0.0.1:8000.")
+        raise SandboxError(
+            f"{_without_credentials(url)!r} is not a URL like http://127.0.0.1:8000."
+        )
     return parts.hostname
 
 

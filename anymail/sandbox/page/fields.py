@@ -133,17 +133,17 @@ def parse_object(text: str) -> dict[str, Any]:
         found = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except json.JSONDecodeError as err:
         raise ValidationError(
-            f"This is no JSON: {err.msg}, line {err.lineno}, column {err.colno}."
+            f"This is not valid JSON: {err.msg}, line {err.lineno}, column {err.colno}."
         ) from err
     except (ValueError, RecursionError) as err:
-        raise ValidationError(f"This is no JSON: {err}.") from err
+        raise ValidationError(f"This is not valid JSON: {err}.") from err
     if not isinstance(found, dict):
         raise ValidationError("This needs to be a JSON object: {…}.")
     return found
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValidationError(f"This is no JSON: it knows no {name}. Write null, or a number.")
+    raise ValidationError(f"This is not valid JSON: it has no {name}. Write null, or a number.")
 
 
 def _finite(digits: str) -> float:

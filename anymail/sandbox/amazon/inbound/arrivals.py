@@ -71,7 +71,7 @@ def check_envelope(sender: str, recipients: Sequence[str]) -> None:
         raise SandboxError("A mail needs at least one recipient.")
     for address in (*recipients, *([sender] if sender else [])):
         if not _ADDRESS.fullmatch(address):
-            raise SandboxError(f"{address!r} is no mail address.")
+            raise SandboxError(f"{address!r} is not a mail address.")
 
 
 def choose_verdicts(chosen: Mapping[str, str], *, scans: bool) -> dict[str, str]:
@@ -83,7 +83,7 @@ def choose_verdicts(chosen: Mapping[str, str], *, scans: bool) -> dict[str, str]
     """
     for name, status in chosen.items():
         if status not in (DMARC_POLICIES if name == "dmarc_policy" else STATUSES):
-            raise SandboxError(f"{status!r} is no verdict of SES.")
+            raise SandboxError(f"{status!r} is not a verdict of SES.")
         if name not in (*VERDICTS, "dmarc_policy"):
             raise SandboxError(f"SES has no verdict {name!r}.")
     usual = dict.fromkeys(VERDICTS, "PASS")

@@ -108,7 +108,7 @@ def problem(template: Template) -> str:
 def parse_data(*texts: str | None) -> dict[str, Any]:
     """Template data, the later texts before the earlier ones.
 
-    :raises TemplateError: it is no JSON object.
+    :raises TemplateError: it is not a JSON object.
     """
     data: dict[str, Any] = {}
     for text in filter(None, texts):

@@ -82,7 +82,7 @@ def check_publication(publication: Publication, max_size: int) -> None:
         try:
             size = len(text.encode())
         except UnicodeEncodeError:
-            raise invalid_parameter("Message: it is no valid Unicode") from None
+            raise invalid_parameter("Message: it is not valid Unicode") from None
         if size > max_size:
             raise invalid_parameter("Message too long")
 

@@ -135,7 +135,7 @@ def _read(path: Path) -> SigningKey | None:
     except FileNotFoundError:
         return None
     if not HEAD.startswith(content[: len(HEAD)]):
-        raise SandboxError(f"{path} is no signing key of the sandbox. Name another file.")
+        raise SandboxError(f"{path} is not a signing key of the sandbox. Name another file.")
     try:
         return None if is_open else _parse(content)
     except (TypeError, ValueError, UnsupportedAlgorithm):

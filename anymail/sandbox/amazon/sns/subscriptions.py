@@ -125,7 +125,7 @@ class Subscriptions:
 
 
 def check_endpoint(url: str, *, allow_remote: bool) -> None:
-    """Refuse what is no URL of a webhook, or not on this machine.
+    """Refuse what is not a URL of a webhook, or not on this machine.
 
     :raises ApiError: with what is wrong.
     """
@@ -133,9 +133,9 @@ def check_endpoint(url: str, *, allow_remote: bool) -> None:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise invalid_endpoint("it is no URL") from None
+        raise invalid_endpoint("it is not a URL") from None
     if not _URL.fullmatch(url) or not host:
-        raise invalid_endpoint("it is no URL, or has characters that must be percent-encoded")
+        raise invalid_endpoint("it is not a URL, or has characters that must be percent-encoded")
     if not allow_remote and not is_loopback(host):
         raise invalid_endpoint(
             f"the sandbox posts to this machine only, and {host} is another one, "

@@ -100,15 +100,15 @@ def has_control_character(text: str) -> bool:
 
 
 class _Token(NamedTuple):
-    """``kind`` is "word", "quoted", "literal", "comment" or "special"."""
+    """``kind`` is "word", "quoted", "literal", "comment" or "special".
+
+    ``special`` is the text if it is that, else empty.
+    """
 
     kind: str
     text: str
     after_gap: bool
-
-    @property
-    def special(self) -> str:
-        return self.text if self.kind == "special" else ""
+    special: str
 
     @property
     def is_separator(self) -> bool:
@@ -135,7 +135,7 @@ def _tokens(text: str) -> Iterator[_Token]:
             kind, piece = "comment", text[begin + 1 : position - 1]
         elif piece == '"':
             pattern = _TOKEN_WITHOUT_QUOTES
-        yield _Token(kind, piece, after_gap)
+        yield _Token(kind, piece, after_gap, piece if kind == "special" else "")
         after_gap = kind == "comment"
 
 

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator
 from email.errors import MessageDefect
 from email.message import EmailMessage
 from io import BytesIO
+from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from . import inbound_parameters
@@ -18,6 +19,7 @@ from .inbound_limits import (
     MAX_HEADER_LENGTH,
     MAX_NAME_LENGTH,
     MAX_NESTING,
+    MAX_PARAMETERS,
     HeaderTooLongDefect,
     UnknownCharsetDefect,
 )
@@ -76,7 +78,7 @@ class ForgivingMessage(EmailMessage):
         """Add a header as it stands in the mail (the parser's way in).
 
         :param name: beyond 1,000 characters it is cut off.
-        :param value: folded or not; beyond 65,536 characters it is cut off.
+        :param value: folded or not; beyond 98,304 characters it is cut off.
         """
         if len(value) > MAX_HEADER_LENGTH or len(name) > MAX_NAME_LENGTH:
             too_long = f"{name[:50]}: beyond {MAX_HEADER_LENGTH} characters"
@@ -108,7 +110,9 @@ class ForgivingMessage(EmailMessage):
 
     def get_content_type(self) -> str:
         """The content type; ``application/octet-stream`` for parts that are nested too deep."""
-        return "application/octet-stream" if self.is_nested_too_deep() else self._declared_type()
+        kind = self._declared_type()
+        is_deep = self.nesting >= MAX_NESTING and kind.startswith(("multipart/", "message/"))
+        return "application/octet-stream" if is_deep else kind
 
     def is_nested_too_deep(self) -> bool:
         """Whether there are parts in it that were left unparsed, for it is nested too deep."""
@@ -259,8 +263,9 @@ class ForgivingMessage(EmailMessage):
     def raw_boundary(self) -> str | None:
         """The boundary as it stands in the mail."""
         source = self.header_source("content-type") or ""
-        plain = dict(reversed(list(inbound_parameters.split_parameters(source))))
-        boundary = plain.get("boundary") or self.get_param("boundary")
+        pieces = islice(inbound_parameters.split_parameters(source), MAX_PARAMETERS)
+        plain = next((text for name, text in pieces if name == "boundary"), "")
+        boundary = plain or self.get_param("boundary")
         return boundary.rstrip() if boundary else None
 
     def keep_source(self, source: SourceSlice) -> None:
@@ -317,7 +322,10 @@ class ForgivingMessage(EmailMessage):
         return [(value, ""), *self._parameters(source).items()]
 
     def _parameters(self, source: str) -> dict[str, str]:
-        return self._reader().parameters(source)
+        parameters, defects = self._reader().parameters(source)
+        for defect in defects:
+            self.note_defect(defect)
+        return parameters
 
     def _reader(self) -> HeaderReader:
         reader = getattr(self.policy, "header_factory", None)
@@ -339,7 +347,7 @@ class ForgivingMessage(EmailMessage):
     def _decoded_payload(self) -> bytes:
         payload = self._payload
         content = encode_source(payload) if isinstance(payload, str) else payload or b""
-        return decode_transfer(content, self.transfer_encoding)
+        return decode_transfer(content, self.transfer_encoding, self.note_defect)
 
     def _text_payload(self) -> str:
         payload: str = self._payload

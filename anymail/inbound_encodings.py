@@ -5,6 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Callable
+from email.errors import MessageDefect
+
+from .inbound_limits import TooManyLinesDefect
 
 _COMMENT = re.compile(r"\([^()]*\)")
 _TOKEN = re.compile(r"[\s\"']*([A-Za-z0-9_/. -]*)")
@@ -23,7 +27,6 @@ _NAMES = {
 }
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]+")
 _BASE64_LINE = re.compile(rb"^([A-Za-z0-9+/=]+)[ \t]*$", re.MULTILINE)
-_BASE64_PIECE = re.compile(rb"[A-Za-z0-9+/]+")
 #: Padded pieces of base64 in a row that are decoded one by one.
 MAX_PIECES = 1000
 _UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\r\n]*[\r\n]+", re.MULTILINE)
@@ -58,32 +61,36 @@ def is_identity(encoding: str) -> bool:
     return encoding not in ("base64", "quoted-printable", "uuencode")
 
 
-def decode_transfer(content: bytes, encoding: str) -> bytes:
+def decode_transfer(
+    content: bytes, encoding: str, note: Callable[[MessageDefect], object]
+) -> bytes:
     """The content before it was encoded. Whatever stands there, something comes out.
 
     :param content: as it was transferred.
     :param encoding: what :func:`transfer_encoding` returns; of one that nobody knows, the content
         is returned as it is.
+    :param note: called with what was left out.
     """
     if encoding == "base64":
         return decode_base64(content)
     if encoding == "quoted-printable":
         return binascii.a2b_qp(content)
     if encoding == "uuencode":
-        return decode_uu(content)
+        return decode_uu(content, note)
     return content
 
 
-def decode_message(text: str, encoding: str) -> str:
+def decode_message(text: str, encoding: str, note: Callable[[MessageDefect], object]) -> str:
     """The source of a message that was encoded as a whole, or is only said to be.
 
     :param text: as it was transferred; bytes that are not ASCII are surrogates.
     :param encoding: what :func:`transfer_encoding` returns.
+    :param note: called with what was left out.
     """
     content = text.encode("ascii", "surrogateescape")
     if encoding == "base64" and _NOT_BASE64.search(b"".join(content.split())):
         return text
-    return decode_transfer(content, encoding).decode("ascii", "surrogateescape")
+    return decode_transfer(content, encoding, note).decode("ascii", "surrogateescape")
 
 
 def decode_base64(content: bytes) -> bytes:
@@ -100,17 +107,18 @@ def decode_base64(content: bytes) -> bytes:
     head, _, tail = content.replace(b"\r", b"\n").partition(b"=")
     line, _, lines = tail.partition(b"\n")
     tail = line + b"".join(_BASE64_LINE.findall(lines))
-    pieces = _BASE64_PIECE.findall(_NOT_BASE64.sub(b"", head + b"=" + tail))
+    pieces = _NOT_BASE64.sub(b"", head + b"=" + tail).split(b"=")
     if len(pieces) > MAX_PIECES:
         pieces = [b"".join(pieces)]
     return b"".join(_decode_piece(piece) for piece in pieces)
 
 
-def decode_uu(content: bytes) -> bytes:
+def decode_uu(content: bytes, note: Callable[[MessageDefect], object]) -> bytes:
     """The bytes that uuencoded text stands for; the text itself if it is none.
 
-    :param content: as it was transferred. Characters of no meaning are ignored, and so are lines
-        beyond one for each 8 characters, for no program makes them so short.
+    :param content: as it was transferred. Characters of no meaning are ignored.
+    :param note: called if there are more lines than 1,000 and one for each 8 characters, for the
+        others are not read.
     """
     begin = _UU_BEGIN.search(content)
     if begin is None:
@@ -118,7 +126,10 @@ def decode_uu(content: bytes) -> bytes:
     end = _UU_END.search(content, begin.end())
     encoded = content[begin.end() : end.start() if end else len(content)]
     lines = _LINE.findall(encoded.translate(None, _NOT_UU))
-    del lines[1000 + len(content) // 8 :]
+    limit = 1000 + len(content) // 8
+    if len(lines) > limit:
+        del lines[limit:]
+        note(TooManyLinesDefect(f"lines beyond {limit} are not read"))
     return b"".join(_decode_uu_line(line) for line in lines)
 
 

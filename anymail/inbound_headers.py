@@ -20,9 +20,11 @@ from .inbound_limits import (
     MAX_ADDRESSES,
     MAX_ENCODED_TEXT,
     MAX_LONG_LISTS,
+    MAX_PARAMETERS,
     MAX_USUAL_PARAMETERS,
     HeaderTooLongDefect,
     InvalidAddressDefect,
+    TooManyParametersDefect,
 )
 from .inbound_parameters import content_type, disposition, parse_parameters
 from .inbound_text import decoded_text, encode_source, one_line, raw_text, unfold, with_line_ends
@@ -59,6 +61,8 @@ class ReceivedHeader(str):
 
     name: str
     source: str
+    #: Of the mail.
+    reader: HeaderReader
     #: What was wrong with it.
     defects: tuple[MessageDefect, ...] = ()
 
@@ -85,12 +89,12 @@ class ReceivedHeader(str):
     @property
     def params(self) -> dict[str, str]:
         """Of a Content-Type or Content-Disposition: its parameters, decoded."""
-        return parse_parameters(self.source)
+        return self.reader.parameters(self.source)[0].copy()
 
     @property
     def addresses(self) -> tuple[EmailAddress, ...]:
         """Of an address header: the valid addresses in it."""
-        return tuple(HeaderReader().addresses(self.name, self.source)[0])
+        return tuple(self.reader.addresses(self.name, self.source)[0])
 
     @property
     def datetime(self) -> Datetime | None:
@@ -107,6 +111,8 @@ class ReceivedHeader(str):
 
 #: Addresses, and what was wrong with others.
 Addresses = tuple[list[EmailAddress], tuple[MessageDefect, ...]]
+#: Parameters, and what was left out.
+ReadParameters = tuple[dict[str, str], tuple[MessageDefect, ...]]
 
 
 class HeaderReader:
@@ -118,7 +124,8 @@ class HeaderReader:
         self._encoded_text_left = MAX_ENCODED_TEXT
         self._addresses: dict[str, Addresses] = {}
         self._texts: dict[str, str] = {}
-        self._parameters: dict[str, dict[str, str]] = {}
+        self._long_lists_left = MAX_LONG_LISTS
+        self._parameters: dict[str, ReadParameters] = {}
 
     def __call__(self, name: str, value: Any) -> ReceivedHeader:
         """A header.
@@ -141,20 +148,17 @@ class HeaderReader:
             text, defects = self._decoded(name, source)
         header = ReceivedHeader(text)
         header.name, header.source, header.defects = name, source, defects
+        header.reader = self
         return header
 
-    def parameters(self, source: str) -> dict[str, str]:
-        """The parameters of a header.
+    def parameters(self, source: str) -> ReadParameters:
+        """The parameters of a header, and what was left out.
 
         :param source: what stands in the mail, unfolded.
         """
-        if source.count(";") <= MAX_USUAL_PARAMETERS:
-            return parse_parameters(source)
         if source not in self._parameters:
-            if len(self._parameters) >= MAX_LONG_LISTS:
-                return parse_parameters(source, MAX_USUAL_PARAMETERS)
-            self._parameters[source] = parse_parameters(source)
-        return self._parameters[source].copy()
+            self._parameters[source] = self._read_parameters(source)
+        return self._parameters[source]
 
     def addresses(self, name: str, source: str) -> Addresses:
         """The addresses in a header, and what was wrong with the others.
@@ -180,13 +184,35 @@ class HeaderReader:
 
     def _decoded(self, name: str, source: str) -> tuple[str, tuple[MessageDefect, ...]]:
         if source not in self._texts:
-            if len(source) > self._encoded_text_left:
-                limit = MAX_ENCODED_TEXT
-                too_long = f"{name}: encoded-words beyond {limit} characters are not decoded"
-                return raw_text(source), (HeaderTooLongDefect(too_long),)
-            self._encoded_text_left -= len(source)
+            if not self._may_decode(source):
+                return raw_text(source), (_not_decoded(name),)
             self._texts[source] = decoded_text(source)
         return self._texts[source], ()
+
+    def _may_decode(self, source: str) -> bool:
+        """Whether the encoded-words in a header may still be decoded."""
+        length = len(source) if "=?" in source else 0
+        if length > self._encoded_text_left:
+            return False
+        self._encoded_text_left -= length
+        return True
+
+    def _read_parameters(self, source: str) -> ReadParameters:
+        limit = MAX_PARAMETERS
+        if source.count(";") > MAX_USUAL_PARAMETERS:
+            self._long_lists_left -= 1
+            limit = limit if self._long_lists_left >= 0 else MAX_USUAL_PARAMETERS
+        may_decode = self._may_decode(source)
+        found = parse_parameters(source, limit, decoded_text if may_decode else raw_text)
+        defects: tuple[MessageDefect, ...] = () if may_decode else (_not_decoded("parameters"),)
+        if not found.are_complete:
+            defects += (TooManyParametersDefect(f"parameters beyond {limit} are not read"),)
+        return found.values, defects
+
+
+def _not_decoded(name: str) -> MessageDefect:
+    limit = MAX_ENCODED_TEXT
+    return HeaderTooLongDefect(f"{name}: encoded-words beyond {limit} characters are not decoded")
 
 
 class InboundPolicy(EmailPolicy):

@@ -9,26 +9,24 @@ from __future__ import annotations
 from email.errors import HeaderDefect, MessageDefect
 
 #: Characters of one header, folded; what is beyond is cut off.
-MAX_HEADER_LENGTH = 64 * 1024
+MAX_HEADER_LENGTH = 96 * 1024
 #: Characters of a header's name.
 MAX_NAME_LENGTH = 1000
 #: Headers of a mail of any size; there may be one more for each 32 characters of the mail.
 MAX_HEADERS = 2_000
 #: Characters in a mail for each further header.
 CHARACTERS_PER_HEADER = 32
-#: Parts of a mail of any size; there may be one more for each 64 characters of the mail.
-MAX_PARTS = 200
+#: Parts of a mail of any size; there may be one more for each 1,024 characters of the mail.
+MAX_PARTS = 1_000
 #: Characters in a mail for each further part.
-CHARACTERS_PER_PART = 64
+CHARACTERS_PER_PART = 1024
 #: Levels of multipart and message parts; what is nested deeper stays unparsed.
 MAX_NESTING = 50
-#: Blocks of a delivery status.
-MAX_STATUS_BLOCKS = 1_000
 #: Characters of the address headers of a mail that are read.
-MAX_ADDRESS_TEXT = 128 * 1024
+MAX_ADDRESS_TEXT = 96 * 1024
 #: Addresses of a mail that are read.
 MAX_ADDRESSES = 10_000
-#: Characters of headers with encoded-words that are decoded.
+#: Characters of headers with encoded-words that are decoded, those of file names included.
 MAX_ENCODED_TEXT = 128 * 1024
 #: Parameters of one header that are read.
 MAX_PARAMETERS = 200
@@ -46,8 +44,16 @@ class InvalidAddressDefect(HeaderDefect):
     """Something in an address header is not an address."""
 
 
+class TooManyParametersDefect(HeaderDefect):
+    """A header has more parameters than are read."""
+
+
 class OddHeaderLineDefect(HeaderDefect):
     """A line among the headers that is not one was skipped."""
+
+
+class TooManyLinesDefect(MessageDefect):
+    """Uuencoded text has more lines than are read; no program makes them so short."""
 
 
 class UnknownCharsetDefect(MessageDefect):

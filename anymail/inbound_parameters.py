@@ -7,9 +7,10 @@ quotation marks goes up to the next semicolon, whatever is in it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import islice
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from .charsets import decode
@@ -19,8 +20,9 @@ from .inbound_text import decoded_text, encode_source, one_line
 _WORD = r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+"
 _COMMENTS = r"(?:\s*\([^()]*\))*\s*"
 _TYPE = re.compile(rf"{_COMMENTS}\"?({_WORD}\s?/\s?{_WORD})\"?")
-_DISPOSITION = re.compile(rf"{_COMMENTS}\"?({_WORD})\"?(?!\s*=)")
-_NAME = re.compile(r"[\s;,]*(?P<name>[^\s;,=\"()]+)\s*=\s*")
+_DISPOSITION = re.compile(rf"{_COMMENTS}\"?({_WORD})(?!{_WORD})\"?(?!\s*=)")
+_SEPARATORS = re.compile(r"[\s;,]*")
+_NAME = re.compile(r"(?P<name>[^\s;,=\"()]+)\s*=\s*")
 _QUOTE = re.compile(r'\\.|"', re.DOTALL)
 _AFTER_QUOTE = re.compile(r"\s*(?:\Z|;|\(|(?<=\s)[\w*-]+\s*=)")
 _ESCAPED = re.compile(r'\\(["\\])')
@@ -31,6 +33,13 @@ _FREE_TEXT = frozenset({"filename", "name"})
 MAX_TYPE_LENGTH = 300
 #: Quotation marks within a quoted value that may be part of it.
 _MAX_INNER_QUOTES = 20
+
+
+class Parameters(NamedTuple):
+    """The parameters of a header, and whether these are all of them."""
+
+    values: dict[str, str]
+    are_complete: bool
 
 
 def content_type(value: str) -> str | None:
@@ -51,13 +60,19 @@ def _content_type(value: str) -> str | None:
 def disposition(value: str) -> str | None:
     """The disposition in a Content-Disposition, in lower case; None if there is none.
 
+    Where there are only parameters, it is ``attachment``, as for one that nobody knows (RFC 2183
+    section 2.8).
+
     :param value: what stands in the header, unfolded.
     """
-    match = _DISPOSITION.match(value)
-    return match[1].lower() if match else None
+    if match := _DISPOSITION.match(value):
+        return match[1].lower()
+    return "attachment" if _NAME.match(value, _SEPARATORS.match(value).end()) else None  # type: ignore[union-attr]
 
 
-def parse_parameters(value: str, limit: int = MAX_PARAMETERS) -> dict[str, str]:
+def parse_parameters(
+    value: str, limit: int = MAX_PARAMETERS, decode_words: Callable[[str], str] = decoded_text
+) -> Parameters:
     """The parameters of a header, decoded; their names in lower case.
 
     Of several with the same name the first counts; the one that RFC 2231 encodes counts more than
@@ -65,35 +80,42 @@ def parse_parameters(value: str, limit: int = MAX_PARAMETERS) -> dict[str, str]:
 
     :param value: what stands in the header, unfolded; bytes that are not ASCII may be surrogates.
     :param limit: how many are read.
+    :param decode_words: what to do with encoded-words in values.
     """
     plain: dict[str, str] = {}
     sections: dict[str, dict[int, tuple[str, bool]]] = {}
-    for name, text in islice(split_parameters(value), limit):
+    found = list(islice(split_parameters(value), limit + 1))
+    for name, text in found[:limit]:
         if match := _SECTION.fullmatch(name):
             is_encoded = match["number"] is None or match["encoded"] is not None
             section = (text, is_encoded)
             sections.setdefault(match["name"], {}).setdefault(int(match["number"] or 0), section)
         else:
-            plain.setdefault(name, decoded_text(text))
+            plain.setdefault(name, decode_words(text))
     for name, pieces in sections.items():
-        plain[name] = one_line(_join([pieces[number] for number in sorted(pieces)]))
-    return plain
+        in_order = [pieces[number] for number in sorted(pieces)]
+        plain[name] = one_line(_join(in_order, decode_words))
+    plain.pop("", None)
+    return Parameters(plain, len(found) <= limit)
 
 
 def split_parameters(value: str) -> Iterator[tuple[str, str]]:
     """The parameters of a header as they stand there, without quotation marks.
 
     :param value: what stands in the header, unfolded.
-    :return: names in lower case, and values.
+    :return: names in lower case, and values; an empty name for what is not a parameter.
     """
     main = _TYPE.match(value) or _DISPOSITION.match(value)
     position = main.end() if main else 0
-    for _ in range(MAX_PARAMETERS):
+    while position < len(value):
+        separators = _SEPARATORS.match(value, position)
+        position = separators.end() if separators else position
         match = _NAME.match(value, position)
         if match is None:
-            position = value.find(";", position) + 1
-            if not position:
+            position = value.find(";", position)
+            if position < 0:
                 return
+            yield "", ""
             continue
         name, start = match["name"].lower(), match.end()
         if value.startswith('"', start):
@@ -126,7 +148,7 @@ def _closing_quote(value: str, start: int) -> int:
     return len(value) if semicolon < 0 else semicolon
 
 
-def _join(sections: list[tuple[str, bool]]) -> str:
+def _join(sections: list[tuple[str, bool]], decode_words: Callable[[str], str]) -> str:
     """The value that stands in sections, or is percent-encoded, or both."""
     text, is_encoded = sections[0]
     charset = None
@@ -134,7 +156,7 @@ def _join(sections: list[tuple[str, bool]]) -> str:
         charset, _, text = text.split("'", 2)
     pieces = [(text, is_encoded), *sections[1:]]
     if not any(is_encoded for _, is_encoded in pieces):
-        return decoded_text("".join(text for text, _ in pieces))
+        return decode_words("".join(text for text, _ in pieces))
     content = b"".join(
         unquote_to_bytes(encode_source(text)) if is_encoded else encode_source(text)
         for text, is_encoded in pieces

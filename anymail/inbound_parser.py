@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from email import errors
-from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .inbound_encodings import decode_message, is_identity
@@ -19,7 +18,6 @@ from .inbound_headers import policy_for_one_mail
 from .inbound_limits import (
     MAX_HEADER_LENGTH,
     MAX_NESTING,
-    MAX_STATUS_BLOCKS,
     HeaderTooLongDefect,
     MailLimits,
     NestingTooDeepDefect,
@@ -48,7 +46,7 @@ _END_OF_HEADER = re.compile(rf"{_END}(?![ \t])")
 _END_OF_ODD_LINES = re.compile(rf"{_END}(?=--|[\r\n]|{_NAME})")
 _END_OF_HEADERS = re.compile(rf"{_END}(?=--|[\r\n])")
 _DELIMITER = re.compile(rf"--([^\r\n]*)(?:{_END}|\Z)")
-_DASHES = re.compile(r"--(?<=[\r\n]--)")  # the literal first: the regex engine searches for it
+_DASHES = re.compile(r"--(?<=[\r\n]--)([^\r\n]*)")  # the literal first: it is searched for
 _BLANK_LINES = re.compile(rf"{_END}{_END}+")
 
 
@@ -367,13 +365,14 @@ class MailParser:
         if not self._is_full and not self._limits.add_part():
             self._is_full = True
             part.nesting = MAX_NESTING
+            part.note_defect(NestingTooDeepDefect("too many parts: the rest is in this one"))
         self._block = Block(part, None, is_message)
 
     def _begin_content(self, part: AnymailInboundMessage) -> None:
         kind = part.get_content_type()
         self._block = Block(part, "_payload")
         if part.is_nested_too_deep():
-            part.note_defect(NestingTooDeepDefect("nested too deep, or too many parts"))
+            part.note_defect(NestingTooDeepDefect("nested too deep"))
         elif self._is_flat:
             pass
         elif kind.startswith("message/"):
@@ -403,8 +402,10 @@ class MailParser:
     def _read_text(self, text: str, position: int) -> int:
         """Read text up to the next delimiter."""
         end = len(text)
-        for match in _DASHES.finditer(text, position + 1):
-            if self._delimiter_at(text, match.start()):
+        depths = {} if self._is_full else self._depths
+        for match in _DASHES.finditer(text, position + 1) if depths else ():
+            line = match[1].rstrip(" \t")
+            if line in depths or (line[-2:] == "--" and line[:-2] in depths):
                 end = match.start()
                 break
         self._block.text.append(text[position:end])
@@ -515,7 +516,7 @@ class MailParser:
         """
         if self._encoded >= MAX_ENCODED_MESSAGES or part.is_nested_too_deep() or self._is_full:
             return
-        decoded = decode_message(text, part.transfer_encoding)
+        decoded = decode_message(text, part.transfer_encoding, part.note_defect)
         part.keep_transferred(text)
         if part.get_content_type() == "message/delivery-status":
             self._parse_status(part, decoded)
@@ -529,11 +530,12 @@ class MailParser:
     def _parse_status(self, part: AnymailInboundMessage, text: str) -> None:
         """The blocks of headers of a delivery status (RFC 3464), as the standard library has it."""
         part.set_payload([])
-        for block in islice(_blocks(text), MAX_STATUS_BLOCKS):
+        for block in _blocks(text):
             parser = MailParser(self._factory, is_flat=True, outer=self)
             parser.feed(block)
             part.attach(parser.close())
             if parser._is_full:
+                self._is_full = True
                 break
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from .inbound_text import raw_text
@@ -27,14 +26,8 @@ def find_body(message: Message, content_type: str) -> Message | None:
     :param message: the mail.
     :param content_type: text/plain or text/html.
     """
-    for part, _ in _own_parts(message):
-        if (
-            part.get_content_type() == content_type
-            and part.get_content_disposition() in (None, "inline")
-            and part.get_transferred() is not None
-        ):
-            return part
-    return None
+    own = (part for part, _ in _own_parts(message))
+    return next((part for part in own if _is_body(part, content_type)), None)
 
 
 def attached_parts(message: Message) -> Iterator[Message]:
@@ -43,7 +36,7 @@ def attached_parts(message: Message) -> Iterator[Message]:
     They have the disposition ``attachment``, or one that nobody knows (RFC 2183 section 2.8); or
     none, and are neither the body nor related to it.
     """
-    return (part for part, kind in _all_parts(message) if kind == "attachment")
+    return (part for part, kind, _ in _all_parts(message) if kind == "attachment")
 
 
 def inline_parts(message: Message) -> Iterator[Message]:
@@ -51,7 +44,7 @@ def inline_parts(message: Message) -> Iterator[Message]:
 
     They have the disposition ``inline``; or none, and a Content-ID in a multipart/related.
     """
-    return (part for part, kind in _all_parts(message) if kind == "inline")
+    return (part for part, kind, _ in _all_parts(message) if kind == "inline")
 
 
 def parts_by_content_id(message: Message) -> dict[str, Message]:
@@ -61,10 +54,11 @@ def parts_by_content_id(message: Message) -> dict[str, Message]:
     the first counts.
     """
     found: dict[str, Message] = {}
-    for part, kind in chain(_parts(message), _all_parts(message)):
+    of_attached: dict[str, Message] = {}
+    for part, kind, is_own in _all_parts(message):
         if kind and (content_id := content_id_of(part)):
-            found.setdefault(content_id, part)
-    return found
+            (found if is_own else of_attached).setdefault(content_id, part)
+    return {**found, **{key: of_attached[key] for key in of_attached if key not in found}}
 
 
 def content_id_of(part: Message) -> str:
@@ -79,12 +73,23 @@ def is_unnamed_text(part: Message) -> bool:
     return part.get_content_type() in BODY_TYPES and not part.get_filename()
 
 
-def _all_parts(message: Message) -> Iterator[tuple[Message, str]]:
-    """The parts of a mail and of those attached to it, and what they are in theirs."""
+def _is_body(part: Message, content_type: str) -> bool:
+    return (
+        part.get_content_type() == content_type
+        and part.get_content_disposition() in (None, "inline")
+        and part.get_transferred() is not None
+    )
+
+
+def _all_parts(message: Message) -> Iterator[tuple[Message, str, bool]]:
+    """The parts of a mail and of those attached to it.
+
+    :return: for each what it is in its mail, and whether that is this one.
+    """
     waiting = [_parts(message)]
     while waiting:
         for part, kind in waiting[-1]:
-            yield part, kind
+            yield part, kind, len(waiting) == 1
             if part.is_multipart() and part.get_content_type() != "message/delivery-status":
                 waiting += [_parts(attached) for attached in reversed(part._payload)]
                 break
@@ -94,8 +99,12 @@ def _all_parts(message: Message) -> Iterator[tuple[Message, str]]:
 
 def _parts(message: Message) -> Iterator[tuple[Message, str]]:
     """The parts of a mail, and what they are: attachment, inline, or an empty string: the body."""
-    bodies = [find_body(message, content_type) for content_type in BODY_TYPES]
-    for part, is_related in _own_parts(message):
+    own = list(_own_parts(message))
+    bodies = [
+        next((part for part, _ in own if _is_body(part, content_type)), None)
+        for content_type in BODY_TYPES
+    ]
+    for part, is_related in own:
         disposition = part.get_content_disposition()
         if disposition is not None:
             yield part, "inline" if disposition == "inline" else "attachment"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable
+from itertools import count
 
 from anymail.inbound import AnymailInboundMessage
 
@@ -13,8 +14,24 @@ def filled(head: str, unit: str, tail: str = "") -> Callable[[int], bytes]:
     """A mail that repeats a unit until it has the size."""
 
     def make(size: int) -> bytes:
-        count = max(1, (size - len(head) - len(tail)) // len(unit))
-        return (head + unit * count + tail).encode("latin-1")
+        times = max(1, (size - len(head) - len(tail)) // len(unit))
+        return (head + unit * times + tail).encode("latin-1")
+
+    return make
+
+
+def numbered(head: str, unit: str, tail: str = "") -> Callable[[int], bytes]:
+    """The same, where each unit has its number in place of ``{}``: no two are read as one."""
+    before, after = unit.split("{}")
+
+    def make(size: int) -> bytes:
+        pieces, left = [head], size - len(head) - len(tail)
+        for number in count():
+            pieces.append(f"{before}{number}{after}")
+            left -= len(pieces[-1])
+            if left < len(pieces[-1]):
+                return "".join([*pieces, tail]).encode("latin-1")
+        raise AssertionError
 
     return make
 
@@ -23,16 +40,16 @@ def in_headers(
     name: str, head: str, unit: str, length: int, tail: str = ""
 ) -> Callable[[int], bytes]:
     """A mail of headers of that name and length."""
-    header = f"{name}: {head}{unit * (length // len(unit))}{tail}\r\n"
-    return filled("", header, "\r\nx")
+    header = f"{name}: {head}{unit * (length // len(unit))}{tail}{{}}\r\n"
+    return numbered("", header, "\r\nx")
 
 
 def in_parts(
     name: str, head: str, unit: str, length: int, tail: str = ""
 ) -> Callable[[int], bytes]:
     """A mail of parts with such a header each."""
-    header = f"{name}: {head}{unit * (length // len(unit))}{tail}\r\n"
-    return filled(
+    header = f"{name}: {head}{unit * (length // len(unit))}{tail}{{}}\r\n"
+    return numbered(
         "Content-Type: multipart/mixed; boundary=b\r\n\r\n",
         f"--b\r\n{header}\r\nx\r\n",
         "--b--\r\n",
@@ -95,6 +112,18 @@ MAILS: dict[str, Callable[[int], bytes]] = {
     "sections of file names": in_parts(
         "Content-Disposition", "attachment", ";filename*1*=a", 60_000
     ),
+    "words in file names": in_parts(
+        "Content-Disposition", "attachment; filename=", "=?utf-8?q?a?= ", 2000
+    ),
+    "parts with names": in_parts(
+        "Content-Type: a/b; name=b\r\nTo: a@b\r\nContent-Disposition", "a;filename=", "b", 300
+    ),
+    "parts with Content-IDs": in_parts(
+        "Content-Disposition: inline\r\nContent-Type: text/html\r\nContent-ID", "<a", "a", 400, ">"
+    ),
+    "messages with headers": in_parts(
+        "Content-Type: message/rfc822\r\n\r\nTo: a@b.c\r\nSubject", "", "=?a?q?b?=", 400
+    ),
     "quotes in file names": in_parts("Content-Disposition", "attachment", ';filename="a"b', 60_000),
     "white space in Content-Type": in_parts("Content-Type", "text/plain", " ", 60_000, "x"),
     "dates": in_headers("Date", "", "1 ", 60_000),
@@ -119,6 +148,10 @@ MAILS: dict[str, Callable[[int], bytes]] = {
     "line ends in nested messages": nested_messages("\n"),
     "line ends": filled("Subject: x\n\n", "\n"),
     "delivery status": filled("Content-Type: message/delivery-status\n\n", "a:\n\n"),
+    "long delivery status": filled(
+        "Content-Type: message/delivery-status\n\n", "a: b\n" * 90 + "\n"
+    ),
+    "at signs in To": in_headers("To", "", "@", 90_000),
     "padded base64": filled("Content-Transfer-Encoding: base64\n\n", "YQ==\n"),
     "padding": filled("Content-Transfer-Encoding: base64\n\n", "A="),
     "quoted-printable": filled("Content-Transfer-Encoding: quoted-printable\n\n", "=\n"),
@@ -143,7 +176,7 @@ def read_everything(mail: bytes) -> AnymailInboundMessage:
     for part in message.walk():
         part.get_content_type(), part.get_content_disposition(), part.get_filename()
         part.get_content_charset(), part.get_boundary(), part.get_params(), part["Subject"]
-        part.as_uploaded_file()
+        part.as_uploaded_file(), part.is_attachment(), part.items()
         if not part.is_multipart() and part.get_content_maintype() != "multipart":
             part.get_content_text()
     return message

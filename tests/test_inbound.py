@@ -496,10 +496,10 @@ class LimitTests(SimpleTestCase):
         message = AnymailInboundMessage.parse_raw_mime(mail)
         self.assertEqual(len(list(message.walk())), 100)
 
-    def test_twenty_thousand_parts_of_ordinary_length_are_not_too_many(self):
+    def test_nine_hundred_short_parts_are_not_too_many(self):
         part = '--b\nContent-Type: text/plain; charset=utf-8; name="x"\n\nsome text\n'
-        mail = "Content-Type: multipart/mixed; boundary=b\n\n" + part * 20_000 + "--b--"
-        self.assertEqual(len(AnymailInboundMessage.parse_raw_mime(mail).get_payload()), 20_000)
+        mail = "Content-Type: multipart/mixed; boundary=b\n\n" + part * 900 + "--b--"
+        self.assertEqual(len(AnymailInboundMessage.parse_raw_mime(mail).get_payload()), 900)
 
 
 def tree(message: EmailMessage) -> Any:

@@ -218,7 +218,8 @@ class MailParser:
 
         :param text: of any length; bytes that are not ASCII are surrogates.
         """
-        self._limits.length += len(text)
+        if not self._encoded:  # what is decoded has been counted as it came
+            self._limits.length += len(text)
         self._waiting.append(text)
         self._waiting_length += len(text)
         if self._waiting_length < MIN_BLOCK or not ("\n" in text or "\r" in text):

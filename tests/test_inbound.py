@@ -25,6 +25,8 @@ from anymail.inbound_limits import (
     HeaderTooLongDefect,
     InvalidAddressDefect,
     NestingTooDeepDefect,
+    TooManyLinesDefect,
+    TooManyParametersDefect,
     UnknownCharsetDefect,
 )
 
@@ -460,6 +462,21 @@ class LimitTests(SimpleTestCase):
         self.assertIsNone(message.subject)
         self.assertEqual(message.text, "body\n")
         self.assertEqual(defects(message), [HeaderTooLongDefect])
+
+    def test_parameters_beyond_the_limit_leave_a_defect(self):
+        message = parse("Content-Type: text/plain" + "".join(f"; a{n}=b" for n in range(300)))
+        self.assertEqual(len(message.get_params()), 201)
+        self.assertEqual(defects(message), [TooManyParametersDefect])
+
+    def test_lines_of_uuencode_beyond_the_limit_leave_a_defect(self):
+        encoded = "begin 644 a\n" + "!a\n" * 5000
+        message = parse("Content-Transfer-Encoding: uuencode", "", encoded)
+        message.get_content_bytes()
+        self.assertEqual(defects(message), [TooManyLinesDefect])
+
+    def test_disposition_of_parameters_only_is_an_attachment(self):
+        message = parse('Content-Disposition: filename="a.pdf"')
+        self.assertEqual([part.get_filename() for part in message.attachments], ["a.pdf"])
 
     def test_nesting_is_capped_with_a_defect(self):
         lines = []

@@ -149,7 +149,8 @@ class AnymailCoreWebhookView(View):
             self.validate_request(request)
             events = self.parse_events(request)
         except UnprovenRequest as err:
-            logger.warning("A webhook refused a request: %s", err)
+            about = {"anymail_error_code": type(err).__name__}
+            logger.warning("A webhook refused a request: %s", err, extra=about)
             return HttpResponse(status=400)
         except AnymailAPIError as err:
             if not err.is_transient:

@@ -28,6 +28,13 @@ class FilterForm(forms.Form):
     since = forms.DateTimeField(required=False)
     timeout = forms.FloatField(required=False, min_value=0, max_value=MAX_TIMEOUT)
 
+    def clean(self) -> None:
+        """Refuse what is not a filter: a misspelt one would let every message through."""
+        if unknown := self.data.keys() - self.fields.keys():
+            raise forms.ValidationError(
+                f"Unknown: {', '.join(sorted(unknown))}. There are {', '.join(self.fields)}."
+            )
+
     def test(self) -> Test:
         """Whether a message is meant, once the form is known to be valid."""
         data = self.cleaned_data

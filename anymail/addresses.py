@@ -131,7 +131,7 @@ class EmailAddress:
             return f"{self.username}@{idna_encode(self.domain)}"
         except UnicodeError as err:
             raise AnymailInvalidAddress(
-                "The domain of an email address is no valid internationalized domain name. "
+                "The domain of an email address is not a valid internationalized domain name. "
                 'ANYMAIL["IDNA_ENCODER"] chooses the rules: "idna2008", "idna2003" or "uts46".'
             ) from err
 

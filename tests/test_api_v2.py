@@ -238,12 +238,12 @@ class TemplateParamsTests(SimpleTestCase):
             ("extra_headers", {"headers": {"X Space": "x"}}),
             ("merge_headers", {"merge_headers": {"to@example.com": {"X Space": "x"}}}),
         ):
-            text = f"'X Space' in `{attribute}` is no header name"
+            text = f"'X Space' in `{attribute}` is not a valid header name"
             with self.subTest(attribute), self.assertRaisesRegex(ValueError, text):
                 params(template_message(**kwargs))
 
     def test_what_is_no_string_is_no_header_name(self) -> None:
-        with self.assertRaisesRegex(ValueError, "1 in `merge_headers` is no header name"):
+        with self.assertRaisesRegex(ValueError, "1 in `merge_headers` is not a valid header name"):
             params(template_message(merge_headers={"to@example.com": {1: "x"}}))
 
     def test_a_bcc_header_is_refused(self) -> None:

@@ -155,7 +155,7 @@ def _decode_content(content: Any, encoding: Any) -> bytes:
         try:
             return base64.b64decode(joined, validate=True)
         except ValueError as err:
-            raise UnreadableMail("The mail in SES's notification is no valid base64.") from err
+            raise UnreadableMail("The mail in SES's notification is not valid Base64.") from err
     return encode_source(content)
 
 

@@ -177,9 +177,11 @@ def _check_mime(what: str, value: Any = None) -> None:
 def _check_fields(fields: Mapping[str, Any], attribute: str) -> None:
     for name, value in fields.items():
         if not isinstance(name, str) or not re.fullmatch(r"[!-9;-~]+", name):
-            raise bad_header(f"{name!r} in `{attribute}` is no header name (RFC 5322).")
+            raise bad_header(f"{name!r} in `{attribute}` is not a valid header name (RFC 5322).")
         if name.lower() == "bcc":
-            raise bad_header('Use the "bcc" argument for blind copies: a Bcc header is no secret.')
+            raise bad_header(
+                'Use the "bcc" argument for blind copies: every recipient can read a Bcc header.'
+            )
         check_no_line_break(name, str(value))
         if name.lower() in ADDRESS_HEADERS and has_control_character(str(value)):
             raise AnymailInvalidAddress(f"The {name} header in `{attribute}`: {CONTROL_CHARACTER}.")

@@ -19,7 +19,7 @@ from webencodings.labels import LABELS
 #: What text is read as whose charset is not declared, or not known.
 FALLBACK = ("utf-8", "cp1252")
 #: Names of the Encoding standard to codecs of Python: each is tried, the last one forgivingly.
-CODECS = {
+CODECS: dict[str, tuple[str, ...]] = {
     "big5": ("cp950", "big5hkscs"),
     "euc-jp": ("euc_jp", "euc_jis_2004"),
     "euc-kr": ("cp949",),

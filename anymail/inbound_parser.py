@@ -83,7 +83,7 @@ class SourceText:
     """The source of an attached message, and of those that are attached to it."""
 
     def __init__(self) -> None:
-        self.length = 0
+        self.length: int = 0
         self._pieces: list[str] = []
         self._source = b""
 
@@ -129,10 +129,10 @@ class Container:
     def __init__(
         self, part: AnymailInboundMessage, boundary: str | None = None, start: int = 0
     ) -> None:
-        self.part = part
-        self.boundary = boundary
-        self.start = start
-        self.is_digest = part.get_content_type() == "multipart/digest"
+        self.part: AnymailInboundMessage = part
+        self.boundary: str | None = boundary
+        self.start: int = start
+        self.is_digest: bool = part.get_content_type() == "multipart/digest"
 
 
 class Block:
@@ -157,18 +157,18 @@ class Block:
     def __init__(
         self, part: AnymailInboundMessage, attribute: str | None, is_message: bool = False
     ) -> None:
-        self.part = part
-        self.attribute = attribute
-        self.is_message = is_message
-        self.is_fresh = True
+        self.part: AnymailInboundMessage = part
+        self.attribute: str | None = attribute
+        self.is_message: bool = is_message
+        self.is_fresh: bool = True
         #: There are too many headers: the others are skipped.
-        self.is_full = False
+        self.is_full: bool = False
         #: The rest of a header that is too long is skipped.
-        self.is_skipping = False
+        self.is_skipping: bool = False
         #: The text; of headers, that from the first odd line on.
         self.text: list[str] = []
         #: How many headers there were before that line.
-        self.headers = 0
+        self.headers: int = 0
 
 
 class Delimiter(NamedTuple):

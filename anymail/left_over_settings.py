@@ -10,7 +10,7 @@ from .unknown_settings import INSTEAD, SERVICE_PREFIX
 
 #: Package -> its settings, apart from those of django-bouncy that are still read.
 #: Source: the "Full List of Settings" in the READMEs of django-ses and django-amazon-ses.
-SETTINGS = {
+SETTINGS: dict[str, tuple[str, ...]] = {
     "django-ses": (
         "AWS_SES_ACCESS_KEY_ID",
         "AWS_SES_SECRET_ACCESS_KEY",

@@ -49,7 +49,7 @@ class Kept:
     """What the calls of one process share."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock: threading.Lock = threading.Lock()
         self.traffic: WeakKeyDictionary[Any, Traffic] = WeakKeyDictionary()
         #: By whose quota, rate and cache; for as long as a governor uses them.
         self.paces: WeakValueDictionary[Any, Pace | SharedPace] = WeakValueDictionary()

@@ -241,7 +241,7 @@ class SuppressionAdmin(ListAdmin):
     list_filter: ClassVar[tuple[Any, ...]] = ("reason",)
     search_help_text: ClassVar[StrOrPromise | None] = _("A whole address.")
     deferred: ClassVar[tuple[str, ...]] = ()
-    form = SuppressionForm
+    form: type[SuppressionForm] = SuppressionForm
     actions: tuple[str, ...] = ("lift",)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:

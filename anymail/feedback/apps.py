@@ -10,9 +10,9 @@ from ..installation import check_installation
 
 try:
     from ..signals import addressed, tracking
-except ImportError as err:  # the signals of django-anymail
-    for problem in check_installation():
-        raise ImproperlyConfigured(f"{problem.msg}\n{problem.hint}") from err
+except ImportError as _err:  # the signals of django-anymail
+    for _problem in check_installation():
+        raise ImproperlyConfigured(f"{_problem.msg}\n{_problem.hint}") from _err
     raise
 
 

@@ -23,10 +23,10 @@ Test = Callable[[SentMail], bool]
 class FilterForm(forms.Form):
     """Which messages are asked for, and how long to wait for one."""
 
-    to = forms.CharField(required=False)
-    subject = forms.CharField(required=False)
-    since = forms.DateTimeField(required=False)
-    timeout = forms.FloatField(required=False, min_value=0, max_value=MAX_TIMEOUT)
+    to: forms.CharField = forms.CharField(required=False)
+    subject: forms.CharField = forms.CharField(required=False)
+    since: forms.DateTimeField = forms.DateTimeField(required=False)
+    timeout: forms.FloatField = forms.FloatField(required=False, min_value=0, max_value=MAX_TIMEOUT)
 
     def clean(self) -> None:
         """Refuse what is not a filter: a misspelt one would let every message through."""

@@ -48,7 +48,7 @@ def page_names(**config: Any) -> Iterator[dict[str, Any]]:
 
     app = celery.Celery("tests", broker="memory://", backend="cache+memory://")
     app.set_current()
-    app.conf.update(worker_hijack_root_logger=False, **config)
+    app.conf.update(config)
     module = ModuleType(f"tests.celery_page_{next(PAGES)}")  # shared tasks are never forgotten
     sys.modules[module.__name__] = module
     try:
@@ -62,11 +62,18 @@ def page_names(**config: Any) -> Iterator[dict[str, Any]]:
         app.close()
 
 
+def leave_logging_alone(**_kwargs: Any) -> None:
+    """A receiver of Celery's ``setup_logging``."""
+
+
 @contextlib.contextmanager
 def page_at_work(**config: Any) -> Iterator[dict[str, Any]]:
     """The same, with a worker that runs its task."""
     from celery.contrib.testing.worker import start_worker
+    from celery.signals import setup_logging
 
+    # Who receives this signal sets logging up; otherwise Celery puts a handler on the root logger.
+    setup_logging.connect(leave_logging_alone)
     with (
         page_names(**config) as page,
         start_worker(page["app"], perform_ping_check=False, pool="solo", loglevel="CRITICAL"),

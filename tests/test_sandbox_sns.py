@@ -144,7 +144,7 @@ class SigningKeyTests(SimpleTestCase):
             self.path.write_bytes(content)
             for mode in (0o600, 0o644):
                 self.path.chmod(mode)
-                with self.assertRaisesMessage(SandboxError, "no signing key of the sandbox"):
+                with self.assertRaisesMessage(SandboxError, "is not a signing key of the sandbox"):
                     SigningKey.kept(self.path)
             self.assertEqual(self.path.read_bytes(), content)
 

@@ -152,7 +152,15 @@ class OtherServicesTests(LocalSesTestCase):
 
     def test_queues_hold_so_much(self):
         sqs = self.amazon.client("sqs")
-        for bound in ({"MAX_MESSAGES": 1}, {"MAX_MESSAGE_BYTES": 1}):
+        # Other tests' queues are moto's, too.
+        waiting = [
+            str(message.body)
+            for backend in bounds._backends("sqs")
+            for queue in backend.queues.values()
+            for message in queue._messages
+        ]
+        size = sum(map(len, waiting))
+        for bound in ({"MAX_MESSAGES": len(waiting) + 1}, {"MAX_MESSAGE_BYTES": size + 1}):
             url = sqs.create_queue(QueueName=unique("q"))["QueueUrl"]
             with mock.patch.multiple(bounds, **bound):
                 sqs.send_message(QueueUrl=url, MessageBody="a")
@@ -177,6 +185,16 @@ class OtherServicesTests(LocalSesTestCase):
             self.assertRaisesMessage(ClientError, "ServiceQuotaExceeded"),
         ):
             s3.put_object(Bucket=bucket, Key="b", Body=b"")
+
+    def test_a_key_has_so_many_aliases(self):
+        kms = self.amazon.client("kms")
+        key = kms.create_key()["KeyMetadata"]["KeyId"]
+        kms.create_alias(AliasName=f"alias/{unique('a')}", TargetKeyId=key)
+        with (
+            mock.patch.object(bounds, "MAX_THINGS", bounds._aliases()),
+            self.assertRaisesMessage(ClientError, "LimitExceeded"),
+        ):
+            kms.create_alias(AliasName=f"alias/{unique('a')}", TargetKeyId=key)
 
     def test_so_many_things_can_be_made(self):
         with mock.patch.object(bounds, "MAX_THINGS", 0):

@@ -1,6 +1,7 @@
 """How much moto may keep: whoever reaches the sandbox's port must not fill the machine.
 
-Reads moto's own objects, which have kept their shape since moto 5.1.15.
+Reads moto's own objects. Where a later moto keeps them elsewhere, there is no bound: better than a
+sandbox that fails.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ MAX_OBJECT_BYTES = 2**30
 MAKES = ("Clone", "Create", "Subscribe", "Verify")
 #: Where moto keeps what can be made.
 KEPT: Mapping[str, tuple[str, ...]] = {
-    "kms": ("keys", "key_to_aliases"),
+    "kms": ("keys",),
     "ses": ("email_identities", "config_sets", "receipt_rule_set"),
     "sns": ("topics", "subscriptions"),
     "sqs": ("queues",),
@@ -42,6 +43,8 @@ def check_room(service: str, operation: str) -> None:
         raise ApiError("LimitExceeded", f"The sandbox has room for {MAX_THINGS} of them.")
     if kept == "ses" and operation.endswith("ReceiptRule") and _rules() >= MAX_THINGS:
         raise ApiError("LimitExceeded", f"The sandbox has room for {MAX_THINGS} receipt rules.")
+    if operation == "CreateAlias" and _aliases() >= MAX_THINGS:
+        raise ApiError("LimitExceeded", f"The sandbox has room for {MAX_THINGS} aliases of keys.")
     if service == "sqs" and operation.startswith("SendMessage"):
         check_room_for_message()
 
@@ -110,7 +113,7 @@ def _object_sizes() -> Iterator[int]:
 def _counts(service: str, kept: tuple[str, ...]) -> Iterator[int]:
     backends = _backends(service)
     for name in kept:
-        yield sum(len(getattr(backend, name)) for backend in backends)
+        yield sum(len(getattr(backend, name, ())) for backend in backends)
 
 
 def _rules() -> int:
@@ -118,6 +121,14 @@ def _rules() -> int:
         len(rule_set.rules)
         for backend in _backends("ses")
         for rule_set in list(backend.receipt_rule_set.values())
+    )
+
+
+def _aliases() -> int:
+    return sum(
+        len(getattr(key, "aliases", ()))
+        for backend in _backends("kms")
+        for key in list(backend.keys.values())
     )
 
 

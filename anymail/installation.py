@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import PurePosixPath
 from typing import Any
 
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
 
 #: The folders in which both distributions have modules.
 SHARED_FOLDERS = (("anymail",), ("anymail", "backends"), ("anymail", "webhooks"))
@@ -45,6 +47,20 @@ def check_installation(app_configs: Any = None, **kwargs: Any) -> list[checks.Ch
             )
         ]
     return []
+
+
+@contextmanager
+def explain_import_errors() -> Iterator[None]:
+    """Where imports of this package's own modules fail, say what overwrote them.
+
+    :raises ImproperlyConfigured: what :func:`check_installation` found.
+    """
+    try:
+        yield
+    except ImportError as err:
+        for problem in check_installation():
+            raise ImproperlyConfigured(f"{problem.msg}\n{problem.hint}") from err
+        raise
 
 
 def _installed(name: str) -> Distribution | None:

@@ -14,7 +14,7 @@ from django.utils.timezone import get_current_timezone, is_naive, make_aware
 from .addresses import EmailAddress, parse_address_list, parse_single_address
 from .attributes import AttributeReader
 from .exceptions import AnymailInvalidAddress, AnymailUnsupportedFeature
-from .headers import CaseInsensitiveCasePreservingDict, check_no_line_break
+from .mime.headers import CaseInsensitiveCasePreservingDict, check_no_line_break
 
 #: Attributes that Django itself turns into MIME.
 MIME_ATTRIBUTES = (

@@ -16,7 +16,7 @@ from .attributes import (
     update_deep,
 )
 from .conf import UNSET, get_anymail_setting
-from .headers import (
+from .mime.headers import (
     CaseInsensitiveCasePreservingDict,
     angle_wrap,
     getfirst,

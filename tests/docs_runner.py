@@ -30,13 +30,14 @@ from django.test import SimpleTestCase, override_settings
 from django.test.utils import isolate_apps
 from django.urls import get_resolver, include, path, reverse
 
-from anymail import checks as anymail_checks
-from anymail import conf, mailer_checks, signals, testing
+from anymail import conf, signals, testing
 from anymail.amazon_ses import aws
+from anymail.checks import mailers
+from anymail.checks import settings as settings_checks
+from anymail.checks import webhooks as webhook_checks
 from anymail.exceptions import AnymailRecipientsRefused, AnymailUnsupportedFeature
 from anymail.feedback.models import Bounce, Suppression
 from anymail.feedback.signals import feedback
-from anymail.webhooks import checks as webhook_checks
 
 from . import feedback as feedback_app
 from .docs_pages import Block
@@ -319,14 +320,14 @@ def settings_of(text: str) -> set[str]:
 def settings_problems() -> Iterator[str]:
     """What ``manage.py check`` says."""
     for check in (
-        anymail_checks.check_deprecated_settings,
-        anymail_checks.check_unknown_settings,
-        anymail_checks.check_left_over_settings,
-        anymail_checks.check_setting_types,
-        anymail_checks.check_feedback_app,
-        mailer_checks.check_send_defaults,
-        mailer_checks.check_mailers,
-        mailer_checks.check_senders,
+        settings_checks.check_deprecated_settings,
+        settings_checks.check_unknown_settings,
+        settings_checks.check_left_over_settings,
+        settings_checks.check_setting_types,
+        settings_checks.check_feedback_app,
+        mailers.check_send_defaults,
+        mailers.check_mailers,
+        mailers.check_senders,
         webhook_checks.check_webhook_settings,
     ):
         for message in check():

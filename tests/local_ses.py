@@ -16,13 +16,13 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from django.test import SimpleTestCase
 
-from anymail.sandbox.amazon.defaults import CREDENTIALS
-from anymail.sandbox.amazon.endpoint import AmazonEndpoint
-from anymail.sandbox.amazon.inbound.receiving import receive
-from anymail.sandbox.amazon.news.publishing import Publisher
-from anymail.sandbox.amazon.sns.local_sns import LocalSns
-from anymail.sandbox.amazon.sns.signing import SigningKey
-from anymail.sandbox.amazon.switches import Switches
+from anymail.sandbox.aws.defaults import CREDENTIALS
+from anymail.sandbox.aws.endpoint import AmazonEndpoint
+from anymail.sandbox.aws.events.publishing import Publisher
+from anymail.sandbox.aws.receive.receiving import receive
+from anymail.sandbox.aws.sns.local_sns import LocalSns
+from anymail.sandbox.aws.sns.signing import SigningKey
+from anymail.sandbox.aws.switches import Switches
 from anymail.sandbox.journal import Journal, SentMail
 from anymail.sandbox.servers import local_hosts, serve
 

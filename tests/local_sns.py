@@ -20,10 +20,10 @@ from django.dispatch import Signal
 from django.test import override_settings
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from anymail.sandbox.amazon.defaults import CREDENTIALS, REGION
-from anymail.sandbox.amazon.protocols import query_protocol, xml_answers
-from anymail.sandbox.amazon.protocols.wire import ApiError
-from anymail.sandbox.amazon.sns.local_sns import LocalSns
+from anymail.sandbox.aws.defaults import CREDENTIALS, REGION
+from anymail.sandbox.aws.protocols import query_protocol, xml_answers
+from anymail.sandbox.aws.protocols.wire import ApiError
+from anymail.sandbox.aws.sns.local_sns import LocalSns
 from anymail.sandbox.servers import serve
 
 #: Enough for a slow machine.

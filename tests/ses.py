@@ -20,7 +20,7 @@ import django
 from botocore.stub import Stubber
 from django.test import override_settings
 
-from anymail.amazon_ses import aws, uploads
+from anymail.amazon_ses import aws, request_bodies
 from anymail.backends.amazon_ses import EmailBackend
 from anymail.message import AnymailMessage
 
@@ -65,7 +65,7 @@ def stubbed(service: str = "ses") -> Iterator[Stubber]:
     """A real boto3 client whose answers are prepared: parameters and answers are checked against
     Amazon's own model."""
     client = _session().client(service, **CREDENTIALS)
-    uploads.register(client)
+    request_bodies.register(client)
     with Stubber(client) as stub, mock.patch.object(aws, "client", return_value=client):
         yield stub
 
@@ -114,7 +114,7 @@ def send(message: Any, backend: type[EmailBackend] = EmailBackend, **options: An
 def accepting(sent: Sent, service: str = "ses") -> Iterator[None]:
     """A real client that validates and serialises, and answers success instead of connecting."""
     client = _session().client(service, **CREDENTIALS)
-    uploads.register(client)
+    request_bodies.register(client)
     accept_calls(client, sent)
     with mock.patch.object(aws, "client", return_value=client):
         yield

@@ -6,7 +6,8 @@ from django.test import SimpleTestCase, tag
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anymail.address_parser import (
+from anymail.addresses import EmailAddress
+from anymail.addresses.parser import (
     ANGLE_BRACKETS,
     BAD_CHARACTER,
     CONTROL_CHARACTER,
@@ -23,7 +24,6 @@ from anymail.address_parser import (
     WORDS_AFTER,
     parse_mailboxes,
 )
-from anymail.addresses import EmailAddress
 
 from .clock import cpu_growth
 

@@ -8,8 +8,8 @@ from typing import Any
 from django.test import SimpleTestCase, override_settings
 
 from anymail.amazon_ses import api_v1
-from anymail.amazon_ses.calls import ApiCall
 from anymail.backends.amazon_ses import EmailBackend
+from anymail.calls import ApiCall
 from anymail.exceptions import (
     AnymailAPIError,
     AnymailError,

@@ -10,8 +10,8 @@ from typing import Any
 from django.test import SimpleTestCase
 
 from anymail.amazon_ses import api_v2
-from anymail.amazon_ses.calls import ApiCall
 from anymail.backends.amazon_sesv2 import EmailBackend
+from anymail.calls import ApiCall
 from anymail.exceptions import AnymailAPIError, AnymailError, AnymailUnsupportedFeature
 from anymail.message import AnymailMessage
 

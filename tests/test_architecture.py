@@ -22,45 +22,45 @@ LAYERS: dict[str, int] = {
     name: layer
     for layer, names in {
         0: """
-            anymail anymail.conf anymail.exceptions anymail.installation anymail.per_process
+            anymail anymail.conf anymail.conf.values anymail.exceptions anymail.installation
             anymail.tracebacks
-            anymail.setting_values
         """,
         1: """
-            anymail.address_keys anymail.address_parser anymail.addresses anymail.charsets
-            anymail.encoded_words anymail.headers anymail.inbound
-            anymail.inbound_construct anymail.inbound_content anymail.inbound_encodings
-            anymail.inbound_headers anymail.inbound_limits anymail.inbound_parameters
-            anymail.inbound_parser anymail.inbound_parts anymail.inbound_text
-            anymail.inbound_writer anymail.message anymail.signals
+            anymail.addresses anymail.addresses.keys anymail.addresses.parser anymail.inbound
+            anymail.inbound.construct anymail.inbound.content anymail.inbound.encodings
+            anymail.inbound.headers anymail.inbound.limits anymail.inbound.parameters
+            anymail.inbound.parser anymail.inbound.parts anymail.inbound.text anymail.inbound.writer
+            anymail.message anymail.mime anymail.mime.charsets anymail.mime.encoded_words
+            anymail.mime.headers anymail.signals
         """,
-        2: "anymail.attachments anymail.attributes anymail.outgoing",
+        2: """
+            anymail.attachments anymail.attributes anymail.calls anymail.mime.attachments
+            anymail.mime.policy anymail.mime.seven_bit anymail.mime.streaming anymail.outgoing
+        """,
         3: """
             anymail.amazon_ses anymail.amazon_ses.api_v1 anymail.amazon_ses.api_v2
-            anymail.amazon_ses.attachments anymail.amazon_ses.seven_bit
-            anymail.amazon_ses.aws anymail.amazon_ses.aws_errors anymail.amazon_ses.bulk
-            anymail.amazon_ses.calls anymail.amazon_ses.client_cache anymail.amazon_ses.quota
-            anymail.amazon_ses.certificates anymail.amazon_ses.content
-            anymail.amazon_ses.custom_headers anymail.amazon_ses.decryption
+            anymail.amazon_ses.aws anymail.amazon_ses.aws_errors anymail.amazon_ses.certificates
+            anymail.amazon_ses.client_cache anymail.amazon_ses.decryption
             anymail.amazon_ses.delivery anymail.amazon_ses.errors anymail.amazon_ses.feedback
-            anymail.amazon_ses.impatience
-            anymail.amazon_ses.inbound anymail.amazon_ses.mime anymail.amazon_ses.notifications
-            anymail.amazon_ses.pacing anymail.amazon_ses.raw anymail.amazon_ses.receive
-            anymail.amazon_ses.sns anymail.amazon_ses.storage anymail.amazon_ses.tracking
-            anymail.amazon_ses.trust
-            anymail.amazon_ses.uploads anymail.amazon_ses.wire
+            anymail.amazon_ses.impatience anymail.amazon_ses.inbound anymail.amazon_ses.mime
+            anymail.amazon_ses.notifications anymail.amazon_ses.pacing
+            anymail.amazon_ses.per_process anymail.amazon_ses.quota anymail.amazon_ses.raw_calls
+            anymail.amazon_ses.receive anymail.amazon_ses.request_bodies anymail.amazon_ses.sns
+            anymail.amazon_ses.storage anymail.amazon_ses.tags_and_metadata
+            anymail.amazon_ses.template_calls anymail.amazon_ses.tracking anymail.amazon_ses.trust
         """,
         4: """
             anymail.backends anymail.backends.amazon_ses anymail.backends.amazon_sesv1
             anymail.backends.amazon_sesv2 anymail.backends.base anymail.backends.batch
             anymail.backends.console anymail.backends.statuses anymail.backends.test
             anymail.webhooks anymail.webhooks.amazon_ses anymail.webhooks.base
-            anymail.webhooks.checks
         """,
         5: """
-            anymail.apps anymail.checks anymail.left_over_settings anymail.mailer_checks
-            anymail.mailers anymail.models anymail.testing anymail.testing_ses anymail.testing_sns
-            anymail.unknown_settings anymail.urls anymail.utils
+            anymail.apps anymail.checks anymail.checks.configured_mailers
+            anymail.checks.left_over_settings anymail.checks.mailers anymail.checks.settings
+            anymail.checks.unknown_settings
+            anymail.checks.webhooks anymail.models anymail.testing anymail.testing.ses
+            anymail.testing.sns anymail.urls anymail.utils
         """,
     }.items()
     for name in names.split()

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from webencodings.labels import LABELS
 
-from anymail.charsets import CODE_PAGES, FURTHER_LABELS, decode, is_known
+from anymail.mime.charsets import CODE_PAGES, FURTHER_LABELS, decode, is_known
 
 
 class CharsetTests(SimpleTestCase):

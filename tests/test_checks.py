@@ -23,16 +23,17 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.core.management import call_command
 from django.test import SimpleTestCase, modify_settings, override_settings
 
-from anymail import checks as anymail_checks
-from anymail import conf, installation, mailer_checks
+from anymail import conf, installation
 from anymail.addresses import IDNA_ENCODERS
 from anymail.amazon_ses import aws
 from anymail.backends.amazon_ses import EmailBackend
+from anymail.checks import mailers, webhooks
+from anymail.checks import settings as settings_checks
+from anymail.checks.left_over_settings import SETTINGS
+from anymail.checks.unknown_settings import INSTEAD, SERVICE_PREFIX
+from anymail.conf.values import CONVERSIONS
 from anymail.exceptions import AnymailConfigurationError
-from anymail.left_over_settings import SETTINGS
 from anymail.outgoing import OutgoingMessage
-from anymail.setting_values import CONVERSIONS
-from anymail.unknown_settings import INSTEAD, SERVICE_PREFIX
 from tests.ses import V1, V2, use_backend
 
 MAILERS_EXIST = django.VERSION >= (6, 1)
@@ -50,62 +51,62 @@ def run_checks() -> list[checks.CheckMessage]:
 class DeprecatedSettingTests(SimpleTestCase):
     @override_settings(ANYMAIL={"WEBHOOK_AUTHORIZATION": "a:b"})
     def test_e001_reports_the_old_name_of_the_secret(self):
-        [error] = anymail_checks.check_deprecated_settings()
+        [error] = settings_checks.check_deprecated_settings()
         self.assertEqual((error.id, error.level), ("anymail.E001", checks.ERROR))
         self.assertIn("renamed to WEBHOOK_SECRET", error.msg)
         self.assertIn("WEBHOOK_SECRET", error.hint)
 
     @override_settings(ANYMAIL_WEBHOOK_AUTHORIZATION="a:b")
     def test_e001_reports_the_flat_name_too(self):
-        self.assertEqual(ids(anymail_checks.check_deprecated_settings()), ["anymail.E001"])
+        self.assertEqual(ids(settings_checks.check_deprecated_settings()), ["anymail.E001"])
 
     @override_settings(ANYMAIL={"WEBHOOK_AUTHORIZATION": None})
     def test_e001_reports_it_whatever_its_value(self):
-        self.assertEqual(ids(anymail_checks.check_deprecated_settings()), ["anymail.E001"])
+        self.assertEqual(ids(settings_checks.check_deprecated_settings()), ["anymail.E001"])
 
     @override_settings(ANYMAIL={"WEBHOOK_SECRET": "a:b"})
     def test_e001_is_silent_about_the_new_name(self):
-        self.assertEqual(anymail_checks.check_deprecated_settings(), [])
+        self.assertEqual(settings_checks.check_deprecated_settings(), [])
 
 
 class InsecureSettingTests(SimpleTestCase):
     @override_settings(ANYMAIL={"DEBUG_API_REQUESTS": True}, DEBUG=False)
     def test_w002_reports_debugging_in_production(self):
-        [warning] = anymail_checks.check_insecure_settings()
+        [warning] = settings_checks.check_insecure_settings()
         self.assertEqual((warning.id, warning.level), ("anymail.W002", checks.WARNING))
         self.assertIn("DEBUG_API_REQUESTS, which has no effect", warning.msg)
         self.assertIn("boto3.set_stream_logger", warning.hint)
 
     @override_settings(ANYMAIL_DEBUG_API_REQUESTS=True, DEBUG=False)
     def test_w002_reads_the_flat_name_too(self):
-        self.assertEqual(ids(anymail_checks.check_insecure_settings()), ["anymail.W002"])
+        self.assertEqual(ids(settings_checks.check_insecure_settings()), ["anymail.W002"])
 
     @override_settings(ANYMAIL={"DEBUG_API_REQUESTS": True}, DEBUG=True)
     def test_w002_is_silent_in_development(self):
-        self.assertEqual(anymail_checks.check_insecure_settings(), [])
+        self.assertEqual(settings_checks.check_insecure_settings(), [])
 
     @override_settings(ANYMAIL={"DEBUG_API_REQUESTS": False}, DEBUG=False)
     def test_w002_is_silent_without_debugging(self):
-        self.assertEqual(anymail_checks.check_insecure_settings(), [])
+        self.assertEqual(settings_checks.check_insecure_settings(), [])
 
 
 class UnknownSettingTests(SimpleTestCase):
     @override_settings(ANYMAIL={"AMAZON_SES_CONFIGURATION_SET": "x"})
     def test_w100_asks_whether_another_name_was_meant(self):
-        [warning] = anymail_checks.check_unknown_settings()
+        [warning] = settings_checks.check_unknown_settings()
         self.assertEqual((warning.id, warning.level), ("anymail.W100", checks.WARNING))
         self.assertEqual(warning.msg, 'Unknown setting ANYMAIL["AMAZON_SES_CONFIGURATION_SET"].')
         self.assertEqual(warning.hint, "Did you mean AMAZON_SES_CONFIGURATION_SET_NAME?")
 
     @override_settings(ANYMAIL={"SQUIRRELS": 1, "ELEPHANTS": 2})
     def test_w100_reports_each_of_them(self):
-        found = anymail_checks.check_unknown_settings()
+        found = settings_checks.check_unknown_settings()
         self.assertEqual(ids(found), ["anymail.W100", "anymail.W100"])
         self.assertIn("settings page", found[0].hint)
 
     @override_settings(ANYMAIL={"SQUIRRELS": 1})
     def test_w100_tells_where_settings_of_applications_can_be(self):
-        [warning] = anymail_checks.check_unknown_settings()
+        [warning] = settings_checks.check_unknown_settings()
         self.assertIn("ANYMAIL_SQUIRRELS, beside the dict", warning.hint)
         self.assertIn('SILENCED_SYSTEM_CHECKS has "anymail.W100"', warning.hint)
 
@@ -124,7 +125,7 @@ class UnknownSettingTests(SimpleTestCase):
         ):
             for name in names.split():
                 with self.subTest(name), override_settings(ANYMAIL={name: "x"}):
-                    [warning] = anymail_checks.check_unknown_settings()
+                    [warning] = settings_checks.check_unknown_settings()
                     self.assertIn(use, warning.hint)
 
     def test_the_settings_that_are_to_be_used_instead_exist(self):
@@ -141,19 +142,19 @@ class UnknownSettingTests(SimpleTestCase):
 
     @override_settings(ANYMAIL={"WEBHOOK_AUTHORIZATION": "a:b"})
     def test_w100_leaves_the_renamed_setting_to_e001(self):
-        self.assertEqual(anymail_checks.check_unknown_settings(), [])
+        self.assertEqual(settings_checks.check_unknown_settings(), [])
 
     @override_settings(ANYMAIL={"WEBHOOK_SECRET": "a:b"})
     def test_w100_is_silent_about_known_ones(self):
-        self.assertEqual(anymail_checks.check_unknown_settings(), [])
+        self.assertEqual(settings_checks.check_unknown_settings(), [])
 
 
 class OtherServicesTests(SimpleTestCase):
     def test_i100_lists_the_settings_of_other_services_in_one_message(self):
         names = ["SENDGRID_API_KEY", "MAILGUN_SENDER_DOMAIN", "REQUESTS_TIMEOUT"]
         with override_settings(ANYMAIL={**dict.fromkeys(names, "x"), "WEBHOOK_SECRET": "a:b"}):
-            [info] = anymail_checks.check_settings_of_other_services()
-            self.assertEqual(anymail_checks.check_unknown_settings(), [])
+            [info] = settings_checks.check_settings_of_other_services()
+            self.assertEqual(settings_checks.check_unknown_settings(), [])
         self.assertEqual((info.id, info.level), ("anymail.I100", checks.INFO))
         self.assertIn(", ".join(names), info.msg)
 
@@ -164,14 +165,14 @@ class OtherServicesTests(SimpleTestCase):
 
     @override_settings(ANYMAIL={"SEND_GRID_KEY": "x", "AMAZON_SES_CLIENT_PARAMS": {}})
     def test_i100_leaves_other_unknown_names_to_w100(self):
-        self.assertEqual(anymail_checks.check_settings_of_other_services(), [])
-        self.assertEqual(ids(anymail_checks.check_unknown_settings()), ["anymail.W100"])
+        self.assertEqual(settings_checks.check_settings_of_other_services(), [])
+        self.assertEqual(ids(settings_checks.check_unknown_settings()), ["anymail.W100"])
 
 
 class LeftOverSettingTests(SimpleTestCase):
     def found(self, **settings: Any) -> list[checks.CheckMessage]:
         with override_settings(**settings):
-            return anymail_checks.check_left_over_settings()
+            return settings_checks.check_left_over_settings()
 
     def test_w115_names_each_setting_of_another_package_and_what_to_use(self):
         found = self.found(AWS_SES_USE_BLACKLIST=True, AWS_SES_REGION_NAME="eu-central-1")
@@ -214,30 +215,30 @@ class FeedbackAppTests(SimpleTestCase):
     @override_settings(ANYMAIL={"FEEDBACK_SUPPRESS": ["hard_bounce"]})
     def test_e105_reports_suppression_without_the_app(self):
         with self.without_app:
-            [error] = anymail_checks.check_feedback_app()
+            [error] = settings_checks.check_feedback_app()
         self.assertEqual((error.id, error.level), ("anymail.E105", checks.ERROR))
         self.assertIn('"anymail.feedback"', error.msg)
         self.assertIn("INSTALLED_APPS", error.hint)
 
     @override_settings(ANYMAIL={"FEEDBACK_SUPPRESS": ["hard_bounce"]})
     def test_e105_is_silent_with_the_app(self):
-        self.assertEqual(anymail_checks.check_feedback_app(), [])
+        self.assertEqual(settings_checks.check_feedback_app(), [])
 
     def test_e105_is_silent_where_nothing_is_to_be_suppressed(self):
         for value in (None, [], ""):
             with self.without_app, override_settings(ANYMAIL={"FEEDBACK_SUPPRESS": value}):
-                self.assertEqual(anymail_checks.check_feedback_app(), [])
+                self.assertEqual(settings_checks.check_feedback_app(), [])
 
     @override_settings(ANYMAIL={"FEEDBACK_SUPPRESS": ["everything"]})
     def test_e105_leaves_wrong_values_to_e101(self):
         with self.without_app:
-            self.assertEqual(anymail_checks.check_feedback_app(), [])
+            self.assertEqual(settings_checks.check_feedback_app(), [])
 
 
 class SenderTests(SimpleTestCase):
     def found(self, **settings: Any) -> list[str]:
         with override_settings(**settings):
-            found = mailer_checks.check_senders()
+            found = mailers.check_senders()
         self.assertEqual({message.id for message in found} - {"anymail.W117"}, set())
         return [message.msg.partition(" ")[0] for message in found]
 
@@ -280,7 +281,7 @@ class SenderTests(SimpleTestCase):
 class SettingTypeTests(SimpleTestCase):
     @override_settings(ANYMAIL={"AMAZON_SES_SPLIT_RECIPIENTS": "False", "WEBHOOK_SECRET": 5})
     def test_e101_reports_every_setting_of_the_wrong_type(self):
-        found = anymail_checks.check_setting_types()
+        found = settings_checks.check_setting_types()
         self.assertEqual(ids(found), ["anymail.E101", "anymail.E101"])
         self.assertEqual(found[0].level, checks.ERROR)
         self.assertIn('ANYMAIL["WEBHOOK_SECRET"] must be', found[0].msg)
@@ -294,10 +295,10 @@ class SettingTypeTests(SimpleTestCase):
             ("AMAZON_SES_CLIENT_PARAMS", "json.loads("),
         ):
             with self.subTest(name), override_settings(ANYMAIL={name: "x"}):
-                [error] = anymail_checks.check_setting_types()
+                [error] = settings_checks.check_setting_types()
                 self.assertIn(conversion, error.hint)
         with override_settings(ANYMAIL={"WEBHOOK_SECRET": 5}):
-            [error] = anymail_checks.check_setting_types()
+            [error] = settings_checks.check_setting_types()
         self.assertIn('.split(",")', error.hint)
 
     def test_e101_converts_the_text_of_the_environment_to_what_the_setting_takes(self):
@@ -322,11 +323,11 @@ class SettingTypeTests(SimpleTestCase):
 
     def test_e101_converts_nothing_where_a_text_is_wanted(self):
         with override_settings(ANYMAIL={"AMAZON_SES_MESSAGE_TAG_NAME": 5}):
-            [error] = anymail_checks.check_setting_types()
+            [error] = settings_checks.check_setting_types()
         self.assertNotIn("environ", error.hint)
 
     def test_e101_is_silent_about_the_defaults(self):
-        self.assertEqual(anymail_checks.check_setting_types(), [])
+        self.assertEqual(settings_checks.check_setting_types(), [])
 
     @override_settings(ANYMAIL="WEBHOOK_SECRET")
     def test_an_anymail_that_is_no_dict_is_reported_once_and_breaks_no_check(self):
@@ -339,7 +340,7 @@ class SettingTypeTests(SimpleTestCase):
 class SendDefaultsTests(SimpleTestCase):
     def found(self, **anymail: Any) -> list[checks.CheckMessage]:
         with override_settings(ANYMAIL=anymail):
-            return mailer_checks.check_send_defaults()
+            return mailers.check_send_defaults()
 
     def test_w101_reports_what_no_message_has(self):
         for setting in ("SEND_DEFAULTS", "AMAZON_SES_SEND_DEFAULTS"):
@@ -375,7 +376,7 @@ class SendDefaultsTests(SimpleTestCase):
 
         OutgoingMessage.from_django(EmailMessage(to=["to@example.com"]), Defaults())
         self.assertEqual(ids(self.found(SEND_DEFAULTS=dict.fromkeys(read))), ["anymail.W101"])
-        self.assertEqual(read - {"from_email"}, set(mailer_checks.DEFAULT_ATTRIBUTES))
+        self.assertEqual(read - {"from_email"}, set(mailers.DEFAULT_ATTRIBUTES))
 
     def test_w101_leaves_wrong_types_to_e101(self):
         self.assertEqual(self.found(SEND_DEFAULTS=["tag"]), [])
@@ -383,20 +384,20 @@ class SendDefaultsTests(SimpleTestCase):
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_w101_looks_into_the_options_of_mailers(self):
         with use_backend(V1, send_defaults={"tag": ["a"]}):
-            [warning] = mailer_checks.check_send_defaults()
+            [warning] = mailers.check_send_defaults()
         self.assertIn("MAILERS['default']['OPTIONS']['send_defaults'] has 'tag'", warning.msg)
 
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_w101_leaves_options_of_the_wrong_type_to_e102(self):
         with use_backend(V1, send_defaults=["tag"]):
-            self.assertEqual(mailer_checks.check_send_defaults(), [])
-            self.assertEqual(ids(mailer_checks.check_mailers()), ["anymail.E102"])
+            self.assertEqual(mailers.check_send_defaults(), [])
+            self.assertEqual(ids(mailers.check_mailers()), ["anymail.E102"])
 
 
 class ImportTests(SimpleTestCase):
     def found(self, **anymail: Any) -> list[checks.CheckMessage]:
         with override_settings(ANYMAIL=anymail):
-            return mailer_checks.check_imports()
+            return mailers.check_imports()
 
     def test_e104_reports_a_factory_that_is_not_there(self):
         [error] = self.found(AMAZON_SES_CLIENT_FACTORY="no.such.factory")
@@ -441,28 +442,28 @@ class ImportTests(SimpleTestCase):
     def test_e104_looks_into_the_options_of_mailers(self):
         for name in ("client_factory", "idna_encoder"):
             with use_backend(V2, **{name: "no.such.function"}):
-                [error] = mailer_checks.check_imports()
+                [error] = mailers.check_imports()
             self.assertIn(f"MAILERS['default']['OPTIONS'][{name!r}]", error.msg)
             for nothing in (None, ""):
                 with use_backend(V2, **{name: nothing}):
-                    self.assertEqual(mailer_checks.check_imports(), [])
+                    self.assertEqual(mailers.check_imports(), [])
 
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_e104_leaves_options_of_the_wrong_type_to_e102(self):
         with use_backend(V1, client_factory=5):
-            self.assertEqual(mailer_checks.check_imports(), [])
-            self.assertEqual(ids(mailer_checks.check_mailers()), ["anymail.E102"])
+            self.assertEqual(mailers.check_imports(), [])
+            self.assertEqual(ids(mailers.check_mailers()), ["anymail.E102"])
 
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_e104_leaves_the_mailers_of_others_alone(self):
         with use_backend(f"{__name__}.CannotConstruct", client_factory="no.such.factory"):
-            self.assertEqual(mailer_checks.check_imports(), [])
+            self.assertEqual(mailers.check_imports(), [])
 
 
 class RateLimitCacheTests(SimpleTestCase):
     @override_settings(ANYMAIL={"AMAZON_SES_RATE_LIMIT_CACHE": "rates"})
     def test_e103_reports_a_cache_that_is_not_there(self):
-        [error] = mailer_checks.check_rate_limit_cache()
+        [error] = mailers.check_rate_limit_cache()
         self.assertEqual((error.id, error.level), ("anymail.E103", checks.ERROR))
         self.assertIn("'rates', and CACHES has no such cache", error.msg)
         self.assertIn("'default'", error.hint)
@@ -470,27 +471,27 @@ class RateLimitCacheTests(SimpleTestCase):
     def test_e103_is_silent_without_one_and_about_one_that_is_there(self):
         for alias in (None, "default"):
             with override_settings(ANYMAIL={"AMAZON_SES_RATE_LIMIT_CACHE": alias}):
-                self.assertEqual(mailer_checks.check_rate_limit_cache(), [])
+                self.assertEqual(mailers.check_rate_limit_cache(), [])
 
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_e103_looks_into_the_options_of_mailers(self):
         with use_backend(V1, rate_limit_cache="nope"):
-            [error] = mailer_checks.check_rate_limit_cache()
+            [error] = mailers.check_rate_limit_cache()
         self.assertEqual(error.id, "anymail.E103")
         self.assertIn("MAILERS['default']['OPTIONS']['rate_limit_cache'] is 'nope'", error.msg)
         for alias in ("default", None, "", ["nope"]):
             with use_backend(V1, rate_limit_cache=alias):
-                self.assertEqual(mailer_checks.check_rate_limit_cache(), [])
+                self.assertEqual(mailers.check_rate_limit_cache(), [])
 
     @override_settings(ANYMAIL={"AMAZON_SES_RATE_LIMIT_CACHE": 1})
     def test_e103_leaves_wrong_types_to_e101(self):
-        self.assertEqual(mailer_checks.check_rate_limit_cache(), [])
+        self.assertEqual(mailers.check_rate_limit_cache(), [])
 
 
 class RateIsSharedTests(SimpleTestCase):
     def found(self, **anymail: Any) -> list[checks.CheckMessage]:
         with override_settings(ANYMAIL=anymail):
-            return mailer_checks.check_rate_is_shared()
+            return mailers.check_rate_is_shared()
 
     def test_w102_reports_a_cache_without_a_rate(self):
         [warning] = self.found(AMAZON_SES_RATE_LIMIT_CACHE="default")
@@ -536,7 +537,7 @@ class EndpointTests(SimpleTestCase):
         ):
             params = {"AMAZON_SES_CLIENT_PARAMS": {"endpoint_url": url}}
             with self.subTest(url), override_settings(ANYMAIL=params):
-                [warning] = mailer_checks.check_endpoint()
+                [warning] = mailers.check_endpoint()
                 self.assertEqual((warning.id, warning.level), ("anymail.W114", checks.WARNING))
                 self.assertIn(url, warning.msg)
 
@@ -552,7 +553,7 @@ class EndpointTests(SimpleTestCase):
                 self.subTest(params),
                 override_settings(ANYMAIL={"AMAZON_SES_CLIENT_PARAMS": params}),
             ):
-                self.assertEqual(mailer_checks.check_endpoint(), [])
+                self.assertEqual(mailers.check_endpoint(), [])
 
     @override_settings(ANYMAIL={"AMAZON_SES_CLIENT_PARAMS": {"endpoint_url": "http://localhost"}})
     def test_w114_comes_with_deployment_only(self):
@@ -562,12 +563,12 @@ class EndpointTests(SimpleTestCase):
 
     @override_settings(ANYMAIL={"AMAZON_SES_CLIENT_PARAMS": "http://localhost"})
     def test_w114_leaves_wrong_types_to_e101(self):
-        self.assertEqual(mailer_checks.check_endpoint(), [])
+        self.assertEqual(mailers.check_endpoint(), [])
 
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_w114_looks_into_mailers(self):
         with use_backend(V1, client_params={"endpoint_url": "http://127.0.0.1:1"}):
-            [warning] = mailer_checks.check_endpoint()
+            [warning] = mailers.check_endpoint()
         self.assertIn("MAILERS['default']", warning.msg)
 
 
@@ -575,54 +576,54 @@ class MailerTests(SimpleTestCase):
     def test_e102_is_silent_about_our_backends_as_they_should_be(self):
         for path in (V1, V2, "anymail.backends.test.EmailBackend"):
             with self.subTest(path=path), use_backend(path):
-                self.assertEqual(mailer_checks.check_mailers(), [])
+                self.assertEqual(mailers.check_mailers(), [])
 
     def test_e102_is_silent_about_backends_of_others(self):
         with use_backend(f"{__name__}.CannotConstruct"):
-            self.assertEqual(mailer_checks.check_mailers(), [])
+            self.assertEqual(mailers.check_mailers(), [])
 
     def test_e102_is_silent_about_modules_of_others_that_cannot_be_imported(self):
         with use_backend("somebody.elses.EmailBackend"):
-            self.assertEqual(mailer_checks.check_mailers(), [])
+            self.assertEqual(mailers.check_mailers(), [])
 
     def test_e102_reports_a_misspelt_path_of_ours(self):
         with use_backend("anymail.backends.amazon_sess.EmailBackend"):
-            [error] = mailer_checks.check_mailers()
+            [error] = mailers.check_mailers()
         self.assertEqual((error.id, error.level), ("anymail.E102", checks.ERROR))
         self.assertIn("amazon_sess", error.msg)
 
     def test_e102_reports_a_class_of_ours_that_does_not_exist(self):
         with use_backend("anymail.backends.amazon_ses.EmialBackend"):
-            self.assertEqual(ids(mailer_checks.check_mailers()), ["anymail.E102"])
+            self.assertEqual(ids(mailers.check_mailers()), ["anymail.E102"])
 
     def test_e102_reports_whatever_constructing_one_of_ours_raises(self):
         with use_backend(f"{__name__}.RaisesSomething"):
-            [error] = mailer_checks.check_mailers()
+            [error] = mailers.check_mailers()
         self.assertIn("LookupError: no squirrel", error.msg)
 
     def test_e102_leaves_modules_of_others_that_fail_to_django(self):
         with tempfile.TemporaryDirectory() as folder, mock.patch.object(sys, "path", [folder]):
             Path(folder, "fails_on_import.py").write_text("import os; os.environ['NOT THERE']")
             with use_backend("fails_on_import.EmailBackend"):
-                self.assertEqual(mailer_checks.check_mailers(), [])
+                self.assertEqual(mailers.check_mailers(), [])
 
     def test_e102_leaves_what_is_no_path_to_django(self):
         for path in (None, 5):
             with self.subTest(path), email_backend(path):
-                self.assertEqual(mailer_checks.check_mailers(), [])
+                self.assertEqual(mailers.check_mailers(), [])
 
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_e102_leaves_mailers_that_are_none_to_django(self):
-        for mailers in ({"default": {"BACKEND": None}}, [], "x"):
-            with self.subTest(mailers), override_settings(MAILERS=mailers):
-                self.assertEqual(mailer_checks.check_mailers(), [])
+        for setting in ({"default": {"BACKEND": None}}, [], "x"):
+            with self.subTest(setting), override_settings(MAILERS=setting):
+                self.assertEqual(mailers.check_mailers(), [])
 
     def test_e102_leaves_wrong_types_to_e101(self):
         with (
             use_backend(V1),
             override_settings(ANYMAIL={"AMAZON_SES_SPLIT_RECIPIENTS": "False"}),
         ):
-            self.assertEqual(mailer_checks.check_mailers(), [])
+            self.assertEqual(mailers.check_mailers(), [])
 
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_e102_reports_an_unknown_option_and_the_mailer_that_has_it(self):
@@ -632,7 +633,7 @@ class MailerTests(SimpleTestCase):
                 "news": {"BACKEND": V1, "OPTIONS": {"regoin": "us-east-1"}},
             }
         ):
-            [error] = mailer_checks.check_mailers()
+            [error] = mailers.check_mailers()
         self.assertEqual(error.id, "anymail.E102")
         self.assertIn("MAILERS['news'] cannot be used", error.msg)
         self.assertIn("regoin", error.msg)
@@ -641,45 +642,45 @@ class MailerTests(SimpleTestCase):
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_e102_reports_an_option_of_the_wrong_type(self):
         with use_backend(V1, split_recipients="no"):
-            [error] = mailer_checks.check_mailers()
+            [error] = mailers.check_mailers()
         self.assertIn("the option 'split_recipients' must be True or False", error.msg)
 
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_e102_reports_options_that_are_no_dict(self):
         mailer = {"BACKEND": V1, "OPTIONS": ["rate_limit_cache"]}
         with override_settings(MAILERS={"default": mailer}):
-            self.assertEqual(ids(mailer_checks.check_mailers()), ["anymail.E102"])
-            self.assertEqual(mailer_checks.check_rate_limit_cache(), [])
+            self.assertEqual(ids(mailers.check_mailers()), ["anymail.E102"])
+            self.assertEqual(mailers.check_rate_limit_cache(), [])
 
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_e102_takes_every_setting_as_an_option(self):
         with use_backend(V1, client_params={"region_name": "us-east-1"}, message_tag_name="x"):
-            self.assertEqual(mailer_checks.check_mailers(), [])
+            self.assertEqual(mailers.check_mailers(), [])
 
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_e102_leaves_a_mailers_entry_without_a_backend_to_django(self):
         with override_settings(MAILERS={"default": {}}):
-            self.assertEqual(mailer_checks.check_mailers(), [])
+            self.assertEqual(mailers.check_mailers(), [])
 
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_e102_leaves_a_mailers_entry_that_is_no_dict_to_django(self):
         with override_settings(MAILERS={"default": V1}):
-            self.assertEqual(mailer_checks.check_mailers(), [])
+            self.assertEqual(mailers.check_mailers(), [])
 
     @skipIf(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_before_django_6_1_a_mailers_setting_means_nothing(self):
         with use_backend(V1), override_settings(MAILERS={"default": {"BACKEND": "anymail.x.Y"}}):
-            self.assertEqual(mailer_checks.check_mailers(), [])
+            self.assertEqual(mailers.check_mailers(), [])
 
     def test_without_mailers_email_backend_is_checked_and_named(self):
         with email_backend("anymail.backends.amazon_sess.EmailBackend"):
-            [error] = mailer_checks.check_mailers()
+            [error] = mailers.check_mailers()
         self.assertTrue(error.msg.startswith("EMAIL_BACKEND cannot be used: "))
 
     def test_reading_email_backend_warns_of_nothing(self):
         with email_backend(V1), warnings.catch_warnings():
             warnings.simplefilter("error")
-            self.assertEqual(mailer_checks.check_mailers(), [])
+            self.assertEqual(mailers.check_mailers(), [])
 
 
 def email_backend(path: Any):
@@ -742,7 +743,7 @@ class RegistrationTests(SimpleTestCase):
 
     def test_every_check_is_registered(self):
         registered = checks.registry.registry.get_checks(include_deployment_checks=True)
-        for module in (anymail_checks, mailer_checks, installation):
+        for module in (settings_checks, mailers, webhooks, installation):
             for name, check in vars(module).items():
                 if name.startswith("check_"):
                     self.assertIn(check, registered, name)

@@ -11,7 +11,7 @@ from django.test import SimpleTestCase
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anymail.amazon_ses.content import (
+from anymail.mime.streaming import (
     CHUNK_BYTES,
     MAX_BYTES,
     Base64Lines,

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.test import SimpleTestCase
 
-from anymail.amazon_ses.custom_headers import custom_headers
+from anymail.amazon_ses.tags_and_metadata import custom_headers
 
 
 class CustomHeadersTests(SimpleTestCase):

@@ -12,9 +12,9 @@ from unittest import mock
 from django.test import SimpleTestCase
 
 from anymail.amazon_ses import aws, delivery, pacing
-from anymail.amazon_ses.calls import ApiCall
 from anymail.amazon_ses.pacing import Governor, Pace
 from anymail.backends.amazon_ses import EmailBackend
+from anymail.calls import ApiCall
 from anymail.conf import AmazonSESSettings
 from anymail.exceptions import AnymailAPIError
 

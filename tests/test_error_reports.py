@@ -16,7 +16,7 @@ from django.test import RequestFactory, SimpleTestCase, override_settings
 from django.views.debug import ExceptionReporter
 
 from anymail.addresses import EmailAddress
-from anymail.amazon_ses import api_v1, bulk
+from anymail.amazon_ses import api_v1, template_calls
 from anymail.backends.amazon_sesv1 import EmailBackend as V1Backend
 from anymail.backends.amazon_sesv2 import EmailBackend as V2Backend
 from anymail.conf import AmazonSESSettings, SendSettings, current_settings
@@ -147,7 +147,7 @@ class ErrorReportTests(SimpleTestCase):
         outgoing = OutgoingMessage.from_django(message(), {})
         address = EmailAddress("Mallory", f"{PERSON}@example.com")
         calls = api_v1.build_calls(outgoing, settings, SendSettings.load())
-        entry = bulk.Entry(
+        entry = template_calls.Entry(
             recipient=address, destination={"ToAddresses": [str(address)]}, data=CONTENT
         )
         with override_settings(ANYMAIL={"AMAZON_SES_CLIENT_PARAMS": KEYS}):

@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import is_aware
 
 from anymail import testing
-from anymail.address_keys import bare_address
+from anymail.addresses.keys import bare_address
 from anymail.amazon_ses.feedback import recipient_details, sns_notification
 from anymail.feedback import recording
 from anymail.feedback.columns import address_key, fit, json_value, moment

@@ -18,7 +18,7 @@ from unittest import mock, skipUnless
 
 from django.test import SimpleTestCase
 
-from anymail.per_process import PerProcess
+from anymail.amazon_ses.per_process import PerProcess
 
 from .local_sns import PATIENCE, reserved_port
 from .ses import Answer, Request, loopback_server, v1_success

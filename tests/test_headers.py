@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 from django.test import SimpleTestCase
 
-from anymail.headers import (
+from anymail.mime.headers import (
     CaseInsensitiveCasePreservingDict,
     angle_wrap,
     getfirst,

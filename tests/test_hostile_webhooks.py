@@ -16,10 +16,11 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest
 from django.test import Client, RequestFactory, SimpleTestCase, override_settings
 
-from anymail import testing, testing_sns
+from anymail import testing
 from anymail.amazon_ses import sns
 from anymail.exceptions import AnymailConfigurationError, AnymailWebhookValidationFailure
 from anymail.signals import AnymailTrackingEvent, EventType, RejectReason, tracking
+from anymail.testing.sns import iso_time, notification_fields
 from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView
 
 from .log_guard import recorded
@@ -247,7 +248,7 @@ class SignedTests(HostileTestCase):
             "MessageId": str(uuid.UUID(int=self.random.getrandbits(128))),
             "TopicArn": EVENTS_TOPIC,
             "Message": text,
-            "Timestamp": testing_sns.iso_time(datetime.now(timezone.utc)),
+            "Timestamp": iso_time(datetime.now(timezone.utc)),
         }
         body: bytes = testing.sns_request(fields, secret="")["data"]
         return body
@@ -327,14 +328,12 @@ class QuietTests(HostileTestCase):
                 self.assertEqual(
                     self.status_in_django(testing.sns_notification(document)["data"]), 400
                 )
-            garbage = testing.sns_request(
-                testing_sns.notification_fields(EVENTS_TOPIC, "no document")
-            )
+            garbage = testing.sns_request(notification_fields(EVENTS_TOPIC, "no document"))
             self.assertEqual(self.status_in_django(garbage["data"]), 400)
         self.assertEqual({record.levelname for record in self.refusals}, {"WARNING"})
 
     def test_what_a_proven_sender_sends_and_nobody_can_use_is_an_error(self):
-        garbage = testing_sns.notification_fields(EVENTS_TOPIC, "no document")
+        garbage = notification_fields(EVENTS_TOPIC, "no document")
         with anymail_settings(), testing.trusted_sns(), self.assertLogs("django.security", "ERROR"):
             response = Client().post(TRACKING_URL, **testing.sns_request(garbage))
         self.assertEqual(response.status_code, 400)
@@ -424,7 +423,7 @@ class NestingTests(HostileTestCase):
     def test_a_nested_document_of_a_proven_sender_is_refused(self):
         for depth in self.DEPTHS:
             text = dumped({**testing.ses_event("bounce"), "x": DEEP}, depth).decode()
-            fields = testing_sns.notification_fields(EVENTS_TOPIC, text)
+            fields = notification_fields(EVENTS_TOPIC, text)
             topics = override_settings(ANYMAIL_AMAZON_SES_SNS_TOPIC_ARNS=[EVENTS_TOPIC])
             with self.subTest(depth), topics, testing.trusted_sns():
                 request = testing.sns_request(fields)
@@ -433,7 +432,7 @@ class NestingTests(HostileTestCase):
 
     def test_a_document_with_the_levels_of_ses_is_taken(self):
         text = dumped({**testing.ses_event("bounce"), "x": DEEP}, depth=31).decode()
-        fields = testing_sns.notification_fields(EVENTS_TOPIC, text)
+        fields = notification_fields(EVENTS_TOPIC, text)
         with testing.trusted_sns():
             self.assertEqual(self.status(testing.sns_request(fields)["data"]), 200)
         [event] = self.events

@@ -17,8 +17,8 @@ from django.test import SimpleTestCase, tag
 
 from anymail.addresses import EmailAddress
 from anymail.inbound import AnymailInboundMessage
-from anymail.inbound_headers import policy_for_one_mail
-from anymail.inbound_limits import (
+from anymail.inbound.headers import policy_for_one_mail
+from anymail.inbound.limits import (
     MAX_HEADER_LENGTH,
     MAX_HEADERS,
     MAX_NESTING,
@@ -494,8 +494,8 @@ class LimitTests(SimpleTestCase):
         self.assertEqual(len(list(message.walk())), MAX_NESTING + 1)
         use(message)
 
-    @mock.patch("anymail.inbound_limits.MAX_PARTS", 100)
-    @mock.patch("anymail.inbound_limits.CHARACTERS_PER_PART", 10**9)
+    @mock.patch("anymail.inbound.limits.MAX_PARTS", 100)
+    @mock.patch("anymail.inbound.limits.CHARACTERS_PER_PART", 10**9)
     def test_number_of_parts_is_capped_and_the_rest_belongs_to_the_last(self):
         for header in ("", "Content-Type: message/rfc822\n", "Content-Type: multipart/x\n"):
             with self.subTest(header):
@@ -506,8 +506,8 @@ class LimitTests(SimpleTestCase):
                 self.assertGreater(len(parts[-1].get_content_bytes()), 500)
                 use(message)
 
-    @mock.patch("anymail.inbound_limits.MAX_PARTS", 100)
-    @mock.patch("anymail.inbound_limits.CHARACTERS_PER_PART", 10**9)
+    @mock.patch("anymail.inbound.limits.MAX_PARTS", 100)
+    @mock.patch("anymail.inbound.limits.CHARACTERS_PER_PART", 10**9)
     def test_blocks_of_a_delivery_status_count_as_parts(self):
         mail = "Content-Type: message/delivery-status\n\n" + "A: b\n\n" * 200
         message = AnymailInboundMessage.parse_raw_mime(mail)
@@ -551,7 +551,7 @@ class ParserTests(SimpleTestCase):
     def test_tree_does_not_depend_on_the_chunks(self):
         for mail in mutations(seed=6, count=150):
             whole = AnymailInboundMessage.parse_raw_mime_bytes(mail)
-            with mock.patch("anymail.inbound_parser.MIN_BLOCK", 1):
+            with mock.patch("anymail.inbound.parser.MIN_BLOCK", 1):
                 bytewise = [mail[n : n + 1] for n in range(len(mail))]
                 message = AnymailInboundMessage.parse_raw_mime_chunks(bytewise)
             self.assertEqual(tree(message), tree(whole), mail)

@@ -9,7 +9,7 @@ from django.test import SimpleTestCase
 
 from anymail.addresses import EmailAddress
 from anymail.inbound import AnymailInboundMessage as Message
-from anymail.inbound_limits import HeaderTooLongDefect, NestingTooDeepDefect, OddHeaderLineDefect
+from anymail.inbound.limits import HeaderTooLongDefect, NestingTooDeepDefect, OddHeaderLineDefect
 
 #: From headers with one address: the name and the address.
 SENDERS = {

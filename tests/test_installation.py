@@ -139,6 +139,12 @@ class OverwrittenTests(SimpleTestCase):
 
     def test_django_anymail_over_this_package_is_noticed(self):
         self.install_django_anymail()
+        shown = self.check()
+        self.assertIn("ImproperlyConfigured: django-anymail and django-anymail-ses", shown)
+        self.assertIn("pip uninstall django-anymail &&", shown)
+
+    def test_this_package_over_django_anymail_is_noticed(self):
+        self.record("django-anymail", [f"anymail/{name}" for name in FOREIGN_FILES])
         self.assertIn("(anymail.E100)", self.check())
 
     def test_the_feedback_app_says_so_before_anything_else(self):

@@ -22,8 +22,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anymail.addresses import idna_encoder
-from anymail.amazon_ses.custom_headers import custom_headers
 from anymail.amazon_ses.mime import build_mime, metadata_value, tag_value
+from anymail.amazon_ses.tags_and_metadata import custom_headers
 from anymail.exceptions import AnymailInvalidAddress, AnymailSerializationError
 from anymail.outgoing import OutgoingMessage
 

@@ -574,7 +574,7 @@ class WatchTests(SimpleTestCase):
 class LogTests(SimpleTestCase):
     def test_everything_that_is_logged_has_structured_details(self):
         count = 0
-        for path in (ROOT / "anymail/sandbox/amazon").rglob("*.py"):
+        for path in (ROOT / "anymail/sandbox/aws").rglob("*.py"):
             for call in log_calls(ast.parse(path.read_text(encoding="utf-8"))):
                 count += 1
                 names = [keyword.arg for keyword in call.keywords]

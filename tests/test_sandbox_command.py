@@ -24,9 +24,9 @@ from django.test import SimpleTestCase, override_settings
 
 from anymail.conf import AmazonSESSettings
 from anymail.management.commands.anymail_sandbox import run
-from anymail.sandbox.amazon.defaults import CREDENTIALS
-from anymail.sandbox.amazon.sns.signing import SigningKey
 from anymail.sandbox.arguments import add_arguments, command_line
+from anymail.sandbox.aws.defaults import CREDENTIALS
+from anymail.sandbox.aws.sns.signing import SigningKey
 from anymail.sandbox.paste import settings_text
 from anymail.sandbox.settings import anymail_settings
 

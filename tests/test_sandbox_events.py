@@ -1,4 +1,4 @@
-"""anymail.sandbox.amazon: what happens to messages, and who hears of it."""
+"""anymail.sandbox.aws: what happens to messages, and who hears of it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from django.test import SimpleTestCase
 
 from anymail.amazon_ses.notifications import SesNotification
 from anymail.amazon_ses.tracking import tracking_events
-from anymail.sandbox.amazon.news import simulator
-from anymail.sandbox.amazon.news.events import (
+from anymail.sandbox.aws.events import simulator
+from anymail.sandbox.aws.events.events import (
     DESCRIBERS,
     describe,
     event_document,
     notification_document,
 )
-from anymail.sandbox.amazon.news.mail_object import common_headers, mail_in_event
-from anymail.sandbox.amazon.news.schedule import Schedule
-from anymail.sandbox.amazon.news.tracked import why_untracked
-from anymail.sandbox.amazon.ses.accepted import Accepted
-from anymail.sandbox.amazon.ses.raw_mail import parse_headers
+from anymail.sandbox.aws.events.mail_object import common_headers, mail_in_event
+from anymail.sandbox.aws.events.schedule import Schedule
+from anymail.sandbox.aws.events.tracked import why_untracked
+from anymail.sandbox.aws.ses.accepted import Accepted
+from anymail.sandbox.aws.ses.raw_mail import parse_headers
 from anymail.sandbox.journal import SentMail
 
 from .local_ses import ALL_TYPES, CUSTOMER, RAW, SENDER, LocalSesTestCase, unique
@@ -662,7 +662,7 @@ class ScheduleTests(SimpleTestCase):
     def test_what_is_due_first_runs_first(self):
         schedule, ran = Schedule(), []
         clock = mock.Mock(monotonic=mock.Mock(return_value=0.0))
-        with mock.patch("anymail.sandbox.amazon.news.schedule.time", clock):
+        with mock.patch("anymail.sandbox.aws.events.schedule.time", clock):
             for delay in (0.06, 0.0, 0.03):
                 schedule.add(delay, lambda delay=delay: ran.append(delay))
             wait_until(lambda: ran)
@@ -674,7 +674,7 @@ class ScheduleTests(SimpleTestCase):
 
     def test_a_failure_does_not_end_it(self):
         schedule, ran = Schedule(), threading.Event()
-        with self.assertLogs("anymail.sandbox.amazon.news.schedule", "ERROR"):
+        with self.assertLogs("anymail.sandbox.aws.events.schedule", "ERROR"):
             schedule.add(0, lambda: json.loads("no"))
             schedule.add(0.01, ran.set)
             wait_until(ran.is_set)

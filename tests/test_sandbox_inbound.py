@@ -1,4 +1,4 @@
-"""anymail.sandbox.amazon: mail that arrives, through to the signal of the product's own webhook."""
+"""anymail.sandbox.aws: mail that arrives, through to the signal of the product's own webhook."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.test import SimpleTestCase
 
 from anymail.inbound import AnymailInboundMessage
 from anymail.sandbox import SandboxError
-from anymail.sandbox.amazon.inbound.arrivals import (
+from anymail.sandbox.aws.receive.arrivals import (
     VERDICTS,
     Arrival,
     add_headers,
@@ -22,11 +22,11 @@ from anymail.sandbox.amazon.inbound.arrivals import (
     new_id,
     unfolded_headers,
 )
-from anymail.sandbox.amazon.inbound.receipt_actions import MAX_SIZE, MAX_SNS_SIZE
-from anymail.sandbox.amazon.inbound.received import received_document
-from anymail.sandbox.amazon.inbound.receiving import receive
-from anymail.sandbox.amazon.sns.local_sns import LocalSns
-from anymail.sandbox.amazon.sns.signing import SigningKey
+from anymail.sandbox.aws.receive.receipt_actions import MAX_SIZE, MAX_SNS_SIZE
+from anymail.sandbox.aws.receive.received import received_document
+from anymail.sandbox.aws.receive.receiving import receive
+from anymail.sandbox.aws.sns.local_sns import LocalSns
+from anymail.sandbox.aws.sns.signing import SigningKey
 from anymail.sandbox.journal import Journal, ReceivedMail, now
 from anymail.signals import AnymailInboundEvent, inbound
 

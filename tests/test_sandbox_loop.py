@@ -23,7 +23,7 @@ from django.test import SimpleTestCase, override_settings
 from anymail.backends.amazon_ses import EmailBackend
 from anymail.backends.amazon_sesv2 import EmailBackend as EmailBackendV2
 from anymail.message import AnymailMessage
-from anymail.sandbox.amazon.local import LocalAmazon
+from anymail.sandbox.aws.local import LocalAmazon
 from anymail.sandbox.servers import serve
 from anymail.signals import inbound, tracking
 

@@ -1,4 +1,4 @@
-"""anymail.sandbox.amazon: which of moto's services, how much of them, and nothing else of moto."""
+"""anymail.sandbox.aws: which of moto's services, how much of them, and nothing else of moto."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from moto.s3.models import s3_backends
 from moto.sqs.models import sqs_backends
 
 from anymail.sandbox import SandboxError
-from anymail.sandbox.amazon import bounds
-from anymail.sandbox.amazon.defaults import ACCOUNT, CREDENTIALS
-from anymail.sandbox.amazon.inbound.receipt_actions import Playing, play_s3
-from anymail.sandbox.amazon.protocols.wire import ApiError
-from anymail.sandbox.amazon.sns import subscriptions
-from anymail.sandbox.amazon.sns.subscriptions import Subscriptions
+from anymail.sandbox.aws import bounds
+from anymail.sandbox.aws.defaults import ACCOUNT, CREDENTIALS
+from anymail.sandbox.aws.protocols.wire import ApiError
+from anymail.sandbox.aws.receive.receipt_actions import Playing, play_s3
+from anymail.sandbox.aws.sns import subscriptions
+from anymail.sandbox.aws.sns.subscriptions import Subscriptions
 
 from .local_ses import LocalSesTestCase, unique
 

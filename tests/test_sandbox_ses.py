@@ -1,4 +1,4 @@
-"""anymail.sandbox.amazon: sending with both APIs of SES, with boto3 and with the real backends."""
+"""anymail.sandbox.aws: sending with both APIs of SES, with boto3 and with the real backends."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from urllib.parse import urlencode
 from django.test import SimpleTestCase, override_settings
 from moto.ses.models import ses_backends
 
-from anymail.amazon_ses import uploads
+from anymail.amazon_ses import request_bodies
 from anymail.backends.amazon_ses import EmailBackend as BackendV1
 from anymail.backends.amazon_sesv2 import EmailBackend as BackendV2
 from anymail.exceptions import AnymailAPIError
 from anymail.message import AnymailMessage
-from anymail.sandbox.amazon.defaults import ACCOUNT, CREDENTIALS
-from anymail.sandbox.amazon.ses import handlebars
-from anymail.sandbox.amazon.ses.account import DAY, Account
-from anymail.sandbox.amazon.ses.addresses import parse_address, parse_addresses, split
-from anymail.sandbox.amazon.ses.handlebars import TemplateError
-from anymail.sandbox.amazon.ses.refusals import Refused
-from anymail.sandbox.amazon.ses.state import ReceiptRule, receives_for, verified_identity
-from anymail.sandbox.amazon.switches import Switches
+from anymail.sandbox.aws.defaults import ACCOUNT, CREDENTIALS
+from anymail.sandbox.aws.ses import handlebars
+from anymail.sandbox.aws.ses.account import DAY, Account
+from anymail.sandbox.aws.ses.addresses import parse_address, parse_addresses, split
+from anymail.sandbox.aws.ses.handlebars import TemplateError
+from anymail.sandbox.aws.ses.refusals import Refused
+from anymail.sandbox.aws.ses.state import ReceiptRule, receives_for, verified_identity
+from anymail.sandbox.aws.switches import Switches
 from anymail.sandbox.journal import now
 
 from .local_ses import CUSTOMER, RAW, SENDER, LocalSesTestCase, unique
@@ -252,7 +252,7 @@ class RawTests(LocalSesTestCase):
             return (RAW + line * (size // 1000 + 1))[:size]
 
         limit = 10 * 1024 * 1024
-        uploads.register(self.ses)  # botocore encodes slowly
+        request_bodies.register(self.ses)  # botocore encodes slowly
         self.send_raw(raw(limit))
         code, _, text = self.refusal(self.send_raw, raw(limit + 1))
         self.assertEqual(code, "InvalidParameterValue")
@@ -1343,7 +1343,7 @@ class HostileTests(LocalSesTestCase):
         for call in (self.send_raw, self.send_raw_v2):
             with (
                 mock.patch.object(self.amazon.publisher, "accept", side_effect=LookupError),
-                self.assertLogs("anymail.sandbox.amazon.endpoint", "ERROR"),
+                self.assertLogs("anymail.sandbox.aws.endpoint", "ERROR"),
             ):
                 code, status, _ = self.refusal(call)
             self.assertEqual((code, status), ("InternalFailure", 500))

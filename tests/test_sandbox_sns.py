@@ -1,4 +1,4 @@
-"""anymail.sandbox.amazon: SNS for webhooks. Everything goes over HTTP, as with Amazon."""
+"""anymail.sandbox.aws: SNS for webhooks. Everything goes over HTTP, as with Amazon."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from anymail.amazon_ses import trust
 from anymail.amazon_ses.sns import SnsEnvelope
 from anymail.exceptions import AnymailWebhookValidationFailure
 from anymail.sandbox import SandboxError
-from anymail.sandbox.amazon.defaults import ACCOUNT, REGION
-from anymail.sandbox.amazon.protocols.wire import ApiError, ApiRequest
-from anymail.sandbox.amazon.sns import deliveries
-from anymail.sandbox.amazon.sns.deliveries import PAUSES, Deliveries
-from anymail.sandbox.amazon.sns.local_sns import LocalSns
-from anymail.sandbox.amazon.sns.posting import Poster
-from anymail.sandbox.amazon.sns.publications import Publication
-from anymail.sandbox.amazon.sns.signing import HEAD, SPARE, SigningKey, default_key_file
-from anymail.sandbox.amazon.sns.sns_api import OPERATIONS
+from anymail.sandbox.aws.defaults import ACCOUNT, REGION
+from anymail.sandbox.aws.protocols.wire import ApiError, ApiRequest
+from anymail.sandbox.aws.sns import deliveries
+from anymail.sandbox.aws.sns.deliveries import PAUSES, Deliveries
+from anymail.sandbox.aws.sns.local_sns import LocalSns
+from anymail.sandbox.aws.sns.posting import Poster
+from anymail.sandbox.aws.sns.publications import Publication
+from anymail.sandbox.aws.sns.signing import HEAD, SPARE, SigningKey, default_key_file
+from anymail.sandbox.aws.sns.sns_api import OPERATIONS
 from anymail.sandbox.journal import Journal, SentMail, SesEvent, now
 from anymail.sandbox.servers import serve
 from anymail.signals import tracking
 from anymail.testing import DEFAULT_TOPIC, ses_event
-from anymail.testing_sns import confirmation_fields
+from anymail.testing.sns import confirmation_fields
 
 from .local_sns import (
     PATIENCE,
@@ -175,7 +175,7 @@ def confirmation() -> dict[str, Any]:
 
 def pem(key: SigningKey) -> bytes:
     """A key as it is kept."""
-    from anymail.sandbox.amazon.sns import signing
+    from anymail.sandbox.aws.sns import signing
 
     return HEAD + signing._pem(key) + key.certificate.encode()
 
@@ -317,7 +317,7 @@ class PostTests(SnsTestCase):
         self.subscribe(hook)
         with (
             mock.patch.object(Poster, "post", side_effect=LookupError),
-            self.assertLogs("anymail.sandbox.amazon.sns.deliveries", "ERROR") as logs,
+            self.assertLogs("anymail.sandbox.aws.sns.deliveries", "ERROR") as logs,
         ):
             self.publish("first")
             wait_until(lambda: logs.output)
@@ -373,7 +373,7 @@ class PostTests(SnsTestCase):
         self.subscribe(hook)
         arn = "arn:aws:sqs:us-east-1:123456789012:gone"
         self.api.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn)
-        with self.assertLogs("anymail.sandbox.amazon.sns.topics", logging.WARNING):
+        with self.assertLogs("anymail.sandbox.aws.sns.topics", logging.WARNING):
             self.wait_for_posts(self.publish())
         self.assertEqual(len(hook.requests), 1)
 
@@ -825,7 +825,7 @@ class SubscriptionTests(SnsTestCase):
         hook = self.run_webhook()
         self.subscribe(hook)
         elsewhere = ip_address("192.0.2.1")
-        with mock.patch("anymail.sandbox.amazon.sns.posting.ip_address", return_value=elsewhere):
+        with mock.patch("anymail.sandbox.aws.sns.posting.ip_address", return_value=elsewhere):
             event = self.publish()
             self.wait_for_posts(event)
         self.assertIn("is not on this machine", event.posts[0].attempts[0].error)

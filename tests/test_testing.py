@@ -7,12 +7,14 @@ from typing import Any
 
 from django.test import SimpleTestCase, override_settings
 
-from anymail import testing, testing_ses, testing_sns
+from anymail import testing
 from anymail.signals import AnymailInboundEvent, AnymailTrackingEvent, EventType, inbound, tracking
 from anymail.testing import (
     inbound_event,
+    ses,
     ses_event,
     ses_received,
+    sns,
     sns_notification,
     sns_request,
     tracking_event,
@@ -99,7 +101,7 @@ class RequestTests(SimpleTestCase):
         return status
 
     def test_every_kind_reaches_the_receivers(self):
-        for kind in testing_ses.KINDS:
+        for kind in ses.KINDS:
             with self.subTest(kind), trusted_sns():
                 self.events.clear()
                 request = sns_notification(
@@ -134,7 +136,7 @@ class RequestTests(SimpleTestCase):
             "MessageId": "m",
             "TopicArn": testing.DEFAULT_TOPIC,
             "Message": '{"eventType": "Send"}',
-            "Timestamp": testing_sns.iso_time(datetime.now(timezone.utc)),
+            "Timestamp": sns.iso_time(datetime.now(timezone.utc)),
         }
         for version in ("1", "2"):
             with self.subTest(version), trusted_sns():

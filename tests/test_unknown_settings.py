@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.test import SimpleTestCase, override_settings
 
 from anymail import conf
-from anymail.unknown_settings import unknown_names
+from anymail.checks.unknown_settings import unknown_names
 
 
 class UnknownNamesTests(SimpleTestCase):

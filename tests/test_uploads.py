@@ -12,10 +12,10 @@ import boto3
 from django.core.mail import EmailMessage
 from django.test import SimpleTestCase
 
-from anymail.amazon_ses import uploads
-from anymail.amazon_ses.content import ChunkFile
+from anymail.amazon_ses import request_bodies
 from anymail.backends.amazon_ses import EmailBackend as V1Backend
 from anymail.backends.amazon_sesv2 import EmailBackend as V2Backend
+from anymail.mime.streaming import ChunkFile
 
 from .ses import CREDENTIALS, loopback_server, send, simple_message, v1_success
 
@@ -31,7 +31,7 @@ def captured(service: str, register: bool, **params: Any) -> Any:
     with loopback_server(answer) as server:
         client = boto3.session.Session().client(service, endpoint_url=server.url, **CREDENTIALS)
         if register:
-            uploads.register(client)
+            request_bodies.register(client)
         method = client.send_raw_email if service == "ses" else client.send_email
         method(**params)
         (request,) = server.requests
@@ -112,7 +112,7 @@ class LargeMessageTests(SimpleTestCase):
     def test_the_message_is_the_one_that_django_would_build(self) -> None:
         message, _ = self.large()
         message.extra_headers = {"Message-ID": "<id@example.com>", "Date": "now"}
-        with mock.patch("anymail.amazon_ses.attachments.LARGE_ATTACHMENT", 10**9):
+        with mock.patch("anymail.mime.attachments.LARGE_ATTACHMENT", 10**9):
             whole = send(message).raw
         streamed = send(message).raw
         boundary = message_from_bytes(whole).get_boundary() or ""

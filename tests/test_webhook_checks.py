@@ -20,9 +20,9 @@ from django.utils.crypto import get_random_string
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import View
 
+from anymail.checks.webhooks import check_webhook_deployment, check_webhook_settings
 from anymail.webhooks.amazon_ses import AmazonSESInboundWebhookView, AmazonSESTrackingWebhookView
 from anymail.webhooks.base import AnymailBaseWebhookView
-from anymail.webhooks.checks import check_webhook_deployment, check_webhook_settings
 
 from . import docs_pages
 from .sns_samples import CERTIFICATE_URL, EVENTS_TOPIC, certificate

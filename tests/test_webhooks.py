@@ -15,7 +15,7 @@ from django.http import Http404
 from django.test import Client, SimpleTestCase, override_settings
 from django.urls import reverse
 
-from anymail import testing, testing_sns
+from anymail import testing
 from anymail.amazon_ses import aws, storage
 from anymail.conf import AmazonSESSettings
 from anymail.exceptions import (
@@ -25,6 +25,7 @@ from anymail.exceptions import (
     AnymailWebhookValidationFailure,
 )
 from anymail.signals import AnymailTrackingEvent, inbound, tracking
+from anymail.testing import sns
 from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView, AmazonSESWebhookView
 from anymail.webhooks.base import (
     AnymailBaseWebhookView,
@@ -107,7 +108,7 @@ class EventSampleTests(WebhookTestCase):
                     "MessageId": "m",
                     "TopicArn": EVENTS_TOPIC,
                     "Message": path.read_text(encoding="utf-8"),
-                    "Timestamp": testing_sns.iso_time(testing.utc_now()),
+                    "Timestamp": sns.iso_time(testing.utc_now()),
                 }
                 with testing.trusted_sns():
                     response = self.client.post(TRACKING_URL, **testing.sns_request(fields))
@@ -255,7 +256,7 @@ class HttpSampleTests(WebhookTestCase):
         self.assertIn("WEBHOOK_SECRET", logs.output[0])
 
     def test_raw_delivery_confirms_nothing(self):
-        fields = testing_sns.confirmation_fields(EVENTS_TOPIC, "0123456789abcdef" * 12)
+        fields = sns.confirmation_fields(EVENTS_TOPIC, "0123456789abcdef" * 12)
         with (
             override_settings(ANYMAIL={"WEBHOOK_SECRET": SECRET, **RAW}),
             mock.patch.object(aws, "confirm_subscription") as confirm,
@@ -754,7 +755,7 @@ class DirectUseTests(WebhookTestCase):
         self.assertEqual(events[0].event_type, "bounced")
 
     def test_nothing_is_verified_that_was_not_looked_at(self):
-        fields = testing_sns.notification_fields(EVENTS_TOPIC, "")
+        fields = sns.notification_fields(EVENTS_TOPIC, "")
         with override_settings(ANYMAIL={"WEBHOOK_SECRET": SECRET}), testing.trusted_sns():
             view = AmazonSESTrackingWebhookView()
             [event] = view.esp_to_anymail_events(testing.ses_event("bounce"), fields)

@@ -21,13 +21,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from anymail.amazon_ses import trust
-from anymail.amazon_ses.calls import ApiCall
 from anymail.amazon_ses.certificates import fetch_certificate
 from anymail.amazon_ses.receive import receive_tracking
 from anymail.amazon_ses.sns import SnsEnvelope
 from anymail.backends import amazon_sesv2, console
 from anymail.backends.amazon_ses import EmailBackend
 from anymail.backends.base import AnymailBaseBackend
+from anymail.calls import ApiCall
 from anymail.conf import AmazonSESSettings
 from anymail.exceptions import (
     AnymailAPIError,

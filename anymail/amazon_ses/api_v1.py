@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..addresses import EmailAddress
+from ..calls import ApiCall
 from ..conf import AmazonSESSettings, SendSettings
 from ..message import AnymailRecipientStatus
 from ..outgoing import OutgoingMessage, unsupported
-from . import ESP_NAME, bulk, raw
-from .calls import ApiCall
+from . import ESP_NAME, raw_calls, template_calls
 from .mime import check_headers, format_for_wire
 
 SERVICE = "ses"
@@ -24,10 +24,10 @@ V2_BACKEND = "anymail.backends.amazon_sesv2.EmailBackend"
 USE_V2 = f'The v2 API does: EMAIL_BACKEND = "{V2_BACKEND}".'
 
 RAW_WORDING = {
-    **raw.RAW_WORDING,
+    **raw_calls.RAW_WORDING,
     **{
-        name: f"{raw.RAW_WORDING[name]}. With the v2 API the message itself can be a template: "
-        f'EMAIL_BACKEND = "{V2_BACKEND}" and esp_extra={{"InlineTemplate": True}}.'
+        name: f"{raw_calls.RAW_WORDING[name]}. With the v2 API the message itself can be a "
+        f'template: EMAIL_BACKEND = "{V2_BACKEND}" and esp_extra={{"InlineTemplate": True}}.'
         for name in ("merge_data", "merge_global_data")
     },
 }
@@ -77,25 +77,25 @@ def build_calls(
 def parse_response(call: ApiCall, response: Mapping[str, Any]) -> dict[str, AnymailRecipientStatus]:
     """The status of each recipient; see :meth:`.calls.SendApi.parse_response`."""
     if call.operation == "send_raw_email":
-        return raw.parse_message_id(call, response)
-    return bulk.parse_entries(call, response, "Status")
+        return raw_calls.parse_message_id(call, response)
+    return template_calls.parse_entries(call, response, "Status")
 
 
 def _raw_calls(
     message: OutgoingMessage, settings: AmazonSESSettings, sending: SendSettings
 ) -> list[ApiCall]:
-    message = raw.checked(message, sending, RAW_WORDING)
-    idna_encode = raw.encoder(settings, sending)
-    groups = raw.recipient_groups(message, settings)
+    message = raw_calls.checked(message, sending, RAW_WORDING)
+    idna_encode = raw_calls.encoder(settings, sending)
+    groups = raw_calls.recipient_groups(message, settings)
     params: dict[str, Any] = {}
     if settings.configuration_set_name is not None:
         params["ConfigurationSetName"] = settings.configuration_set_name
-    if tags := list(raw.message_tags(message, settings, sending)):
+    if tags := list(raw_calls.message_tags(message, settings, sending)):
         params["Tags"] = tags
     if source := _source(message):
         params["Source"] = format_for_wire(source, idna_encode, "envelope_sender")
     params |= _extra_params(message, sending)
-    params["RawMessage"] = {"Data": raw.build_data(message, idna_encode, MAX_SIZE, USE_V2)}
+    params["RawMessage"] = {"Data": raw_calls.build_data(message, idna_encode, MAX_SIZE, USE_V2)}
     return [
         ApiCall(
             operation="send_raw_email",
@@ -132,11 +132,11 @@ def _template_calls(
         message = message.reduced_to(TEMPLATE_SUPPORTS | {"tags"})
     else:
         _check_template(message, settings)
-    idna_encode = raw.encoder(settings, sending)
+    idna_encode = raw_calls.encoder(settings, sending)
     params: dict[str, Any] = {
-        "Source": bulk.single_from(message, idna_encode),
+        "Source": template_calls.single_from(message, idna_encode),
         "Template": message.template_id,
-        "DefaultTemplateData": bulk.default_data(message),
+        "DefaultTemplateData": template_calls.default_data(message),
     }
     if message.reply_to:
         params["ReplyToAddresses"] = [
@@ -146,10 +146,12 @@ def _template_calls(
         params["ReturnPath"] = message.envelope_sender.format_addr_spec(idna_encode)
     if settings.configuration_set_name is not None:
         params["ConfigurationSetName"] = settings.configuration_set_name
-    if tags := list(raw.message_tags(message, settings, sending)):
+    if tags := list(raw_calls.message_tags(message, settings, sending)):
         params["DefaultTags"] = tags
     # django-anymail documents "Tags" here, although the call has no such parameter.
-    params |= bulk.with_default_tags(_extra_params(message, sending), "Tags", "DefaultTags")
+    params |= template_calls.with_default_tags(
+        _extra_params(message, sending), "Tags", "DefaultTags"
+    )
     return [
         ApiCall(
             operation="send_bulk_templated_email",
@@ -157,19 +159,19 @@ def _template_calls(
             recipients=tuple(entry.recipient for entry in chunk),
             copies=len(message.cc) + len(message.bcc),
         )
-        for chunk in bulk.chunks(message, idna_encode)
+        for chunk in template_calls.chunks(message, idna_encode)
     ]
 
 
 def _check_template(message: OutgoingMessage, settings: AmazonSESSettings) -> None:
     supports = TEMPLATE_SUPPORTS | ({"tags"} if settings.message_tag_name else set())
     message.check_supported(supports, TEMPLATE_WORDING, ESP_NAME)
-    bulk.check_no_content(message)
+    template_calls.check_no_content(message)
     if message.attachments:
         raise unsupported(f"attachments with template. {USE_V2}", ESP_NAME)
     if message.headers:
         raise unsupported(f"extra_headers with template. {USE_V2}", ESP_NAME)
 
 
-def _destination(entry: bulk.Entry) -> dict[str, Any]:
+def _destination(entry: template_calls.Entry) -> dict[str, Any]:
     return {"Destination": entry.destination, "ReplacementTemplateData": entry.data}

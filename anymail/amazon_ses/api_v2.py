@@ -11,14 +11,14 @@ from typing import Any
 
 from ..addresses import EmailAddress, IdnaEncoder
 from ..attachments import Attachment
+from ..calls import ApiCall
 from ..conf import AmazonSESSettings, SendSettings
-from ..headers import CaseInsensitiveCasePreservingDict, check_no_line_break
 from ..message import AnymailRecipientStatus
+from ..mime.headers import CaseInsensitiveCasePreservingDict, check_no_line_break
+from ..mime.policy import encode_header
 from ..outgoing import OutgoingMessage, unsupported
-from . import ESP_NAME, bulk, raw
-from .calls import ApiCall
+from . import ESP_NAME, raw_calls, template_calls
 from .mime import check_headers, format_for_wire, metadata_value, tag_value
-from .wire import encode_header
 
 SERVICE = "sesv2"
 #: Amazon SES service quotas, "Maximum message size"; in bytes, after encoding.
@@ -45,9 +45,9 @@ INLINE_ADVICE = (
     'esp_extra={"InlineTemplate": True} makes the subject and body of the message itself a template'
 )
 RAW_WORDING = {
-    **raw.RAW_WORDING,
-    "merge_data": f"{raw.RAW_WORDING['merge_data']}. {INLINE_ADVICE}",
-    "merge_global_data": f"{raw.RAW_WORDING['merge_global_data']}. {INLINE_ADVICE}",
+    **raw_calls.RAW_WORDING,
+    "merge_data": f"{raw_calls.RAW_WORDING['merge_data']}. {INLINE_ADVICE}",
+    "merge_global_data": f"{raw_calls.RAW_WORDING['merge_global_data']}. {INLINE_ADVICE}",
 }
 #: Headers that SES and this package write themselves, with a template -> where they come from.
 HEADER_SOURCES = {
@@ -86,8 +86,8 @@ def build_calls(
 def parse_response(call: ApiCall, response: Mapping[str, Any]) -> dict[str, AnymailRecipientStatus]:
     """The status of each recipient; see :meth:`.calls.SendApi.parse_response`."""
     if call.operation == "send_email":
-        return raw.parse_message_id(call, response)
-    return bulk.parse_entries(call, response, "BulkEmailEntryResults")
+        return raw_calls.parse_message_id(call, response)
+    return template_calls.parse_entries(call, response, "BulkEmailEntryResults")
 
 
 def _is_inline_template(message: OutgoingMessage) -> bool:
@@ -97,16 +97,16 @@ def _is_inline_template(message: OutgoingMessage) -> bool:
 def _raw_calls(
     message: OutgoingMessage, settings: AmazonSESSettings, sending: SendSettings
 ) -> list[ApiCall]:
-    message = raw.checked(message, sending, RAW_WORDING)
+    message = raw_calls.checked(message, sending, RAW_WORDING)
     if len(message.from_emails) > 1:
         raise unsupported("multiple from emails", ESP_NAME)
-    idna_encode = raw.encoder(settings, sending)
-    groups = raw.recipient_groups(message, settings)
+    idna_encode = raw_calls.encoder(settings, sending)
+    groups = raw_calls.recipient_groups(message, settings)
     params = _common_params(message, settings, idna_encode)
-    if tags := list(raw.message_tags(message, settings, sending)):
+    if tags := list(raw_calls.message_tags(message, settings, sending)):
         params["EmailTags"] = tags
     params |= _extra_params(message, sending)
-    data = raw.build_data(message, idna_encode, MAX_SIZE, TOO_LARGE)
+    data = raw_calls.build_data(message, idna_encode, MAX_SIZE, TOO_LARGE)
     params["Content"] = {"Raw": {"Data": data}}
     return [
         ApiCall(
@@ -170,14 +170,14 @@ def _template_calls(
         message = message.reduced_to(TEMPLATE_SUPPORTS)
     else:
         _check_template(message)
-    idna_encode = raw.encoder(settings, sending)
+    idna_encode = raw_calls.encoder(settings, sending)
     params = _common_params(message, settings, idna_encode)
-    params["FromEmailAddress"] = bulk.single_from(message, idna_encode)
+    params["FromEmailAddress"] = template_calls.single_from(message, idna_encode)
     if message.reply_to:
         params["ReplyToAddresses"] = [
             format_for_wire(address, idna_encode, "reply_to") for address in message.reply_to
         ]
-    if tags := list(raw.message_tags(message, settings, sending)):
+    if tags := list(raw_calls.message_tags(message, settings, sending)):
         params["DefaultEmailTags"] = tags
     params |= _template_extra(message, sending)
     params["DefaultContent"] = _default_content(message)
@@ -188,7 +188,7 @@ def _template_calls(
             recipients=tuple(entry.recipient for entry in chunk),
             copies=len(message.cc) + len(message.bcc),
         )
-        for chunk in bulk.chunks(message, idna_encode)
+        for chunk in template_calls.chunks(message, idna_encode)
     ]
 
 
@@ -203,7 +203,7 @@ def _check_template(message: OutgoingMessage) -> None:
             ESP_NAME,
         )
     if not _is_inline_template(message):
-        bulk.check_no_content(message)
+        template_calls.check_no_content(message)
     elif message.template_id:
         raise unsupported("template_id together with an inline template", ESP_NAME)
     for fields in (message.headers, *(message.merge_headers or {}).values()):
@@ -224,7 +224,7 @@ def _source(name: str, message: OutgoingMessage) -> str | None:
 def _template_extra(message: OutgoingMessage, sending: SendSettings) -> dict[str, Any]:
     extra = _extra_params(message, sending)
     extra.pop("ListManagementOptions", None)  # refused above, unless that is ignored
-    return bulk.with_default_tags(extra, "EmailTags", "DefaultEmailTags")
+    return template_calls.with_default_tags(extra, "EmailTags", "DefaultEmailTags")
 
 
 def _default_content(message: OutgoingMessage) -> dict[str, Any]:
@@ -249,7 +249,7 @@ def _member(params: Mapping[str, Any], name: str, where: str) -> Mapping[str, An
 
 
 def _template(message: OutgoingMessage) -> dict[str, Any]:
-    template: dict[str, Any] = {"TemplateData": bulk.default_data(message)}
+    template: dict[str, Any] = {"TemplateData": template_calls.default_data(message)}
     if _is_inline_template(message):
         template["TemplateContent"] = _template_content(message)
     else:
@@ -291,7 +291,7 @@ def _attachment(attachment: Attachment, position: int) -> dict[str, Any]:
     return result
 
 
-def _entry(message: OutgoingMessage, entry: bulk.Entry) -> dict[str, Any]:
+def _entry(message: OutgoingMessage, entry: template_calls.Entry) -> dict[str, Any]:
     data = {"ReplacementTemplate": {"ReplacementTemplateData": entry.data}}
     result: dict[str, Any] = {"Destination": entry.destination, "ReplacementEmailContent": data}
     if headers := _replacement_headers(message, entry.recipient):
@@ -301,13 +301,13 @@ def _entry(message: OutgoingMessage, entry: bulk.Entry) -> dict[str, Any]:
 
 def _replacement_headers(message: OutgoingMessage, recipient: EmailAddress) -> list[dict[str, str]]:
     fields = CaseInsensitiveCasePreservingDict(message.headers)
-    fields.update(bulk.for_recipient(message.merge_headers, recipient))
+    fields.update(template_calls.for_recipient(message.merge_headers, recipient))
     headers = [
         _header(name, encode_header(name, str(value)).replace("\t", " "))
         for name, value in fields.items()
         if not _source(name, message)  # refused above, unless that is ignored
     ]
-    own_metadata = bulk.for_recipient(message.merge_metadata, recipient)
+    own_metadata = template_calls.for_recipient(message.merge_metadata, recipient)
     if message.metadata is not None or own_metadata:
         metadata = {**(message.metadata or {}), **own_metadata}
         headers.append(_header("X-Metadata", metadata_value(metadata)))

@@ -12,17 +12,17 @@ from django.core.signals import setting_changed
 
 from .. import __version__
 from ..conf import AmazonSESSettings
+from ..conf.values import import_callable
 from ..exceptions import (
     AnymailAPIError,
     AnymailConfigurationError,
     AnymailImproperlyInstalled,
 )
-from ..per_process import PerProcess
-from ..setting_values import import_callable
 from ..tracebacks import forget_locals
-from . import uploads
+from . import request_bodies
 from .aws_errors import api_errors, as_client_error, boto_client_api_error, watch
 from .client_cache import ClientParams, Clients, client_key
+from .per_process import PerProcess
 
 #: IAM policies of existing projects have conditions on it (``aws:UserAgent``).
 USER_AGENT = f"django-anymail/{__version__}-amazon-ses"
@@ -161,7 +161,7 @@ def clear_clients(**_kwargs: Any) -> None:
 
 def _prepare(made: Any, service: str) -> None:
     if service in SEND_SERVICES:
-        uploads.register(made)
+        request_bodies.register(made)
     watch(made)
     drop = partial(_drop_refused, ref(made))
     made.meta.events.register("after-call", drop)

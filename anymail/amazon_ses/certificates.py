@@ -18,7 +18,7 @@ from django.core.cache.backends.base import BaseCache
 from django.core.signals import setting_changed
 
 from ..exceptions import AnymailAPIError
-from ..per_process import PerProcess
+from .per_process import PerProcess
 from .trust import load_certificate, utc_now
 
 logger: logging.Logger = logging.getLogger(__name__)

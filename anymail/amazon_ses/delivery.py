@@ -18,14 +18,14 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from ..calls import ApiCall
 from ..conf import AmazonSESSettings
 from ..exceptions import AnymailAPIError
-from ..per_process import PerProcess
 from .aws import unknown_region
 from .aws_errors import api_errors
-from .calls import ApiCall
 from .errors import NEVER_CONNECTED
 from .pacing import AccountRate, Governor, Pace, SharedPace
+from .per_process import PerProcess
 from .quota import account_send_rate, quota_owner
 
 logger: logging.Logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..exceptions import AnymailConfigurationError, AnymailError
 from ..inbound import AnymailInboundMessage
-from ..inbound_text import encode_source
+from ..inbound.text import encode_source
 from ..signals import AnymailInboundEvent, EventType
 from .notifications import SesNotification, parse_timestamp
 

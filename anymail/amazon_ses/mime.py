@@ -12,15 +12,12 @@ from typing import Any
 import django
 from django.core.mail import EmailMessage
 
-from ..address_parser import CONTROL_CHARACTER, has_control_character
 from ..addresses import EmailAddress, IdnaEncoder, encode_words
+from ..addresses.parser import CONTROL_CHARACTER, has_control_character
 from ..exceptions import AnymailInvalidAddress, AnymailSerializationError
-from ..headers import bad_header, check_no_line_break
-from ..outgoing import OutgoingMessage
-from .attachments import make_content_plain, set_aside_attachments, split_at_tokens
-from .content import ChunkFile, join
-from .seven_bit import make_seven_bit
-from .wire import (
+from ..mime.attachments import make_content_plain, set_aside_attachments, split_at_tokens
+from ..mime.headers import bad_header, check_no_line_break
+from ..mime.policy import (
     ADDRESS_HEADERS,
     MAX_LINE,
     STRUCTURED_HEADERS,
@@ -29,6 +26,9 @@ from .wire import (
     encode_header,
     longest_word,
 )
+from ..mime.seven_bit import make_seven_bit
+from ..mime.streaming import ChunkFile, join
+from ..outgoing import OutgoingMessage
 
 #: Headers that every message gets from its attributes; RFC 5322 section 3.6 allows one of each.
 WRITTEN = frozenset({"content-transfer-encoding", "content-type", "mime-version", "subject"})

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..address_keys import bare_address, comparison_form
+from ..addresses.keys import bare_address, comparison_form
 from ..signals import AnymailTrackingEvent, EventType, RejectReason
-from .custom_headers import custom_headers
 from .notifications import SesNotification, frozen, parse_timestamp
+from .tags_and_metadata import custom_headers
 
 #: Keyword arguments of an event.
 Fields = dict[str, Any]
@@ -227,8 +227,8 @@ def is_autoreply(bounce: Fields, recipients: list[Fields]) -> bool:
 def not_sent_to(addresses: set[str], destination: list[str]) -> set[str]:
     """Those of some addresses that a message was not sent to.
 
-    They are compared as :func:`~anymail.address_keys.comparison_form` spells them. Whoever gets the
-    mail by forwarding, or by another subaddress, is not among those it was sent to.
+    They are compared as :func:`~anymail.addresses.keys.comparison_form` spells them. Whoever gets
+    the mail by forwarding, or by another subaddress, is not among those it was sent to.
 
     :param addresses: for example of a bounce's recipients.
     :param destination: SES's ``mail.destination``.

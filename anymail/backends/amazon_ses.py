@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from ..amazon_ses import ESP_NAME, api_v1, api_v2, aws, delivery
-from ..amazon_ses.calls import ApiCall, SendApi
+from ..calls import ApiCall, SendApi
 from ..conf import AmazonSESSettings, current_settings
 from ..exceptions import AnymailError
 from ..message import AnymailRecipientStatus

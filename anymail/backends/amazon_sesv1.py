@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..amazon_ses import api_v1
-from ..amazon_ses.calls import SendApi
+from ..calls import SendApi
 from . import amazon_ses
 
 

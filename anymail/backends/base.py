@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
-from ..amazon_ses.calls import ApiCall
+from ..calls import ApiCall
 from ..conf import SendDefaults, SendSettings, current_settings, get_anymail_setting
 from ..exceptions import (
     AnymailAPIError,

@@ -17,7 +17,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ..amazon_ses.calls import ApiCall
+from ..calls import ApiCall
 from ..exceptions import AnymailAPIError, AnymailError
 from ..tracebacks import signal_in
 from .statuses import INTERRUPTED

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TextIO
 
 from ..addresses import EmailAddress
-from ..amazon_ses.calls import ApiCall
+from ..calls import ApiCall
 from ..message import AnymailRecipientStatus
 from ..outgoing import OutgoingMessage
 from .base import AnymailBaseBackend

@@ -8,8 +8,8 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
-from ..amazon_ses.calls import ApiCall
 from ..amazon_ses.errors import describe_status, mask_addresses
+from ..calls import ApiCall
 from ..exceptions import AnymailAPIError
 from ..message import AnymailRecipientStatus, AnymailStatus
 from ..outgoing import OutgoingMessage

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from django.core import mail
 
-from ..amazon_ses.calls import ApiCall
 from ..attachments import Attachment
 from ..attributes import force_non_lazy
+from ..calls import ApiCall
 from ..exceptions import AnymailAPIError
 from ..message import AnymailRecipientStatus
 from ..outgoing import OutgoingMessage

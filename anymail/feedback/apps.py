@@ -4,16 +4,11 @@
 """
 
 from django.apps import AppConfig
-from django.core.exceptions import ImproperlyConfigured
 
-from ..installation import check_installation
+from ..installation import explain_import_errors
 
-try:
+with explain_import_errors():
     from ..signals import addressed, tracking
-except ImportError as _err:  # the signals of django-anymail
-    for _problem in check_installation():
-        raise ImproperlyConfigured(f"{_problem.msg}\n{_problem.hint}") from _err
-    raise
 
 
 class AnymailFeedbackConfig(AppConfig):

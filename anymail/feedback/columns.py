@@ -14,8 +14,8 @@ from typing import Any
 
 from django.utils.timezone import is_aware
 
-from ..address_keys import MAX_LENGTH, comparison_form
 from ..addresses import idna_encoder
+from ..addresses.keys import MAX_LENGTH, comparison_form
 from ..conf import AmazonSESSettings, SendSettings, current_settings, django_setting
 
 ADDRESS_LENGTH = MAX_LENGTH
@@ -29,7 +29,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 def address_key(address: str) -> str:
     """An address for comparison: however it is spelled, the same address gives the same key.
 
-    It is ``anymail.address_keys.comparison_form()`` in ASCII and at most
+    It is ``anymail.addresses.keys.comparison_form()`` in ASCII and at most
     :data:`ADDRESS_LENGTH` long, so that no database's collation finds two of them equal, and the
     key of a key is that key.
 

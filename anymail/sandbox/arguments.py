@@ -10,9 +10,9 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .amazon.ses.addresses import LOCAL
-from .amazon.sns.posting import without_credentials
-from .amazon.switches import MAX_LATENCY
+from .aws.ses.addresses import LOCAL
+from .aws.sns.posting import without_credentials
+from .aws.switches import MAX_LATENCY
 
 if TYPE_CHECKING:
     from .start import Options

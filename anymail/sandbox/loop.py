@@ -10,7 +10,7 @@ from email import policy
 from ..message import AnymailMessage
 from ..signals import AnymailInboundEvent, AnymailTrackingEvent
 from . import SandboxError, letters
-from .amazon.local import LocalAmazon
+from .aws.local import LocalAmazon
 from .journal import ReceivedMail, SentMail, SesEvent
 
 #: How long a webhook may take, in seconds.

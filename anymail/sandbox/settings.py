@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .amazon.defaults import BUCKET, CONFIGURATION_SET, CREDENTIALS, EVENTS_TOPIC, INBOUND_TOPIC
-from .amazon.sns.signing import SigningKey, default_key_file
+from .aws.defaults import BUCKET, CONFIGURATION_SET, CREDENTIALS, EVENTS_TOPIC, INBOUND_TOPIC
+from .aws.sns.signing import SigningKey, default_key_file
 
 #: What a project may have set, and would lead past the sandbox, or refuse what comes from it.
 FORGOTTEN = (

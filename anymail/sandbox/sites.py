@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from .amazon.defaults import EVENTS_TOPIC, INBOUND_TOPIC
-from .amazon.sns.posting import without_credentials
+from .aws.defaults import EVENTS_TOPIC, INBOUND_TOPIC
+from .aws.sns.posting import without_credentials
 from .journal import Attempt
 from .site import INBOUND_PATH, TRACKING_PATH
 

@@ -13,11 +13,11 @@ from typing import Any
 import django
 
 from . import SandboxError, site
-from .amazon.local import LocalAmazon, check_installed, forget_environment, local_amazon
-from .amazon.set_up import set_up_account
-from .amazon.sns.posting import without_credentials
-from .amazon.sns.signing import SigningKey, default_key_file
-from .amazon.switches import Switches
+from .aws.local import LocalAmazon, check_installed, forget_environment, local_amazon
+from .aws.set_up import set_up_account
+from .aws.sns.posting import without_credentials
+from .aws.sns.signing import SigningKey, default_key_file
+from .aws.switches import Switches
 from .paste import settings_text
 from .servers import check_listener, check_site, local_hosts, serve
 from .settings import anymail_settings

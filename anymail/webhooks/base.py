@@ -19,13 +19,13 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.generic import View
 
 from ..conf import Settings, SomeSettings, WebhookSettings, current_settings
+from ..conf.values import text_list
 from ..exceptions import (
     AnymailAPIError,
     AnymailInsecureWebhookWarning,
     AnymailWebhookValidationFailure,
     warn_of_gone_hooks,
 )
-from ..setting_values import text_list
 from ..signals import dispatch
 from ..tracebacks import forget_locals
 

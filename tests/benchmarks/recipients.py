@@ -46,7 +46,7 @@ def setup(db: str) -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     from django.conf import settings
 
-    from anymail.testing_sns import DEFAULT_TOPIC
+    from anymail.testing.sns import DEFAULT_TOPIC
 
     settings.ALLOWED_HOSTS = ["testserver"]
     settings.ANYMAIL = {

@@ -65,7 +65,7 @@ class Command(BaseCommand):
 
     def settings_to_paste(self, options: Mapping[str, Any]) -> str:
         """The settings of a project that uses the sandbox when it gets the ports it wants."""
-        from ...sandbox.amazon.sns.signing import SigningKey, default_key_file
+        from ...sandbox.aws.sns.signing import SigningKey, default_key_file
 
         try:
             SigningKey.kept(options["key_file"] or default_key_file())

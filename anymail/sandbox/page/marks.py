@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...amazon_ses.custom_headers import custom_headers
+from ...amazon_ses.tags_and_metadata import custom_headers
 from ..journal import SentMail
 from .contents import content_of
 

@@ -1,0 +1,141 @@
+"""What both send APIs need for a message that is finished MIME."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..addresses import EmailAddress, IdnaEncoder, idna_encoder
+from ..calls import ApiCall
+from ..conf import AmazonSESSettings, SendSettings
+from ..exceptions import AnymailAPIError
+from ..message import AnymailRecipientStatus
+from ..mime.streaming import ChunkFile
+from ..outgoing import OutgoingMessage, unsupported
+from . import ESP_NAME
+from .mime import build_mime, check_deliverable
+
+#: Amazon SES service quotas: recipients of one message.
+MAX_RECIPIENTS = 50
+RAW_SUPPORTS = frozenset({"esp_extra", "envelope_sender", "metadata", "tags"})
+RAW_WORDING = {
+    "merge_data": "merge_data without template_id",
+    "merge_global_data": "global_merge_data without template_id",
+    "merge_headers": "merge_headers without template_id",
+}
+
+
+def checked(
+    message: OutgoingMessage, sending: SendSettings, wording: Mapping[str, str] = RAW_WORDING
+) -> OutgoingMessage:
+    """The message, without what ``IGNORE_UNSUPPORTED_FEATURES`` lets us ignore.
+
+    :param sending: the settings.
+    :param wording: feature to how the error calls it.
+    :raises AnymailUnsupportedFeature: it needs what no raw send can do.
+    """
+    if sending.ignore_unsupported_features:
+        return message.reduced_to(RAW_SUPPORTS)
+    message.check_supported(RAW_SUPPORTS, wording, ESP_NAME)
+    for name in sorted(message.defaulted):
+        raise unsupported(f"Anymail send defaults for '{name}' with Amazon SES", ESP_NAME)
+    return message
+
+
+def encoder(settings: AmazonSESSettings, sending: SendSettings) -> IdnaEncoder:
+    """The function for internationalized domains that the settings name.
+
+    :raises AnymailConfigurationError: there is no such function.
+    """
+    return idna_encoder(settings.idna_encoder or sending.idna_encoder)
+
+
+def recipient_groups(
+    message: OutgoingMessage, settings: AmazonSESSettings
+) -> list[tuple[EmailAddress, ...]]:
+    """All recipients, in the groups that one call each can take: up to 50 (service quotas).
+
+    :raises AnymailInvalidAddress: SES cannot deliver to one of them.
+    :raises AnymailUnsupportedFeature: there are too many, and they may not be split.
+    """
+    for field, addresses in (("to", message.to), ("cc", message.cc), ("bcc", message.bcc)):
+        for address in addresses:
+            check_deliverable(address, field)
+    everyone = message.recipients
+    if len(everyone) > MAX_RECIPIENTS and not settings.split_recipients:
+        raise unsupported(
+            f"more than {MAX_RECIPIENTS} recipients in one message; this one has {len(everyone)}. "
+            'Send several messages, or set ANYMAIL["AMAZON_SES_SPLIT_RECIPIENTS"] = True to have '
+            "it sent in several calls.",
+            ESP_NAME,
+        )
+    return [
+        everyone[start : start + MAX_RECIPIENTS]
+        for start in range(0, len(everyone), MAX_RECIPIENTS)
+    ]
+
+
+def build_data(
+    message: OutgoingMessage, idna_encode: IdnaEncoder, max_size: int, advice: str
+) -> bytes | ChunkFile:
+    """The MIME to send; see :func:`.mime.build_mime`, which may raise too.
+
+    :param idna_encode: encodes domains.
+    :param max_size: in bytes, after encoding.
+    :param advice: what to do when it is larger.
+    :raises AnymailUnsupportedFeature: it is larger.
+    """
+    data = build_mime(message, idna_encode)
+    size = data.size if isinstance(data, ChunkFile) else len(data)
+    if size > max_size:
+        raise unsupported(
+            f"messages larger than {max_size >> 20} MB with this API; this one has "
+            f"{size / (1 << 20):.1f} MB ({size:,} bytes) after encoding. {advice}",
+            ESP_NAME,
+        )
+    return data
+
+
+def message_tags(
+    message: OutgoingMessage, settings: AmazonSESSettings, sending: SendSettings
+) -> Iterator[dict[str, str]]:
+    """The Anymail tag as an SES message tag, if ``AMAZON_SES_MESSAGE_TAG_NAME`` is set.
+
+    :return: at most one dict of ``Name`` and ``Value`` (SES API reference, "MessageTag").
+    :raises AnymailUnsupportedFeature: there are several tags, or SES does not accept this one.
+    """
+    if not settings.message_tag_name or not message.tags:
+        return
+    strict = not sending.ignore_unsupported_features
+    if len(message.tags) > 1 and strict:
+        raise unsupported("multiple tags with the AMAZON_SES_MESSAGE_TAG_NAME setting", ESP_NAME)
+    value = message.tags[0]
+    # SES API reference, "MessageTag".
+    if re.fullmatch(r"[A-Za-z0-9_-]{1,256}", value):
+        yield {"Name": settings.message_tag_name, "Value": value}
+    elif strict:
+        raise unsupported(
+            f"the tag {value!r} with the AMAZON_SES_MESSAGE_TAG_NAME setting: a message tag is "
+            "made of 1 to 256 ASCII letters, digits, '_' and '-'",
+            ESP_NAME,
+        )
+
+
+def parse_message_id(
+    call: ApiCall, response: Mapping[str, Any]
+) -> dict[str, AnymailRecipientStatus]:
+    """The status of every recipient, by addr-spec: SES gives one id to all of them.
+
+    :param response: of ``SendRawEmail`` or ``SendEmail``.
+    :raises AnymailAPIError: there is no id.
+    """
+    message_id = response.get("MessageId")
+    if not isinstance(message_id, str) or not message_id:
+        raise AnymailAPIError(
+            f"Amazon SES answered {call.operation} without a MessageId.",
+            response=dict(response),
+            is_transient=True,
+        )
+    queued = AnymailRecipientStatus(message_id, "queued")
+    return {recipient.addr_spec: queued for recipient in call.recipients}

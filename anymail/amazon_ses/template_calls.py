@@ -1,0 +1,201 @@
+"""What both send APIs need for an SES template: one entry per recipient, in chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..addresses import EmailAddress, IdnaEncoder
+from ..calls import ApiCall
+from ..exceptions import AnymailAPIError
+from ..message import AnymailRecipientStatus
+from ..outgoing import OutgoingMessage, unsupported
+from . import ESP_NAME
+from .errors import mask_addresses
+from .mime import dump_json, format_for_wire
+from .raw_calls import MAX_RECIPIENTS
+
+#: SES API reference, "BulkEmailDestination" and "BulkEmailEntry"; in characters.
+MAX_TEMPLATE_DATA = 262_144
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One recipient of a template.
+
+    :param recipient: one of the message's ``to``.
+    :param destination: SES's ``Destination``: addresses under ``ToAddresses`` and so on.
+    :param data: its template data, as JSON.
+    """
+
+    recipient: EmailAddress
+    destination: dict[str, list[str]] = field(repr=False)
+    data: str = field(repr=False)
+
+
+def chunks(message: OutgoingMessage, idna_encode: IdnaEncoder) -> list[list[Entry]]:
+    """An entry for each ``to``, with cc and bcc in every one, as many together as a call may have.
+
+    AWS counts the 50 of a call as destinations in one place and as addresses in another: both
+    hold here (Amazon SES service quotas; API reference, "SendBulkTemplatedEmail").
+
+    :param idna_encode: encodes domains.
+    :return: the entries of each call.
+    :raises AnymailInvalidAddress: SES cannot deliver to one of them.
+    :raises AnymailUnsupportedFeature: cc and bcc are too many, or the data of one entry too long.
+    :raises AnymailSerializationError: JSON cannot hold the data.
+    """
+    copies = {
+        "CcAddresses": [format_for_wire(address, idna_encode, "cc") for address in message.cc],
+        "BccAddresses": [format_for_wire(address, idna_encode, "bcc") for address in message.bcc],
+    }
+    addresses = 1 + len(message.cc) + len(message.bcc)
+    if addresses > MAX_RECIPIENTS:
+        raise unsupported(
+            f"more than {MAX_RECIPIENTS} recipients in one message; with cc and bcc, each copy of "
+            f"this one has {addresses}",
+            ESP_NAME,
+        )
+    entries = list(_entries(message, idna_encode, {k: v for k, v in copies.items() if v}))
+    size = MAX_RECIPIENTS // addresses
+    return [entries[start : start + size] for start in range(0, len(entries), size)]
+
+
+def default_data(message: OutgoingMessage) -> str:
+    """``merge_global_data`` as JSON: what SES uses for a recipient without data.
+
+    :raises AnymailSerializationError: JSON cannot hold it.
+    :raises AnymailUnsupportedFeature: it is too long.
+    """
+    return _template_data(message.merge_global_data or {}, "merge_global_data")
+
+
+def single_from(message: OutgoingMessage, idna_encode: IdnaEncoder) -> str:
+    """The one From address of a template.
+
+    :param idna_encode: encodes its domain.
+    :raises AnymailInvalidAddress: SES cannot send from it.
+    :raises AnymailUnsupportedFeature: there are several.
+    """
+    if len(message.from_emails) > 1:
+        raise unsupported("multiple from emails with template", ESP_NAME)
+    return format_for_wire(message.from_emails[0], idna_encode, "from_email")
+
+
+def check_no_content(message: OutgoingMessage) -> None:
+    """Refuse what the template brings itself.
+
+    :raises AnymailUnsupportedFeature: a subject, a body, or a To header of its own.
+    """
+    if message.subject:
+        raise unsupported("overriding template subject", ESP_NAME)
+    if message.body or any(kind in ("text/plain", "text/html") for _, kind in message.alternatives):
+        raise unsupported("overriding template body content", ESP_NAME)
+    if message.alternatives:
+        raise unsupported("alternatives with template", ESP_NAME)
+    if message.header_to is not None:
+        raise unsupported("spoofing `To` header with template", ESP_NAME)
+
+
+def with_default_tags(extra: Mapping[str, Any], name: str, default_name: str) -> dict[str, Any]:
+    """``esp_extra``, in which the tags of a raw call are those of a bulk call.
+
+    One ``esp_extra`` in ``SEND_DEFAULTS`` so serves messages with and without a template.
+
+    :param name: of the tags in a raw call.
+    :param default_name: of the tags in a bulk call; what has this name already wins.
+    """
+    others = {key: value for key, value in extra.items() if key != name}
+    return {default_name: extra[name], **others} if name in extra else others
+
+
+def for_recipient(
+    by_address: Mapping[str, Mapping[str, Any]] | None, recipient: EmailAddress
+) -> Mapping[str, Any]:
+    """What a merge attribute holds for one recipient: by the exact address, or ignoring case.
+
+    :param by_address: addr-spec to data, or None.
+    :return: empty if it holds nothing.
+    """
+    if not by_address:
+        return {}
+    if recipient.addr_spec in by_address:
+        return by_address[recipient.addr_spec]
+    wanted = recipient.addr_spec.lower()
+    return next((data for key, data in by_address.items() if key.lower() == wanted), {})
+
+
+def parse_entries(
+    call: ApiCall, response: Mapping[str, Any], key: str
+) -> dict[str, AnymailRecipientStatus]:
+    """The status of each recipient of a bulk call, by addr-spec.
+
+    Of somebody who is in it twice, the first that is not a failure.
+
+    :param response: its list has one entry per recipient, in the same order.
+    :param key: where the response has its list.
+    :raises AnymailAPIError: the list is missing, or has another length than the call.
+    """
+    results = response.get(key)
+    if not isinstance(results, list):
+        raise AnymailAPIError(
+            f"Amazon SES answered {call.operation} without {key}.",
+            response=dict(response),
+            is_transient=True,
+        )
+    if len(results) != len(call.recipients):
+        raise AnymailAPIError(
+            f"Amazon SES answered {call.operation} with {len(results)} results "
+            f"for {len(call.recipients)} recipients.",
+            response=dict(response),
+            is_transient=True,
+        )
+    statuses: dict[str, AnymailRecipientStatus] = {}
+    for recipient, result in zip(call.recipients, results, strict=True):
+        known = statuses.get(recipient.addr_spec)
+        if known is None or known.status == "failed":  # twice in ``to``: what was accepted counts
+            statuses[recipient.addr_spec] = _status(result)
+    return statuses
+
+
+def _status(result: Any) -> AnymailRecipientStatus:
+    # A proxy may answer instead of SES: what is no text is treated as absent.
+    code, message_id, text = (_text(result, name) for name in ("Status", "MessageId", "Error"))
+    if code is None:
+        return AnymailRecipientStatus(message_id, "unknown")
+    if code.upper() == "SUCCESS":
+        return AnymailRecipientStatus(message_id, "queued")
+    return AnymailRecipientStatus(message_id, "failed", code, text and mask_addresses(text))
+
+
+def _text(result: Any, name: str) -> str | None:
+    value = result.get(name) if isinstance(result, Mapping) else None
+    return value if isinstance(value, str) else None
+
+
+def _entries(
+    message: OutgoingMessage, idna_encode: IdnaEncoder, copies: dict[str, list[str]]
+) -> Iterator[Entry]:
+    common = message.merge_global_data or {}
+    for recipient in message.to:
+        data = {**common, **for_recipient(message.merge_data, recipient)}
+        yield Entry(
+            recipient=recipient,
+            destination={
+                "ToAddresses": [format_for_wire(recipient, idna_encode, "to")],
+                **copies,
+            },
+            data=_template_data(data, "merge_data"),
+        )
+
+
+def _template_data(data: Mapping[str, Any], name: str) -> str:
+    text = dump_json(dict(data), name)
+    if len(text) > MAX_TEMPLATE_DATA:
+        raise unsupported(
+            f"more than {MAX_TEMPLATE_DATA:,} characters of {name}; "
+            f"this message has {len(text):,} for one recipient",
+            ESP_NAME,
+        )
+    return text

@@ -1,0 +1,41 @@
+"""System checks. An id never changes its meaning; docs/troubleshooting lists them.
+
+:raises ImproperlyConfigured: django-anymail was installed over this package.
+"""
+
+from __future__ import annotations
+
+from django.core import checks
+
+from ..installation import explain_import_errors
+
+# Where django-anymail was installed over this package, its apps.py imports this folder, because
+# Python prefers a folder to the file checks.py; other modules are django-anymail's.
+with explain_import_errors():
+    from . import mailers, settings, webhooks
+    from .settings import check_deprecated_settings, check_insecure_settings
+
+__all__ = ["check_deprecated_settings", "check_insecure_settings", "register"]
+
+
+def register() -> None:
+    """Register every check of this package; called when the app is ready."""
+    for check in (
+        check_deprecated_settings,
+        settings.check_unknown_settings,
+        settings.check_settings_of_other_services,
+        settings.check_left_over_settings,
+        settings.check_setting_types,
+        settings.check_feedback_app,
+        mailers.check_send_defaults,
+        mailers.check_mailers,
+        mailers.check_rate_limit_cache,
+        mailers.check_rate_is_shared,
+        mailers.check_imports,
+        mailers.check_senders,
+    ):
+        checks.register(check, "mail")
+    checks.register(check_insecure_settings, checks.Tags.security)
+    checks.register(webhooks.check_webhook_settings, checks.Tags.security)
+    checks.register(webhooks.check_webhook_deployment, checks.Tags.security, deploy=True)
+    checks.register(mailers.check_endpoint, checks.Tags.security, deploy=True)

@@ -1,0 +1,230 @@
+"""System checks of the webhooks. :mod:`anymail.checks` registers them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.cache import caches
+from django.core.checks import CheckMessage, Error, Warning
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from .. import conf
+from ..amazon_ses.sns import TOPIC_ARN
+from ..amazon_ses.trust import load_certificate
+from ..conf import AmazonSESSettings, WebhookSettings
+from ..exceptions import AnymailConfigurationError
+from ..webhooks.amazon_ses import AmazonSESBaseWebhookView
+
+#: A password of a secret has at least this many characters, of which so many differ. The command
+#: in the hint makes one of 32.
+MIN_PASSWORD_LENGTH = 16
+MIN_UNIQUE_CHARACTERS = 8
+#: Words of the secrets that documentation shows.
+PLACEHOLDER_WORDS = ("password", "random", "secret", "example", "changeme", "change-me")
+HOW_TO_MAKE_ONE = (
+    "python -c \"import secrets; print('sns:' + secrets.token_urlsafe(24))\" prints a good one."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protection:
+    """What keeps other people from posting events to a webhook.
+
+    :param secret: it asks for one, or says that it needs none.
+    :param weak: one of its secrets can be guessed.
+    :param topics: it listens to some topics only.
+    :param signatures: it checks them.
+    """
+
+    secret: bool
+    weak: bool
+    topics: bool
+    signatures: bool
+
+
+def check_webhook_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """What is wrong with the values of settings: E112 to E114, W113, W118 and W119.
+
+    What makes a webhook refuse every request is a warning, and does not stop ``migrate``: the
+    site may well do without webhooks.
+    """
+    try:
+        secrets = WebhookSettings.load().webhook_secret
+        settings = AmazonSESSettings.load()
+    except AnymailConfigurationError:
+        return []  # another check reports it
+    return [
+        *_secret_problems(secrets),
+        *_topic_problems(settings),
+        *_certificate_problems(settings),
+        *_cache_problems(settings),
+        *_borrowed_settings(),
+    ]
+
+
+def check_webhook_deployment(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """What lets other people post events: W110 to W112, W116. For ``check --deploy``.
+
+    For each webhook in the URLconf, with the settings that it has; those that are protected alike
+    are reported together.
+    """
+    routes: dict[Protection, list[str]] = {}
+    for route, callback in _webhooks():
+        if protection := _protection(callback):
+            routes.setdefault(protection, []).append(f"/{route}")
+    return [
+        problem
+        for protection, found in routes.items()
+        for problem in _deployment_problems(protection, ", ".join(found))
+    ]
+
+
+def _deployment_problems(protection: Protection, where: str) -> Iterator[CheckMessage]:
+    if not protection.signatures:
+        yield Warning(
+            "The signatures of Amazon SNS are not checked.",
+            hint='Remove ANYMAIL["AMAZON_SES_VERIFY_SNS_SIGNATURES"] (or '
+            "BOUNCY_VERIFY_CERTIFICATE, or verify_sns_signatures of as_view()): the default is to "
+            "check them.",
+            obj=where,
+            id="anymail.W111",
+        )
+    if protection.weak:
+        yield Warning(
+            "The secret of the Anymail webhooks can be guessed: it is too short, or one that "
+            "documentation shows.",
+            hint=f'{HOW_TO_MAKE_ONE} Put it into ANYMAIL["WEBHOOK_SECRET"] (while you change it, '
+            "beside the old one: a list of both), and into the URLs that SNS is subscribed with.",
+            obj=where,
+            id="anymail.W116",
+        )
+    if not protection.secret and not protection.topics:
+        yield Warning(
+            "The Anymail webhooks accept events from the SNS topics of any AWS account. They "
+            "download no received mail from S3, and suppress no address.",
+            hint='Set ANYMAIL["WEBHOOK_SECRET"], or ANYMAIL["AMAZON_SES_SNS_TOPIC_ARNS"] to the '
+            f"ARNs of your topics. {HOW_TO_MAKE_ONE}",
+            obj=where,
+            id="anymail.W112",
+        )
+    elif not protection.secret and not protection.signatures:
+        yield Warning(
+            "The Anymail webhooks accept events from anybody: without signature checking, the list "
+            "of SNS topics protects nothing.",
+            hint=f'Set ANYMAIL["WEBHOOK_SECRET"]. {HOW_TO_MAKE_ONE}',
+            obj=where,
+            id="anymail.W110",
+        )
+
+
+def _secret_problems(secrets: tuple[str, ...]) -> Iterator[CheckMessage]:
+    if any(":" not in secret for secret in secrets):
+        yield Warning(
+            'ANYMAIL["WEBHOOK_SECRET"] has no colon, so the webhooks refuse every request.',
+            hint='It must be "some-user:some-password", or a list of such strings.',
+            id="anymail.W118",
+        )
+
+
+def _topic_problems(settings: AmazonSESSettings) -> Iterator[CheckMessage]:
+    for topic in settings.sns_topic_arns:
+        if not TOPIC_ARN.fullmatch(topic):
+            yield Warning(
+                f'{topic!r} in ANYMAIL["AMAZON_SES_SNS_TOPIC_ARNS"] is not the ARN of an SNS '
+                "topic, so nothing can match it.",
+                hint="It must look like arn:aws:sns:us-east-1:123456789012:name, without "
+                "wildcards.",
+                id="anymail.W119",
+            )
+
+
+def _certificate_problems(settings: AmazonSESSettings) -> Iterator[CheckMessage]:
+    try:
+        re.compile(settings.sns_cert_host_regex or "")
+    except re.error as err:
+        yield Error(
+            f'ANYMAIL["AMAZON_SES_SNS_CERT_HOST_REGEX"] is not a valid regular expression: {err}.',
+            hint='Remove "AMAZON_SES_SNS_CERT_HOST_REGEX" from ANYMAIL, unless your region has '
+            "unusual host names.",
+            id="anymail.E112",
+        )
+    for url, pem in settings.sns_certificates.items():
+        try:
+            load_certificate(pem)
+        except (AttributeError, TypeError, ValueError) as err:
+            yield Error(
+                f'ANYMAIL["AMAZON_SES_SNS_CERTIFICATES"][{url!r}] is not a valid certificate: '
+                f"{err}.",
+                hint="Each value must be the text of one PEM file: "
+                '{"https://sns...pem": Path("sns.pem").read_text()}.',
+                id="anymail.E113",
+            )
+
+
+def _cache_problems(settings: AmazonSESSettings) -> Iterator[CheckMessage]:
+    if settings.sns_cert_cache not in caches:
+        yield Error(
+            f'ANYMAIL["AMAZON_SES_SNS_CERT_CACHE"] is {settings.sns_cert_cache!r}, and CACHES has '
+            "no such cache.",
+            hint=f"Name one that it has: {', '.join(map(repr, caches))}.",
+            id="anymail.E114",
+        )
+
+
+def _borrowed_settings() -> Iterator[CheckMessage]:
+    for old, new in conf.borrowed_names().items():
+        yield Warning(
+            f"The setting {old} of django-bouncy is used.",
+            hint=f'Rename it to ANYMAIL["{new}"].',
+            id="anymail.W113",
+        )
+
+
+def _protection(callback: Any) -> Protection | None:
+    """None if the view cannot tell without a request, or its settings are wrong."""
+    try:
+        view: AmazonSESBaseWebhookView = callback.view_class(**callback.view_initkwargs)
+        settings = view.load_settings(AmazonSESSettings)
+        secrets = view.secrets
+    except Exception:  # whatever a subclass raises
+        return None
+    return Protection(
+        secret=bool(secrets) or not view.warn_if_no_basic_auth,
+        weak=any(map(_is_weak, secrets)),
+        topics=bool(settings.sns_topic_arns),
+        signatures=settings.verify_sns_signatures,
+    )
+
+
+def _is_weak(secret: str) -> bool:
+    password = secret.partition(":")[2]
+    return (
+        len(password) < MIN_PASSWORD_LENGTH
+        or len(set(password)) < MIN_UNIQUE_CHARACTERS
+        or any(word in password.lower() for word in PLACEHOLDER_WORDS)
+    )
+
+
+def _webhooks() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """The route of each webhook in the URLconf, and what ``as_view()`` made, decorated or not."""
+    if not conf.django_setting("ROOT_URLCONF"):
+        return
+    for route, callback in _callbacks(get_resolver()):
+        view_class = getattr(callback, "view_class", None)
+        if isinstance(view_class, type) and issubclass(view_class, AmazonSESBaseWebhookView):
+            yield route, callback
+
+
+def _callbacks(resolver: URLResolver, route: str = "") -> Iterator[tuple[str, Callable[..., Any]]]:
+    try:
+        patterns = list(resolver.url_patterns)
+    except Exception:  # Django's own check of the URLs reports it
+        return
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from _callbacks(pattern, route + str(pattern.pattern))
+        elif isinstance(pattern, URLPattern):
+            yield route + str(pattern.pattern), pattern.callback

@@ -1,0 +1,106 @@
+"""Attachments of a message: in forms that every Django encodes right, large ones set aside."""
+
+from __future__ import annotations
+
+import secrets
+from base64 import b64encode
+from email.message import Message
+from typing import Any
+
+import django
+from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.core.mail.message import EmailAlternative
+
+from ..attributes import force_non_lazy
+from ..conf import django_setting
+from .streaming import Base64Lines
+
+#: In bytes. Smaller ones are not worth the detour.
+LARGE_ATTACHMENT = 32 * 1024
+#: Their Base64 fits on one line, and looks like nothing else.
+TOKEN_BYTES = 48
+
+
+def make_content_plain(message: Any) -> None:
+    """Attachments and alternatives as every Django can build them: with a media type, text as str,
+    everything else as bytes (Django 5.2 writes a str with backslashes there).
+
+    :param message: a Django message of ours, which is changed.
+    :raises UnicodeEncodeError: its charset cannot hold its text.
+    """
+    encoding = str(message.encoding or django_setting("DEFAULT_CHARSET"))
+    if django.VERSION >= (6, 0):
+        message.encoding = encoding  # it may be a Charset, which only the old policy knows
+    message.attachments = [_plain_attachment(a, encoding) for a in message.attachments]
+    if alternatives := getattr(message, "alternatives", None):
+        message.alternatives = [
+            EmailAlternative(_plain_content(content, mimetype, encoding), mimetype)
+            for content, mimetype in alternatives
+        ]
+
+
+def set_aside_attachments(message: EmailMessage) -> dict[bytes, bytes]:
+    """Replace large binary attachments by random tokens; return Base64 of token to content.
+
+    Django would encode them as a whole, in Python. A class that builds its MIME in a way of its
+    own (to sign or encrypt it) gets to see the real content.
+
+    :param message: a Django message of ours, which is changed.
+    """
+    if not _is_built_by_django(type(message)):
+        return {}
+    large = {}
+    attachments: list[Any] = list(message.attachments)
+    for position, attachment in enumerate(attachments):
+        if _is_large(attachment):
+            token = secrets.token_bytes(TOKEN_BYTES)
+            large[b64encode(token)] = attachment[1]
+            attachments[position] = (attachment[0], token, attachment[2])
+    message.attachments = attachments
+    return large
+
+
+def split_at_tokens(data: bytes, large: dict[bytes, bytes]) -> list[bytes | Base64Lines] | None:
+    """The serialised message with the real attachments; None if a token is not where it belongs.
+
+    :param data: the message with tokens in it.
+    :param large: Base64 of token to content, in the order of the attachments.
+    """
+    pieces: list[bytes | Base64Lines] = []
+    for token, content in large.items():
+        before, found, data = data.partition(b"\r\n" + token + b"\r\n")
+        if not found:
+            return None
+        pieces += [before + b"\r\n", Base64Lines(content)]
+        data = b"\r\n" + data
+    return [*pieces, data]
+
+
+def _plain_attachment(attachment: Any, encoding: str) -> Any:
+    if isinstance(attachment, Message):
+        return attachment
+    holder = EmailMessage()
+    holder.attach(*map(force_non_lazy, attachment))  # guesses the media type
+    name, content, mimetype = holder.attachments[0]
+    return name, _plain_content(content, mimetype, encoding), mimetype
+
+
+def _plain_content(content: Any, mimetype: str, encoding: str) -> Any:
+    content = force_non_lazy(content)
+    if mimetype.startswith("text/"):
+        return content.decode(encoding) if isinstance(content, bytes) else content
+    is_text = isinstance(content, str) and not mimetype.startswith("message/")
+    return content.encode(encoding) if is_text else content
+
+
+def _is_built_by_django(kind: type[EmailMessage]) -> bool:
+    base = EmailMultiAlternatives if issubclass(kind, EmailMultiAlternatives) else EmailMessage
+    builders = [name for name in dir(base) if name.startswith(("_create_", "_add_"))]
+    return all(getattr(kind, name) is getattr(base, name) for name in ("message", *builders))
+
+
+def _is_large(attachment: Any) -> bool:
+    if isinstance(attachment, Message) or not isinstance(attachment[1], bytes):
+        return False
+    maintype = (attachment[2] or "").partition("/")[0]
+    return len(attachment[1]) >= LARGE_ATTACHMENT and maintype not in ("text", "message", "")

@@ -1,0 +1,38 @@
+"""What the operations of SES work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..protocols.wire import ApiRequest
+from .account import Account
+from .templates import Templates
+
+if TYPE_CHECKING:
+    from ..events.listeners import Listeners
+    from ..events.publishing import Publisher
+    from ..sns.local_sns import LocalSns
+    from ..switches import Switches
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """Everything that SES knows and uses."""
+
+    publisher: Publisher
+    sns: LocalSns
+    switches: Switches
+    account: Account = field(default_factory=Account)
+    templates: Templates = field(default_factory=Templates)
+
+    @property
+    def listeners(self) -> Listeners:
+        """Who wants to hear what happens to mail."""
+        return self.publisher.listeners
+
+
+#: An operation raises ``ApiError`` or ``Refused``, or gives its result as boto3 does; None leaves
+#: it to moto.
+Operation = Callable[[Desk, ApiRequest], Mapping[str, Any] | None]

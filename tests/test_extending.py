@@ -35,10 +35,10 @@ from anymail.signals import EventType, addressed, inbound, pre_send, tracking
 from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView
 from anymail.webhooks.base import GONE_HOOKS as GONE_WEBHOOK_HOOKS
 
+from .backends.test_backends import connected
 from .docs_pages import DOCS, blocks, table
 from .ses import BODY, Sent, accepting, send, simple_message
 from .sns_samples import ignore_insecure_webhooks
-from .test_backends import connected
 
 ROLE = "arn:aws:iam::123456789012:role/mail"
 

@@ -1,0 +1,508 @@
+"""How fast a process may send."""
+
+from __future__ import annotations
+
+import gc
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+import weakref
+from contextlib import suppress
+from typing import Any
+from unittest import mock, skipUnless
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import CredentialRetrievalError
+from django.core.cache import caches
+from django.test import SimpleTestCase, override_settings
+
+from anymail.amazon_ses import aws, delivery, pacing, quota
+from anymail.amazon_ses.pacing import AccountRate, Governor, Pace, SharedPace
+from anymail.backends.amazon_ses import EmailBackend
+from anymail.backends.amazon_sesv2 import EmailBackend as V2Backend
+from anymail.conf import AmazonSESSettings
+from anymail.exceptions import AnymailAPIError
+
+from ..local_sns import PATIENCE, reserved_port, wait_until
+from ..ses import CREDENTIALS, Sent, accepting, simple_message, stubbed
+
+
+class Clock:
+    """Time that only tests move."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    time = monotonic
+
+
+class ClockTestCase(SimpleTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        patch = mock.patch.object(pacing, "time", self.clock)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+
+class PaceTests(ClockTestCase):
+    def test_a_burst_then_evenly_spread(self) -> None:
+        pace = Pace(10)
+        waits = [pace.reserve(1) for _ in range(12)]
+        self.assertEqual(waits[:9], [0.0] * 9)
+        for wait, expected in zip(waits[9:], (0.1, 0.2, 0.3), strict=True):
+            self.assertAlmostEqual(wait, expected)
+
+    def test_recipients_count_not_calls(self) -> None:
+        pace = Pace(10)
+        self.assertEqual(pace.reserve(50), 0)
+        self.assertAlmostEqual(pace.reserve(1), 5 - pacing.BURST)
+
+    def test_what_was_not_used_is_not_saved(self) -> None:
+        pace = Pace(10)
+        pace.reserve(1)
+        self.clock.now += 3600
+        waits = [pace.reserve(1) for _ in range(10)]
+        self.assertGreater(waits[-1], 0)
+
+
+class SharedPaceTests(ClockTestCase):
+    def test_two_processes_share_the_rate(self) -> None:
+        cache = caches["default"]
+        cache.clear()
+        one, two = SharedPace(50, lambda: cache, "owner"), SharedPace(50, lambda: cache, "owner")
+        waits = [pace.reserve(1) for _ in range(100) for pace in (one, two)]
+        self.assertAlmostEqual(max(waits), 4, delta=0.4)
+        for second in range(4):
+            in_second = [wait for wait in waits if second <= wait < second + 1]
+            self.assertAlmostEqual(len(in_second), 50, delta=6)
+
+    def test_any_rate(self) -> None:
+        for rate in (0.5, 1, 14, 50, 333.3):
+            cache = caches["default"]
+            cache.clear()
+            pace = SharedPace(rate, lambda: caches["default"], "owner")
+            waits = [pace.reserve(1) for _ in range(100)]
+            with self.subTest(rate):
+                self.assertAlmostEqual(max(waits) / (100 / rate), 1, delta=0.12)
+
+    def test_large_calls_take_several_periods(self) -> None:
+        cache = caches["default"]
+        cache.clear()
+        pace = SharedPace(14, lambda: cache, "owner")
+        pace.reserve(50)
+        self.assertAlmostEqual(pace.reserve(1), 50 / 14, delta=0.2)
+
+    def test_calls_that_do_not_fit_into_a_period_leave_no_gap(self) -> None:
+        for recipients in (2, 3, 4, 7):
+            caches["default"].clear()
+            pace = SharedPace(50, lambda: caches["default"], "owner")
+            waits = [pace.reserve(recipients) for _ in range(100)]
+            with self.subTest(recipients):
+                self.assertAlmostEqual(max(waits) / (100 * recipients / 50), 1, delta=0.1)
+
+    def test_without_the_cache_the_process_keeps_its_own_pace_and_warns_once(self) -> None:
+        cache = mock.MagicMock()
+        cache.add.side_effect = ConnectionError("away")
+        pace = SharedPace(10, lambda: cache, "owner")
+        with self.assertLogs("anymail.amazon_ses.pacing", "WARNING") as logs:
+            waits = [pace.reserve(1) for _ in range(20)]
+            self.clock.now += pacing.CACHE_PAUSE + 1
+            pace.reserve(1)
+        self.assertEqual(len(logs.output), 1)
+        self.assertGreater(waits[-1], 1)
+        self.assertEqual(cache.add.call_count, 2)
+
+
+class GovernorTests(ClockTestCase):
+    def allowed(self, governor: Governor) -> int:
+        """How many calls it lets run at once."""
+        inside: list[int] = []
+        release = threading.Event()
+
+        def call() -> None:
+            with governor.turn(1, threading.Event()):
+                inside.append(1)
+                release.wait(PATIENCE)
+
+        threads = [threading.Thread(target=call) for _ in range(governor.limit)]
+        for thread in threads:
+            thread.start()
+        waiting: Any = governor._changed
+        while len(inside) + len(waiting._waiters) < len(threads):
+            time.sleep(0.001)
+        most = len(inside)
+        release.set()
+        for thread in threads:
+            thread.join()
+        return most
+
+    def test_throttling_halves_how_many_run_at_once(self) -> None:
+        governor = Governor(8, None)
+        self.assertEqual(self.allowed(governor), 8)
+        governor.throttled()
+        self.assertEqual(self.allowed(governor), 4)
+
+    def test_several_refusals_of_one_moment_count_once(self) -> None:
+        governor = Governor(8, None)
+        for _ in range(8):
+            governor.throttled()
+        self.assertEqual(self.allowed(governor), 4)
+
+    def test_it_never_stops_and_recovers_step_by_step(self) -> None:
+        governor = Governor(4, None)
+        for _ in range(10):
+            self.clock.now += 1
+            governor.throttled()
+        self.assertEqual(self.allowed(governor), 1)
+        governor.accepted()
+        self.assertEqual(self.allowed(governor), 2)
+        for _ in range(20):
+            governor.accepted()
+        self.assertEqual(self.allowed(governor), 4)
+
+
+class AccountRateTests(ClockTestCase):
+    def test_it_is_asked_once_per_hour(self) -> None:
+        ask = mock.Mock(return_value=14.0)
+        rate = AccountRate()
+        self.assertEqual([rate.get(ask), rate.get(ask)], [14.0, 14.0])
+        self.assertEqual(ask.call_count, 1)
+        self.clock.now += 3601
+        rate.get(ask)
+        self.assertEqual(ask.call_count, 2)
+
+    def test_without_the_permission_there_is_no_limit_and_one_warning(self) -> None:
+        rate, ask = AccountRate(), mock.Mock(side_effect=PermissionError)
+        with self.assertLogs("anymail.amazon_ses.pacing", "WARNING") as logs:
+            self.assertIsNone(rate.get(ask))
+            self.clock.now += 3601
+            self.assertIsNone(rate.get(ask))
+        self.assertEqual(len(logs.output), 1)
+        self.assertIn("ses:GetSendQuota", logs.output[0])
+
+    def test_threads_wait_for_the_answer_instead_of_sending_without_a_limit(self) -> None:
+        rate, asked = AccountRate(), threading.Barrier(2)
+        found: list[float | None] = []
+
+        def ask() -> float:
+            asked.wait(PATIENCE)
+            time.sleep(0.05)
+            return 14.0
+
+        threads = [threading.Thread(target=lambda: found.append(rate.get(ask))) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        asked.wait(PATIENCE)
+        found.append(rate.get(ask))
+        for thread in threads:
+            thread.join()
+        self.assertEqual(found, [14.0] * 5)
+
+
+def answers(port: int) -> bool:
+    """Whether a server listens on loopback."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=0.5):
+        return True
+    return False
+
+
+REDIS = "django.core.cache.backends.redis.RedisCache"
+MEMCACHED = "django.core.cache.backends.memcached.PyMemcacheCache"
+
+
+class RealCacheTests(SimpleTestCase):
+    def check(self, backend: str, location: str) -> None:
+        caches_setting = {"default": {"BACKEND": backend, "LOCATION": location}}
+        with (
+            override_settings(CACHES=caches_setting),
+            mock.patch.object(pacing, "time", Clock()),
+        ):
+            owner = secrets.token_hex()  # whom no other run of the tests counts
+            paces = [SharedPace(50, lambda: caches["default"], owner) for _ in range(4)]
+            turns = [pace.reserve(1) for _ in range(50) for pace in paces]
+            self.assertAlmostEqual(max(turns), 200 / 50, delta=0.2)
+            for pace in paces:
+                self.assertFalse(pace._has_warned)
+
+    @skipUnless(answers(6379), "no Redis answers on 127.0.0.1:6379")
+    def test_redis(self) -> None:
+        self.check(REDIS, "redis://127.0.0.1:6379/5")
+
+    @skipUnless(answers(11211), "no Memcached answers on 127.0.0.1:11211")
+    def test_memcached(self) -> None:
+        self.check(MEMCACHED, "127.0.0.1:11211")
+
+    def start_redis(self) -> tuple[subprocess.Popen[bytes], str]:
+        """A server of our own, and where it is."""
+        if not shutil.which("redis-server"):
+            self.skipTest("there is no redis-server to start and stop")
+        reserved = reserved_port()
+        port = reserved.__enter__()
+        self.addCleanup(reserved.__exit__, None, None, None)
+        arguments = ["--port", str(port), "--save", "", "--appendonly", "no", "--dir", "/tmp"]
+        redis = subprocess.Popen(["redis-server", *arguments], stdout=subprocess.DEVNULL)
+        self.addCleanup(redis.wait)
+        self.addCleanup(redis.kill)
+        wait_until(lambda: answers(port))
+        location = f"redis://127.0.0.1:{port}/0?socket_timeout=120"
+        with override_settings(CACHES={"default": {"BACKEND": REDIS, "LOCATION": location}}):
+            caches["default"].get("x")  # imports the client library, which may take long
+        return redis, location
+
+    def paces_of_two_processes(self, location: str, rate: float = 20) -> list[SharedPace]:
+        caches_setting = {"default": {"BACKEND": REDIS, "LOCATION": location}}
+        changed = override_settings(CACHES=caches_setting)
+        changed.enable()
+        self.addCleanup(changed.disable)
+        return [SharedPace(rate, lambda: caches["default"], "owner") for _ in range(2)]
+
+    def check_share(self, paces: list[SharedPace]) -> None:
+        """After the cache went away: no burst, and all together keep to the rate."""
+        with self.assertLogs("anymail.amazon_ses.pacing", "WARNING"):
+            waits = [[pace.reserve(1) for _ in range(20)] for pace in paces]
+        for found in waits:
+            self.assertAlmostEqual(found[-1] - found[0], 19 / (paces[0].rate / 2), delta=0.2)
+            self.assertLess(found[0], 0.5)
+
+    def test_two_processes_keep_to_the_rate_while_redis_is_killed(self) -> None:
+        redis, location = self.start_redis()
+        paces = self.paces_of_two_processes(location)
+        clock = Clock()
+        with mock.patch.object(pacing, "time", clock):
+            for _ in range(3):
+                clock.now += 1
+                for pace in paces:
+                    pace.reserve(1)
+            self.assertEqual([pace.processes for pace in paces], [2, 2])
+            redis.kill()
+            redis.wait()
+            self.check_share(paces)
+
+    def test_a_redis_that_is_stopped_is_not_waited_for(self) -> None:
+        redis, location = self.start_redis()
+        paces = self.paces_of_two_processes(location)
+        clock = Clock()
+        with mock.patch.object(pacing, "time", clock):
+            for _ in range(3):
+                clock.now += 1
+                for pace in paces:
+                    pace.reserve(1)
+            redis.send_signal(signal.SIGSTOP)
+            self.addCleanup(redis.send_signal, signal.SIGCONT)
+            started = time.monotonic()
+            self.check_share(paces)
+            self.assertLess(time.monotonic() - started, PATIENCE)
+            redis.send_signal(signal.SIGCONT)
+            clock.now += pacing.CACHE_PAUSE + 1
+            self.assertLess(paces[0].reserve(1), 1)
+            self.assertIsNone(paces[0]._alone)
+
+    def test_a_socket_that_never_answers_is_waited_for_once(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            [pace, _] = self.paces_of_two_processes(
+                f"redis://127.0.0.1:{listening.getsockname()[1]}/0?socket_timeout=120"
+            )
+            with self.assertLogs("anymail.amazon_ses.pacing", "WARNING") as logs:
+                before, started = threading.active_count(), time.monotonic()
+                waits = [pace.reserve(1) for _ in range(30)]
+            self.assertLess(time.monotonic() - started, PATIENCE)
+            self.assertIn("TimeoutError", logs.output[0])
+            self.assertGreater(waits[-1], 1)
+            self.assertLessEqual(threading.active_count(), before + 1)
+
+    def test_when_redis_goes_away_everything_is_still_sent_with_one_warning(self) -> None:
+        redis, location = self.start_redis()
+
+        def messages() -> Any:
+            for number in range(60):
+                if number == 30:
+                    redis.kill()
+                    redis.wait()
+                yield simple_message()
+
+        with (
+            override_settings(CACHES={"default": {"BACKEND": REDIS, "LOCATION": location}}),
+            accepting(sent := Sent()),
+            self.assertLogs("anymail.amazon_ses.pacing", "WARNING") as logs,
+        ):
+            backend = EmailBackend(max_send_rate=100, rate_limit_cache="default")
+            self.assertEqual(backend.send_messages(messages()), 60)
+        self.assertEqual(len(sent.calls), 60)
+        self.assertEqual(len(logs.output), 1)
+
+
+class FakeAccount:
+    """A client that tells its rate."""
+
+    meta = mock.Mock()
+
+    def get_send_quota(self) -> dict[str, float]:
+        return {"MaxSendRate": 14.0}
+
+
+def real_client(service: str = "ses", **params: Any) -> Any:
+    return boto3.client(service, **{**CREDENTIALS, **params})
+
+
+class QuotaOwnerTests(SimpleTestCase):
+    """SES grants rates to an account in each region."""
+
+    def owner(self, client: Any, **settings: Any) -> str:
+        return quota.quota_owner(client, AmazonSESSettings.load(settings))
+
+    def test_accounts_and_regions_differ_and_apis_do_not(self) -> None:
+        owners = {
+            self.owner(client)
+            for client in (
+                real_client(),
+                real_client(region_name="eu-west-1"),
+                real_client(aws_access_key_id="other"),
+                real_client(endpoint_url="http://127.0.0.1:1"),
+            )
+        }
+        self.assertEqual(len(owners), 4)
+        self.assertEqual(self.owner(real_client("sesv2")), self.owner(real_client("ses")))
+
+    def test_another_set_of_parameters_is_still_the_same_account(self) -> None:
+        one = self.owner(real_client(config=Config(read_timeout=5)), max_concurrency=3)
+        self.assertEqual(one, self.owner(real_client(aws_secret_access_key="rotated")))
+
+    def test_keys_of_an_account_that_is_known_count_together(self) -> None:
+        owners = {
+            self.owner(real_client(aws_access_key_id=key, aws_account_id=account))
+            for key, account in (("a", "1" * 12), ("b", "1" * 12), ("c", "2" * 12))
+        }
+        self.assertEqual(len(owners), 2)
+
+    def test_temporary_keys_of_a_role_count_together_and_roles_do_not(self) -> None:
+        def owner(key: str, role: str) -> str:
+            client = real_client(aws_access_key_id=key, aws_session_token="token")
+            return self.owner(client, client_factory="x.y", session_params={"role_arn": role})
+
+        self.assertEqual(owner("ASIA1", "arn:1"), owner("ASIA2", "arn:1"))
+        self.assertNotEqual(owner("ASIA1", "arn:1"), owner("ASIA1", "arn:2"))
+
+    def test_it_tells_nothing_secret_and_fits_into_every_cache(self) -> None:
+        with mock.patch.object(quota, "hashlib") as hashed:
+            for token in (None, "a-token"):
+                self.owner(
+                    real_client(aws_secret_access_key="a-secret", aws_session_token=token),
+                    session_params={"aws_secret_access_key": "a-secret"},
+                    client_params={"aws_session_token": "a-token"},
+                )
+        self.assertEqual(hashed.sha256.call_count, 2)
+        for call in hashed.sha256.call_args_list:
+            self.assertNotIn(b"a-secret", call.args[0])
+            self.assertNotIn(b"a-token", call.args[0])
+        owner = self.owner(real_client(aws_access_key_id="AKIAEXAMPLE"))
+        self.assertRegex(owner, r"\A[0-9a-f]{32}\Z")
+
+    def test_a_double_has_the_settings_for_an_owner(self) -> None:
+        params = {"region_name": "eu-west-1"}
+        owners = {self.owner(object(), client_params=params) for _ in range(2)}
+        self.assertEqual(owners - {self.owner(object())}, owners)
+        self.assertEqual(len(owners), 1)
+
+    def test_credentials_that_cannot_be_fetched_are_an_error_of_sending(self) -> None:
+        client = real_client()
+        credentials = mock.Mock()
+        credentials.get_frozen_credentials.side_effect = CredentialRetrievalError(
+            provider="x", error_msg="y"
+        )
+        with (
+            mock.patch.object(client._request_signer, "_credentials", credentials),
+            self.assertRaises(AnymailAPIError),
+        ):
+            self.owner(client)
+
+
+class SettingTests(SimpleTestCase):
+    def test_both_apis_tell_the_rate_of_the_account(self) -> None:
+        quota: dict[str, Any] = {
+            "Max24HourSend": 200.0,
+            "MaxSendRate": 14.0,
+            "SentLast24Hours": 0.0,
+        }
+        for backend, service, operation, answer in (
+            (EmailBackend, "ses", "get_send_quota", quota),
+            (V2Backend, "sesv2", "get_account", {"SendQuota": quota}),
+        ):
+            with self.subTest(service), stubbed(service) as stub:
+                stub.add_response(operation, answer)
+                send = "send_raw_email" if service == "ses" else "send_email"
+                stub.add_response(send, {"MessageId": "m"})
+                sender = backend(max_send_rate="account")
+                self.assertEqual(sender.send_messages([simple_message()]), 1)
+                governor = delivery.governor_for(stub.client, sender.settings)
+                assert governor.pace is not None
+                self.assertEqual(governor.pace.rate, 14)
+
+    def test_a_client_that_cannot_be_a_key_works(self) -> None:
+        class Double(dict[str, Any]):
+            def send_raw_email(self, **params: Any) -> dict[str, str]:
+                return {"MessageId": "m"}
+
+        with mock.patch.object(aws, "client", return_value=Double()):
+            self.assertEqual(EmailBackend().send_messages([simple_message()]), 1)
+
+    def test_one_client_has_one_governor_for_all_threads(self) -> None:
+        settings = AmazonSESSettings.load({"max_send_rate": 5})
+        client = mock.Mock()
+        found = {id(delivery.governor_for(client, settings)) for _ in range(3)}
+        self.assertEqual(len(found), 1)
+
+    def test_clients_that_nobody_uses_any_more_are_freed(self) -> None:
+        settings = AmazonSESSettings.load({"max_send_rate": "account"})
+        client = FakeAccount()
+        self.assertIsNotNone(delivery.governor_for(client, settings).pace)
+        freed = weakref.ref(client)
+        del client
+        gc.collect()
+        self.assertIsNone(freed())
+
+    def test_backends_with_another_concurrency_keep_to_the_same_rate(self) -> None:
+        client = mock.Mock()
+        paces = [
+            delivery.governor_for(
+                client, AmazonSESSettings.load({"max_send_rate": 5, "max_concurrency": limit})
+            ).pace
+            for limit in (1, 10)
+        ]
+        self.assertIs(paces[0], paces[1])
+
+    @override_settings(ANYMAIL={"AMAZON_SES_RATE_LIMIT_CACHE": "default"})
+    def test_processes_of_one_account_count_together_and_those_of_others_do_not(self) -> None:
+        caches["default"].clear()
+        with mock.patch.object(pacing, "time", Clock()):
+            waits: dict[str, list[float]] = {"a": [], "b": []}
+            for _ in range(2):  # processes, which know nothing of each other
+                for account, found in waits.items():
+                    delivery._kept.get().paces.clear()
+                    settings = AmazonSESSettings.load({"max_send_rate": 10})
+                    with mock.patch.object(delivery, "quota_owner", return_value=account):
+                        pace = delivery.governor_for(mock.Mock(), settings).pace
+                    assert pace is not None
+                    found += [pace.reserve(1) for _ in range(10)]
+        for found in waits.values():
+            self.assertAlmostEqual(max(found), 2, delta=0.3)
+
+    def test_both_apis_keep_to_one_rate_together(self) -> None:
+        settings = AmazonSESSettings.load({"max_send_rate": 5})
+        clients = real_client("ses"), real_client("sesv2")
+        one, two = (delivery.governor_for(client, settings) for client in clients)
+        self.assertIs(one.pace, two.pace)
+        self.assertIsNot(one, two)
+
+    @override_settings(ANYMAIL={"AMAZON_SES_RATE_LIMIT_CACHE": "default"})
+    def test_the_cache_of_the_setting_is_used(self) -> None:
+        settings = AmazonSESSettings.load({"max_send_rate": 5})
+        pace = delivery.governor_for(mock.Mock(), settings).pace
+        self.assertIsInstance(pace, SharedPace)

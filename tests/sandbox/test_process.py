@@ -1,0 +1,621 @@
+"""``python -m anymail.sandbox``, in a process of its own as people start it."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from unittest import mock
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from django.test import SimpleTestCase
+
+from anymail.message import AnymailRecipientStatus
+from anymail.sandbox import SandboxError, letters
+from anymail.sandbox.__main__ import Interruption, main
+from anymail.sandbox.journal import Attempt, Journal, Post, SentMail, SesEvent
+from anymail.sandbox.loop import Accepted, Arrived, Sent, Tracked
+from anymail.sandbox.report import TextReport
+from anymail.sandbox.servers import host_of, is_loopback, serve, url_of
+from anymail.sandbox.sites import SiteState, Watch, Webhooks, with_secret
+from anymail.sandbox.start import Options, check_options
+from anymail.sandbox.transcript import JsonReport, transcript
+from anymail.signals import AnymailInboundEvent
+from anymail.testing import tracking_event
+
+from ..local_sns import reserved_port
+from ..test_logging import log_calls
+from . import (
+    ANY_PORT,
+    COMMAND,
+    ROOT,
+    TIMEOUT,
+    Running,
+    environment,
+    run,
+    run_command,
+    running_sandbox,
+    start,
+    wait_until_ready,
+)
+
+#: What the sandbox must not care about.
+HOSTILE = {
+    "AWS_PROFILE": "no-such-profile",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9/",
+    "AWS_DEFAULT_REGION": "eu-north-1",
+    "DJANGO_SETTINGS_MODULE": "no.such.settings",
+    "HTTP_PROXY": "http://127.0.0.1:9/",
+    "http_proxy": "http://127.0.0.1:9/",
+    "MOTO_ACCOUNT_ID": "000000000001",
+}
+
+
+class OnceTests(SimpleTestCase):
+    """``--once``: the whole loop in a terminal."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.result = run("--once", **HOSTILE)
+
+    def test_it_works_from_any_folder_whatever_the_environment_says(self):
+        self.assertEqual((self.result.returncode, self.result.stderr), (0, ""))
+
+    def test_it_shows_what_was_sent(self):
+        for text in ('"Zoë Müller" <zoe@example.net>', "Frühling", '"order": 1042', "🍵"):
+            self.assertIn(text, self.result.stdout)
+
+    def test_it_shows_the_status_of_each_recipient(self):
+        self.assertIn("message.anymail_status", self.result.stdout)
+        for address in (letters.CUSTOMER, letters.BOUNCE, letters.COMPLAINT):
+            self.assertRegex(self.result.stdout, rf"queued +{address}\n")
+
+    def test_it_shows_the_structure_and_the_source_of_what_ses_made_of_it(self):
+        for text in (
+            "    multipart/mixed\n    ├── multipart/alternative\n    │   ├── text/plain, utf-8",
+            "└── text/csv, utf-8, quoted-printable",
+            "From           " + '"Tee & Töpfe, the tea shop" <orders@tea.example>',
+            "│ From: =?utf-8?q?Tee_=26_T=C3=B6pfe",
+            f"to {letters.BOUNCE}  bcc: in no header",
+        ):
+            self.assertIn(text, self.result.stdout)
+
+    def test_it_shows_what_became_of_each_recipient(self):
+        for word, address in (
+            ("sent", letters.CUSTOMER),
+            ("delivered", letters.CUSTOMER),
+            ("bounced", letters.BOUNCE),
+            ("complained", letters.COMPLAINT),
+        ):
+            self.assertRegex(self.result.stdout, rf"\n  {word} +{address}")
+
+    def test_it_shows_a_received_mail(self):
+        for text in ("Re: Your tea is on its way 🍵", "Töpfchen.png, image/png, 69 bytes"):
+            self.assertIn(text, self.result.stdout)
+
+    def test_it_uses_no_colours_when_it_is_not_on_a_terminal(self):
+        self.assertNotIn("\x1b", self.result.stdout)
+
+
+class JsonTests(SimpleTestCase):
+    """``--once --json``: what a script sees."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.result = run("--once", "--json")
+        cls.lines = [json.loads(line) for line in cls.result.stdout.splitlines()]
+        [cls.loop] = [line["loop"] for line in cls.lines if "loop" in line]
+
+    def test_it_leaves_nothing_behind(self):
+        with tempfile.TemporaryDirectory() as home:
+            self.assertEqual(run("--once", HOME=home).returncode, 0)
+            self.assertEqual(os.listdir(home), [])
+
+    def test_nothing_else_is_printed(self):
+        self.assertEqual((self.result.returncode, self.result.stderr), (0, ""))
+
+    def test_it_says_what_it_is_doing(self):
+        self.assertGreaterEqual(len([line for line in self.lines if "doing" in line]), 4)
+
+    def test_ses_accepted_what_was_sent(self):
+        accepted = self.loop["accepted"]
+        self.assertEqual(accepted["id"], self.loop["anymail_status"]["message_id"])
+        self.assertEqual(accepted["source"], letters.SENDER)
+        self.assertEqual(
+            accepted["recipients"], [letters.CUSTOMER, letters.BOUNCE, letters.COMPLAINT]
+        )
+        self.assertIn("X-Tag: order-confirmation\r\n", accepted["raw"])
+
+    def test_every_event_reaches_the_signal_with_tags_and_metadata(self):
+        everybody = [letters.CUSTOMER, letters.BOUNCE, letters.COMPLAINT]
+        found = [(event["event_type"], event["recipient"]) for event in self.loop["tracking"]]
+        self.assertCountEqual(
+            found,
+            [
+                *[("sent", address) for address in everybody],
+                ("delivered", letters.CUSTOMER),
+                ("bounced", letters.BOUNCE),
+                ("delivered", letters.COMPLAINT),
+                ("complained", letters.COMPLAINT),
+            ],
+        )
+        sent = letters.order_confirmation()
+        for event in self.loop["tracking"]:
+            self.assertEqual((event["tags"], event["metadata"]), (sent.tags, sent.metadata))
+            self.assertEqual(event["message_id"], self.loop["accepted"]["id"])
+
+    def test_the_mail_in_s3_reaches_the_signal(self):
+        [mail] = self.loop["inbound"]
+        self.assertEqual(mail["subject"], "Re: Your tea is on its way 🍵")
+        self.assertEqual(mail["envelope_recipients"], [letters.SUPPORT])
+        self.assertEqual(mail["attachments"], ["Töpfchen.png, image/png, 69 bytes"])
+        self.assertIs(mail["spam_detected"], False)
+
+
+class ServingTests(SimpleTestCase):
+    """Without ``--once`` it stays, until Ctrl-C."""
+
+    def test_text_for_people_names_the_address(self):
+        process = start([*COMMAND, *ANY_PORT])
+        self.addCleanup(process.kill)
+        page = ""
+        for line in process.stdout:
+            if "ready" in line:
+                page = line.split()[-1]
+            if "Ctrl-C" in line:
+                break
+        with urlopen(page) as response:
+            self.assertEqual(response.status, 200)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=TIMEOUT)
+        self.assertEqual((process.returncode, errors), (0, ""))
+
+    def test_ctrl_c_ends_everything_and_a_second_start_gets_the_same_ports(self):
+        reserved = reserved_port()
+        port = reserved.__enter__()
+        self.addCleanup(reserved.__exit__, None, None, None)
+        arguments = [*COMMAND, "--json", f"--port={port}", "--amazon-port=0"]
+        pages = []
+        for _ in range(2):
+            process = start(arguments)
+            self.addCleanup(process.kill)
+            pages.append(wait_until_ready(process).page)
+            with urlopen(pages[-1]) as response:
+                response.read()
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=TIMEOUT)
+            self.assertEqual(process.returncode, 0)
+            with self.assertRaises(ProcessLookupError):  # the group is empty: no child is left
+                os.killpg(process.pid, 0)
+        self.assertEqual(pages, [f"http://127.0.0.1:{port}/"] * 2)
+
+    def test_a_port_that_is_taken_is_left_to_who_has_it(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            with running_sandbox(f"--port={port}", f"--amazon-port={port}") as sandbox:
+                ports = [
+                    url.rstrip("/").rpartition(":")[2]
+                    for url in (sandbox.page, sandbox.ready["amazon"])
+                ]
+                self.assertEqual(len({str(port), *ports}), 3)
+
+    def test_no_file_is_left(self):
+        with tempfile.TemporaryDirectory() as folder:
+            process = start([*COMMAND, "--json", *ANY_PORT], env=environment(TMPDIR=folder))
+            self.addCleanup(process.kill)
+            wait_until_ready(process)
+            self.assertNotEqual(os.listdir(folder), [])
+            process.terminate()
+            process.communicate(timeout=TIMEOUT)
+            self.assertEqual(os.listdir(folder), [])
+
+    def test_settings_stay_valid(self):
+        with tempfile.TemporaryDirectory() as home:
+            ready = [self.ready_at(home) for _ in range(2)]
+            [key] = [path for path in Path(home).rglob("*") if path.is_file()]
+        self.assertEqual(key.relative_to(home), Path(".cache/django-anymail-ses/sandbox.pem"))
+        for name in ("AMAZON_SES_SNS_CERTIFICATES", "WEBHOOK_SECRET"):
+            self.assertEqual(ready[0].ready["anymail"][name], ready[1].ready["anymail"][name])
+
+    def test_where_no_key_can_be_kept_it_runs_all_the_same_and_says_so(self):
+        with tempfile.NamedTemporaryFile() as no_folder:
+            doing = self.ready_at(no_folder.name).doing
+        self.assertTrue(any("a key for this time only" in text for text in doing), doing)
+
+    def ready_at(self, home: str) -> Running:
+        """A sandbox that was started with a home folder, and ended."""
+        process = start([*COMMAND, "--json", *ANY_PORT], env=environment(HOME=home))
+        self.addCleanup(process.kill)
+        found = wait_until_ready(process)
+        process.terminate()
+        process.communicate(timeout=TIMEOUT)
+        return found
+
+    def test_paths_that_lead_nowhere_are_not_found(self):
+        with running_sandbox() as sandbox:
+            style = sandbox.page + "static/anymail_sandbox/sandbox.css"
+            with urlopen(style) as response:
+                self.assertEqual(response.headers["Content-Type"], "text/css")
+            for path in ("static/../../x", "static/%2e%2e/%2e%2e/x", "static//etc/passwd",
+                         "static/..%2f..%2fetc%2fpasswd", "static/%00", "static/a%00b/../x",
+                         "static/admin/", "static/", "static/..\\x", f"static/{'x' * 5000}",
+                         "../x", "%00", "messages/%00/", "messages/..%2f..%2fx/",
+                         "inbox/%ff%fe/", "messages/x/files/99999999999999999999/",
+                         "admin/%00/", "anymail/../../x"):  # fmt: skip
+                with self.subTest(path), self.assertRaises(HTTPError) as caught:
+                    urlopen(sandbox.page + path)
+                caught.exception.close()
+                self.assertEqual(caught.exception.code, 404)
+            sandbox.process.terminate()
+            _, errors = sandbox.process.communicate(timeout=TIMEOUT)
+        self.assertEqual(errors, "")
+
+    def test_a_web_site_elsewhere_cannot_pretend_to_be_here(self):
+        with running_sandbox() as sandbox:
+            for host, status in (("attacker.example", 400), ("localhost", 200)):
+                try:
+                    with urlopen(Request(sandbox.page, headers={"Host": host})) as response:
+                        found = response.status
+                except HTTPError as err:
+                    with err:
+                        found = err.code
+                self.assertEqual(found, status, host)
+            sandbox.process.terminate()
+            _, errors = sandbox.process.communicate(timeout=TIMEOUT)
+        self.assertEqual(errors, "")
+
+
+#: Starts the sandbox, and prints what was imported when its page had answered.
+FIRST_PAGE = """
+import sys, urllib.request
+from anymail.sandbox.start import Options, running
+
+def tell(text):
+    if text.startswith("The page is at "):
+        urllib.request.urlopen(text.split()[4].rstrip(";")).read()
+        print(sorted({"boto3", "moto"} & sys.modules.keys()))
+
+with running(Options(), tell):
+    pass
+"""
+
+
+class FirstPageTests(SimpleTestCase):
+    def test_the_page_answers_before_moto_and_boto3_are_imported(self):
+        done = run_command([sys.executable, "-c", FIRST_PAGE])
+        self.assertEqual((done.stdout, done.stderr), ("[]\n", ""))
+
+
+class BindTests(SimpleTestCase):
+    def test_every_address_of_this_machine_will_do(self):
+        for bind, url in (("127.0.0.2", "http://127.0.0.2:"), ("::1", "http://[::1]:")):
+            with self.subTest(bind):
+                if bind == "::1" and not has_ipv6_loopback():
+                    self.skipTest("This machine has no ::1")
+                with running_sandbox(f"--bind={bind}") as sandbox, urlopen(sandbox.page) as page:
+                    self.assertTrue(sandbox.page.startswith(url), sandbox.page)
+                    self.assertEqual(page.status, 200)
+
+
+def has_ipv6_loopback() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+class EndTests(SimpleTestCase):
+    """However it ends, it ends cleanly."""
+
+    def assert_interrupted(self, after: str) -> None:
+        process = start([*COMMAND, *ANY_PORT, "--once"])
+        self.addCleanup(process.kill)
+        for line in process.stdout:
+            if after in line:
+                break
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=TIMEOUT)
+        self.assertEqual((process.returncode, errors), (130, "Interrupted.\n"))
+        with self.assertRaises(ProcessLookupError):
+            os.killpg(process.pid, 0)
+
+    def test_ctrl_c_while_it_starts(self):
+        self.assert_interrupted("Starting a site")
+
+    def test_ctrl_c_while_servers_run(self):
+        self.assert_interrupted("What Amazon SES made of it")
+
+    def test_an_interruption_is_only_noticed_while_it_serves_and_the_next_one_is_sudden(self):
+        interruption = Interruption()
+        meanwhile = mock.Mock()
+        threading.Timer(0.05, interruption).start()
+        interruption.wait(meanwhile)
+        meanwhile.assert_called()
+        interruption.check()
+        with self.assertRaises(KeyboardInterrupt):
+            interruption()
+
+    def test_no_thread_and_no_child_is_left(self):
+        script = (
+            "import threading, time; from anymail.sandbox.__main__ import main\n"
+            "print(main(['--once', '--json', '--port=0', '--amazon-port=0']))\n"
+            "end = time.monotonic() + 30  # those that end at the moment\n"
+            "while threading.active_count() > 1 and time.monotonic() < end: time.sleep(0.01)\n"
+            "print(threading.enumerate())"
+        )
+        result = run_command([sys.executable, "-X", "dev", "-c", script])
+        self.assertRegex(result.stdout, r"\n0\n\[<_MainThread\(MainThread, started \d+\)>\]\n$")
+        self.assertNotIn("ResourceWarning", result.stderr)
+
+    def test_a_reader_that_goes_away_is_no_error_message(self):
+        process = start([*COMMAND, *ANY_PORT, "--once"])
+        self.addCleanup(process.kill)
+        process.stdout.readline()
+        process.stdout.close()
+        self.assertEqual((process.stderr.read(), process.wait(TIMEOUT)), ("", 1))
+        process.stderr.close()
+
+    def test_without_moto_it_names_the_command_that_installs_it(self):
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "sitecustomize.py").write_text("import sys; sys.modules['moto'] = None")
+            result = run("--once", PYTHONPATH=f"{folder}{os.pathsep}{ROOT}")
+        self.assertEqual(result.returncode, 1)
+        [line] = result.stderr.splitlines()
+        self.assertTrue(line.endswith('python -m pip install "django-anymail-ses[sandbox]"'))
+
+    def test_an_error_is_one_line_and_exit_code_1(self):
+        result = run("--bind=192.0.2.1")
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, r"^The sandbox stopped\. [^\n]+ --allow-remote\.\n$")
+
+    def test_an_unexpected_error_is_named(self):
+        with (
+            mock.patch("anymail.sandbox.__main__._run", side_effect=LookupError("what?")),
+            mock.patch("sys.stderr", io.StringIO()) as errors,
+        ):
+            self.assertEqual(main([]), 1)
+        self.assertEqual(errors.getvalue(), "The sandbox stopped. LookupError: what?\n")
+
+    def test_help_says_what_it_does(self):
+        result = run("--help")
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("no account, no network and no configuration", result.stdout)
+
+    def test_arguments_that_make_no_sense_are_refused(self):
+        result = run("--latency=5000")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("argument --latency: '5000' is more than 60 seconds\n", result.stderr)
+
+
+class LoopbackTests(SimpleTestCase):
+    """Nobody else can reach it, and it posts nowhere else, unless told."""
+
+    def test_what_is_this_machine(self):
+        for host in ("127.0.0.1", "127.1.2.3", "localhost", "::1", "[::1]"):
+            self.assertTrue(is_loopback(host), host)
+        for host in ("0.0.0.0", "192.0.2.1", "::", "no-such-host.invalid", ""):
+            self.assertFalse(is_loopback(host), host)
+
+    def test_other_addresses_are_refused(self):
+        elsewhere = [Webhooks(url="http://192.0.2.1:8000")]
+        for options in (Options(bind="0.0.0.0"), Options(sites=elsewhere)):
+            with self.assertRaisesMessage(SandboxError, "--allow-remote"):
+                check_options(options)
+
+    def test_they_may_be_allowed(self):
+        elsewhere = [Webhooks(url="http://192.0.2.1:8000")]
+        check_options(Options(bind="0.0.0.0", sites=elsewhere, allow_remote=True))
+
+    def test_the_error_says_what_would_happen(self):
+        for options, text in (
+            (Options(bind="0.0.0.0"), "asks nobody for a password"),
+            (Options(sites=[Webhooks(url="http://192.0.2.1")]), "would post what is in your mail"),
+            (Options(bind="no-such-host.invalid"), "cannot be found"),
+            (Options(sites=[Webhooks(url="http://no-such-host.invalid")]), "cannot be found"),
+        ):
+            with self.subTest(text), self.assertRaisesMessage(SandboxError, text):
+                check_options(options)
+
+    def test_what_is_no_url_is_refused_without_its_password(self):
+        for url in ("user:pass@host:8000", "ftp://user:pass@host/", "http://"):
+            with self.assertRaises(SandboxError) as caught:
+                host_of(url)
+            self.assertNotIn("pass", str(caught.exception))
+
+    def test_the_secret_is_put_into_urls_that_have_none(self):
+        given = Webhooks(url="http://me:mine@127.0.0.1:8000")
+        self.assertEqual(with_secret(given, "sns:other"), given)
+        found = with_secret(Webhooks(url="http://127.0.0.1:8000"), "sns:p@ss/word")
+        self.assertEqual(found.url, "http://sns:p%40ss%2Fword@127.0.0.1:8000")
+
+    def test_urls_lead_to_this_machine(self):
+        for bind, url in (
+            ("127.0.0.1", "http://127.0.0.1:8025"),
+            ("::1", "http://[::1]:8025"),
+            ("0.0.0.0", "http://127.0.0.1:8025"),
+            ("::", "http://[::1]:8025"),
+            ("192.0.2.1", "http://192.0.2.1:8025"),
+        ):
+            self.assertEqual(url_of(bind, 8025), url)
+
+    def test_a_server_stops_with_its_block(self):
+        def application(environ, start_response):
+            start_response("200 OK", [])
+            return [b"hello"]
+
+        with serve(application, "127.0.0.1", 0) as url, urlopen(url) as response:
+            self.assertEqual(response.read(), b"hello")
+        with self.assertRaises(OSError):
+            urlopen(url)
+
+
+class ReportTests(SimpleTestCase):
+    mail = SentMail(
+        id="1",
+        operation="SendRawEmail",
+        region="us-east-1",
+        source="a@example.com",
+        recipients=[letters.CUSTOMER],
+        raw=b"To: zoe@example.net\r\n\r\nHello\r\n",
+    )
+
+    def shown(self, *steps, color: bool) -> str:
+        out = io.StringIO()
+        TextReport(out, color=color).loop(steps)
+        return out.getvalue()
+
+    def test_colours(self):
+        message = letters.order_confirmation()
+        message.anymail_status.set_recipient_status(
+            {letters.CUSTOMER: AnymailRecipientStatus("1", "queued")}
+        )
+        steps = (
+            Sent(message=message),
+            Accepted(mail=self.mail),
+            Tracked(event=tracking_event("bounced", recipient=letters.BOUNCE)),
+        )
+        self.assertIn(
+            f"\x1b[31mbounced    \x1b[0m  {letters.BOUNCE}", self.shown(*steps, color=True)
+        )
+        plain = self.shown(*steps, color=False)
+        self.assertIn(f"bounced      {letters.BOUNCE}", plain)
+        self.assertNotIn("\x1b", plain)
+
+    def test_an_inbound_event_without_a_message_is_shown_without_fields(self):
+        self.assertIn(
+            "A mail that arrived", self.shown(Arrived(event=AnymailInboundEvent()), color=False)
+        )
+
+    def test_a_transcript_has_a_list_of_each_kind_even_when_nothing_happened(self):
+        self.assertEqual(transcript([]), {"tracking": [], "inbound": []})
+
+
+class Answers:
+    """How webhooks answer to the request to confirm.
+
+    :param tracking: of the first one; None before it was asked.
+    :param inbound: of the other.
+    """
+
+    def __init__(self) -> None:
+        self.tracking: Attempt | None = None
+        self.inbound: Attempt | None = Attempt(status=200)
+        self.confirmed: set[str] = {"inbound"}
+
+    def is_confirmed(self, topic_arn: str, url: str) -> bool:
+        return topic_arn.rpartition("-")[2].replace("events", "tracking") in self.confirmed
+
+    def last_attempt(self, topic_arn: str, url: str) -> Attempt | None:
+        return self.tracking if "events" in topic_arn else self.inbound
+
+
+class WatchTests(SimpleTestCase):
+    """Who waits for a site hears of each new answer, once."""
+
+    def setUp(self) -> None:
+        self.answers = Answers()
+        self.watch = Watch(self.answers, [Webhooks(url="http://sns:s3cr3t@127.0.0.1:8000/")])
+
+    def seen(self, *attempts: Attempt | None) -> list[str]:
+        found = []
+        for self.answers.tracking in attempts:
+            found += [state.waits_for or "confirmed" for state in self.watch.changes()]
+        return found
+
+    def test_each_new_answer(self):
+        away, refused = Attempt(status=None, error="Nothing listens there."), Attempt(status=500)
+        found = self.seen(None, away, away, refused, refused, away)
+        waits = "Nothing listens there"
+        self.assertEqual(found, [waits, "it answered 500", waits])
+
+    def test_an_answer_comes_with_what_it_may_mean(self):
+        for status, text in (
+            (200, "AMAZON_SES_AUTO_CONFIRM_SNS_SUBSCRIPTIONS"),
+            (401, "WEBHOOK_SECRET"),
+            (503, "settings"),
+        ):
+            with self.subTest(status):
+                self.assertIn(text, *self.seen(Attempt(status=status)))
+
+    def test_when_both_webhooks_have_confirmed(self):
+        self.seen(Attempt(status=503))
+        self.answers.confirmed = {"tracking"}
+        self.answers.inbound = Attempt(status=404)
+        self.assertEqual(self.seen(Attempt(status=200)), ["it answered 404: has it webhooks?"])
+        self.answers.confirmed = {"tracking", "inbound"}
+        self.assertEqual(self.seen(Attempt(status=200)), ["confirmed"])
+        self.assertEqual(self.seen(Attempt(status=200)), [])
+
+    def test_both_reports_tell_it_without_the_password(self):
+        self.answers.tracking = Attempt(status=503)
+        states = list(self.watch.changes())
+        text, data = io.StringIO(), io.StringIO()
+        TextReport(text, color=False).sites([*states, SiteState(url="http://127.0.0.1:9000")])
+        JsonReport(data).sites(states)
+        waiting, confirmed = text.getvalue().splitlines()
+        self.assertTrue(waiting.startswith("· Waiting for http://127.0.0.1:8000/: it answered 503"))
+        self.assertEqual(confirmed, "· http://127.0.0.1:9000 has confirmed")
+        site = json.loads(data.getvalue())["site"]
+        self.assertEqual(site["url"], "http://127.0.0.1:8000/")
+        self.assertIn("it answered 503", site["waits_for"])
+
+
+class LogTests(SimpleTestCase):
+    def test_everything_that_is_logged_has_structured_details(self):
+        count = 0
+        for path in (ROOT / "anymail/sandbox/aws").rglob("*.py"):
+            for call in log_calls(ast.parse(path.read_text(encoding="utf-8"))):
+                count += 1
+                names = [keyword.arg for keyword in call.keywords]
+                self.assertIn("extra", names, f"{path}:{call.lineno}")
+        self.assertGreater(count, 3)
+
+
+class JournalTests(SimpleTestCase):
+    def sent(self, id: str, raw: bytes = b"") -> SentMail:
+        return SentMail(
+            id=id, operation="SendRawEmail", region="r", source="", recipients=[], raw=raw
+        )
+
+    def test_the_newest_come_first_and_the_oldest_are_forgotten(self):
+        journal = Journal(keep=2)
+        for id in "123":
+            journal.add_sent(self.sent(id))
+        self.assertEqual([mail.id for mail in journal.sent()], ["3", "2"])
+        self.assertIsNone(journal.sent_mail("1"))
+
+    def test_large_mails_are_forgotten_sooner_but_for_the_newest(self):
+        journal = Journal(keep_bytes=10)
+        for id, size in (("1", 5), ("2", 5), ("3", 1), ("4", 100)):
+            journal.add_sent(self.sent(id, b"x" * size))
+            if id == "3":
+                self.assertEqual([mail.id for mail in journal.sent()], ["3", "2"])
+        self.assertEqual([mail.id for mail in journal.sent()], ["4"])
+
+    def test_what_happened_to_a_forgotten_mail_is_forgotten(self):
+        journal = Journal(keep=1)
+        event = SesEvent(kind="Send", document={})
+        mail = self.sent("1")
+        journal.add_sent(mail)
+        journal.add_event(mail, event)
+        journal.add_post(event, Post(sns_id="sns", topic_arn="t", url="u"))
+        journal.add_sent(self.sent("2"))
+        journal.add_signal(tracking_event(event_id="sns"))
+        self.assertEqual(event.signals, [])
+
+    def test_everything_that_happens_changes_the_version(self):
+        journal = Journal()
+        before = journal.version
+        journal.add_sent(self.sent("1"))
+        self.assertGreater(journal.version, before)

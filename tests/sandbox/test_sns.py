@@ -1,0 +1,1165 @@
+"""anymail.sandbox.aws: SNS for webhooks. Everything goes over HTTP, as with Amazon."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from unittest import mock, skipUnless
+
+from botocore.exceptions import ClientError
+from django.test import SimpleTestCase
+from moto.sns.models import sns_backends
+
+from anymail.amazon_ses import trust
+from anymail.amazon_ses.sns import SnsEnvelope
+from anymail.exceptions import AnymailWebhookValidationFailure
+from anymail.sandbox import SandboxError
+from anymail.sandbox.aws.defaults import ACCOUNT, REGION
+from anymail.sandbox.aws.protocols.wire import ApiError, ApiRequest
+from anymail.sandbox.aws.sns import deliveries
+from anymail.sandbox.aws.sns.deliveries import PAUSES, Deliveries
+from anymail.sandbox.aws.sns.local_sns import LocalSns
+from anymail.sandbox.aws.sns.posting import Poster
+from anymail.sandbox.aws.sns.publications import Publication
+from anymail.sandbox.aws.sns.signing import HEAD, SPARE, SigningKey, default_key_file
+from anymail.sandbox.aws.sns.sns_api import OPERATIONS
+from anymail.sandbox.journal import Journal, SentMail, SesEvent, now
+from anymail.sandbox.servers import serve
+from anymail.signals import tracking
+from anymail.testing import DEFAULT_TOPIC, ses_event
+from anymail.testing.sns import confirmation_fields
+
+from ..local_sns import (
+    PATIENCE,
+    SECRET,
+    Webhook,
+    heard,
+    project,
+    reserved_port,
+    small_amazon,
+    wait_until,
+    webhook,
+)
+
+KEY = SigningKey.fresh()
+TRACKING = "/anymail/amazon_ses/tracking/"
+CHALLENGE = (401, {"WWW-Authenticate": 'Basic realm="x"'})
+
+
+def check_signature(fields: dict[str, Any], key: SigningKey = KEY) -> None:
+    """Raise unless a webhook that knows the key would believe this."""
+    envelope = SnsEnvelope.from_json(json.dumps(fields))
+    certificate = trust.usable_certificate(key.certificates[envelope.signing_cert_url], now())
+    trust.check_signature(envelope, certificate)
+
+
+class SigningKeyTests(SimpleTestCase):
+    """Where the key comes from, and who sees it."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = Path(folder.name) / "new folder" / "sns.pem"
+
+    def test_both_signature_versions_are_believed(self):
+        for version in ("1", "2"):
+            with self.subTest(version=version):
+                signed = KEY.sign(confirmation(), version)
+                self.assertEqual(signed["SignatureVersion"], version)
+                check_signature(signed)
+
+    def test_a_changed_document_is_not(self):
+        with self.assertRaises(AnymailWebhookValidationFailure):
+            check_signature({**KEY.sign(confirmation(), "2"), "Message": "other"})
+
+    def test_each_key_has_a_url_of_its_own(self):
+        other = SigningKey.fresh()
+        self.assertNotEqual(other.url, KEY.url)
+        self.assertNotEqual(other.secret, KEY.secret)
+        self.assertRegex(
+            KEY.url,
+            r"https://sns\.us-east-1\.amazonaws\.com/SimpleNotificationService-[0-9a-f]{32}\.pem",
+        )
+
+    def test_its_repr_does_not_show_it(self):
+        self.assertNotIn("KEY", repr(KEY).upper().replace("SIGNINGKEY", ""))
+
+    def test_a_relative_cache_folder_does_not_count(self):
+        with mock.patch.dict(os.environ, {"XDG_CACHE_HOME": "cache", "HOME": "/home/ann"}):
+            found = default_key_file()
+        self.assertEqual(found, Path("/home/ann/.cache/django-anymail-ses/sandbox.pem"))
+
+    def test_a_kept_key_stays(self):
+        first = SigningKey.kept(self.path)
+        second = SigningKey.kept(self.path)
+        self.assertEqual(
+            (second.url, second.certificate, second.secret),
+            (first.url, first.certificate, first.secret),
+        )
+        check_signature(second.sign(confirmation(), "2"), first)
+
+    @skipUnless(os.name == "posix", "Windows has no such modes")
+    def test_nobody_else_can_read_it(self):
+        SigningKey.kept(self.path)
+        self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
+        self.assertEqual(self.path.parent.stat().st_mode & 0o077, 0)
+
+    def test_nothing_else_is_left_beside_it(self):
+        SigningKey.kept(self.path)
+        self.assertEqual([path.name for path in self.path.parent.iterdir()], ["sns.pem"])
+
+    @skipUnless(os.name == "posix", "Windows has no such modes")
+    def test_one_that_others_can_read_is_renewed(self):
+        first = SigningKey.kept(self.path)
+        self.path.chmod(0o640)
+        self.assertNotEqual(SigningKey.kept(self.path).url, first.url)
+        self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
+
+    def test_one_that_cannot_be_read_is_renewed(self):
+        first = SigningKey.kept(self.path)
+        whole = self.path.read_bytes()
+        parts = whole.partition(b"-----BEGIN CERTIFICATE-----")
+        for content in (b"", whole[:10], whole[:100], parts[0], HEAD + parts[1] + parts[2]):
+            with self.subTest(content=content[:40]):
+                self.path.write_bytes(content)
+                renewed = SigningKey.kept(self.path)
+                self.assertNotEqual(renewed.url, first.url)
+                self.assertEqual(SigningKey.kept(self.path).url, renewed.url)
+
+    def test_a_file_that_is_something_else_is_left_alone(self):
+        self.path.parent.mkdir()
+        for content in (b"\xff\x00", pem(KEY).removeprefix(HEAD)):
+            self.path.write_bytes(content)
+            for mode in (0o600, 0o644):
+                self.path.chmod(mode)
+                with self.assertRaisesMessage(SandboxError, "is not a signing key of the sandbox"):
+                    SigningKey.kept(self.path)
+            self.assertEqual(self.path.read_bytes(), content)
+
+    def test_one_with_the_certificate_of_another_is_renewed(self):
+        SigningKey.kept(self.path)
+        head, *_ = self.path.read_text().partition("-----BEGIN CERTIFICATE-----")
+        self.path.write_text(head + KEY.certificate)
+        self.assertNotEqual(SigningKey.kept(self.path).url, KEY.url)
+
+    def test_one_that_expires_soon_is_renewed(self):
+        for spare, is_renewed in ((timedelta(days=1), False), (-timedelta(days=1), True)):
+            with self.subTest(spare=spare):
+                made = SigningKey.fresh(SPARE + spare)
+                SigningKey.kept(self.path)
+                self.path.write_bytes(pem(made))
+                self.assertEqual(SigningKey.kept(self.path).url != made.url, is_renewed)
+
+    def test_a_file_that_cannot_be_written(self):
+        self.path.parent.write_text("not a folder")
+        with self.assertRaisesMessage(SandboxError, str(self.path)):
+            SigningKey.kept(self.path)
+
+
+def confirmation() -> dict[str, Any]:
+    """What SNS signs."""
+    return confirmation_fields(DEFAULT_TOPIC, "abc")
+
+
+def pem(key: SigningKey) -> bytes:
+    """A key as it is kept."""
+    from anymail.sandbox.aws.sns import signing
+
+    return HEAD + signing._pem(key) + key.certificate.encode()
+
+
+class SnsTestCase(SimpleTestCase):
+    """With an SNS that does not wait long, and a topic."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        stack = ExitStack()
+        cls.addClassCleanup(stack.close)
+        cls.amazon = stack.enter_context(small_amazon())
+        cls.api = cls.amazon.client("sns")
+
+    def setUp(self) -> None:
+        self.journal = Journal()
+        self.stack = ExitStack()
+        self.addCleanup(self.stack.close)
+        self.amazon.sns = self.sns = self.make_sns()
+        self.topic = self.amazon.create_topic()
+
+    def make_sns(self, **options: Any) -> LocalSns:
+        usual = {"key": KEY, "retry_pause": 0.05, "timeout": PATIENCE}
+        made = LocalSns(self.journal, **{**usual, **options})
+        self.addCleanup(made.close)
+        return made
+
+    def run_webhook(self, *answers: Any, **kwargs: Any) -> Webhook:
+        return self.stack.enter_context(webhook(*answers, **kwargs))
+
+    def subscribe(self, hook: Webhook, path: str = "/hook/", user: str = "", **more: str) -> str:
+        """Subscribe a webhook and confirm for it; gives the ARN."""
+        url = hook.url.replace("//", f"//{user}") + path
+        self.api.subscribe(TopicArn=self.topic, Protocol="http", Endpoint=url, Attributes=more)
+        wait_until(lambda: hook.requests)
+        token = json.loads(hook.requests[-1]["body"])["Token"]
+        answer = self.api.confirm_subscription(TopicArn=self.topic, Token=token)
+        wait_until(lambda: self.sns.last_attempt(self.topic, url))
+        hook.requests.clear()
+        return answer["SubscriptionArn"]
+
+    def publish(self, message: str = "Hello", **kwargs: Any) -> SesEvent:
+        """Publish something; the result knows what becomes of it."""
+        event = SesEvent(kind="Send", document={})
+        publication = Publication(topic_arn=self.topic, message=message, **kwargs)
+        self.sns.publish(publication, event)
+        return event
+
+    def wait_for_posts(self, *events: SesEvent) -> None:
+        wait_until(lambda: all(post.state != "retrying" for e in events for post in e.posts))
+
+    def assert_refused(self, code: str, call: Any, **params: Any) -> str:
+        with self.assertRaises(ClientError) as caught:
+            call(**params)
+        self.assertEqual(caught.exception.response["Error"]["Code"], code)
+        return caught.exception.response["Error"]["Message"]
+
+
+class PostTests(SnsTestCase):
+    """What a webhook gets."""
+
+    def test_a_request_to_confirm(self):
+        hook = self.run_webhook()
+        url = f"{hook.url}/hook/?a=b"
+        self.api.subscribe(TopicArn=self.topic, Protocol="http", Endpoint=url)
+        wait_until(lambda: hook.requests)
+        [request] = hook.requests
+        fields = json.loads(request["body"])
+        check_signature(fields)
+        self.assertEqual(fields["Type"], "SubscriptionConfirmation")
+        self.assertEqual(fields["TopicArn"], self.topic)
+        self.assertEqual(
+            fields["SubscribeURL"],
+            "https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription"
+            f"&TopicArn={self.topic}&Token={fields['Token']}",
+        )
+        self.assertEqual((request["PATH_INFO"], request["QUERY_STRING"]), ("/hook/", "a=b"))
+        self.assertEqual(request["REQUEST_METHOD"], "POST")
+        self.assertEqual(request["CONTENT_TYPE"], "text/plain; charset=UTF-8")
+        self.assertEqual(request["HTTP_USER_AGENT"], "Amazon Simple Notification Service Agent")
+        self.assertEqual(request["HTTP_X_AMZ_SNS_MESSAGE_TYPE"], "SubscriptionConfirmation")
+        self.assertEqual(request["HTTP_X_AMZ_SNS_MESSAGE_ID"], fields["MessageId"])
+        self.assertEqual(request["HTTP_X_AMZ_SNS_TOPIC_ARN"], self.topic)
+        self.assertNotIn("HTTP_X_AMZ_SNS_SUBSCRIPTION_ARN", request)
+        self.assertNotIn("HTTP_AUTHORIZATION", request)
+
+    def test_a_notification(self):
+        hook = self.run_webhook()
+        arn = self.subscribe(hook)
+        text = 'Grüße, "you" \n 🍵'
+        event = self.publish(text, subject="Amazon SES Email Event Notification")
+        self.wait_for_posts(event)
+        [request] = hook.requests
+        fields = json.loads(request["body"])
+        check_signature(fields)
+        self.assertEqual(
+            set(fields),
+            {
+                "Type",
+                "MessageId",
+                "TopicArn",
+                "Subject",
+                "Message",
+                "Timestamp",
+                "SignatureVersion",
+                "Signature",
+                "SigningCertURL",
+                "UnsubscribeURL",
+            },
+        )
+        self.assertEqual(fields["Message"], text)
+        self.assertEqual(fields["Subject"], "Amazon SES Email Event Notification")
+        self.assertIn(f"Action=Unsubscribe&SubscriptionArn={arn}", fields["UnsubscribeURL"])
+        self.assertEqual(request["HTTP_X_AMZ_SNS_MESSAGE_TYPE"], "Notification")
+        self.assertEqual(request["HTTP_X_AMZ_SNS_SUBSCRIPTION_ARN"], arn)
+
+    def test_without_a_subject_there_is_none(self):
+        hook = self.run_webhook()
+        self.subscribe(hook)
+        self.wait_for_posts(self.publish())
+        self.assertNotIn("Subject", json.loads(hook.requests[0]["body"]))
+
+    def test_the_topic_says_how_it_is_signed(self):
+        hook = self.run_webhook()
+        self.subscribe(hook)
+        self.wait_for_posts(self.publish())
+        self.api.set_topic_attributes(
+            TopicArn=self.topic, AttributeName="SignatureVersion", AttributeValue="2"
+        )
+        self.wait_for_posts(self.publish())
+        documents = [json.loads(request["body"]) for request in hook.requests]
+        self.assertEqual([fields["SignatureVersion"] for fields in documents], ["1", "2"])
+        for fields in documents:
+            check_signature(fields)
+
+    def test_what_fails_holds_up_nothing(self):
+        hook = self.run_webhook()
+        self.subscribe(hook)
+        with (
+            mock.patch.object(Poster, "post", side_effect=LookupError),
+            self.assertLogs("anymail.sandbox.aws.sns.deliveries", "ERROR") as logs,
+        ):
+            self.publish("first")
+            wait_until(lambda: logs.output)
+        self.wait_for_posts(self.publish("second"))
+        self.assertEqual(json.loads(hook.requests[0]["body"])["Message"], "second")
+
+    def test_nothing_is_kept_of_what_was_published(self):
+        self.publish()
+        backend = sns_backends[ACCOUNT][REGION]
+        self.assertEqual(backend.topics[self.topic].sent_notifications, [])
+
+    def test_raw_message_delivery(self):
+        hook = self.run_webhook()
+        self.subscribe(hook, RawMessageDelivery="true")
+        self.wait_for_posts(self.publish('{"eventType": "Send"}'))
+        [request] = hook.requests
+        self.assertEqual(request["body"], b'{"eventType": "Send"}')
+        self.assertEqual(request["HTTP_X_AMZ_SNS_RAWDELIVERY"], "true")
+        self.assertEqual(request["HTTP_X_AMZ_SNS_TOPIC_ARN"], self.topic)
+
+    def test_every_subscriber_gets_the_same_message_id(self):
+        sqs = self.amazon.client("sqs")
+        queue = sqs.create_queue(QueueName=self.topic.rpartition(":")[2])["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+        self.api.subscribe(
+            TopicArn=self.topic, Protocol="sqs", Endpoint=arn["Attributes"]["QueueArn"]
+        )
+        hooks = [self.run_webhook(), self.run_webhook()]
+        for hook in hooks:
+            self.subscribe(hook)
+        id = self.api.publish(TopicArn=self.topic, Message="Hello", Subject="S")["MessageId"]
+        wait_until(lambda: all(hook.requests for hook in hooks))
+        [queued] = sqs.receive_message(QueueUrl=queue)["Messages"]
+        bodies = [queued["Body"], *(hook.requests[0]["body"] for hook in hooks)]
+        for fields in map(json.loads, bodies):
+            self.assertEqual((fields["MessageId"], fields["Message"]), (id, "Hello"))
+            check_signature(fields)
+
+    def test_subscribers_of_other_topics_get_nothing(self):
+        hook, sqs = self.run_webhook(), self.amazon.client("sqs")
+        self.subscribe(hook)
+        queue = sqs.create_queue(QueueName=self.topic.rpartition(":")[2])["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+        self.api.subscribe(
+            TopicArn=self.topic, Protocol="sqs", Endpoint=arn["Attributes"]["QueueArn"]
+        )
+        self.topic = self.amazon.create_topic()
+        self.assertEqual(self.publish().posts, [])
+        self.assertNotIn("Messages", sqs.receive_message(QueueUrl=queue))
+
+    def test_a_queue_that_is_gone_does_not_keep_the_others_waiting(self):
+        hook = self.run_webhook()
+        self.subscribe(hook)
+        arn = "arn:aws:sqs:us-east-1:123456789012:gone"
+        self.api.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn)
+        with self.assertLogs("anymail.sandbox.aws.sns.topics", logging.WARNING):
+            self.wait_for_posts(self.publish())
+        self.assertEqual(len(hook.requests), 1)
+
+    def test_message_attributes_and_texts_for_a_protocol(self):
+        hook = self.run_webhook()
+        self.subscribe(hook)
+        self.api.publish(
+            TopicArn=self.topic,
+            Message=json.dumps({"default": "for all", "http": "for webhooks"}),
+            MessageStructure="json",
+            MessageAttributes={"n": {"DataType": "String", "StringValue": "v"}},
+        )
+        wait_until(lambda: hook.requests)
+        fields = json.loads(hook.requests[0]["body"])
+        check_signature(fields)
+        self.assertEqual(fields["Message"], "for webhooks")
+        self.assertEqual(fields["MessageAttributes"], {"n": {"Type": "String", "Value": "v"}})
+
+    def test_nobody_gets_anything_before_it_confirmed(self):
+        hook = self.run_webhook()
+        self.api.subscribe(TopicArn=self.topic, Protocol="http", Endpoint=hook.url)
+        wait_until(lambda: hook.requests)
+        self.assertEqual(self.publish().posts, [])
+
+    def test_the_journal_tells_the_url_without_the_credentials(self):
+        hook = self.run_webhook()
+        self.subscribe(hook, user="u:p@")
+        [post] = self.publish().posts
+        self.assertEqual(post.url, f"{hook.url}/hook/")
+        self.assertEqual(post.topic_arn, self.topic)
+
+
+class RetryTests(SnsTestCase):
+    """What SNS makes of an answer."""
+
+    def outcome(self, *answers: Any, user: str = "") -> tuple[str, list[int | None]]:
+        """The state, and what the webhook answered to each attempt."""
+        self.topic = self.amazon.create_topic()
+        hook = self.run_webhook()
+        self.subscribe(hook, user=user)
+        hook.answers[:] = answers
+        event = self.publish()
+        self.wait_for_posts(event)
+        self.hook = hook
+        self.post = event.posts[0]
+        return self.post.state, [attempt.status for attempt in self.post.attempts]
+
+    def test_success(self):
+        for status in (200, 204):
+            with self.subTest(status=status):
+                self.assertEqual(self.outcome(status), ("delivered", [status]))
+
+    def test_server_errors_and_too_many_requests_are_repeated(self):
+        for status in (500, 503, 429):
+            with self.subTest(status=status):
+                self.assertEqual(self.outcome(status), ("delivered", [status, 200]))
+
+    def test_a_repeated_message_is_the_same(self):
+        self.outcome(500, 500)
+        bodies = {request["body"] for request in self.hook.requests}
+        self.assertEqual((len(self.hook.requests), len(bodies)), (3, 1))
+
+    def test_six_times_at_most(self):
+        self.sns._deliveries._retry_pause = 0.005
+        self.assertEqual(self.outcome(*[500] * 9), ("failed", [500] * 7))
+
+    def test_the_pauses_grow_and_together_are_as_long_as_amazons(self):
+        with mock.patch.object(Deliveries, "add", autospec=True, side_effect=Deliveries.add) as add:
+            self.sns._deliveries._retry_pause = 0.01
+            self.outcome(*[500] * 4)
+        pauses = [call.kwargs["delay"] for call in add.call_args_list if call.kwargs]
+        self.assertEqual(pauses, [0.01, 0.02, 0.04, 0.08])
+        times = [request["at"] for request in self.hook.requests]
+        self.assertGreater(times[4] - times[3], 0.079)
+        self.assertEqual(sum(PAUSES), 3 * 20)
+
+    def test_other_client_errors_and_redirects_are_final(self):
+        elsewhere = self.run_webhook()
+        for answer in (400, 403, 404, (302, {"Location": elsewhere.url}), (308, {})):
+            with self.subTest(answer=answer):
+                status = answer if isinstance(answer, int) else answer[0]
+                self.assertEqual(self.outcome(answer), ("failed", [status]))
+        self.assertEqual(elsewhere.requests, [])
+
+    def test_credentials_are_shown_when_they_are_asked_for(self):
+        self.assertEqual(self.outcome(CHALLENGE, user="u%40x:p%3A%C3%A4%2F@"), ("delivered", [200]))
+        first, second = self.hook.requests
+        self.assertNotIn("HTTP_AUTHORIZATION", first)
+        scheme, _, credentials = second["HTTP_AUTHORIZATION"].partition(" ")
+        self.assertEqual(scheme, "Basic")
+        self.assertEqual(base64.b64decode(credentials).decode(), "u@x:p:ä/")
+        self.assertEqual(first["body"], second["body"])
+        self.assertTrue(self.post.attempts[0].challenged)
+
+    def test_they_are_asked_for_every_time(self):
+        self.assertEqual(self.outcome(CHALLENGE, 500, CHALLENGE, user="u:p@")[1], [500, 200])
+        self.assertEqual(len(self.hook.requests), 4)
+
+    def test_wrong_credentials_are_final(self):
+        self.assertEqual(self.outcome(CHALLENGE, CHALLENGE, user="u:p@"), ("failed", [401]))
+        self.assertEqual(self.outcome(CHALLENGE, 403, user="u:p@"), ("failed", [403]))
+
+    def test_without_credentials_or_challenge_401_is_final(self):
+        self.assertEqual(self.outcome(CHALLENGE), ("failed", [401]))
+        self.assertEqual(self.outcome(401, user="u:p@"), ("failed", [401]))
+        self.assertFalse(self.post.attempts[0].challenged)
+        self.assertEqual(len(self.hook.requests), 1)
+
+    def test_nobody_listens(self):
+        self.sns._deliveries._retry_pause = 0.005
+        with reserved_port() as port:
+            url = f"http://127.0.0.1:{port}/"
+            self.sns.subscriptions.add(self.topic, url, {}).is_confirmed = True
+            event = self.publish()
+            self.wait_for_posts(event)
+        [post] = event.posts
+        self.assertEqual((post.state, len(post.attempts)), ("failed", 7))
+        self.assertEqual(post.attempts[0].status, None)
+        self.assertEqual(post.attempts[0].error, "Nothing listens there.")
+
+
+class SlowWebhookTests(SnsTestCase):
+    """Webhooks that take their time."""
+
+    def test_no_answer_in_time_is_repeated(self):
+        release = threading.Event()
+        self.addCleanup(release.set)
+        hook = self.run_webhook()
+        self.subscribe(hook)
+        hook.before = lambda number: number == 1 and release.wait(PATIENCE)
+        self.sns._deliveries._poster._timeout = 2.0
+        event = self.publish()
+        self.wait_for_posts(event)
+        first, *_others, last = event.posts[0].attempts
+        self.assertEqual((first.status, first.error), (None, "No answer within 2 seconds."))
+        self.assertEqual(last.status, 200)
+
+    def test_an_answer_that_dribbles_is_none(self):
+        def dribble(environ: Any, start_response: Any) -> Iterator[bytes]:
+            start_response("200 OK", [("Content-Length", "1000")])
+            for _ in range(1000):
+                time.sleep(0.1)
+                yield b"x"
+
+        url = self.stack.enter_context(serve(dribble, "127.0.0.1", 0))
+        started = time.monotonic()
+        attempt = Poster(timeout=0.5).post(url, b"", {})
+        self.assertEqual(attempt.error, "No answer within 0.5 seconds.")
+        self.assertLess(time.monotonic() - started, 60)
+
+    def test_messages_come_in_their_order(self):
+        hook = self.run_webhook(before=lambda number: time.sleep(0.05))
+        self.subscribe(hook)
+        self.wait_for_posts(*[self.publish(f"{number}") for number in range(8)])
+        messages = [json.loads(request["body"])["Message"] for request in hook.requests]
+        self.assertEqual(messages, [f"{number}" for number in range(8)])
+
+    def test_what_is_repeated_does_not_hold_up_the_others(self):
+        both = threading.Event()
+        hook = self.run_webhook()
+        self.subscribe(hook)
+        hook.answers[:] = [500]
+        hook.before = lambda number: both.wait(PATIENCE)
+        events = self.publish("1"), self.publish("2")
+        both.set()
+        self.wait_for_posts(*events)
+        messages = [json.loads(request["body"])["Message"] for request in hook.requests]
+        self.assertEqual(messages, ["1", "2", "1"])
+
+    def test_for_a_webhook_that_hangs_only_the_newest_wait(self):
+        release = threading.Event()
+        hook = self.run_webhook()
+        self.subscribe(hook)
+        self.addCleanup(release.set)
+        hook.before = lambda number: release.wait(PATIENCE)
+        with mock.patch.object(deliveries, "MAX_WAITING", 2):
+            first = self.publish("1")
+            wait_until(lambda: hook.requests)
+            dropped, *kept = [self.publish(f"{number}") for number in range(2, 5)]
+        self.assertEqual([post.state for post in dropped.posts], ["failed"])
+        self.assertIn("Dropped", dropped.posts[0].attempts[0].error or "")
+        release.set()
+        self.wait_for_posts(first, *kept)
+        messages = [json.loads(request["body"])["Message"] for request in hook.requests]
+        self.assertEqual(messages, ["1", "3", "4"])
+
+    def test_a_slow_webhook_does_not_hold_up_another(self):
+        slow, fast = self.run_webhook(), self.run_webhook()
+        self.subscribe(slow)
+        self.subscribe(fast)
+        release = threading.Event()
+        slow.before = lambda number: release.wait(2 * PATIENCE)
+        event = self.publish()
+        wait_until(lambda: slow.requests and fast.requests)
+        self.assertEqual(event.posts[0].attempts, [])
+        release.set()
+        self.wait_for_posts(event)
+
+
+class CloseTests(SnsTestCase):
+    """The end."""
+
+    def test_it_ends_at_once_whatever_is_going_on(self):
+        self.amazon.sns = self.sns = self.make_sns(timeout=2 * PATIENCE)
+        release = threading.Event()
+        self.addCleanup(release.set)
+        hook, refusing = self.run_webhook(), self.run_webhook()
+        self.subscribe(hook)
+        self.subscribe(refusing)
+        hook.before = lambda number: release.wait(2 * PATIENCE)
+        refusing.answers[:] = [500] * 9
+        self.sns._deliveries._retry_pause = 2 * PATIENCE
+        self.sns.subscribe(self.topic, "http://127.0.0.1:9/", keep_trying=True)
+        event = self.publish()
+        wait_until(lambda: hook.requests and any(post.attempts for post in event.posts))
+        started = time.monotonic()
+        self.sns.close()
+        wait_until(lambda: not sns_threads())
+        self.assertLess(time.monotonic() - started, PATIENCE)
+        self.assertEqual(
+            sorted(len(post.attempts) for post in event.posts), [0, 1], "no attempt of the closing"
+        )
+
+    def test_later_nothing_is_posted(self):
+        hook = self.run_webhook()
+        self.subscribe(hook)
+        self.sns.close()
+        self.publish()
+        time.sleep(0.1)
+        self.assertEqual(hook.requests, [])
+
+    def test_threads_end_when_there_is_nothing_to_do(self):
+        hook = self.run_webhook()
+        self.subscribe(hook)
+        self.wait_for_posts(self.publish())
+        wait_until(lambda: not sns_threads())
+        self.wait_for_posts(self.publish())
+        self.assertEqual(len(hook.requests), 2)
+
+
+def sns_threads() -> list[threading.Thread]:
+    """Those that post."""
+    return [thread for thread in threading.enumerate() if thread.name.startswith("sns")]
+
+
+class SubscriptionTests(SnsTestCase):
+    """The API's operations for webhooks, called with boto3."""
+
+    def test_a_new_subscription_is_pending(self):
+        hook = self.run_webhook()
+        answer = self.api.subscribe(TopicArn=self.topic, Protocol="http", Endpoint=hook.url)
+        self.assertEqual(answer["SubscriptionArn"], "pending confirmation")
+        answer = self.api.subscribe(
+            TopicArn=self.topic, Protocol="http", Endpoint=hook.url, ReturnSubscriptionArn=True
+        )
+        attributes = self.api.get_subscription_attributes(**only_arn(answer))["Attributes"]
+        self.assertEqual(attributes["PendingConfirmation"], "true")
+        [listed] = self.api.list_subscriptions_by_topic(TopicArn=self.topic)["Subscriptions"]
+        self.assertEqual(
+            listed,
+            {
+                "SubscriptionArn": "PendingConfirmation",
+                "Owner": "123456789012",
+                "Protocol": "http",
+                "Endpoint": hook.url,
+                "TopicArn": self.topic,
+            },
+        )
+        self.assertFalse(self.sns.is_confirmed(self.topic, hook.url))
+
+    def test_a_confirmed_one(self):
+        hook = self.run_webhook()
+        arn = self.subscribe(hook)
+        attributes = self.api.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
+        self.assertEqual(attributes["PendingConfirmation"], "false")
+        self.assertEqual(attributes["ConfirmationWasAuthenticated"], "false")
+        [listed] = self.api.list_subscriptions_by_topic(TopicArn=self.topic)["Subscriptions"]
+        self.assertEqual(listed["SubscriptionArn"], arn)
+        self.assertTrue(self.sns.is_confirmed(self.topic, f"{hook.url}/hook/"))
+
+    def test_subscribing_again_gives_the_same_one_and_posts_nothing(self):
+        hook = self.run_webhook()
+        arn = self.subscribe(hook)
+        answer = self.api.subscribe(
+            TopicArn=self.topic, Protocol="http", Endpoint=f"{hook.url}/hook/"
+        )
+        self.assertEqual(answer["SubscriptionArn"], arn)
+        time.sleep(0.1)
+        self.assertEqual(hook.requests, [])
+
+    def test_only_the_token_confirms(self):
+        hook, topic = self.run_webhook(), self.amazon.create_topic()
+        self.api.subscribe(TopicArn=self.topic, Protocol="http", Endpoint=hook.url)
+        wait_until(lambda: hook.requests)
+        token = json.loads(hook.requests[0]["body"])["Token"]
+        confirm = self.api.confirm_subscription
+        wrong = "0" * len(token)
+        self.assert_refused("InvalidParameter", confirm, TopicArn=self.topic, Token=wrong)
+        self.assert_refused("InvalidParameter", confirm, TopicArn=topic, Token=token)
+        self.assertFalse(self.sns.is_confirmed(self.topic, hook.url))
+        answer = confirm(TopicArn=self.topic, Token=token, AuthenticateOnUnsubscribe="true")
+        self.assertTrue(self.sns.is_confirmed(self.topic, hook.url))
+        attributes = self.api.get_subscription_attributes(**only_arn(answer))["Attributes"]
+        self.assertEqual(attributes["ConfirmationWasAuthenticated"], "true")
+        self.assertEqual(
+            confirm(TopicArn=self.topic, Token=token)["SubscriptionArn"], answer["SubscriptionArn"]
+        )
+
+    def test_the_flag_is_a_string_with_true_or_false(self):
+        found = self.sns.subscriptions.add(self.topic, "http://127.0.0.1:9/", {})
+        for flag in ("True", "1", True, None):
+            with self.subTest(flag=flag), self.assertRaises(ApiError) as caught:
+                self.call(
+                    "ConfirmSubscription",
+                    TopicArn=self.topic,
+                    Token=found.token,
+                    AuthenticateOnUnsubscribe=flag,
+                )
+            self.assertEqual(str(caught.exception), "Invalid parameter: AuthenticateOnUnsubscribe")
+        self.assertFalse(found.is_confirmed)
+
+    def test_topics_are_asked_for_in_their_region(self):
+        for operation, params in (
+            ("Publish", {"Message": "x"}),
+            ("ListSubscriptionsByTopic", {}),
+            ("Subscribe", {"Protocol": "http", "Endpoint": "http://127.0.0.1:9/"}),
+        ):
+            request = ApiRequest(
+                service="sns",
+                region="eu-west-1",
+                operation=operation,
+                params={"TopicArn": self.topic, **params},
+            )
+            with self.subTest(operation=operation), self.assertRaises(ApiError) as caught:
+                self.sns.answer(request)
+            self.assertEqual(str(caught.exception), "Invalid parameter: TopicArn")
+
+    def test_a_topic_that_does_not_exist(self):
+        gone = f"{self.topic}-gone"
+        subscribe, url = self.api.subscribe, "http://127.0.0.1/"
+        self.assert_refused("NotFound", subscribe, TopicArn=gone, Protocol="http", Endpoint=url)
+        self.assert_refused("NotFound", self.api.publish, TopicArn=gone, Message="x")
+        self.assert_refused("NotFound", self.api.list_subscriptions_by_topic, TopicArn=gone)
+        self.assert_refused("NotFound", self.api.confirm_subscription, TopicArn=gone, Token="x")
+        with self.assertRaises(ApiError):
+            self.sns.publish(Publication(topic_arn=gone, message="x"))
+        with self.assertRaises(ApiError):
+            self.sns.subscribe(gone, url)
+
+    def test_unsubscribing_tells_the_webhook_and_ends_everything(self):
+        hook = self.run_webhook()
+        arn = self.subscribe(hook)
+        self.api.unsubscribe(SubscriptionArn=arn)
+        wait_until(lambda: hook.requests)
+        fields = json.loads(hook.requests[0]["body"])
+        check_signature(fields)
+        self.assertEqual(fields["Type"], "UnsubscribeConfirmation")
+        self.assertEqual(self.publish().posts, [])
+        self.assert_refused("NotFound", self.api.get_subscription_attributes, SubscriptionArn=arn)
+        self.assert_refused(
+            "InvalidParameter", self.api.unsubscribe, SubscriptionArn="PendingConfirmation"
+        )
+
+    def test_subscriptions_end_with_their_topic(self):
+        hook = self.run_webhook()
+        self.subscribe(hook)
+        self.api.delete_topic(TopicArn=self.topic)
+        self.assertEqual(self.sns.subscriptions.of_topic(self.topic), [])
+        self.assert_refused("NotFound", self.api.publish, TopicArn=self.topic, Message="x")
+
+    def test_lists_have_the_others_subscriptions_and_pages(self):
+        arn = "arn:aws:sqs:us-east-1:123456789012:any"
+        self.api.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn)
+        urls = [f"http://127.0.0.1:9/{number}" for number in range(120)]
+        for url in urls:
+            self.sns.subscriptions.add(self.topic, url, {})
+        for operation, params in (
+            ("list_subscriptions_by_topic", {"TopicArn": self.topic}),
+            ("list_subscriptions", {}),
+        ):
+            with self.subTest(operation=operation):
+                pages = self.api.get_paginator(operation).paginate(**params)
+                pages = [page["Subscriptions"] for page in pages]
+                found = [one for page in pages for one in page if one["TopicArn"] == self.topic]
+                self.assertEqual([one["Endpoint"] for one in found], [*urls, arn])
+                self.assertEqual(len(pages[0]), 100)
+
+    def test_raw_message_delivery_is_set_later(self):
+        hook = self.run_webhook()
+        arn = self.subscribe(hook)
+        self.api.set_subscription_attributes(
+            SubscriptionArn=arn, AttributeName="RawMessageDelivery", AttributeValue="true"
+        )
+        attributes = self.api.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
+        self.assertEqual(attributes["RawMessageDelivery"], "true")
+        self.wait_for_posts(self.publish("x"))
+        self.assertEqual(hook.requests[0]["body"], b"x")
+
+    def test_what_is_not_played_is_refused(self):
+        for attributes in ({"FilterPolicy": "{}"}, {"RawMessageDelivery": "yes"}):
+            with self.subTest(attributes=attributes):
+                self.assert_refused(
+                    "InvalidParameter",
+                    self.api.subscribe,
+                    TopicArn=self.topic,
+                    Protocol="http",
+                    Endpoint="http://127.0.0.1:9/",
+                    Attributes=attributes,
+                )
+
+    def test_only_urls_of_this_machine_are_posted_to(self):
+        for url in (
+            "http://192.0.2.1/",
+            "http://example.com/",
+            "http://0.0.0.0/",
+            "http://[2001:db8::1]/",
+            "http://127.0.0.1@192.0.2.1/",
+            "http://192.0.2.1\\@127.0.0.1:80#@192.0.2.1/",
+            "http://169.254.169.254/latest/",
+            "http:///path",
+            "http://127.0.0.1:99999/",
+            "http://127.0.0.1/a b",
+            "http://127.0.0.1/\r\nX: y",
+            "http://127.0.0.1/ü",
+            "https://127.0.0.1/",
+            "ftp://127.0.0.1/",
+            "127.0.0.1",
+            "http://[::1",
+        ):
+            with self.subTest(url=url), self.assertRaises(ApiError) as caught:
+                self.call("Subscribe", TopicArn=self.topic, Protocol="http", Endpoint=url)
+            self.assertEqual(caught.exception.code, "InvalidParameter")
+        self.assertEqual(self.sns.subscriptions.all(), [])
+        for url in ("http://localhost:9/", "http://[::1]:9/x?y", "http://u:p@127.0.0.2:9"):
+            with self.subTest(url=url):
+                self.call("Subscribe", TopicArn=self.topic, Protocol="http", Endpoint=url)
+
+    def test_the_refusal_says_what_to_do(self):
+        url = "http://192.0.2.1/"
+        with self.assertRaisesMessage(ApiError, "unless it is started with --allow-remote"):
+            self.call("Subscribe", TopicArn=self.topic, Protocol="http", Endpoint=url)
+
+    def test_other_machines_are_allowed_when_somebody_said_so(self):
+        sns = self.make_sns(allow_remote=True)
+        sns.subscribe(self.topic, "http://192.0.2.1/")
+        self.assertEqual(len(sns.subscriptions.all()), 1)
+
+    def test_a_name_that_leads_elsewhere_later_is_not_posted_to(self):
+        hook = self.run_webhook()
+        self.subscribe(hook)
+        elsewhere = ip_address("192.0.2.1")
+        with mock.patch("anymail.sandbox.aws.sns.posting.ip_address", return_value=elsewhere):
+            event = self.publish()
+            self.wait_for_posts(event)
+        self.assertIn("is not on this machine", event.posts[0].attempts[0].error)
+        self.assertEqual(hook.requests, [])
+
+    def call(self, operation: str, **params: Any) -> Any:
+        return self.sns.answer(
+            ApiRequest(service="sns", region="us-east-1", operation=operation, params=params)
+        )
+
+
+def only_arn(answer: dict[str, Any]) -> dict[str, str]:
+    """The subscription's ARN in an answer."""
+    return {"SubscriptionArn": answer["SubscriptionArn"]}
+
+
+class PublishTests(SnsTestCase):
+    """What may be published."""
+
+    def test_what_sns_does_not_accept(self):
+        for params in (
+            {"Message": ""},
+            {"Message": "x" * 262_145},
+            {"Message": "ü" * 140_000},
+            {"Message": "x", "Subject": ""},
+            {"Message": "x", "Subject": "x" * 100},
+            {"Message": "x", "Subject": "a\nb"},
+            {"Message": "x", "MessageStructure": "json"},
+            {"Message": '{"http": "x"}', "MessageStructure": "json"},
+            {"Message": "x", "MessageStructure": "xml"},
+        ):
+            with self.subTest(params=str(params)[:60]):
+                self.assert_refused(
+                    "InvalidParameter", self.api.publish, TopicArn=self.topic, **params
+                )
+        self.api.publish(TopicArn=self.topic, Message="x" * 262_144, Subject="x" * 99)
+
+    def test_a_topic_may_have_a_limit_of_its_own(self):
+        self.topic = self.amazon.create_topic(MaximumMessageSize="1024")
+        self.assert_refused(
+            "InvalidParameter", self.api.publish, TopicArn=self.topic, Message="x" * 1025
+        )
+
+    def test_each_entry_of_a_batch_by_itself(self):
+        hook = self.run_webhook()
+        self.subscribe(hook)
+        answer = self.api.publish_batch(
+            TopicArn=self.topic,
+            PublishBatchRequestEntries=[
+                {"Id": "good", "Message": "x"},
+                {"Id": "bad", "Message": "x", "Subject": "a\nb"},
+            ],
+        )
+        self.assertEqual([one["Id"] for one in answer["Successful"]], ["good"])
+        [failed] = answer["Failed"]
+        self.assertEqual((failed["Id"], failed["Code"]), ("bad", "InvalidParameter"))
+        wait_until(lambda: hook.requests)
+        self.assertEqual(
+            json.loads(hook.requests[0]["body"])["MessageId"], answer["Successful"][0]["MessageId"]
+        )
+
+    def test_phones_functions_and_devices_get_nothing(self):
+        for operation, params in (
+            ("Publish", {"PhoneNumber": "+15550100", "Message": "x"}),
+            ("Publish", {"TargetArn": f"{self.topic}:endpoint/x", "Message": "x"}),
+            ("Publish", {"TopicArn": f"{self.topic}.fifo", "Message": "x"}),
+            ("Subscribe", {"TopicArn": self.topic, "Protocol": "lambda", "Endpoint": "x"}),
+            ("Subscribe", {"TopicArn": self.topic, "Protocol": "firehose", "Endpoint": "x"}),
+            ("Subscribe", {"TopicArn": self.topic, "Protocol": "sms", "Endpoint": "x"}),
+        ):
+            with self.subTest(operation=operation, params=params):
+                request = ApiRequest(
+                    service="sns", region="us-east-1", operation=operation, params=params
+                )
+                with self.assertRaisesMessage(ApiError, "Invalid parameter"):
+                    self.sns.answer(request)
+
+    def test_what_is_not_for_webhooks_is_motos_business(self):
+        for operation, params in (
+            ("Subscribe", {"TopicArn": self.topic, "Protocol": "sqs", "Endpoint": "x"}),
+            ("CreateTopic", {"Name": "x"}),
+            ("Unsubscribe", {"SubscriptionArn": f"{self.topic}:of-a-queue"}),
+        ):
+            with self.subTest(operation=operation):
+                request = ApiRequest(
+                    service="sns", region="us-east-1", operation=operation, params=params
+                )
+                self.assertIsNone(self.sns.answer(request))
+        request = ApiRequest(service="ses", region="us-east-1", operation="Publish", params={})
+        self.assertIsNone(self.sns.answer(request))
+
+
+class HostileApiTests(SnsTestCase):
+    """Whatever is asked, the answer is an answer or one of AWS's errors."""
+
+    GARBAGE = (None, "", "x", "arn:aws:sns:us-east-1:123456789012:x", 5, True, b"\xff", [], ["x"],
+               {}, {"x": "y"}, [{"Id": 1}], "\ud800", "a\nb", "arn:" * 9)  # fmt: skip
+    NAMES = ("TopicArn", "TargetArn", "Protocol", "Endpoint", "Token", "AuthenticateOnUnsubscribe",
+             "SubscriptionArn", "Attributes", "AttributeName", "AttributeValue", "Message",
+             "Subject", "MessageStructure", "MessageAttributes", "NextToken", "PhoneNumber",
+             "PublishBatchRequestEntries")  # fmt: skip
+
+    def test_garbage(self):
+        arn = self.sns.subscriptions.add(self.topic, "http://127.0.0.1:9/", {}).arn
+        good = {
+            "TopicArn": self.topic,
+            "Protocol": "http",
+            "Endpoint": "http://127.0.0.1:9/",
+            "Message": "x",
+            "Token": "x",
+            "SubscriptionArn": arn,
+            "PublishBatchRequestEntries": [{"Id": "1", "Message": "x"}],
+        }
+        for operation in OPERATIONS:
+            for name in self.NAMES:
+                for value in self.GARBAGE:
+                    with self.subTest(operation=operation, name=name, value=value):
+                        self.ask(operation, {**good, name: value})
+
+    def test_nested_garbage(self):
+        attribute = {"DataType": "String", "StringValue": "x"}
+        for value in self.GARBAGE:
+            for params in (
+                {"MessageAttributes": {"x": value}},
+                {"MessageAttributes": {"x": {**attribute, "DataType": value}}},
+                {"MessageAttributes": {"x": {**attribute, "StringValue": value}}},
+                {"MessageAttributes": {value if isinstance(value, str) else "x": attribute}},
+                {"MessageStructure": "json", "Message": json.dumps({"default": str(value)})},
+                {"MessageStructure": "json", "Message": "[" * 100_000},
+                {"MessageStructure": "json", "Message": '{"default": 5}'},
+                {"Message": "\ud800"},
+                {"Attributes": {"RawMessageDelivery": value}},
+                {"Attributes": {"DeliveryPolicy": value}},
+            ):
+                for operation in ("Publish", "Subscribe"):
+                    with self.subTest(operation=operation, params=str(params)[:80]):
+                        usual = {"Protocol": "http", "Endpoint": "http://127.0.0.1:9/"}
+                        self.ask(
+                            operation, {"TopicArn": self.topic, **usual, "Message": "x", **params}
+                        )
+
+    def test_regions_and_accounts_that_do_not_exist(self):
+        for arn in (
+            self.topic.replace("us-east-1", "xx-nowhere-9"),
+            self.topic.replace("123456789012", "000000000000"),
+            self.topic.replace("us-east-1", "eu-west-1"),
+        ):
+            for operation in OPERATIONS:
+                for region in ("us-east-1", "xx-nowhere-9", "", "eu-west-1"):
+                    with self.subTest(operation=operation, arn=arn, region=region):
+                        self.ask(operation, {"TopicArn": arn, "Message": "x"}, region)
+
+    def ask(self, operation: str, params: dict[str, Any], region: str = "us-east-1") -> None:
+        request = ApiRequest(service="sns", region=region, operation=operation, params=params)
+        try:
+            self.sns.answer(request)
+        except ApiError as err:
+            self.assertIn(err.status, (400, 404))
+
+
+class WebhookTests(SnsTestCase):
+    """Through to the signals of this package's own webhooks, signatures checked."""
+
+    def start(self, **anymail: Any) -> None:
+        """Run the project's site and subscribe its webhook."""
+        anymail = {"AMAZON_SES_SNS_TOPIC_ARNS": [self.topic], **anymail}
+        site = self.stack.enter_context(project(self.amazon.url, KEY.certificates, **anymail))
+        self.url = site + TRACKING
+        self.sns.subscribe(self.topic, self.url)
+
+    def confirmed(self) -> bool:
+        return self.sns.is_confirmed(self.topic, self.url)
+
+    def publish_bounce(self) -> SesEvent:
+        """Publish a bounce, about a mail that the journal has."""
+        document = ses_event("bounce", message_id="id-1")
+        mail = SentMail(
+            id="id-1", operation="", region="", source="", recipients=[], raw=b"", events=[]
+        )
+        event = SesEvent(kind="Bounce", document=document)
+        self.journal.add_sent(mail)
+        self.journal.add_event(mail, event)
+        subject = "Amazon SES Email Event Notification"
+        publication = Publication(
+            topic_arn=self.topic, message=json.dumps(document), subject=subject
+        )
+        self.sns.publish(publication, event)
+        return event
+
+    def test_the_view_confirms_and_hears(self):
+        self.start()
+        wait_until(self.confirmed)
+        [subscription] = self.sns.subscriptions.all()
+        self.assertTrue(subscription.is_authenticated)
+        wait_until(lambda: self.sns.last_attempt(self.topic, self.url))
+        attempt = self.sns.last_attempt(self.topic, self.url)
+        self.assertEqual((attempt.status, attempt.challenged), (200, True))
+        with heard(tracking) as events:
+            event = self.publish_bounce()
+            self.wait_for_posts(event)
+        [found] = events
+        self.assertEqual((found.event_type, found.message_id), ("bounced", "id-1"))
+        self.assertEqual(found.event_id, event.posts[0].sns_id)
+        [attempt] = event.posts[0].attempts
+        self.assertEqual((attempt.status, attempt.challenged), (200, True))
+
+    def test_both_signature_versions(self):
+        for version in ("1", "2"):
+            with self.subTest(version=version):
+                self.topic = self.amazon.create_topic(SignatureVersion=version)
+                self.start()
+                wait_until(self.confirmed)
+                with heard(tracking) as events:
+                    self.wait_for_posts(self.publish_bounce())
+                self.assertEqual(len(events), 1)
+
+    def test_the_journal_knows_which_event_became_which_signal(self):
+        self.start()
+        wait_until(self.confirmed)
+        with heard(tracking) as events:
+            event = self.publish_bounce()
+            self.wait_for_posts(event)
+        self.journal.add_signal(events[0])
+        self.assertEqual(event.signals, events)
+
+    def test_signatures_of_another_key_are_refused(self):
+        forged = replace(KEY, private_key=SigningKey.fresh().private_key)
+        self.amazon.sns = self.sns = self.make_sns(key=forged)
+        self.start()
+        wait_until(lambda: self.sns.last_attempt(self.topic, self.url))
+        self.assertEqual(self.sns.last_attempt(self.topic, self.url).status, 400)
+        self.assertFalse(self.confirmed())
+        self.sns.subscriptions.all()[0].is_confirmed = True
+        with heard(tracking) as events:
+            event = self.publish_bounce()
+            self.wait_for_posts(event)
+        self.assertEqual((event.posts[0].state, events), ("failed", []))
+        self.assertEqual([attempt.status for attempt in event.posts[0].attempts], [400])
+
+    def test_a_receiver_that_fails_is_called_again_with_the_same_event(self):
+        self.start()
+        wait_until(self.confirmed)
+        failures = [True, True]
+        with heard(tracking, fail=lambda: bool(failures and failures.pop())) as events:
+            event = self.publish_bounce()
+            self.wait_for_posts(event)
+        self.assertEqual(len({found.event_id for found in events}), 1)
+        self.assertEqual([a.status for a in event.posts[0].attempts], [500, 500, 200])
+        self.assertEqual(event.posts[0].state, "delivered")
+
+    def test_a_topic_that_is_not_allowed_is_not_confirmed(self):
+        self.start(AMAZON_SES_SNS_TOPIC_ARNS=[f"{self.topic}-other"])
+        wait_until(lambda: self.sns.last_attempt(self.topic, self.url))
+        self.assertEqual(self.sns.last_attempt(self.topic, self.url).status, 400)
+        self.assertFalse(self.confirmed())
+
+    def test_wrong_credentials_are_refused(self):
+        self.start(WEBHOOK_SECRET="sns:other")
+        wait_until(lambda: self.sns.last_attempt(self.topic, self.url))
+        self.assertEqual(self.sns.last_attempt(self.topic, self.url).status, 400)
+        self.assertFalse(self.confirmed())
+
+
+class KeepTryingTests(SnsTestCase):
+    """A site that is not there yet, or refuses."""
+
+    def test_a_site_that_is_started_later_confirms(self):
+        port = self.stack.enter_context(reserved_port())
+        anymail = {"AMAZON_SES_SNS_TOPIC_ARNS": [self.topic]}
+        url = f"http://{SECRET}@127.0.0.1:{port}{TRACKING}"
+        self.sns.subscribe(self.topic, url, keep_trying=True)
+        wait_until(lambda: self.sns.last_attempt(self.topic, url))
+        self.assertEqual(self.sns.last_attempt(self.topic, url).status, None)
+        time.sleep(0.5)  # much longer than three retries take
+        with project(self.amazon.url, KEY.certificates, port=port, **anymail):
+            wait_until(lambda: self.sns.is_confirmed(self.topic, url))
+            wait_until(lambda: not sns_threads())
+
+    def test_one_that_refuses_is_asked_with_a_new_message(self):
+        hook = self.run_webhook(403, 400, 500)
+        self.sns.subscribe(self.topic, hook.url, keep_trying=True)
+        wait_until(lambda: len(hook.requests) == 4)
+        documents = [json.loads(request["body"]) for request in hook.requests]
+        self.assertEqual(len({fields["MessageId"] for fields in documents}), 4)
+        self.assertEqual(len({fields["Token"] for fields in documents}), 1)
+        wait_until(lambda: not sns_threads())  # it took the last one
+        self.assertEqual(len(hook.requests), 4)
+
+    def test_one_that_refuses_is_asked_less_and_less(self):
+        hook = self.run_webhook(*[403] * 5)
+        with mock.patch.object(Deliveries, "add", autospec=True, side_effect=Deliveries.add) as add:
+            self.sns.subscribe(self.topic, hook.url, keep_trying=True)
+            wait_until(lambda: len(hook.requests) == 5)
+        pauses = [call.kwargs["delay"] for call in add.call_args_list]
+        self.assertEqual(pauses[:5], [0.0, 0.1, 0.2, 0.4, 0.8])
+        times = [request["at"] for request in hook.requests]
+        self.assertGreater(times[4] - times[3], 0.79)
+
+    def test_one_that_is_set_up_at_last_is_asked_soon(self):
+        self.amazon.sns = self.sns = self.make_sns(retry_pause=60)
+        hook = self.run_webhook(503)
+        with mock.patch.object(Deliveries, "add", autospec=True, side_effect=Deliveries.add) as add:
+            self.sns.subscribe(self.topic, hook.url, keep_trying=True)
+            wait_until(lambda: add.call_count == 2)
+        self.assertEqual(add.call_args.kwargs["delay"], 2)
+
+    def test_nobody_is_asked_after_the_subscription_ended(self):
+        hook = self.run_webhook(*[403] * 99)
+        self.sns.subscribe(self.topic, hook.url, keep_trying=True)
+        wait_until(lambda: hook.requests)
+        self.sns.unsubscribe(self.sns.subscriptions.all()[0])
+        wait_until(lambda: not sns_threads())
+
+    def test_nor_after_the_topic_is_gone(self):
+        def deleted_by_moto() -> None:
+            sns_backends["123456789012"]["us-east-1"].topics.pop(self.topic)
+
+        def deleted() -> None:
+            self.api.delete_topic(TopicArn=self.topic)
+
+        for delete in (deleted, deleted_by_moto):
+            with self.subTest(delete=delete), mock.patch("threading.excepthook") as failed:
+                self.topic = self.amazon.create_topic()
+                hook = self.run_webhook(*[403] * 99)
+                self.sns.subscribe(self.topic, hook.url, keep_trying=True)
+                wait_until(lambda hook=hook: hook.requests)
+                delete()
+                wait_until(lambda: not sns_threads())
+                failed.assert_not_called()
+
+    def test_otherwise_it_is_asked_as_often_as_for_other_messages(self):
+        self.sns._deliveries._retry_pause = 0.005
+        hook = self.run_webhook(*[500] * 99)
+        self.sns.subscribe(self.topic, hook.url)
+        wait_until(lambda: not sns_threads())
+        bodies = {request["body"] for request in hook.requests}
+        self.assertEqual((len(hook.requests), len(bodies)), (7, 1))

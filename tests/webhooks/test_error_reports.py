@@ -1,0 +1,171 @@
+"""Error reports about webhooks: no secret, no address and no content in any variable of ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from unittest import mock, skipUnless
+
+from django.test import RequestFactory, SimpleTestCase, override_settings
+from django.views.debug import ExceptionReporter
+
+from anymail import testing
+from anymail.amazon_ses import aws
+from anymail.amazon_ses.sns import SnsEnvelope
+from anymail.conf import WebhookSettings
+from anymail.exceptions import AnymailAPIError
+from anymail.signals import AnymailInboundEvent, AnymailTrackingEvent, inbound, tracking
+from anymail.webhooks.amazon_ses import AmazonSESInboundWebhookView, AmazonSESTrackingWebhookView
+
+from ..backends.test_backends import connected
+from ..backends.test_error_reports import raised_by
+from ..sns_samples import ignore_insecure_webhooks
+
+try:
+    from sentry_sdk.serializer import serialize
+    from sentry_sdk.utils import event_from_exception
+except ImportError:  # not with the oldest dependencies
+    serialize = None
+
+PASSWORD, PERSON, CONTENT = "hunter2-of-the-webhook", "mallory.mc-secret", "password 4711"
+SECRET = f"sns:{PASSWORD}"
+PRIVATE = (PASSWORD, PERSON, CONTENT)
+ADDRESS = f"{PERSON}@example.com"
+MAIL = f"From: {ADDRESS}\r\nSubject: {CONTENT}\r\n\r\n{CONTENT}\r\n"
+RECEIVED = {
+    **testing.ses_received(MAIL, recipient=ADDRESS),
+    "receipt": {
+        "recipients": [ADDRESS],
+        "action": {"type": "S3", "bucketName": "mails", "objectKey": "key"},
+    },
+}
+
+
+def fail(event: Any, **kwargs: Any) -> None:
+    raise ZeroDivisionError
+
+
+def posted(view: Callable[..., Any], event: Any, **detail: Any) -> Callable[[], Any]:
+    request = RequestFactory().post("/", **testing.sns_notification(event, **detail))
+    return lambda: view(request)
+
+
+class ErrorReportTests(SimpleTestCase):
+    def errors(self) -> dict[str, BaseException]:
+        """Errors from every place of a webhook where something private is at hand."""
+        keyed = {"secret": SECRET, "recipient": ADDRESS}
+        views = {
+            "settings": (AmazonSESTrackingWebhookView.as_view(), AmazonSESInboundWebhookView),
+            "as_view": (
+                AmazonSESTrackingWebhookView.as_view(webhook_secret=SECRET),
+                AmazonSESInboundWebhookView,
+            ),
+            "basic_auth": (
+                AmazonSESTrackingWebhookView.as_view(basic_auth=[SECRET]),
+                AmazonSESInboundWebhookView,
+            ),
+        }
+        errors = {}
+        refusal = AnymailAPIError("denied", error_code="AccessDenied")
+        for name, (view, inbound_view) in views.items():
+            with connected(tracking, fail):
+                errors[f"receiver {name}"] = raised_by(posted(view, "bounce", **keyed))
+            errors[f"garbage {name}"] = raised_by(posted(view, {"mail": ADDRESS, "a": _deep()}))
+            errors[f"wrong webhook {name}"] = raised_by(posted(view, RECEIVED))
+            with mock.patch.object(aws, "client", side_effect=refusal):
+                errors[f"S3 {name}"] = raised_by(posted(inbound_view.as_view(), RECEIVED))
+            with mock.patch.object(aws, "client", side_effect=KeyError):
+                errors[f"bug {name}"] = raised_by(posted(inbound_view.as_view(), RECEIVED))
+        with connected(inbound, fail):
+            received = testing.ses_received(MAIL, recipient=ADDRESS)
+            errors["mail"] = raised_by(posted(AmazonSESInboundWebhookView.as_view(), received))
+        return errors
+
+    def setUp(self) -> None:
+        for context in (
+            testing.trusted_sns(),
+            override_settings(ANYMAIL={"WEBHOOK_SECRET": SECRET}),
+        ):
+            context.enable()
+            self.addCleanup(context.disable)
+
+    def check(self, report: str) -> None:
+        for private in PRIVATE:
+            self.assertNotIn(private, report)
+
+    @skipUnless(serialize, "sentry-sdk is not installed")
+    def test_sentrys_own_serializer_finds_nothing(self) -> None:
+        options = {
+            "include_local_variables": True,
+            "include_source_context": False,
+            "max_value_length": 100_000,
+            "in_app_include": [],
+            "in_app_exclude": [],
+            "project_root": None,
+        }
+        for name, error in self.errors().items():
+            with self.subTest(name):
+                exc_info = (type(error), error, error.__traceback__)
+                event, _ = event_from_exception(exc_info, client_options=options)
+                report = json.dumps(serialize(event))
+                self.assertIn('"vars"', report)
+                self.check(report)
+
+    def test_djangos_report_to_admins_has_nothing(self) -> None:
+        request = RequestFactory().get("/")
+        for name, error in self.errors().items():
+            with self.subTest(name):
+                reporter = ExceptionReporter(request, type(error), error, error.__traceback__)
+                self.check(reporter.get_traceback_html() + reporter.get_traceback_text())
+
+
+class ReprTests(SimpleTestCase):
+    def test_no_repr_has_anything(self) -> None:
+        request = testing.sns_notification("bounce", recipient=ADDRESS, metadata={"a": CONTENT})
+        envelope = SnsEnvelope.from_json(request["data"])
+        shown: list[Any] = [
+            testing.tracking_event("bounced", recipient=ADDRESS, mta_response=CONTENT),
+            testing.inbound_event(MAIL, envelope_recipient=ADDRESS),
+            envelope,
+            envelope.notification(),
+            testing.inbound_event(MAIL).message,
+            WebhookSettings.load({"webhook_secret": SECRET}),
+        ]
+        for value in shown:
+            with self.subTest(type(value)):
+                for private in PRIVATE:
+                    self.assertNotIn(private, f"{value!r}")
+        for event in shown[:2]:
+            self.assertEqual(str(event), repr(event))
+
+    def test_an_event_prints_what_finds_it(self) -> None:
+        event = AnymailTrackingEvent(event_type="bounced", event_id="sns-1")
+        self.assertEqual(str(event), "<AnymailTrackingEvent bounced, event_id='sns-1'>")
+        self.assertLess(len(repr(AnymailInboundEvent(event_id="x" * 10_000))), 200)
+
+
+class HashTests(SimpleTestCase):
+    def test_equal_events_have_one_hash(self) -> None:
+        for make in (
+            lambda: AnymailTrackingEvent(
+                event_type="sent", tags=["a"], metadata={"a": 1}, esp_event={"a": []}
+            ),
+            lambda: AnymailInboundEvent(event_id="x", esp_event={"a": []}),
+        ):
+            one, two = make(), make()
+            self.assertEqual(len({one, two}), 1)
+            self.assertEqual({one: "found"}[two], "found")
+
+    def test_events_of_the_webhooks_have_a_hash(self) -> None:
+        ignore_insecure_webhooks(self)
+        for event in (testing.tracking_event("bounced"), testing.inbound_event()):
+            self.assertIsInstance(hash(event), int)
+            self.assertEqual({event}, {event})
+
+
+def _deep() -> Any:
+    value: Any = CONTENT
+    for _ in range(100):
+        value = [value]
+    return value

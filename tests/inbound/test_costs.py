@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import tracemalloc
+from unittest import skipIf
 
 from django.test import SimpleTestCase, tag
 from hypothesis import HealthCheck, given, settings, target
@@ -16,6 +18,7 @@ from ..hostile_mail_costs import MAILS, cpu, filled, in_headers, in_parts, read_
 MAX_CPU = 1
 #: Times the size of the mail.
 MAX_MEMORY = 10
+unless_traced = skipIf(sys.gettrace() is not None, "coverage or a debugger would be measured, too")
 #: Those that cost most.
 WORST = [
     "at signs in To",
@@ -56,6 +59,7 @@ class WorstMailTests(SimpleTestCase):
     names = WORST
     size = 200_000
 
+    @unless_traced
     def test_cpu_is_at_most_a_second(self):
         for name in self.names:
             with self.subTest(name):
@@ -198,6 +202,7 @@ BODY_MAILS = st.builds(
 class WorstCaseTests(SimpleTestCase):
     """A search for what costs most, by headers and by structure."""
 
+    @unless_traced
     @given(HEADER_MAILS | BODY_MAILS)
     @settings(
         max_examples=30, deadline=None, suppress_health_check=list(HealthCheck), database=None

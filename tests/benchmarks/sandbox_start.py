@@ -1,4 +1,8 @@
-"""CPU until the sandbox's page answers: ``python -m tests.benchmarks.sandbox_start``."""
+"""CPU until the sandbox's page answers.
+
+``python -m tests.benchmarks.sandbox_start [CHECKOUT]``: with the folder of another version, the two
+take turns.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +22,18 @@ TRIES = 5
 
 
 def main() -> None:
-    found = [measure() for _ in range(TRIES)]
-    cpu, wall = (statistics.median(values) for values in zip(*found, strict=True))
-    print(f"until the page answers: {cpu:.2f} s of CPU, {wall:.2f} s (medians of {TRIES})")
+    checkouts = [ROOT, *map(Path, sys.argv[1:])]
+    found = [[measure(checkout) for checkout in checkouts] for _ in range(TRIES)]
+    medians = []
+    for checkout, measured in zip(checkouts, zip(*found, strict=True), strict=True):
+        cpu, wall = (statistics.median(values) for values in zip(*measured, strict=True))
+        print(f"{checkout}: {cpu:.2f} s of CPU, {wall:.2f} s until the page answers")
+        medians.append(cpu)
+    for checkout, cpu in zip(checkouts[1:], medians[1:], strict=True):
+        print(f"{medians[0] / cpu:.2f} of the CPU of {checkout} (medians of {TRIES})")
 
 
-def measure() -> tuple[float, float]:
+def measure(checkout: Path) -> tuple[float, float]:
     """CPU and time, in seconds, from the start of the process to the first page."""
     with tempfile.TemporaryDirectory() as home, socket.create_server(("127.0.0.1", 0)) as reserved:
         port = reserved.getsockname()[1]
@@ -31,7 +41,7 @@ def measure() -> tuple[float, float]:
         started = time.perf_counter()
         process = subprocess.Popen(
             [sys.executable, "-m", "anymail.sandbox", f"--port={port}", "--amazon-port=0"],
-            cwd=ROOT,
+            cwd=checkout,
             env={**os.environ, "HOME": home},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -1,7 +1,7 @@
 """How large the code is: ``python -m tests.benchmarks.code_size [CHECKOUT]``.
 
-Files, lines, the length and cyclomatic complexity of functions, modules over 200 lines, modules with
-a ``__getattr__`` and the depth of class trees, for the core and for the sandbox.
+Files, lines, length and cyclomatic complexity of functions, modules over 200 lines, modules with a
+``__getattr__`` and the depth of class trees, for the core and for the sandbox.
 """
 
 from __future__ import annotations

@@ -208,7 +208,7 @@ class AnymailNotSupportedWarning(AnymailWarning):
     """Something that has no effect here."""
 
 
-def warn_of_gone_hooks(subclass: type, names: Iterable[str]) -> None:
+def warn_of_removed_hooks(subclass: type, names: Iterable[str]) -> None:
     """Warn that a subclass overrides what django-anymail called, and this package does not.
 
     :param names: of methods.

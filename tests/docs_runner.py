@@ -32,7 +32,7 @@ from django.urls import get_resolver, include, path, reverse
 
 from anymail import conf, signals, testing
 from anymail.amazon_ses import aws
-from anymail.checks import mailers
+from anymail.checks import sending
 from anymail.checks import settings as settings_checks
 from anymail.checks import webhooks as webhook_checks
 from anymail.exceptions import AnymailRecipientsRefused, AnymailUnsupportedFeature
@@ -322,12 +322,12 @@ def settings_problems() -> Iterator[str]:
     for check in (
         settings_checks.check_deprecated_settings,
         settings_checks.check_unknown_settings,
-        settings_checks.check_left_over_settings,
+        settings_checks.check_leftover_settings,
         settings_checks.check_setting_types,
         settings_checks.check_feedback_app,
-        mailers.check_send_defaults,
-        mailers.check_mailers,
-        mailers.check_senders,
+        sending.check_send_defaults,
+        sending.check_mailers,
+        sending.check_senders,
         webhook_checks.check_webhook_settings,
     ):
         for message in check():

@@ -22,7 +22,8 @@ LAYERS: dict[str, int] = {
     name: layer
     for layer, names in {
         0: """
-            anymail anymail.conf anymail.conf.values anymail.exceptions anymail.installation
+            anymail anymail.conf anymail.conf.base anymail.conf.current anymail.conf.groups
+            anymail.conf.lookup anymail.conf.values anymail.exceptions anymail.installation
             anymail.tracebacks
         """,
         1: """
@@ -56,9 +57,9 @@ LAYERS: dict[str, int] = {
             anymail.webhooks anymail.webhooks.amazon_ses anymail.webhooks.base
         """,
         5: """
-            anymail.apps anymail.checks anymail.checks.configured_mailers
-            anymail.checks.left_over_settings anymail.checks.mailers anymail.checks.settings
-            anymail.checks.unknown_settings
+            anymail.apps anymail.checks anymail.checks.mailers
+            anymail.checks.leftover_settings
+            anymail.checks.sending anymail.checks.settings anymail.checks.unknown_settings
             anymail.checks.webhooks anymail.models anymail.testing anymail.testing.ses
             anymail.testing.sns anymail.urls anymail.utils
         """,

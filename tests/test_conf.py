@@ -428,7 +428,7 @@ class BorrowedNamesTests(SimpleTestCase):
     @override_settings(BOUNCY_KEY_CACHE="keys", BOUNCY_AUTO_SUBSCRIBE=True, ANYMAIL={})
     def test_settings_of_django_bouncy_in_use_are_named_with_ours(self):
         self.assertEqual(
-            conf.borrowed_names(),
+            conf.fallbacks_in_use(),
             {
                 "BOUNCY_AUTO_SUBSCRIBE": "AMAZON_SES_AUTO_CONFIRM_SNS_SUBSCRIPTIONS",
                 "BOUNCY_KEY_CACHE": "AMAZON_SES_SNS_CERT_CACHE",
@@ -437,7 +437,7 @@ class BorrowedNamesTests(SimpleTestCase):
 
     @override_settings(BOUNCY_KEY_CACHE="keys", ANYMAIL={"AMAZON_SES_SNS_CERT_CACHE": "default"})
     def test_those_that_are_not_in_use_are_not(self):
-        self.assertEqual(conf.borrowed_names(), {})
+        self.assertEqual(conf.fallbacks_in_use(), {})
 
 
 class KnownNamesTests(SimpleTestCase):

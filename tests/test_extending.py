@@ -22,7 +22,7 @@ from moto.server import ThreadedMotoServer
 from anymail import testing
 from anymail.amazon_ses import aws
 from anymail.backends import amazon_ses, amazon_sesv2
-from anymail.backends.base import GONE_HOOKS as GONE_BACKEND_HOOKS
+from anymail.backends.base import REMOVED_HOOKS as REMOVED_BACKEND_HOOKS
 from anymail.conf import AmazonSESSettings
 from anymail.exceptions import (
     AnymailAPIError,
@@ -33,7 +33,7 @@ from anymail.exceptions import (
 from anymail.message import AnymailRecipientStatus, AnymailStatus
 from anymail.signals import EventType, addressed, inbound, pre_send, tracking
 from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView
-from anymail.webhooks.base import GONE_HOOKS as GONE_WEBHOOK_HOOKS
+from anymail.webhooks.base import REMOVED_HOOKS as REMOVED_WEBHOOK_HOOKS
 
 from .backends.test_backends import connected
 from .docs_pages import DOCS, blocks, table
@@ -363,7 +363,7 @@ class BackendHookTests(SimpleTestCase):
         self.assertEqual(backend.send_messages([simple_message()]), 1)
 
     def test_a_hook_that_is_never_called_is_warned_of(self) -> None:
-        for name in GONE_BACKEND_HOOKS:
+        for name in REMOVED_BACKEND_HOOKS:
             with self.subTest(name), self.assertWarnsMessage(AnymailNotSupportedWarning, name) as w:
                 type("Subclass", (amazon_ses.EmailBackend,), {name: lambda self: None})
             self.assertEqual(w.filename, __file__)
@@ -525,7 +525,7 @@ class WebhookHookTests(SimpleTestCase):
         two.assert_called_once()
 
     def test_a_hook_that_is_never_called_is_warned_of(self) -> None:
-        for name in GONE_WEBHOOK_HOOKS:
+        for name in REMOVED_WEBHOOK_HOOKS:
             with self.subTest(name), self.assertWarnsMessage(AnymailNotSupportedWarning, name) as w:
                 type("Subclass", (AmazonSESTrackingWebhookView,), {name: lambda self: None})
             self.assertEqual(w.filename, __file__)
@@ -537,12 +537,12 @@ class MigratingTests(SimpleTestCase):
     page = (DOCS / "migrating.rst").read_text("utf-8")
 
     def test_every_hook_that_is_gone_is_on_the_page(self) -> None:
-        for name in (*GONE_BACKEND_HOOKS, *GONE_WEBHOOK_HOOKS):
+        for name in (*REMOVED_BACKEND_HOOKS, *REMOVED_WEBHOOK_HOOKS):
             self.assertRegex(self.page, rf"``{name}\(")
 
     def test_what_to_use_instead_of_a_hook_of_the_backend_is_there(self) -> None:
         rows = table(DOCS / "migrating.rst", "Name", "Use instead").rows
-        for name in GONE_BACKEND_HOOKS:
+        for name in REMOVED_BACKEND_HOOKS:
             [instead] = [row[1] for row in rows if f"``{name}(" in row[0]]
             with self.subTest(name):
                 methods = re.findall(r"``(\w+)\(", instead)

@@ -39,7 +39,9 @@ class EmailBackend(AnymailBaseBackend):
     fixed_api: ClassVar[SendApi | None] = None
 
     def __init__(self, fail_silently: bool = False, **kwargs: Any) -> None:
-        self.settings: AmazonSESSettings = current_settings().overridden(AmazonSESSettings, kwargs)
+        self.settings: AmazonSESSettings = current_settings().with_overrides(
+            AmazonSESSettings, kwargs
+        )
         super().__init__(
             fail_silently=fail_silently, send_defaults=self.settings.send_defaults, **kwargs
         )

@@ -19,7 +19,7 @@ from ..exceptions import (
     AnymailCancelSend,
     AnymailError,
     AnymailRecipientsRefused,
-    warn_of_gone_hooks,
+    warn_of_removed_hooks,
 )
 from ..message import AnymailRecipientStatus, AnymailStatus
 from ..outgoing import OutgoingMessage
@@ -40,7 +40,7 @@ from .statuses import (
 )
 
 #: Hooks of django-anymail's backends that have another name here.
-GONE_HOOKS = ("_send", "build_message_payload", "post_to_esp", "parse_recipient_status")
+REMOVED_HOOKS = ("_send", "build_message_payload", "post_to_esp", "parse_recipient_status")
 
 Hook = TypeVar("Hook", bound=Callable[..., None])
 
@@ -77,7 +77,7 @@ class AnymailBaseBackend(BaseEmailBackend):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        warn_of_gone_hooks(cls, GONE_HOOKS)
+        warn_of_removed_hooks(cls, REMOVED_HOOKS)
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class AnymailBaseBackend(BaseEmailBackend):
         **kwargs: Any,
     ) -> None:
         current = current_settings()
-        self.sending: SendSettings = current.overridden(SendSettings, kwargs)
+        self.sending: SendSettings = current.with_overrides(SendSettings, kwargs)
         # Not passed on: from Django 6.1 the base class deprecates it.
         super().__init__(**kwargs)
         self.fail_silently = fail_silently

@@ -12,7 +12,7 @@ from ..installation import explain_import_errors
 # Where django-anymail was installed over this package, its apps.py imports this folder, because
 # Python prefers a folder to the file checks.py; other modules are django-anymail's.
 with explain_import_errors():
-    from . import mailers, settings, webhooks
+    from . import sending, settings, webhooks
     from .settings import check_deprecated_settings, check_insecure_settings
 
 __all__ = ["check_deprecated_settings", "check_insecure_settings", "register"]
@@ -24,18 +24,18 @@ def register() -> None:
         check_deprecated_settings,
         settings.check_unknown_settings,
         settings.check_settings_of_other_services,
-        settings.check_left_over_settings,
+        settings.check_leftover_settings,
         settings.check_setting_types,
         settings.check_feedback_app,
-        mailers.check_send_defaults,
-        mailers.check_mailers,
-        mailers.check_rate_limit_cache,
-        mailers.check_rate_is_shared,
-        mailers.check_imports,
-        mailers.check_senders,
+        sending.check_send_defaults,
+        sending.check_mailers,
+        sending.check_rate_limit_cache,
+        sending.check_rate_is_shared,
+        sending.check_imports,
+        sending.check_senders,
     ):
         checks.register(check, "mail")
     checks.register(check_insecure_settings, checks.Tags.security)
     checks.register(webhooks.check_webhook_settings, checks.Tags.security)
     checks.register(webhooks.check_webhook_deployment, checks.Tags.security, deploy=True)
-    checks.register(mailers.check_endpoint, checks.Tags.security, deploy=True)
+    checks.register(sending.check_endpoint, checks.Tags.security, deploy=True)

@@ -1,199 +1,100 @@
-"""System checks of sending. :mod:`anymail.checks` registers them."""
+"""The e-mail backends that a project has configured."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
-from email.utils import parseaddr
-from ipaddress import ip_address
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from operator import getitem
 from typing import Any
-from urllib.parse import urlsplit
 
-from django.core import checks
-from django.core.cache import caches
-from django.core.exceptions import ImproperlyConfigured
+from django.core import mail
+from django.core.mail.backends.base import BaseEmailBackend
+from django.utils.module_loading import import_string
 
 from .. import conf
-from ..addresses import idna_encoder
-from ..conf.values import import_callable
-from ..exceptions import AnymailConfigurationError
-from ..outgoing import FEATURES, MIME_ATTRIBUTES
-from .configured_mailers import default_is_amazon_ses, dict_or_empty, our_mailers
-from .unknown_settings import MIN_LIKENESS
-
-#: The attributes that ``SEND_DEFAULTS`` can have.
-DEFAULT_ATTRIBUTES = (*FEATURES, *MIME_ATTRIBUTES)
-
-#: Settings that may be dotted paths -> what to type.
-IMPORT_HINTS = {
-    "client_factory": 'Give the path of a function, "package.module.function", or the function '
-    "itself; it must be possible to import it in manage.py shell.",
-    "idna_encoder": 'Give one of "idna2008", "idna2003", "uts46", "none", or the path of a '
-    'function, "package.module.function".',
-}
 
 
-def check_send_defaults(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """W101: what ``SEND_DEFAULTS`` has, and no message takes from there."""
-    if conf.type_problems():
-        return []  # E101 reports them
-    return [
-        checks.Warning(
-            f"{where} has {name!r}, which is ignored.", hint=_hint_default(name), id="anymail.W101"
-        )
-        for where, defaults in _given("send_defaults")
-        if isinstance(defaults, Mapping)  # else E102 reports it
-        for name in defaults
-        if name not in DEFAULT_ATTRIBUTES
-    ]
+@dataclass(frozen=True, kw_only=True)
+class Mailer:
+    """An e-mail backend as it is configured.
 
-
-def check_mailers(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """E102: an e-mail backend of ours that cannot be constructed as it is configured."""
-    if conf.type_problems():
-        return []  # E101 reports them
-    return [
-        checks.Error(
-            f"{where} cannot be used: {problem}",
-            hint=(
-                "OPTIONS takes the settings of this package in lower case and without the prefix "
-                "AMAZON_SES_, for example client_params or configuration_set_name."
-            ),
-            id="anymail.E102",
-        )
-        for where, problem in _broken_mailers()
-    ]
-
-
-def check_rate_limit_cache(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """E103: without the cache that is named, each process would keep to the rate by itself."""
-    if conf.type_problems():
-        return []  # E101 reports them
-    return [
-        checks.Error(
-            f"{where} is {alias!r}, and CACHES has no such cache.",
-            hint=f"Name one that it has: {', '.join(map(repr, caches))}.",
-            id="anymail.E103",
-        )
-        for where, alias in _given("rate_limit_cache")
-        if alias and isinstance(alias, str) and alias not in caches
-    ]
-
-
-def check_rate_is_shared(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """W102: a cache to share a rate through, and no rate."""
-    if conf.type_problems() or any(rate for _, rate in _given("max_send_rate")):
-        return []  # E101 reports wrong types
-    return [
-        checks.Warning(
-            f"{where} has no effect without AMAZON_SES_MAX_SEND_RATE.",
-            hint='Set ANYMAIL["AMAZON_SES_MAX_SEND_RATE"] to the recipients per second that all '
-            'processes may send to together, or to "account".',
-            id="anymail.W102",
-        )
-        for where, alias in _given("rate_limit_cache")
-        if alias
-    ]
-
-
-def check_endpoint(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """W114: what is sent does not leave this machine. For ``check --deploy``."""
-    if conf.type_problems():
-        return []  # E101 reports them
-    return [
-        checks.Warning(
-            f"{where} sends to {url}, which is on this machine, and not to Amazon SES.",
-            hint='Remove "endpoint_url" and the other settings of the sandbox from those that you '
-            "deploy: it has a key and a certificate that everybody may have.",
-            id="anymail.W114",
-        )
-        for where, params in _given("client_params")
-        if is_on_this_machine(url := dict_or_empty(params).get("endpoint_url"))
-    ]
-
-
-def is_on_this_machine(url: Any) -> bool:
-    """Whether a URL leads to a loopback address, as far as can be told without a look-up."""
-    try:
-        host = urlsplit(url).hostname or "" if isinstance(url, str) else ""
-        return host == "localhost" or host.endswith(".localhost") or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def check_imports(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """E104: the dotted path of a function that is not there: sending would fail."""
-    if conf.type_problems():
-        return []  # E101 reports them
-    return [
-        checks.Error(problem, hint=IMPORT_HINTS[name], id="anymail.E104")
-        for name, problem in _import_problems()
-    ]
-
-
-def check_senders(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """W117: a sender on ``localhost``, as Django has it by default, which SES always refuses.
-
-    ``SERVER_EMAIL`` counts if there is somebody whom Django sends error reports to.
+    :param where: the setting that has it.
+    :param path: of its class.
+    :param options: its keywords.
+    :param construct: makes the backend.
+    :param is_default: Django uses it when a message names no other.
     """
-    if not default_is_amazon_ses():
-        return []
-    recipients = conf.django_setting("ADMINS") or conf.django_setting("MANAGERS")
+
+    where: str
+    path: Any
+    options: Mapping[str, Any]
+    construct: Callable[[], Any]
+    is_default: bool
+
+
+def configured_mailers() -> list[Mailer]:
+    """Every mailer of ``MAILERS`` (from Django 6.1 on), or the one of ``EMAIL_BACKEND``."""
+    mailers: Any = getattr(mail, "mailers", None)  # from Django 6.1 on
+    configured = conf.django_setting("MAILERS")
+    if mailers is not None and isinstance(configured, dict):  # else Django complains
+        return [
+            Mailer(
+                where=f"MAILERS[{alias!r}]",
+                path=mailer.get("BACKEND", ""),
+                options=dict_or_empty(mailer.get("OPTIONS")),
+                construct=partial(getitem, mailers, alias),
+                is_default=alias == "default",
+            )
+            for alias, mailer in configured.items()
+            if isinstance(mailer, dict)  # else Django complains
+        ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # from Django 6.1 reading it is deprecated
+        path = conf.django_setting("EMAIL_BACKEND")
     return [
-        checks.Warning(
-            f"{name} is an address on this machine, which Amazon SES refuses: {what} never arrive.",
-            hint=f'Set {name} = "shop@example.com", with a domain that is verified in Amazon SES.',
-            id="anymail.W117",
+        Mailer(
+            where="EMAIL_BACKEND",
+            path=path,
+            options={},
+            construct=lambda: import_string(path)(),
+            is_default=True,
         )
-        for name, what in (
-            ("DEFAULT_FROM_EMAIL", "messages without a from_email"),
-            ("SERVER_EMAIL", "Django's error reports to ADMINS and MANAGERS"),
-        )
-        if (recipients or name != "SERVER_EMAIL") and _is_local(conf.django_setting(name))
     ]
 
 
-def _is_local(sender: Any) -> bool:
-    domain = parseaddr(str(sender))[1].rpartition("@")[2].lower()
-    return "." not in domain or domain.endswith((".localdomain", ".localhost"))
+def our_mailers() -> list[Mailer]:
+    """Those with a backend of this package, or with one derived from it."""
+    return [mailer for mailer in configured_mailers() if _is_ours(mailer.path)]
 
 
-def _hint_default(name: Any) -> str:
-    """What to type in place of an attribute that cannot have a default."""
-    if name == "from_email":
-        return "Set DEFAULT_FROM_EMAIL, a setting of Django: no message is without a from_email."
-    close = get_close_matches(str(name), DEFAULT_ATTRIBUTES, n=1, cutoff=MIN_LIKENESS)
-    if close:
-        return f"Did you mean {close[0]!r}?"
-    return f"It can have {', '.join(DEFAULT_ATTRIBUTES)}."
+def default_is_amazon_ses() -> bool:
+    """Whether a message that names no mailer goes to Amazon SES."""
+    from ..backends.amazon_ses import EmailBackend  # checks are imported by every process
+
+    return any(
+        mailer.is_default and _is_subclass(mailer.path, EmailBackend)
+        for mailer in configured_mailers()
+    )
 
 
-def _import_problems() -> Iterator[tuple[str, str]]:
-    """Each setting whose path leads nowhere, and why."""
-    for name, resolve in (("client_factory", import_callable), ("idna_encoder", idna_encoder)):
-        for where, path in _given(name):
-            if path and isinstance(path, str):
-                try:
-                    resolve(path, where)
-                except AnymailConfigurationError as err:
-                    yield name, str(err)
+def dict_or_empty(value: Any) -> Mapping[str, Any]:
+    """A dict as it is; anything else, which check E102 reports, is an empty one."""
+    return value if isinstance(value, dict) else {}
 
 
-def _given(name: str) -> Iterator[tuple[str, Any]]:
-    """Where a setting may be given, also as an option of a mailer, and its value there."""
-    for group in conf.GROUPS:
-        if name in group.field_names():
-            yield f'ANYMAIL["{group.PREFIX}{name.upper()}"]', getattr(group.load(), name)
-    for mailer in our_mailers():
-        if name in mailer.options:
-            yield f"{mailer.where}['OPTIONS'][{name!r}]", mailer.options[name]
+def _is_ours(path: Any) -> bool:
+    from ..backends.base import AnymailBaseBackend
+
+    is_ours = _is_subclass(path, AnymailBaseBackend)
+    return str(path).startswith("anymail.") if is_ours is None else is_ours
 
 
-def _broken_mailers() -> Iterator[tuple[str, str]]:
-    for mailer in our_mailers():
-        try:
-            mailer.construct()
-        except (ImproperlyConfigured, ImportError, TypeError) as err:
-            yield mailer.where, str(err)
-        except Exception as err:  # whatever its module, or a subclass, raises
-            yield mailer.where, f"{type(err).__name__}: {err}"
+def _is_subclass(path: Any, base: type[BaseEmailBackend]) -> bool | None:
+    """None if there is no such class, or its module fails."""
+    try:
+        backend = import_string(path)
+    except Exception:  # whatever its module raises; Django and mail that is sent tell
+        return None
+    return isinstance(backend, type) and issubclass(backend, base)

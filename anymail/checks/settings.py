@@ -11,8 +11,8 @@ from django.core import checks
 from .. import conf
 from ..conf.values import CONVERSIONS
 from ..exceptions import AnymailConfigurationError
-from .left_over_settings import left_over_settings
-from .unknown_settings import is_of_another_service, unknown_names, what_to_type
+from .leftover_settings import leftover_settings
+from .unknown_settings import hint_for, is_of_another_service, unknown_names
 
 
 def check_deprecated_settings(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -55,7 +55,7 @@ def check_unknown_settings(app_configs: Any = None, **kwargs: Any) -> list[check
     return [
         checks.Warning(
             f'Unknown setting ANYMAIL["{name}"].',
-            hint=what_to_type(name, meant),
+            hint=hint_for(name, meant),
             id="anymail.W100",
         )
         for name, meant in _unknown_names().items()
@@ -79,13 +79,13 @@ def check_settings_of_other_services(
     ]
 
 
-def check_left_over_settings(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
+def check_leftover_settings(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
     """W115: settings of packages that this one replaces, which have no effect here."""
     return [
         checks.Warning(
             f"The setting {name} of {package} has no effect.", hint=hint, id="anymail.W115"
         )
-        for name, package, hint in left_over_settings()
+        for name, package, hint in leftover_settings()
     ]
 
 

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from ..conf import AmazonSESSettings, anymail_dict, known_names
 
 #: How much of a name must be right (difflib's ratio) for another to be taken for what was meant.
-MIN_LIKENESS = 0.8
+CUTOFF = 0.8
 #: Before the names of settings, in this package and in others.
 SERVICE_PREFIX = re.compile(r"^(AMAZON_SES|AWS_SES|AWS_SNS|AWS|SES)_")
 #: Before the names of settings that django-anymail has for other services.
@@ -48,7 +48,7 @@ BLACKLIST = (
     "anymail_import_django_ses: until then, people on the blacklist get mail."
 )
 #: The same settings, and others -> what to do.
-INSTEAD = {
+REPLACEMENTS = {
     **{
         name: f'Use "AMAZON_SES_CLIENT_PARAMS": {{"{parameter}": ...}}.'
         for name, parameter in CLIENT_PARAMETERS.items()
@@ -126,16 +126,16 @@ def _meant(name: str) -> str | None:
     written = re.sub(r"^(AWS_)?SES_", prefix, name.upper())
     bare = written.removeprefix(prefix)
     same = [other for other in (written, bare, prefix + bare) if other in known]
-    close = get_close_matches(written, known, n=1, cutoff=MIN_LIKENESS)
+    close = get_close_matches(written, known, n=1, cutoff=CUTOFF)
     return next(iter(same + close), None)
 
 
-def what_to_type(name: str, meant: str | None) -> str:
+def hint_for(name: str, meant: str | None) -> str:
     """A hint for somebody who has a setting that is none.
 
     :param meant: the name that was probably meant, if any is close.
     """
-    if instead := INSTEAD.get(SERVICE_PREFIX.sub("", name.upper())):
+    if instead := REPLACEMENTS.get(SERVICE_PREFIX.sub("", name.upper())):
         return instead
     if meant:
         return f"Did you mean {meant}?"

@@ -175,7 +175,7 @@ def _cache_problems(settings: AmazonSESSettings) -> Iterator[CheckMessage]:
 
 
 def _borrowed_settings() -> Iterator[CheckMessage]:
-    for old, new in conf.borrowed_names().items():
+    for old, new in conf.fallbacks_in_use().items():
         yield Warning(
             f"The setting {old} of django-bouncy is used.",
             hint=f'Rename it to ANYMAIL["{new}"].',

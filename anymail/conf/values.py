@@ -1,4 +1,4 @@
-"""What a setting may hold. Each function checks a value, and gives it in one form.
+"""The types that a setting can have: each function checks a value and normalises it.
 
 All take the value, and where it was found, and raise
 :exc:`~anymail.exceptions.AnymailConfigurationError` if it is not what they say.
@@ -17,21 +17,21 @@ from ..exceptions import AnymailConfigurationError
 SUPPRESS_REASONS = ("hard_bounce", "complaint")
 
 
-def truth(value: Any, where: str) -> bool:
+def boolean(value: Any, where: str) -> bool:
     """A bool; 0 and 1 are accepted, the text "False" is not."""
     if isinstance(value, int) and value in (0, 1):
         return bool(value)
     raise wrong_number(where, "True or False", value)
 
 
-def text(value: Any, where: str) -> str | None:
+def optional_string(value: Any, where: str) -> str | None:
     """A string, or None; an empty one is None."""
     if value is None or isinstance(value, str):
         return value or None
-    raise wrong_value(where, "a string or None", value)
+    raise wrong_type(where, "a string or None", value)
 
 
-def text_list(value: Any, where: str) -> tuple[str, ...]:
+def strings(value: Any, where: str) -> tuple[str, ...]:
     """One string, several of them, or none (None, "" and [] are the same)."""
     if isinstance(value, str):
         return (value,) if value else ()
@@ -39,25 +39,25 @@ def text_list(value: Any, where: str) -> tuple[str, ...]:
         return ()
     if isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(v, str) for v in value):
         return tuple(v for v in value if v)
-    raise wrong_value(where, "a string or a list of strings", value)
+    raise wrong_type(where, "a string or a list of strings", value)
 
 
-def mapping(value: Any, where: str) -> dict[str, Any]:
+def dictionary(value: Any, where: str) -> dict[str, Any]:
     """A dict, copied one level deep; None is an empty one."""
     if value is None:
         return {}
     if isinstance(value, Mapping):
         return dict(value)
-    raise wrong_value(where, "a dict", value)
+    raise wrong_type(where, "a dict", value)
 
 
-def optional_mapping(value: Any, where: str) -> dict[str, Any] | None:
+def optional_dictionary(value: Any, where: str) -> dict[str, Any] | None:
     """A dict, copied one level deep, or None."""
-    return None if value is None else mapping(value, where)
+    return None if value is None else dictionary(value, where)
 
 
 def seconds(value: Any, where: str) -> float:
-    """A number of seconds, 0 or more; no timedelta."""
+    """A number of seconds, 0 or more; not a timedelta."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
         return float(value)
     raise wrong_number(where, "a number of seconds, 0 or more", value)
@@ -68,14 +68,14 @@ def optional_seconds(value: Any, where: str) -> float | None:
     return None if value is None else seconds(value, where)
 
 
-def size(value: Any, where: str) -> int:
+def byte_count(value: Any, where: str) -> int:
     """A number of bytes, more than 0."""
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return value
     raise wrong_number(where, "a number of bytes, more than 0", value)
 
 
-def count(value: Any, where: str) -> int:
+def positive_int(value: Any, where: str) -> int:
     """A whole number, 1 or more."""
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return value
@@ -100,58 +100,58 @@ def send_rate(value: Any, where: str) -> float | str | None:
     )
 
 
-def name(value: Any, where: str) -> str:
+def string(value: Any, where: str) -> str:
     """A string that is not empty."""
     if isinstance(value, str) and value:
         return value
-    raise wrong_value(where, "a string", value)
+    raise wrong_type(where, "a string", value)
 
 
-def function_or_path(value: Any, where: str) -> Any:
+def callable_or_path(value: Any, where: str) -> Any:
     """A callable, a dotted path to one (imported later), or None."""
     if value is None or callable(value) or isinstance(value, str):
         return value or None
-    raise wrong_value(where, "a callable, a dotted path to one, or None", value)
+    raise wrong_type(where, "a callable, a dotted path to one, or None", value)
 
 
-def optional_encoder(value: Any, where: str) -> Any:
-    """A word for an IDNA encoder, a callable, a dotted path to one (imported later), or None."""
+def optional_idna_encoder(value: Any, where: str) -> Any:
+    """The name of an IDNA encoder, a callable, a dotted path to one (imported later), or None."""
     if value is None or callable(value) or isinstance(value, str):
         return value or None
-    raise wrong_value(
+    raise wrong_type(
         where,
         '"idna2008", "idna2003", "uts46", "none", a callable, a dotted path to one, or None',
         value,
     )
 
 
-def encoder(value: Any, where: str) -> Any:
-    """The same; None is ``"idna2008"``."""
-    return optional_encoder(value, where) or "idna2008"
+def idna_encoder(value: Any, where: str) -> Any:
+    """Like :func:`optional_idna_encoder`, but None means ``"idna2008"``."""
+    return optional_idna_encoder(value, where) or "idna2008"
 
 
 def suppress_reasons(value: Any, where: str) -> tuple[str, ...]:
-    """Which of :data:`SUPPRESS_REASONS` there are; one string or several."""
-    words = text_list(value, where)
+    """One or several of :data:`SUPPRESS_REASONS`."""
+    words = strings(value, where)
     if wrong := sorted(set(words) - set(SUPPRESS_REASONS)):
         raise AnymailConfigurationError(
-            f"{where} has {wrong[0]!r}, which is none of {list(SUPPRESS_REASONS)}."
+            f"{where} has {wrong[0]!r}, which is not one of {list(SUPPRESS_REASONS)}."
         )
     return words
 
 
 #: How the text of an environment variable becomes a value that a function above takes.
 CONVERSIONS: dict[Callable[[Any, str], Any] | None, str] = {
-    truth: 'os.environ["..."].lower() == "true"',
-    text_list: 'os.environ["..."].split(",")',
+    boolean: 'os.environ["..."].lower() == "true"',
+    strings: 'os.environ["..."].split(",")',
     suppress_reasons: 'os.environ["..."].split(",")',
-    mapping: 'json.loads(os.environ["..."])',
-    optional_mapping: 'json.loads(os.environ["..."])',
+    dictionary: 'json.loads(os.environ["..."])',
+    optional_dictionary: 'json.loads(os.environ["..."])',
     seconds: 'float(os.environ["..."])',
     optional_seconds: 'float(os.environ["..."])',
     send_rate: 'float(os.environ["..."])',
-    size: 'int(os.environ["..."])',
-    count: 'int(os.environ["..."])',
+    byte_count: 'int(os.environ["..."])',
+    positive_int: 'int(os.environ["..."])',
     api_version: 'int(os.environ["..."])',
 }
 
@@ -172,7 +172,7 @@ def import_callable(choice: Callable[..., Any] | str | None, where: str) -> Call
     return imported
 
 
-def wrong_value(where: str, wanted: str, value: Any) -> AnymailConfigurationError:
+def wrong_type(where: str, wanted: str, value: Any) -> AnymailConfigurationError:
     """The error for a value of the wrong type. It may be a secret, and is not shown.
 
     :param where: it was found.
@@ -182,14 +182,14 @@ def wrong_value(where: str, wanted: str, value: Any) -> AnymailConfigurationErro
 
 
 def wrong_number(where: str, wanted: str, value: Any) -> AnymailConfigurationError:
-    """The same where a number is wanted: another number is shown.
+    """Like :func:`wrong_type` where a number is wanted: another number is shown.
 
     :param where: it was found.
     :param wanted: what it should be.
     """
     if isinstance(value, (int, float)):
         return AnymailConfigurationError(f"{where} must be {wanted}, not {value!r}.")
-    return wrong_value(where, wanted, value)
+    return wrong_type(where, wanted, value)
 
 
 def _kind(value: Any) -> str:

@@ -18,13 +18,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.debug import sensitive_variables
 from django.views.generic import View
 
-from ..conf import Settings, SomeSettings, WebhookSettings, current_settings
-from ..conf.values import text_list
+from ..conf import Settings, SomeSettings, WebhookSettings, current_settings, values
 from ..exceptions import (
     AnymailAPIError,
     AnymailInsecureWebhookWarning,
     AnymailWebhookValidationFailure,
-    warn_of_gone_hooks,
+    warn_of_removed_hooks,
 )
 from ..signals import dispatch
 from ..tracebacks import forget_locals
@@ -34,7 +33,7 @@ logger: logging.Logger = logging.getLogger(__name__)
 #: What Django answers with 4xx, so that the service would never send the event again.
 CLIENT_ERRORS = (BadRequest, Http404, PermissionDenied, SuspiciousOperation)
 #: Hooks of django-anymail's views that nothing calls here, so that overriding them has no effect.
-GONE_HOOKS = ("_parse_sns_message", "get_boto_client", "run_validators")
+REMOVED_HOOKS = ("_parse_sns_message", "get_boto_client", "run_validators")
 
 # Secrets are compared by a hash that is worthless outside of this process: error reports show the
 # variables of every function, and neither the secret nor what it could be guessed from is in one.
@@ -82,7 +81,7 @@ class AnymailCoreWebhookView(View):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if not cls.__module__.startswith("anymail."):
-            warn_of_gone_hooks(cls, GONE_HOOKS)
+            warn_of_removed_hooks(cls, REMOVED_HOOKS)
 
     def __init__(self, **kwargs: Any) -> None:
         """Make a view, as ``as_view()`` does for each request.
@@ -127,7 +126,7 @@ class AnymailCoreWebhookView(View):
         :param group: one of the classes in ``anymail.conf``.
         :raises AnymailConfigurationError: one of them is wrong.
         """
-        return current_settings().overridden(group, dict(self.settings_overrides.values))
+        return current_settings().with_overrides(group, dict(self.settings_overrides.values))
 
     def head(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Answer 200: some services look whether the URL is there."""
@@ -233,7 +232,7 @@ class AnymailBasicAuthMixin(AnymailCoreWebhookView):
     @classmethod
     def _split_settings(cls, kwargs: dict[str, Any]) -> dict[str, Any]:
         if kwargs.get("basic_auth") is not None:
-            secrets = text_list(kwargs["basic_auth"], "basic_auth")
+            secrets = values.strings(kwargs["basic_auth"], "basic_auth")
             kwargs = {**kwargs, "basic_auth": None, "webhook_secret": secrets}
         return super()._split_settings(kwargs)
 
@@ -268,7 +267,7 @@ class AnymailBasicAuthMixin(AnymailCoreWebhookView):
         :raises AnymailConfigurationError: ``basic_auth`` has the wrong type.
         """
         if self.basic_auth is not None:
-            return text_list(self.basic_auth, "basic_auth")
+            return values.strings(self.basic_auth, "basic_auth")
         return self.load_settings(WebhookSettings).webhook_secret
 
     def warn_if_insecure(self) -> None:

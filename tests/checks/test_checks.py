@@ -27,10 +27,10 @@ from anymail import conf, installation
 from anymail.addresses import IDNA_ENCODERS
 from anymail.amazon_ses import aws
 from anymail.backends.amazon_ses import EmailBackend
-from anymail.checks import mailers, webhooks
+from anymail.checks import sending, webhooks
 from anymail.checks import settings as settings_checks
-from anymail.checks.left_over_settings import SETTINGS
-from anymail.checks.unknown_settings import INSTEAD, SERVICE_PREFIX
+from anymail.checks.leftover_settings import SETTINGS
+from anymail.checks.unknown_settings import REPLACEMENTS, SERVICE_PREFIX
 from anymail.conf.values import CONVERSIONS
 from anymail.exceptions import AnymailConfigurationError
 from anymail.outgoing import OutgoingMessage
@@ -131,14 +131,14 @@ class UnknownSettingTests(SimpleTestCase):
     def test_the_settings_that_are_to_be_used_instead_exist(self):
         named = {
             name
-            for hint in INSTEAD.values()
+            for hint in REPLACEMENTS.values()
             for name in re.findall(r"AMAZON_SES_[A-Z0-9_]+|SEND_DEFAULTS|FEEDBACK_\w+", hint)
         }
         self.assertEqual(named - set(conf.known_names()), set())
 
     def test_no_setting_is_to_be_replaced(self):
         bare = {SERVICE_PREFIX.sub("", name) for name in conf.known_names()}
-        self.assertEqual(bare & INSTEAD.keys(), set())
+        self.assertEqual(bare & REPLACEMENTS.keys(), set())
 
     @override_settings(ANYMAIL={"WEBHOOK_AUTHORIZATION": "a:b"})
     def test_w100_leaves_the_renamed_setting_to_e001(self):
@@ -172,7 +172,7 @@ class OtherServicesTests(SimpleTestCase):
 class LeftOverSettingTests(SimpleTestCase):
     def found(self, **settings: Any) -> list[checks.CheckMessage]:
         with override_settings(**settings):
-            return settings_checks.check_left_over_settings()
+            return settings_checks.check_leftover_settings()
 
     def test_w115_names_each_setting_of_another_package_and_what_to_use(self):
         found = self.found(AWS_SES_USE_BLACKLIST=True, AWS_SES_REGION_NAME="eu-central-1")
@@ -238,7 +238,7 @@ class FeedbackAppTests(SimpleTestCase):
 class SenderTests(SimpleTestCase):
     def found(self, **settings: Any) -> list[str]:
         with override_settings(**settings):
-            found = mailers.check_senders()
+            found = sending.check_senders()
         self.assertEqual({message.id for message in found} - {"anymail.W117"}, set())
         return [message.msg.partition(" ")[0] for message in found]
 
@@ -340,7 +340,7 @@ class SettingTypeTests(SimpleTestCase):
 class SendDefaultsTests(SimpleTestCase):
     def found(self, **anymail: Any) -> list[checks.CheckMessage]:
         with override_settings(ANYMAIL=anymail):
-            return mailers.check_send_defaults()
+            return sending.check_send_defaults()
 
     def test_w101_reports_what_no_message_has(self):
         for setting in ("SEND_DEFAULTS", "AMAZON_SES_SEND_DEFAULTS"):
@@ -376,7 +376,7 @@ class SendDefaultsTests(SimpleTestCase):
 
         OutgoingMessage.from_django(EmailMessage(to=["to@example.com"]), Defaults())
         self.assertEqual(ids(self.found(SEND_DEFAULTS=dict.fromkeys(read))), ["anymail.W101"])
-        self.assertEqual(read - {"from_email"}, set(mailers.DEFAULT_ATTRIBUTES))
+        self.assertEqual(read - {"from_email"}, set(sending.DEFAULT_ATTRIBUTES))
 
     def test_w101_leaves_wrong_types_to_e101(self):
         self.assertEqual(self.found(SEND_DEFAULTS=["tag"]), [])
@@ -384,20 +384,20 @@ class SendDefaultsTests(SimpleTestCase):
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_w101_looks_into_the_options_of_mailers(self):
         with use_backend(V1, send_defaults={"tag": ["a"]}):
-            [warning] = mailers.check_send_defaults()
+            [warning] = sending.check_send_defaults()
         self.assertIn("MAILERS['default']['OPTIONS']['send_defaults'] has 'tag'", warning.msg)
 
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_w101_leaves_options_of_the_wrong_type_to_e102(self):
         with use_backend(V1, send_defaults=["tag"]):
-            self.assertEqual(mailers.check_send_defaults(), [])
-            self.assertEqual(ids(mailers.check_mailers()), ["anymail.E102"])
+            self.assertEqual(sending.check_send_defaults(), [])
+            self.assertEqual(ids(sending.check_mailers()), ["anymail.E102"])
 
 
 class ImportTests(SimpleTestCase):
     def found(self, **anymail: Any) -> list[checks.CheckMessage]:
         with override_settings(ANYMAIL=anymail):
-            return mailers.check_imports()
+            return sending.check_imports()
 
     def test_e104_reports_a_factory_that_is_not_there(self):
         [error] = self.found(AMAZON_SES_CLIENT_FACTORY="no.such.factory")
@@ -442,28 +442,28 @@ class ImportTests(SimpleTestCase):
     def test_e104_looks_into_the_options_of_mailers(self):
         for name in ("client_factory", "idna_encoder"):
             with use_backend(V2, **{name: "no.such.function"}):
-                [error] = mailers.check_imports()
+                [error] = sending.check_imports()
             self.assertIn(f"MAILERS['default']['OPTIONS'][{name!r}]", error.msg)
             for nothing in (None, ""):
                 with use_backend(V2, **{name: nothing}):
-                    self.assertEqual(mailers.check_imports(), [])
+                    self.assertEqual(sending.check_imports(), [])
 
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_e104_leaves_options_of_the_wrong_type_to_e102(self):
         with use_backend(V1, client_factory=5):
-            self.assertEqual(mailers.check_imports(), [])
-            self.assertEqual(ids(mailers.check_mailers()), ["anymail.E102"])
+            self.assertEqual(sending.check_imports(), [])
+            self.assertEqual(ids(sending.check_mailers()), ["anymail.E102"])
 
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_e104_leaves_the_mailers_of_others_alone(self):
         with use_backend(f"{__name__}.CannotConstruct", client_factory="no.such.factory"):
-            self.assertEqual(mailers.check_imports(), [])
+            self.assertEqual(sending.check_imports(), [])
 
 
 class RateLimitCacheTests(SimpleTestCase):
     @override_settings(ANYMAIL={"AMAZON_SES_RATE_LIMIT_CACHE": "rates"})
     def test_e103_reports_a_cache_that_is_not_there(self):
-        [error] = mailers.check_rate_limit_cache()
+        [error] = sending.check_rate_limit_cache()
         self.assertEqual((error.id, error.level), ("anymail.E103", checks.ERROR))
         self.assertIn("'rates', and CACHES has no such cache", error.msg)
         self.assertIn("'default'", error.hint)
@@ -471,27 +471,27 @@ class RateLimitCacheTests(SimpleTestCase):
     def test_e103_is_silent_without_one_and_about_one_that_is_there(self):
         for alias in (None, "default"):
             with override_settings(ANYMAIL={"AMAZON_SES_RATE_LIMIT_CACHE": alias}):
-                self.assertEqual(mailers.check_rate_limit_cache(), [])
+                self.assertEqual(sending.check_rate_limit_cache(), [])
 
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_e103_looks_into_the_options_of_mailers(self):
         with use_backend(V1, rate_limit_cache="nope"):
-            [error] = mailers.check_rate_limit_cache()
+            [error] = sending.check_rate_limit_cache()
         self.assertEqual(error.id, "anymail.E103")
         self.assertIn("MAILERS['default']['OPTIONS']['rate_limit_cache'] is 'nope'", error.msg)
         for alias in ("default", None, "", ["nope"]):
             with use_backend(V1, rate_limit_cache=alias):
-                self.assertEqual(mailers.check_rate_limit_cache(), [])
+                self.assertEqual(sending.check_rate_limit_cache(), [])
 
     @override_settings(ANYMAIL={"AMAZON_SES_RATE_LIMIT_CACHE": 1})
     def test_e103_leaves_wrong_types_to_e101(self):
-        self.assertEqual(mailers.check_rate_limit_cache(), [])
+        self.assertEqual(sending.check_rate_limit_cache(), [])
 
 
 class RateIsSharedTests(SimpleTestCase):
     def found(self, **anymail: Any) -> list[checks.CheckMessage]:
         with override_settings(ANYMAIL=anymail):
-            return mailers.check_rate_is_shared()
+            return sending.check_rate_is_shared()
 
     def test_w102_reports_a_cache_without_a_rate(self):
         [warning] = self.found(AMAZON_SES_RATE_LIMIT_CACHE="default")
@@ -537,7 +537,7 @@ class EndpointTests(SimpleTestCase):
         ):
             params = {"AMAZON_SES_CLIENT_PARAMS": {"endpoint_url": url}}
             with self.subTest(url), override_settings(ANYMAIL=params):
-                [warning] = mailers.check_endpoint()
+                [warning] = sending.check_endpoint()
                 self.assertEqual((warning.id, warning.level), ("anymail.W114", checks.WARNING))
                 self.assertIn(url, warning.msg)
 
@@ -553,7 +553,7 @@ class EndpointTests(SimpleTestCase):
                 self.subTest(params),
                 override_settings(ANYMAIL={"AMAZON_SES_CLIENT_PARAMS": params}),
             ):
-                self.assertEqual(mailers.check_endpoint(), [])
+                self.assertEqual(sending.check_endpoint(), [])
 
     @override_settings(ANYMAIL={"AMAZON_SES_CLIENT_PARAMS": {"endpoint_url": "http://localhost"}})
     def test_w114_comes_with_deployment_only(self):
@@ -563,12 +563,12 @@ class EndpointTests(SimpleTestCase):
 
     @override_settings(ANYMAIL={"AMAZON_SES_CLIENT_PARAMS": "http://localhost"})
     def test_w114_leaves_wrong_types_to_e101(self):
-        self.assertEqual(mailers.check_endpoint(), [])
+        self.assertEqual(sending.check_endpoint(), [])
 
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_w114_looks_into_mailers(self):
         with use_backend(V1, client_params={"endpoint_url": "http://127.0.0.1:1"}):
-            [warning] = mailers.check_endpoint()
+            [warning] = sending.check_endpoint()
         self.assertIn("MAILERS['default']", warning.msg)
 
 
@@ -576,54 +576,54 @@ class MailerTests(SimpleTestCase):
     def test_e102_is_silent_about_our_backends_as_they_should_be(self):
         for path in (V1, V2, "anymail.backends.test.EmailBackend"):
             with self.subTest(path=path), use_backend(path):
-                self.assertEqual(mailers.check_mailers(), [])
+                self.assertEqual(sending.check_mailers(), [])
 
     def test_e102_is_silent_about_backends_of_others(self):
         with use_backend(f"{__name__}.CannotConstruct"):
-            self.assertEqual(mailers.check_mailers(), [])
+            self.assertEqual(sending.check_mailers(), [])
 
     def test_e102_is_silent_about_modules_of_others_that_cannot_be_imported(self):
         with use_backend("somebody.elses.EmailBackend"):
-            self.assertEqual(mailers.check_mailers(), [])
+            self.assertEqual(sending.check_mailers(), [])
 
     def test_e102_reports_a_misspelt_path_of_ours(self):
         with use_backend("anymail.backends.amazon_sess.EmailBackend"):
-            [error] = mailers.check_mailers()
+            [error] = sending.check_mailers()
         self.assertEqual((error.id, error.level), ("anymail.E102", checks.ERROR))
         self.assertIn("amazon_sess", error.msg)
 
     def test_e102_reports_a_class_of_ours_that_does_not_exist(self):
         with use_backend("anymail.backends.amazon_ses.EmialBackend"):
-            self.assertEqual(ids(mailers.check_mailers()), ["anymail.E102"])
+            self.assertEqual(ids(sending.check_mailers()), ["anymail.E102"])
 
     def test_e102_reports_whatever_constructing_one_of_ours_raises(self):
         with use_backend(f"{__name__}.RaisesSomething"):
-            [error] = mailers.check_mailers()
+            [error] = sending.check_mailers()
         self.assertIn("LookupError: no squirrel", error.msg)
 
     def test_e102_leaves_modules_of_others_that_fail_to_django(self):
         with tempfile.TemporaryDirectory() as folder, mock.patch.object(sys, "path", [folder]):
             Path(folder, "fails_on_import.py").write_text("import os; os.environ['NOT THERE']")
             with use_backend("fails_on_import.EmailBackend"):
-                self.assertEqual(mailers.check_mailers(), [])
+                self.assertEqual(sending.check_mailers(), [])
 
     def test_e102_leaves_what_is_no_path_to_django(self):
         for path in (None, 5):
             with self.subTest(path), email_backend(path):
-                self.assertEqual(mailers.check_mailers(), [])
+                self.assertEqual(sending.check_mailers(), [])
 
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_e102_leaves_mailers_that_are_none_to_django(self):
         for setting in ({"default": {"BACKEND": None}}, [], "x"):
             with self.subTest(setting), override_settings(MAILERS=setting):
-                self.assertEqual(mailers.check_mailers(), [])
+                self.assertEqual(sending.check_mailers(), [])
 
     def test_e102_leaves_wrong_types_to_e101(self):
         with (
             use_backend(V1),
             override_settings(ANYMAIL={"AMAZON_SES_SPLIT_RECIPIENTS": "False"}),
         ):
-            self.assertEqual(mailers.check_mailers(), [])
+            self.assertEqual(sending.check_mailers(), [])
 
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_e102_reports_an_unknown_option_and_the_mailer_that_has_it(self):
@@ -633,7 +633,7 @@ class MailerTests(SimpleTestCase):
                 "news": {"BACKEND": V1, "OPTIONS": {"regoin": "us-east-1"}},
             }
         ):
-            [error] = mailers.check_mailers()
+            [error] = sending.check_mailers()
         self.assertEqual(error.id, "anymail.E102")
         self.assertIn("MAILERS['news'] cannot be used", error.msg)
         self.assertIn("regoin", error.msg)
@@ -642,45 +642,45 @@ class MailerTests(SimpleTestCase):
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_e102_reports_an_option_of_the_wrong_type(self):
         with use_backend(V1, split_recipients="no"):
-            [error] = mailers.check_mailers()
+            [error] = sending.check_mailers()
         self.assertIn("the option 'split_recipients' must be True or False", error.msg)
 
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_e102_reports_options_that_are_no_dict(self):
         mailer = {"BACKEND": V1, "OPTIONS": ["rate_limit_cache"]}
         with override_settings(MAILERS={"default": mailer}):
-            self.assertEqual(ids(mailers.check_mailers()), ["anymail.E102"])
-            self.assertEqual(mailers.check_rate_limit_cache(), [])
+            self.assertEqual(ids(sending.check_mailers()), ["anymail.E102"])
+            self.assertEqual(sending.check_rate_limit_cache(), [])
 
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_e102_takes_every_setting_as_an_option(self):
         with use_backend(V1, client_params={"region_name": "us-east-1"}, message_tag_name="x"):
-            self.assertEqual(mailers.check_mailers(), [])
+            self.assertEqual(sending.check_mailers(), [])
 
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_e102_leaves_a_mailers_entry_without_a_backend_to_django(self):
         with override_settings(MAILERS={"default": {}}):
-            self.assertEqual(mailers.check_mailers(), [])
+            self.assertEqual(sending.check_mailers(), [])
 
     @skipUnless(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_e102_leaves_a_mailers_entry_that_is_no_dict_to_django(self):
         with override_settings(MAILERS={"default": V1}):
-            self.assertEqual(mailers.check_mailers(), [])
+            self.assertEqual(sending.check_mailers(), [])
 
     @skipIf(MAILERS_EXIST, "MAILERS came with Django 6.1")
     def test_before_django_6_1_a_mailers_setting_means_nothing(self):
         with use_backend(V1), override_settings(MAILERS={"default": {"BACKEND": "anymail.x.Y"}}):
-            self.assertEqual(mailers.check_mailers(), [])
+            self.assertEqual(sending.check_mailers(), [])
 
     def test_without_mailers_email_backend_is_checked_and_named(self):
         with email_backend("anymail.backends.amazon_sess.EmailBackend"):
-            [error] = mailers.check_mailers()
+            [error] = sending.check_mailers()
         self.assertTrue(error.msg.startswith("EMAIL_BACKEND cannot be used: "))
 
     def test_reading_email_backend_warns_of_nothing(self):
         with email_backend(V1), warnings.catch_warnings():
             warnings.simplefilter("error")
-            self.assertEqual(mailers.check_mailers(), [])
+            self.assertEqual(sending.check_mailers(), [])
 
 
 def email_backend(path: Any):
@@ -743,7 +743,7 @@ class RegistrationTests(SimpleTestCase):
 
     def test_every_check_is_registered(self):
         registered = checks.registry.registry.get_checks(include_deployment_checks=True)
-        for module in (settings_checks, mailers, webhooks, installation):
+        for module in (settings_checks, sending, webhooks, installation):
             for name, check in vars(module).items():
                 if name.startswith("check_"):
                     self.assertIn(check, registered, name)

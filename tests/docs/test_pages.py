@@ -12,7 +12,7 @@ from typing import Any
 from django.test import SimpleTestCase
 
 from anymail import conf
-from anymail.checks.left_over_settings import SETTINGS
+from anymail.checks.leftover_settings import SETTINGS
 from anymail.exceptions import AnymailConfigurationError
 
 from ..docs_pages import DOCS, ROOT, literals, pages, table, tables
@@ -48,7 +48,7 @@ def described_settings(page: Path) -> list[str]:
 
 
 def declared_settings() -> dict[str, Field[Any]]:
-    """What conf.py declares: the name of each setting, and its field."""
+    """What the groups of settings declare: the name of each setting, and its field."""
     return {
         group.PREFIX + spec.name.upper(): spec for group in conf.GROUPS for spec in fields(group)
     }
@@ -191,7 +191,7 @@ class SystemCheckTests(SimpleTestCase):
         marked = {literals(row[0])[0] for row in found.rows if "(deploy)" in row[0]}
         functions = (
             ("anymail/checks/webhooks.py", "def _deployment_problems"),
-            ("anymail/checks/mailers.py", "def check_endpoint"),
+            ("anymail/checks/sending.py", "def check_endpoint"),
         )
         found_there = set()
         for path, function in functions:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .. import conf
-from .configured_mailers import configured_mailers
-from .unknown_settings import INSTEAD, SERVICE_PREFIX
+from .mailers import configured_mailers
+from .unknown_settings import REPLACEMENTS, SERVICE_PREFIX
 
 #: Package -> its settings, apart from those of django-bouncy that are still read.
 #: Source: the "Full List of Settings" in the READMEs of django-ses and django-amazon-ses.
@@ -57,7 +57,7 @@ SETTINGS: dict[str, tuple[str, ...]] = {
 BACKENDS = {"django-ses": "django_ses.", "django-amazon-ses": "django_amazon_ses."}
 
 
-def left_over_settings() -> Iterator[tuple[str, str, str]]:
+def leftover_settings() -> Iterator[tuple[str, str, str]]:
     """The settings of other packages that nothing reads any more.
 
     :return: of each the name, the package, and what to use instead.
@@ -74,7 +74,7 @@ def left_over_settings() -> Iterator[tuple[str, str, str]]:
 
 def _instead(name: str, value: object) -> str:
     if name != "AWS_SES_CONFIGURATION_SET":
-        return INSTEAD[SERVICE_PREFIX.sub("", name)]
+        return REPLACEMENTS[SERVICE_PREFIX.sub("", name)]
     if callable(value):
         return (
             "Call it in a receiver of pre_send, which sets "

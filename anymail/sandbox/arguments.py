@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .aws.ses.addresses import LOCAL
-from .aws.sns.posting import without_credentials
 from .aws.switches import MAX_LATENCY
+from .servers import without_credentials
 
 if TYPE_CHECKING:
     from .start import Options

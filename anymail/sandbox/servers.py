@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
-from socket import AF_INET, AF_INET6, create_server, getaddrinfo, gethostbyname, socket
+from socket import AF_INET, AF_INET6, create_server, getaddrinfo, socket
 from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,9 +24,10 @@ EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 def is_loopback(host: str) -> bool:
     """Whether a host name or an address is this machine's own, and nobody else can reach it."""
     try:
-        return ip_address(gethostbyname(host.strip("[]"))).is_loopback
+        found = getaddrinfo(host.strip("[]"), None)
+        return all(ip_address(address[0]).is_loopback for *_, address in found)
     except (OSError, ValueError):
-        return host.strip("[]") == "::1"
+        return False
 
 
 def check_listener(host: str, *, allow_remote: bool) -> None:
@@ -75,10 +76,14 @@ def host_of(url: str) -> str:
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SandboxError(
-            f"{_without_credentials(url)!r} is not a URL like http://127.0.0.1:8000."
-        )
+        raise SandboxError(f"{url.rpartition('@')[2]!r} is not a URL like http://127.0.0.1:8000.")
     return parts.hostname
+
+
+def without_credentials(url: str) -> str:
+    """A URL without user name and password."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def url_of(bind: str, port: int) -> str:
@@ -130,7 +135,3 @@ def _first_free(host: str, port: int) -> socket:
 
 def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-def _without_credentials(url: str) -> str:
-    return url.rpartition("@")[2]

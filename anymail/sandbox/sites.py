@@ -8,8 +8,8 @@ from typing import Protocol
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from .aws.defaults import EVENTS_TOPIC, INBOUND_TOPIC
-from .aws.sns.posting import without_credentials
 from .journal import Attempt
+from .servers import without_credentials
 from .site import INBOUND_PATH, TRACKING_PATH
 
 NO_WEBHOOKS = (

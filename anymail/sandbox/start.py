@@ -15,11 +15,10 @@ import django
 from . import SandboxError, site
 from .aws.local import LocalAmazon, check_installed, forget_environment, local_amazon
 from .aws.set_up import set_up_account
-from .aws.sns.posting import without_credentials
 from .aws.sns.signing import SigningKey, default_key_file
 from .aws.switches import Switches
 from .paste import settings_text
-from .servers import check_listener, check_site, local_hosts, serve
+from .servers import check_listener, check_site, local_hosts, serve, without_credentials
 from .settings import anymail_settings
 from .sites import Watch, Webhooks, with_secret
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from ..journal import Attempt
+from ..servers import without_credentials
 from .apps import Amazon, Subscription
 from .samples import TEMPLATE
 
@@ -65,7 +65,7 @@ def rule_names(amazon: Amazon) -> list[str]:
 
 
 def _webhook(subscription: Subscription, amazon: Amazon) -> Webhook:
-    topic, shown = subscription.topic_arn, without_password(subscription.endpoint)
+    topic, shown = subscription.topic_arn, without_credentials(subscription.endpoint)
     is_confirmed = subscription.is_confirmed
     post = amazon.journal.last_post(topic, shown) if is_confirmed else None
     asked = None if is_confirmed else subscription.last_attempt
@@ -85,9 +85,3 @@ def _trouble(attempt: Attempt | None, *, is_confirmed: bool) -> str:
         return ""
     answer = "no answer" if attempt.status is None else f"it answered {attempt.status}"
     return f"{answer}: {attempt.error.rstrip('.')}" if attempt.error else answer
-
-
-def without_password(url: str) -> str:
-    """A URL that may be shown."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

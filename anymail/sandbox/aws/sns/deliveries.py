@@ -17,8 +17,9 @@ from threading import Condition, Thread, current_thread
 from typing import Literal
 
 from ...journal import Attempt, Journal, Post, SesEvent
+from ...servers import without_credentials
 from .envelopes import SnsRequest
-from .posting import Poster, without_credentials
+from .posting import Poster
 from .subscriptions import Subscription
 
 logger: logging.Logger = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from ipaddress import ip_address
 from socket import SHUT_RDWR, socket
 from threading import Lock, Timer
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from ...journal import Attempt
 
@@ -119,12 +119,6 @@ class Poster:
         if isinstance(err, TimeoutError):
             return f"No answer within {self._timeout:g} seconds."
         return f"{type(err).__name__}: {err}"
-
-
-def without_credentials(url: str) -> str:
-    """A URL without user name and password."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def basic_authorization(parts: SplitResult) -> str:

@@ -38,6 +38,7 @@ from anymail.checks import webhooks as webhook_checks
 from anymail.exceptions import AnymailRecipientsRefused, AnymailUnsupportedFeature
 from anymail.feedback.models import Bounce, Suppression
 from anymail.feedback.signals import feedback
+from anymail.testing.events import EVENT_KINDS
 
 from . import feedback as feedback_app
 from .docs_pages import Block
@@ -392,7 +393,7 @@ def restore(before: dict[Any, list[Any]]) -> None:
 def _send_samples(signal: Any) -> None:
     events: list[Any] = []
     if signal is signals.tracking:
-        events = [testing.tracking_event(event_type) for event_type in testing.EVENT_KINDS]
+        events = [testing.tracking_event(event_type) for event_type in EVENT_KINDS]
     elif signal is signals.inbound:
         failed = signals.EventType.INBOUND_FAILED
         events = [

@@ -49,6 +49,7 @@ LAYERS: dict[str, int] = {
             anymail.amazon_ses.receive anymail.amazon_ses.request_bodies anymail.amazon_ses.sns
             anymail.amazon_ses.storage anymail.amazon_ses.tags_and_metadata
             anymail.amazon_ses.template_calls anymail.amazon_ses.tracking anymail.amazon_ses.trust
+            anymail.amazon_ses.timestamps anymail.amazon_ses.x509
         """,
         4: """
             anymail.backends anymail.backends.amazon_ses anymail.backends.amazon_sesv1
@@ -61,7 +62,8 @@ LAYERS: dict[str, int] = {
             anymail.checks.leftover_settings
             anymail.checks.sending anymail.checks.settings anymail.checks.unknown_settings
             anymail.checks.webhooks anymail.models anymail.testing anymail.testing.ses
-            anymail.testing.sns anymail.urls anymail.utils
+            anymail.testing.sns anymail.urls anymail.utils anymail.testing.events
+            anymail.testing.requests
         """,
     }.items()
     for name in names.split()

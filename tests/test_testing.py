@@ -8,13 +8,13 @@ from typing import Any
 from django.test import SimpleTestCase, override_settings
 
 from anymail import testing
+from anymail.amazon_ses.timestamps import iso_time
 from anymail.signals import AnymailInboundEvent, AnymailTrackingEvent, EventType, inbound, tracking
 from anymail.testing import (
     inbound_event,
     ses,
     ses_event,
     ses_received,
-    sns,
     sns_notification,
     sns_request,
     tracking_event,
@@ -136,7 +136,7 @@ class RequestTests(SimpleTestCase):
             "MessageId": "m",
             "TopicArn": testing.DEFAULT_TOPIC,
             "Message": '{"eventType": "Send"}',
-            "Timestamp": sns.iso_time(datetime.now(timezone.utc)),
+            "Timestamp": iso_time(datetime.now(timezone.utc)),
         }
         for version in ("1", "2"):
             with self.subTest(version), trusted_sns():

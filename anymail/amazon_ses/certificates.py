@@ -19,7 +19,8 @@ from django.core.signals import setting_changed
 
 from ..exceptions import AnymailAPIError
 from .per_process import PerProcess
-from .trust import load_certificate, utc_now
+from .timestamps import utc_now
+from .x509 import load_certificate
 
 logger: logging.Logger = logging.getLogger(__name__)
 

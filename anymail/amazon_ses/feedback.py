@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime, timezone
 from hashlib import sha256
 from typing import Any
 
 from ..signals import AnymailTrackingEvent, EventType
-from .notifications import SesNotification, parse_timestamp
+from .notifications import SesNotification
+from .timestamps import iso_time, parse_timestamp
 from .tracking import tracking_events
 
 #: Names of columns, and their values as SES has them.
@@ -161,7 +161,7 @@ def sns_notification(event: AnymailTrackingEvent) -> Details:
         "MessageId": event.event_id,
         "TopicArn": event.origin,
         "Message": json.dumps(event.esp_event, default=str),
-        "Timestamp": _sns_timestamp(event.timestamp),
+        "Timestamp": iso_time(event.timestamp) if event.timestamp else None,
     }
 
 
@@ -202,14 +202,6 @@ def _milliseconds(value: object) -> int:
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:18])
     return value if isinstance(value, int) and value >= 0 else 0
-
-
-def _sns_timestamp(moment: datetime | None) -> str | None:
-    if moment is None:
-        return None
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(timezone.utc).replace(tzinfo=None)
-    return moment.isoformat(timespec="milliseconds") + "Z"
 
 
 def _object(value: object) -> Details:

@@ -15,7 +15,8 @@ from ..exceptions import AnymailConfigurationError, AnymailError
 from ..inbound import AnymailInboundMessage
 from ..inbound.text import encode_source
 from ..signals import AnymailInboundEvent, EventType
-from .notifications import SesNotification, parse_timestamp
+from .notifications import SesNotification
+from .timestamps import parse_timestamp
 
 #: What SES writes and announces when a receipt rule is created or changed.
 SETUP_ID = "AMAZON_SES_SETUP_NOTIFICATION"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any, TypeVar
 
-from django.utils.dateparse import parse_datetime
+from .timestamps import parse_timestamp
 
 Value = TypeVar("Value")
 
@@ -26,8 +26,6 @@ KINDS = (
     "Received",
     "AmazonSnsSubscriptionSucceeded",
 )
-#: The longest that AWS writes has 29 characters.
-MAX_TIMESTAMP_LENGTH = 64
 _CANONICAL = {kind: kind for kind in KINDS} | {
     kind.replace(" ", "").lower(): kind for kind in KINDS
 }
@@ -120,31 +118,3 @@ def _items(value: object) -> Iterable[object]:
     if isinstance(value, dict):
         return value.values()
     return value if isinstance(value, list) else ()
-
-
-def parse_timestamp(value: object) -> datetime | None:
-    """A time as AWS writes it, in UTC; None if it is none.
-
-    Besides ``2017-08-05T00:41:02.669Z``, AWS's own examples have ``2018-10-08T14:05:45 +0000``
-    and ``2009-12-03T04:24:21.000-05:00``. A time without a zone is taken for UTC.
-
-    :param value: anything.
-    """
-    if not isinstance(value, str) or len(value) > MAX_TIMESTAMP_LENGTH:
-        return None
-    try:
-        if value[-1:] == "Z":
-            parsed = datetime.fromisoformat(value[:-1] + "+00:00")
-            if parsed.tzinfo is not None:  # after a bare date, "+00:00" is read as the time
-                return parsed
-    except ValueError:
-        pass
-    try:
-        found = parse_datetime(value)
-        if found is None:
-            return None
-        if found.tzinfo is None:
-            return found.replace(tzinfo=timezone.utc)
-        return found.astimezone(timezone.utc)
-    except (ValueError, OverflowError):
-        return None

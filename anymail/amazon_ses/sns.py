@@ -14,7 +14,8 @@ from datetime import datetime
 from typing import Any
 
 from ..exceptions import AnymailWebhookValidationFailure
-from .notifications import SesNotification, is_nested_deeper, parse_timestamp
+from .notifications import SesNotification, is_nested_deeper
+from .timestamps import parse_timestamp
 
 NOTIFICATION = "Notification"
 SUBSCRIPTION_CONFIRMATION = "SubscriptionConfirmation"

@@ -12,8 +12,9 @@ from typing import Any
 
 from ..addresses.keys import bare_address, comparison_form
 from ..signals import AnymailTrackingEvent, EventType, RejectReason
-from .notifications import SesNotification, frozen, parse_timestamp
+from .notifications import SesNotification, frozen
 from .tags_and_metadata import custom_headers
+from .timestamps import parse_timestamp
 
 #: Keyword arguments of an event.
 Fields = dict[str, Any]

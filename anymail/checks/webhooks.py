@@ -13,7 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from .. import conf
 from ..amazon_ses.sns import TOPIC_ARN
-from ..amazon_ses.trust import load_certificate
+from ..amazon_ses.x509 import load_certificate
 from ..conf import AmazonSESSettings, WebhookSettings
 from ..exceptions import AnymailConfigurationError
 from ..webhooks.amazon_ses import AmazonSESBaseWebhookView

@@ -14,8 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ..amazon_ses.trust import utc_now
-from .sns import DEFAULT_TOPIC, Document, iso_time
+from ..amazon_ses.timestamps import iso_time, utc_now
+from .sns import DEFAULT_TOPIC, Document
 
 #: Whom events and mails are for, unless said otherwise.
 DEFAULT_RECIPIENT = "ann@example.com"

@@ -14,7 +14,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..amazon_ses.sns import NOTIFICATION, SUBSCRIPTION_CONFIRMATION, SnsEnvelope
-from ..amazon_ses.trust import DNS_SUFFIXES, signature_schemes, utc_now
+from ..amazon_ses.timestamps import iso_time, utc_now
+from ..amazon_ses.trust import DNS_SUFFIXES
+from ..amazon_ses.x509 import signature_schemes
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -107,11 +109,3 @@ def make_certificate(key: RSAPrivateKey, not_before: datetime, not_after: dateti
         .sign(key, hashes.SHA256())
     )
     return certificate.public_bytes(Encoding.PEM).decode()
-
-
-def iso_time(moment: datetime) -> str:
-    """A time as SNS and SES write it, with milliseconds.
-
-    :param moment: in UTC.
-    """
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

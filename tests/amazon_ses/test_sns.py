@@ -4,8 +4,9 @@ import json
 
 from django.test import SimpleTestCase
 
-from anymail.amazon_ses.notifications import SesNotification, parse_timestamp
+from anymail.amazon_ses.notifications import SesNotification
 from anymail.amazon_ses.sns import MAX_BODY_SIZE, SnsEnvelope, parse_json
+from anymail.amazon_ses.timestamps import parse_timestamp
 from anymail.exceptions import AnymailWebhookValidationFailure
 
 from ..sns_samples import EVENTS_TOPIC, read_json, read_text

@@ -6,8 +6,9 @@ from typing import Any
 
 from django.test import SimpleTestCase
 
-from anymail.amazon_ses.notifications import SesNotification, parse_timestamp
+from anymail.amazon_ses.notifications import SesNotification
 from anymail.amazon_ses.receive import receive_tracking
+from anymail.amazon_ses.timestamps import parse_timestamp
 from anymail.amazon_ses.tracking import (
     DESCRIBERS,
     is_autoreply,

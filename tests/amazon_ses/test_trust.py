@@ -11,7 +11,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from django.test import SimpleTestCase
 
 from anymail import testing
-from anymail.amazon_ses import trust
+from anymail.amazon_ses import trust, x509
 from anymail.amazon_ses.sns import SIGNED_FIELDS, SnsEnvelope
 from anymail.conf import AmazonSESSettings
 from anymail.exceptions import AnymailConfigurationError, AnymailWebhookValidationFailure
@@ -51,7 +51,7 @@ class SignatureTests(SimpleTestCase):
                 fields = read_json(f"sns/{name}")
                 try:
                     envelope = SnsEnvelope.from_json(json.dumps(fields))
-                    trust.check_signature(envelope, trust.load_certificate(certificate()))
+                    trust.check_signature(envelope, x509.load_certificate(certificate()))
                 except AnymailWebhookValidationFailure:
                     self.assertEqual(wanted["signature"], "invalid")
                 else:
@@ -113,7 +113,7 @@ class SignatureTests(SimpleTestCase):
     def test_a_platform_without_sha1_says_what_to_do(self):
         key = mock.Mock()
         key.verify.side_effect = UnsupportedAlgorithm("SHA-1")
-        verify = trust._verifier(key, "1")
+        verify = x509._verifier(key, "1")
         with self.assertRaisesMessage(AnymailWebhookValidationFailure, "SignatureVersion"):
             verify(b"", b"")
 
@@ -306,7 +306,7 @@ class CertificateTests(SimpleTestCase):
 
     def test_a_certificate_that_is_not_valid_yet_is_refused(self):
         with self.assertRaises(AnymailWebhookValidationFailure):
-            trust.usable_certificate(certificate(), NOW - timedelta(days=365 * 50))
+            x509.usable_certificate(certificate(), NOW - timedelta(days=365 * 50))
 
     def test_the_certificate_of_another_key_is_refused(self):
         with self.assertRaises(AnymailWebhookValidationFailure):
@@ -315,7 +315,7 @@ class CertificateTests(SimpleTestCase):
     def test_there_must_be_exactly_one(self):
         for pem in ("", "x", certificate() * 2, certificate()[:-100], "é", certificate()[100:]):
             with self.subTest(pem[-20:]), self.assertRaises(ValueError):
-                trust.load_certificate(pem)
+                x509.load_certificate(pem)
 
     def test_a_setting_that_holds_no_certificate_is_a_configuration_error(self):
         for value in ("x", 1, ["x"], certificate().encode()):

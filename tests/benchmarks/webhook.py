@@ -34,6 +34,7 @@ from django.views.generic import View  # noqa: E402
 from anymail import testing  # noqa: E402
 from anymail.amazon_ses import certificates  # noqa: E402
 from anymail.signals import tracking  # noqa: E402
+from anymail.testing.requests import CERTIFICATE_URL, signing_key  # noqa: E402
 from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView  # noqa: E402
 
 PAYLOAD = Path(__file__).parents[1] / "payloads" / "events" / "p-delivery.json"
@@ -80,8 +81,8 @@ def microseconds(view, request) -> float:
 
 
 def main() -> None:
-    pem = testing._signing_key()[1]
-    caches["default"].set(certificates.cache_key(testing.CERTIFICATE_URL), pem)
+    pem = signing_key()[1]
+    caches["default"].set(certificates.cache_key(CERTIFICATE_URL), pem)
     tracking.connect(receive)
     request = prepared_request()
     views = {"floor": make_floor(pem), "webhook": AmazonSESTrackingWebhookView.as_view()}

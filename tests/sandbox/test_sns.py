@@ -22,7 +22,7 @@ from botocore.exceptions import ClientError
 from django.test import SimpleTestCase
 from moto.sns.models import sns_backends
 
-from anymail.amazon_ses import trust
+from anymail.amazon_ses import trust, x509
 from anymail.amazon_ses.sns import SnsEnvelope
 from anymail.exceptions import AnymailWebhookValidationFailure
 from anymail.sandbox import SandboxError
@@ -61,7 +61,7 @@ CHALLENGE = (401, {"WWW-Authenticate": 'Basic realm="x"'})
 def check_signature(fields: dict[str, Any], key: SigningKey = KEY) -> None:
     """Raise unless a webhook that knows the key would believe this."""
     envelope = SnsEnvelope.from_json(json.dumps(fields))
-    certificate = trust.usable_certificate(key.certificates[envelope.signing_cert_url], now())
+    certificate = x509.usable_certificate(key.certificates[envelope.signing_cert_url], now())
     trust.check_signature(envelope, certificate)
 
 

@@ -18,9 +18,11 @@ from django.test import Client, RequestFactory, SimpleTestCase, override_setting
 
 from anymail import testing
 from anymail.amazon_ses import sns
+from anymail.amazon_ses.timestamps import iso_time
 from anymail.exceptions import AnymailConfigurationError, AnymailWebhookValidationFailure
 from anymail.signals import AnymailTrackingEvent, EventType, RejectReason, tracking
-from anymail.testing.sns import iso_time, notification_fields
+from anymail.testing.requests import CERTIFICATE_URL, signing_key
+from anymail.testing.sns import notification_fields
 from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView
 
 from ..log_guard import recorded
@@ -217,7 +219,7 @@ class SignedTests(HostileTestCase):
         samples = [path.read_text(encoding="utf-8") for path in paths]
         statuses = {200: 0, 400: 0}
         with testing.trusted_sns(), anymail_settings():
-            certificates = {testing.CERTIFICATE_URL: testing._signing_key()[1]}
+            certificates = {CERTIFICATE_URL: signing_key()[1]}
             with anymail_settings(AMAZON_SES_SNS_CERTIFICATES=certificates):
                 for number in range(SIGNED):
                     document = json.loads(samples[number % len(samples)])
@@ -233,7 +235,7 @@ class SignedTests(HostileTestCase):
         self.assertGreater(statuses[200], SIGNED / 2)
 
     def test_every_part_may_be_missing(self):
-        certificates = {testing.CERTIFICATE_URL: testing._signing_key()[1]}
+        certificates = {CERTIFICATE_URL: signing_key()[1]}
         with anymail_settings(AMAZON_SES_SNS_CERTIFICATES=certificates):
             for path in sorted(PAYLOADS.glob("events/p-*.json")):
                 document = json.loads(path.read_text(encoding="utf-8"))

@@ -17,6 +17,7 @@ from django.urls import reverse
 
 from anymail import testing
 from anymail.amazon_ses import aws, storage
+from anymail.amazon_ses.timestamps import iso_time, utc_now
 from anymail.conf import AmazonSESSettings
 from anymail.exceptions import (
     AnymailAPIError,
@@ -26,6 +27,7 @@ from anymail.exceptions import (
 )
 from anymail.signals import AnymailTrackingEvent, inbound, tracking
 from anymail.testing import sns
+from anymail.testing.ses import DEFAULT_MAIL
 from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView, AmazonSESWebhookView
 from anymail.webhooks.base import (
     AnymailBaseWebhookView,
@@ -108,7 +110,7 @@ class EventSampleTests(WebhookTestCase):
                     "MessageId": "m",
                     "TopicArn": EVENTS_TOPIC,
                     "Message": path.read_text(encoding="utf-8"),
-                    "Timestamp": sns.iso_time(testing.utc_now()),
+                    "Timestamp": iso_time(utc_now()),
                 }
                 with testing.trusted_sns():
                     response = self.client.post(TRACKING_URL, **testing.sns_request(fields))
@@ -156,7 +158,7 @@ class SnsSampleTests(WebhookTestCase):
             fetch_sample(),
             anymail_settings(**topics),
             mock.patch.object(aws, "confirm_subscription") as confirm,
-            mock.patch.object(storage, "download", return_value=iter([testing.DEFAULT_MAIL])),
+            mock.patch.object(storage, "download", return_value=iter([DEFAULT_MAIL])),
         ):
             response = self.client.post(
                 INBOUND_URL if "inbound" in name else TRACKING_URL,
@@ -820,7 +822,7 @@ class BothTests(WebhookTestCase):
         )
         with (
             override_settings(ANYMAIL_AMAZON_SES_INBOUND_DELETE_S3_OBJECT=True),
-            mock.patch.object(storage, "download", return_value=iter([testing.DEFAULT_MAIL])),
+            mock.patch.object(storage, "download", return_value=iter([DEFAULT_MAIL])),
             mock.patch.object(storage, "delete_object") as delete,
         ):
             self.assertEqual(self.post_both(received).status_code, 200)

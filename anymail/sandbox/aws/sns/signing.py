@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ....amazon_ses.trust import utc_now
+from ....amazon_ses.timestamps import utc_now
 from ....testing.sns import make_certificate, sign_document
 from ... import SandboxError
 

@@ -20,9 +20,14 @@ from django.dispatch import Signal
 from django.test import override_settings
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from anymail.sandbox.aws.api import ApiError
 from anymail.sandbox.aws.defaults import CREDENTIALS, REGION
-from anymail.sandbox.aws.protocols import query_protocol, xml_answers
-from anymail.sandbox.aws.protocols.wire import ApiError
+from anymail.sandbox.aws.protocol import (
+    build_error,
+    build_response,
+    parse_form,
+    parse_query_request,
+)
 from anymail.sandbox.aws.sns.local_sns import LocalSns
 from anymail.sandbox.servers import serve
 
@@ -73,16 +78,16 @@ class SmallAmazon:
             return self._moto(environ, start_response)
         content = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
         environ["wsgi.input"] = io.BytesIO(content)
-        form = query_protocol.parse_form(content)
-        request = query_protocol.parse_request("sns", REGION, form, "127.0.0.1")
+        form = parse_form(content)
+        request = parse_query_request("sns", REGION, form, "127.0.0.1")
         try:
             answer = self.sns.answer(request)
             if answer is None:
                 return self._moto(environ, start_response)
-            status, body = 200, xml_answers.build_answer(request, answer)
+            status, (body, headers) = 200, build_response(request, answer.result)
         except ApiError as err:
-            status, body = err.status, xml_answers.build_error(err, "sns")
-        start_response(f"{status} X", [("Content-Type", "text/xml")])
+            status, (body, headers) = err.status, build_error(err, "sns")
+        start_response(f"{status} X", list(headers.items()))
         return [body]
 
     def client(self, service: str) -> Any:

@@ -13,8 +13,8 @@ from moto.sqs.models import sqs_backends
 
 from anymail.sandbox import SandboxError
 from anymail.sandbox.aws import bounds
+from anymail.sandbox.aws.api import ApiError
 from anymail.sandbox.aws.defaults import ACCOUNT, CREDENTIALS
-from anymail.sandbox.aws.protocols.wire import ApiError
 from anymail.sandbox.aws.receive.receipt_actions import Playing, play_s3
 from anymail.sandbox.aws.sns import subscriptions
 from anymail.sandbox.aws.sns.subscriptions import Subscriptions
@@ -191,7 +191,7 @@ class OtherServicesTests(LocalSesTestCase):
         key = kms.create_key()["KeyMetadata"]["KeyId"]
         kms.create_alias(AliasName=f"alias/{unique('a')}", TargetKeyId=key)
         with (
-            mock.patch.object(bounds, "MAX_THINGS", bounds._aliases()),
+            mock.patch.object(bounds, "MAX_THINGS", bounds._most("kms")),
             self.assertRaisesMessage(ClientError, "LimitExceeded"),
         ):
             kms.create_alias(AliasName=f"alias/{unique('a')}", TargetKeyId=key)

@@ -1209,13 +1209,6 @@ class HostileTests(LocalSesTestCase):
                 OUTBOUND, b"{}", "SignatureDoesNotMatch", 403, Authorization=authorization
             )
 
-    def test_a_multi_region_signature_has_no_region(self):
-        authorization = "AWS4-ECDSA-P256-SHA256 Credential=key/20250304/ses/aws4_request, x"
-        status, _, answer = self.amazon.request(
-            "GET", "/v2/email/account", None, Authorization=authorization
-        )
-        self.assertEqual((status, json.loads(answer)["EnforcementStatus"]), (200, "HEALTHY"))
-
     def test_operations_that_do_not_exist(self):
         for body in (b"", b"Action=", b"Action=DropEverything", b"Action=%FF%00%3C"):
             text = self.v1_error(body, "InvalidAction")
@@ -1239,16 +1232,15 @@ class HostileTests(LocalSesTestCase):
             (raw + b"!!!", "MalformedInput"),
             (raw + b"YQ", "MalformedInput"),
             (b"Action=SendRawEmail&RawMessage=x", "ValidationError"),
-            (b"Action=SendRawEmail&RawMessage.Data.x=y", "MalformedInput"),
+            (b"Action=SendRawEmail&RawMessage.Data.x=y", "ValidationError"),
             (b"Action=SendRawEmail", "ValidationError"),
-            (raw + b"&Destinations.member.x=a", "MalformedInput"),
-            (raw + b"&Destinations.member." + b"9" * 5000 + b"=a", "MalformedInput"),
-            (raw + "&Destinations.member.²=a".encode(), "MalformedInput"),
-            (raw + b"&Destinations.member.1.x=a", "MalformedInput"),
+            (raw + b"&Destinations.member.x=a", "InvalidParameterValue"),
+            (raw + b"&Destinations.member." + b"9" * 5000 + b"=a", "InvalidParameterValue"),
+            (raw + "&Destinations.member.²=a".encode(), "InvalidParameterValue"),
             (raw + b"&Destinations=a", "InvalidParameterValue"),
             (raw + b"&" + b"a." * 50_000 + b"=b", "InvalidParameterValue"),
             (b"Action=SendRawEmail" + b"&a=b" * 30_000, "MalformedQueryString"),
-            (b"Action=UpdateAccountSendingEnabled&Enabled=maybe", "MalformedInput"),
+            (b"Action=ListTemplates&MaxItems=many", "MalformedInput"),
         ):
             with self.subTest(body[:60]):
                 self.v1_error(body, code)
@@ -1284,19 +1276,16 @@ class HostileTests(LocalSesTestCase):
             b'{"Content": {"Raw": {"Data": "!"}}}',
             b'{"Content": {"Raw": {"Data": 1}}}',
             b'{"FromEmailAddress": "\\ud800", "Content": {}}',
-            b'{"EmailTags": {}, "Content": {}}',
             b'{"Content": ' + b"9" * 10_000 + b"}",
         ):
             with self.subTest(body[:40]):
                 self.v2_error(OUTBOUND, body, "SerializationException")
-        options = b'{"ConfigurationSetName": "a", "DeliveryOptions": {"MaxDeliverySeconds": true}}'
-        self.v2_error("/v2/email/configuration-sets", options, "SerializationException")
         for body in (b"", b"{}", b'{"Content": null}', b'{"Content": {}}'):
             with self.subTest(body):
                 self.v2_error(OUTBOUND, body, "BadRequestException")
 
     def test_numbers_without_end(self):
-        for size, expected in (("9" * 9, 200), ("-1", 400), ("9" * 5000, 400), ("x", 400)):
+        for size, expected in (("9" * 9, 200), ("9" * 5000, 400), ("x", 400)):
             with self.subTest(size[:9]):
                 status, _, answer = self.amazon.request(
                     "GET",

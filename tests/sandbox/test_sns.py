@@ -26,8 +26,8 @@ from anymail.amazon_ses import trust, x509
 from anymail.amazon_ses.sns import SnsEnvelope
 from anymail.exceptions import AnymailWebhookValidationFailure
 from anymail.sandbox import SandboxError
+from anymail.sandbox.aws.api import ApiError, ApiRequest
 from anymail.sandbox.aws.defaults import ACCOUNT, REGION
-from anymail.sandbox.aws.protocols.wire import ApiError, ApiRequest
 from anymail.sandbox.aws.sns import deliveries
 from anymail.sandbox.aws.sns.deliveries import PAUSES, Deliveries
 from anymail.sandbox.aws.sns.local_sns import LocalSns

@@ -1,18 +1,18 @@
-"""What the sandbox is asked for: these services, and of them what an application or a test needs.
+"""The services and operations that the sandbox has: those that an application or a test needs.
 
-moto has many more, which could do a lot: run containers, call other hosts, write files.
+moto has many more, some of which run containers, call other hosts or write files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from urllib.parse import parse_qsl
 
-from .protocols.wire import ApiError
+from .api import ApiError
 from .ses.operations import OPERATIONS as SES_OPERATIONS
 from .sns.sns_api import OPERATIONS as SNS_OPERATIONS
 
-#: What moto answers, by signing name (v2 of SES apart). S3 has no names in its requests.
+#: What moto answers, by signing name; ``sesv2`` is v2 of SES. S3's requests have no such names.
 MOTO: Mapping[str, frozenset[str]] = {
     service: frozenset(names.split())
     for service, names in {
@@ -61,34 +61,29 @@ S3_PREFIXES = ("response-", "x-amz-", "x-id")
 S3_POSTS = frozenset({"delete", "uploadid", "uploads"})
 
 
-def check_operation(service: str, operations: Iterable[str]) -> None:
-    """Refuse what the sandbox is not for.
+def check_operations(service: str, operations: Collection[str]) -> None:
+    """Refuse services and operations that the sandbox does not have.
 
     :param service: a signing name, or ``"sesv2"``.
-    :param operations: every name of an operation that a request has.
-    :raises ApiError: it is not for one of them.
+    :param operations: every name of an operation that a request has; none is refused, too.
+    :raises ApiError: it is refused.
     """
     if service not in MOTO:
         raise ApiError("NotImplemented", f"The sandbox does not have the service {service[:60]!r}.")
-    for operation in operations:
-        if not is_allowed(service, operation):
+    for operation in operations or [""]:
+        if not (
+            operation in MOTO[service]
+            or (service, operation) in SES_OPERATIONS
+            or (service == "sns" and operation in SNS_OPERATIONS)
+        ):
             text = f"The sandbox does not have the operation {operation[:60]!r} of {service}."
             raise ApiError("NotImplemented", text)
 
 
-def is_allowed(service: str, operation: str) -> bool:
-    """Whether the sandbox, or moto for it, answers an operation."""
-    return (
-        operation in MOTO[service]
-        or (service, operation) in SES_OPERATIONS
-        or (service == "sns" and operation in SNS_OPERATIONS)
-    )
-
-
 def check_s3(method: str, query: str) -> None:
-    """Refuse what is neither about objects nor about buckets as such.
+    """Refuse requests that are not about objects or whole buckets.
 
-    :raises ApiError: it is.
+    :raises ApiError: it is refused.
     """
     names = {name.lower() for name, _ in parse_qsl(query, keep_blank_values=True)}
     unknown = sorted(

@@ -6,11 +6,12 @@ sandbox that fails.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
+from .api import ApiError
 from .defaults import ACCOUNT
-from .protocols.wire import ApiError
 
 #: Of one kind: queues, topics, keys, buckets, identities, ….
 MAX_THINGS = 1_000
@@ -19,34 +20,42 @@ MAX_MESSAGE_BYTES = 64 * 2**20
 MAX_OBJECTS = 10_000
 #: Of all objects; larger ones are files in the folder for temporary ones.
 MAX_OBJECT_BYTES = 2**30
-#: What an operation that makes something begins with.
-MAKES = ("Clone", "Create", "Subscribe", "Verify")
-#: Where moto keeps what can be made.
-KEPT: Mapping[str, tuple[str, ...]] = {
-    "kms": ("keys",),
-    "ses": ("email_identities", "config_sets", "receipt_rule_set"),
-    "sns": ("topics", "subscriptions"),
-    "sqs": ("queues",),
+#: How the names of operations that make something begin; a changed rule may be a large one.
+MAKES = ("Clone", "Create", "Subscribe", "UpdateReceiptRule", "Verify")
+#: How many of each kind moto keeps in a region.
+KEPT: Mapping[str, Callable[[Any], tuple[int, ...]]] = {
+    "kms": lambda kms: (len(kms.keys), sum(len(key.aliases) for key in [*kms.keys.values()])),
+    "ses": lambda ses: (
+        len(ses.email_identities),
+        len(ses.config_sets),
+        len(ses.receipt_rule_set),
+        sum(len(found.rules) for found in [*ses.receipt_rule_set.values()]),
+    ),
+    "sns": lambda sns: (len(sns.topics), len(sns.subscriptions)),
+    "sqs": lambda sqs: (len(sqs.queues),),
 }
 
 
 def check_room(service: str, operation: str) -> None:
-    """Refuse what would make too much of anything.
+    """Refuse to make more of anything than the sandbox has room for.
 
-    :param service: as in :mod:`~.allowed`; of S3 :func:`check_room_for_object` knows.
+    :param service: as in :mod:`~.allowed`; S3 has :func:`check_room_for_object`.
     :raises ApiError: AWS's error for what is full.
     """
-    kept = "ses" if service == "sesv2" else service
-    if operation.startswith(MAKES) and any(
-        count >= MAX_THINGS for count in _counts(kept, KEPT.get(kept, ()))
-    ):
-        raise ApiError("LimitExceeded", f"The sandbox has room for {MAX_THINGS} of them.")
-    if kept == "ses" and operation.endswith("ReceiptRule") and _rules() >= MAX_THINGS:
-        raise ApiError("LimitExceeded", f"The sandbox has room for {MAX_THINGS} receipt rules.")
-    if operation == "CreateAlias" and _aliases() >= MAX_THINGS:
-        raise ApiError("LimitExceeded", f"The sandbox has room for {MAX_THINGS} aliases of keys.")
     if service == "sqs" and operation.startswith("SendMessage"):
         check_room_for_message()
+    if operation.startswith(MAKES) and _most("ses" if service == "sesv2" else service) >= (
+        MAX_THINGS
+    ):
+        raise ApiError("LimitExceeded", f"The sandbox has room for {MAX_THINGS} of them.")
+
+
+def _most(service: str) -> int:
+    """How many there are of the kind of which moto keeps most."""
+    with suppress(AttributeError, KeyError):
+        counts = zip(*map(KEPT[service], _backends(service)), strict=True)
+        return max(map(sum, counts), default=0)
+    return 0
 
 
 def check_room_for_message() -> None:
@@ -108,28 +117,6 @@ def _object_sizes() -> Iterator[int]:
             for upload in list(bucket.multiparts.values()):
                 yield 0
                 yield from (part.size for part in list(upload.parts.values()))
-
-
-def _counts(service: str, kept: tuple[str, ...]) -> Iterator[int]:
-    backends = _backends(service)
-    for name in kept:
-        yield sum(len(getattr(backend, name, ())) for backend in backends)
-
-
-def _rules() -> int:
-    return sum(
-        len(rule_set.rules)
-        for backend in _backends("ses")
-        for rule_set in list(backend.receipt_rule_set.values())
-    )
-
-
-def _aliases() -> int:
-    return sum(
-        len(getattr(key, "aliases", ()))
-        for backend in _backends("kms")
-        for key in list(backend.keys.values())
-    )
 
 
 def _backends(service: str) -> list[Any]:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from ... import SandboxError
 from ...journal import Journal, SentMail, SesEvent, now
-from ..protocols.wire import ApiError
+from ..api import ApiError
 from ..ses import state
 from ..ses.accepted import Accepted
 from ..sns.publications import Publication

@@ -14,7 +14,7 @@ from typing import Any
 
 from ... import SandboxError
 from ...journal import Journal, ReceivedMail, SesEvent, now
-from ..protocols.wire import ApiError
+from ..api import ApiError
 from ..ses.state import receipt_rules
 from ..sns.local_sns import LocalSns
 from ..sns.publications import Publication

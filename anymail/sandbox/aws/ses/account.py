@@ -13,7 +13,7 @@ from ...journal import now
 from ..switches import DEFAULT_RATE
 
 if TYPE_CHECKING:
-    from ..protocols.wire import ApiRequest
+    from ..api import ApiRequest
     from .desk import Desk, Operation
 
 Result = Mapping[str, Any]

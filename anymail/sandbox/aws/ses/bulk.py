@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..protocols.wire import ApiRequest
+from ..api import ApiRequest
 from .addresses import parse_address
 from .parameters import DESTINATION_KEYS, envelope_of, recipients_of, tags_of
 from .refusals import Reason, Refused, invalid

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..protocols.wire import ApiError, ApiRequest
+from ..api import ApiError, ApiRequest
 from . import state
 from .refusals import Reason, Refused
 

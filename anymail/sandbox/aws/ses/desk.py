@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..protocols.wire import ApiRequest
+from ..api import ApiRequest
 from .account import Account
 from .templates import Templates
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..api import ApiError, ApiRequest
 from ..events.listeners import NOT_IN_V1, EventDestination, event_type, event_type_v1
-from ..protocols.wire import ApiError, ApiRequest
 from ..sns.publications import Publication
 from .configuration_sets import named_set
 from .refusals import invalid

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..api import ApiError, ApiRequest
 from ..events.listeners import NOTIFICATION_TYPES, IdentityTopics
-from ..protocols.wire import ApiError, ApiRequest
 from ..sns.publications import Publication
 
 if TYPE_CHECKING:

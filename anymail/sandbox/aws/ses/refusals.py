@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from ..protocols.wire import ApiError
+from ..api import ApiError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..protocols.wire import ApiRequest
+from ..api import ApiRequest
 from .addresses import parse_address
 from .bulk import Bulk, Entry, send_bulk
 from .composing import compose, parse_content

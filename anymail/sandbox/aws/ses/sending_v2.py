@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..protocols.wire import ApiRequest
+from ..api import ApiRequest
 from .addresses import parse_address
 from .bulk import Bulk, Entry, send_bulk
 from .composing import check_custom_headers, compose, parse_content

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ...journal import SentMail, now
+from ..api import ApiRequest
 from ..events.events import new_id
 from ..events.simulator import is_simulated
-from ..protocols.wire import ApiRequest
 from . import raw_mail, state
 from .accepted import Accepted
 from .configuration_sets import check_configuration_set

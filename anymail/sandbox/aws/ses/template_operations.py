@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..protocols.wire import ApiError, ApiRequest
+from ..api import ApiError, ApiRequest
 from .composing import Envelope, compose
 from .handlebars import TemplateError
 from .refusals import Reason

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...journal import Attempt
-from ..protocols.wire import ApiError
+from ..api import ApiError
 from .deliveries import Deliveries, Delivery
 from .envelopes import SnsRequest, confirmation, sns_request
 from .signing import SigningKey

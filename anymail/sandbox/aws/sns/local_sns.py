@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...journal import Attempt, Journal, SesEvent
-from ..protocols.wire import ApiAnswer, ApiRequest
+from ..api import ApiAnswer, ApiRequest
 from . import sns_api
 from .confirmations import Confirmations
 from .deliveries import Deliveries

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..protocols.wire import ApiError
+from ..api import ApiError
 
 #: Less than 100 characters, no line breaks or control characters.
 _SUBJECT = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,99}")

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..api import ApiAnswer, ApiError, ApiRequest
 from ..defaults import ACCOUNT
-from ..protocols.wire import ApiAnswer, ApiError, ApiRequest
 from .publications import invalid_parameter, parse_publication
 from .subscriptions import Subscription, invalid_endpoint, parse_attributes
 from .topics import find_topic, is_topic, other_subscriptions

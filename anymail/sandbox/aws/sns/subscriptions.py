@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from ...journal import Attempt
 from ...servers import is_loopback
-from ..protocols.wire import ApiError
+from ..api import ApiError
 from .publications import invalid_parameter
 
 #: Attributes of a subscription that may be set. Only the first one does something.

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....amazon_ses.sns import TOPIC_ARN
+from ..api import ApiError
 from ..bounds import check_room_for_message
-from ..protocols.wire import ApiError
 from .publications import Publication
 
 logger: logging.Logger = logging.getLogger(__name__)

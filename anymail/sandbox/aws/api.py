@@ -1,4 +1,4 @@
-"""What travels between AWS's protocols and the services here: requests, answers, errors."""
+"""Calls of AWS's APIs, their results and errors, whatever the protocol."""
 
 from __future__ import annotations
 

@@ -1,1 +1,0 @@
-"""How AWS is spoken to: what is asked, what is answered."""

@@ -43,7 +43,8 @@ LAYERS: dict[str, int] = {
             anymail.amazon_ses.aws anymail.amazon_ses.aws_errors anymail.amazon_ses.certificates
             anymail.amazon_ses.client_cache anymail.amazon_ses.decryption
             anymail.amazon_ses.delivery anymail.amazon_ses.errors anymail.amazon_ses.feedback
-            anymail.amazon_ses.impatience anymail.amazon_ses.inbound anymail.amazon_ses.mime
+            anymail.amazon_ses.https anymail.amazon_ses.impatience anymail.amazon_ses.inbound
+            anymail.amazon_ses.mime
             anymail.amazon_ses.notifications anymail.amazon_ses.pacing
             anymail.amazon_ses.per_process anymail.amazon_ses.quota anymail.amazon_ses.raw_calls
             anymail.amazon_ses.receive anymail.amazon_ses.request_bodies anymail.amazon_ses.sns
@@ -78,7 +79,7 @@ SHOWROOMS = ("anymail.management", "anymail.sandbox")
 #: Modules of layer 3 that touch the network. ``receive`` joins them with the pure ones.
 NETWORK = frozenset(
     f"anymail.amazon_ses.{name}"
-    for name in ("aws", "aws_errors", "certificates", "delivery", "quota", "storage")
+    for name in ("aws", "aws_errors", "certificates", "delivery", "https", "quota", "storage")
 )
 MAY_USE_NETWORK = NETWORK | {"anymail.amazon_ses.receive"}
 

@@ -9,9 +9,12 @@ import hashlib
 import logging
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.cache import caches
 from django.core.cache.backends.base import BaseCache
@@ -32,32 +35,63 @@ MAX_CACHE_SECONDS = 7 * 86_400
 MAX_IN_PROCESS = 32
 #: How long not to try again what failed.
 FAILURE_SECONDS = 10.0
-#: Requests with made-up URLs must not turn us into a source of traffic: a process fetches so many
-#: at once (the others wait, each as long as a fetch may take), and so many per second in the long
-#: run, after the first MAX_BURST. What was never tried is refused only above these.
-MAX_CONCURRENCY = 8
-MAX_RATE = 10.0
-MAX_BURST = 120.0
+#: How many are fetched at once; the others wait, each as long as a fetch may take.
+MAX_CONCURRENCY = 16
 
 
-@dataclass
-class Allowance:
-    """How many fetches may begin: a token bucket.
+class Slots:
+    """Who may fetch now, of all that want to.
 
-    :param left: so many, at the time ``at`` (of the monotonic clock).
+    Anybody can make up URLs, and they must not keep a real one waiting: no host has more fetches
+    under way than could still begin, so one that is slow leaves room for the others; and of those
+    that wait, the last one goes first, so a crowd before it makes no difference.
     """
 
-    left: float = MAX_BURST
-    at: float = 0.0
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._busy: Counter[str] = Counter()
+        self._waiting: list[tuple[str, threading.Event]] = []
 
-    def take(self, now: float) -> bool:
-        """Take one; False if there is none."""
-        self.left = min(MAX_BURST, self.left + (now - self.at) * MAX_RATE)
-        self.at = now
-        if self.left < 1:
-            return False
-        self.left -= 1
+    @contextmanager
+    def one_for(self, url: str) -> Iterator[None]:
+        """Wait for a slot, and hold it.
+
+        :raises AnymailAPIError: there was none in time.
+        """
+        host = urlsplit(url).netloc
+        if not self._take(host):
+            raise unavailable(url, "too many are being fetched")
+        try:
+            yield
+        finally:
+            self._give_back(host)
+
+    def _take(self, host: str) -> bool:
+        with self._lock:
+            if self._is_free_for(host):
+                self._busy[host] += 1
+                return True
+            ticket = (host, threading.Event())
+            self._waiting.append(ticket)
+        ticket[1].wait(TIMEOUT)
+        with self._lock:
+            if ticket in self._waiting:
+                self._waiting.remove(ticket)
+                return False
         return True
+
+    def _give_back(self, host: str) -> None:
+        with self._lock:
+            self._busy[host] -= 1
+            self._busy += Counter()  # forget hosts that have none
+            for ticket in self._waiting[::-1]:
+                if self._is_free_for(ticket[0]):
+                    self._waiting.remove(ticket)
+                    self._busy[ticket[0]] += 1
+                    ticket[1].set()
+
+    def _is_free_for(self, host: str) -> bool:
+        return self._busy[host] < MAX_CONCURRENCY - self._busy.total()
 
 
 @dataclass
@@ -65,19 +99,16 @@ class Known:
     """What a process knows of certificates.
 
     :param fetched: URL to PEM text.
-    :param failed: URL to the time (of the monotonic clock) until which it is not tried again.
-    :param allowance: for further fetches.
-    :param slots: those that are being made.
-    :param lock: protects the first three.
+    :param failed: URL to the time (of the monotonic clock) until which it is not tried again; the
+        earliest first.
+    :param lock: protects both.
+    :param slots: for further fetches.
     """
 
     fetched: OrderedDict[str, str] = field(default_factory=OrderedDict)
-    failed: dict[str, float] = field(default_factory=dict)
-    allowance: Allowance = field(default_factory=Allowance)
-    slots: threading.BoundedSemaphore = field(
-        default_factory=lambda: threading.BoundedSemaphore(MAX_CONCURRENCY)
-    )
+    failed: OrderedDict[str, float] = field(default_factory=OrderedDict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    slots: Slots = field(default_factory=Slots)
 
 
 _known = PerProcess(Known)
@@ -112,7 +143,6 @@ def clear(**_kwargs: Any) -> None:
     with known.lock:
         known.fetched.clear()
         known.failed.clear()
-        known.allowance.left = MAX_BURST
 
 
 def download(url: str) -> str:
@@ -120,17 +150,20 @@ def download(url: str) -> str:
 
     :raises AnymailAPIError: there is no certificate, or not in time.
     """
-    import requests
+    from .https import new_session
 
     try:
-        with requests.get(
-            url,
-            timeout=TIMEOUT,
-            allow_redirects=False,
-            stream=True,
-            auth=lambda request: request,  # else requests looks for credentials in ~/.netrc
-            headers={"Accept-Encoding": "identity"},  # so that MAX_SIZE is the size
-        ) as response:
+        with (
+            new_session() as session,
+            session.get(
+                url,
+                timeout=TIMEOUT,
+                allow_redirects=False,
+                stream=True,
+                auth=lambda request: request,  # else requests looks for credentials in ~/.netrc
+                headers={"Accept-Encoding": "identity"},  # so that MAX_SIZE is the size
+            ) as response,
+        ):
             if response.status_code != 200:
                 raise unavailable(url, f"the HTTP status is {response.status_code}")
             pem = _read(response, url).decode("ascii")
@@ -153,26 +186,21 @@ def unavailable(url: str, reason: str) -> AnymailAPIError:
 
 
 def _from_network(url: str, known: Known) -> str:
-    if not known.slots.acquire(timeout=TIMEOUT):
-        raise unavailable(url, "too many are being fetched")
-    try:
+    _check_failed(url, known)
+    with known.slots.one_for(url):
         if (pem := known.fetched.get(url)) is None:  # another thread may have got it meanwhile
-            _admit(url, known)
+            _check_failed(url, known)
             pem = _try(url, known)
-    finally:
-        known.slots.release()
     return pem
 
 
-def _admit(url: str, known: Known) -> None:
+def _check_failed(url: str, known: Known) -> None:
     now = time.monotonic()
     with known.lock:
-        for failed in [failed for failed, until in known.failed.items() if until <= now]:
-            del known.failed[failed]
+        while known.failed and next(iter(known.failed.values())) <= now:
+            known.failed.popitem(last=False)
         if url in known.failed:
             raise unavailable(url, f"it failed less than {FAILURE_SECONDS:.0f} seconds ago")
-        if not known.allowance.take(now):
-            raise unavailable(url, "too many were fetched in the last seconds")
 
 
 def _try(url: str, known: Known) -> str:
@@ -181,6 +209,7 @@ def _try(url: str, known: Known) -> str:
     except AnymailAPIError:
         with known.lock:
             known.failed[url] = time.monotonic() + FAILURE_SECONDS
+            known.failed.move_to_end(url)
         raise
     _keep(url, pem, known)
     logger.info(

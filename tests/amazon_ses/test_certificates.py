@@ -24,11 +24,11 @@ from cryptography.x509.oid import NameOID
 from django.core.cache import caches
 from django.test import SimpleTestCase, override_settings
 
-from anymail.amazon_ses import certificates
+from anymail.amazon_ses import certificates, https
 from anymail.amazon_ses.certificates import fetch_certificate
 from anymail.exceptions import AnymailAPIError
 
-from ..local_sns import PATIENCE
+from ..local_sns import PATIENCE, wait_until
 from ..log_guard import recorded
 from ..sns_samples import certificate
 
@@ -229,6 +229,23 @@ class DownloadTests(CertificateTestCase):
             fetch_certificate("https://127.0.0.1:9/x.pem", "default")
         self.assertTrue(caught.exception.is_transient)
 
+    def test_the_certificate_authorities_are_read_once(self):
+        https.tls_context.cache_clear()
+        for name in ("valid", "missing", "made-up-1"):
+            with contextlib.suppress(AnymailAPIError):
+                self.fetch(name)
+        self.assertEqual(https.tls_context.cache_info().misses, 1)
+
+    def test_certificate_authorities_that_changed_are_read_again(self):
+        self.fetch()
+        bundle = Path(os.environ["REQUESTS_CA_BUNDLE"])
+        pem = bundle.read_text()
+        self.addCleanup(bundle.write_text, pem)
+        bundle.write_text(certificate())
+        os.utime(bundle, ns=(1, 1))
+        with self.assertRaisesMessage(AnymailAPIError, "SSLError"):
+            self.fetch("another")
+
     def test_no_credentials_are_sent(self):
         with tempfile.TemporaryDirectory() as folder:
             netrc = Path(folder) / "netrc"
@@ -324,69 +341,21 @@ class FailureTests(CertificateTestCase):
 
     def test_failures_do_not_stop_a_url_that_was_never_tried(self):
         """Anybody can make up URLs; they must not keep the real certificate away."""
-        for number in range(100):
-            self.try_to_fetch(f"made-up-{number}")
+        error = certificates.unavailable("x", "y")
+        with mock.patch.object(certificates, "download", side_effect=error):
+            for number in range(1000):
+                self.try_to_fetch(f"made-up-{number}")
         self.assertEqual(self.fetch(), certificate())
 
-    def test_made_up_urls_do_not_cause_traffic_without_end(self):
+    def test_what_failed_is_forgotten_in_time(self):
         error = certificates.unavailable("x", "y")
-        most = int(certificates.MAX_BURST)
-        now = time.monotonic()
-        with (
-            mock.patch.object(certificates, "download", side_effect=error) as download,
-            mock.patch.object(certificates.time, "monotonic", return_value=now) as clock,
-        ):
-            for number in range(most + 50):
-                self.try_to_fetch(f"made-up-{number}")
-            self.assertEqual(download.call_count, most)
-            clock.return_value = now + 2
+        with mock.patch.object(certificates, "download", side_effect=error):
             for number in range(100):
-                self.try_to_fetch(f"later-{number}")
-        self.assertEqual(download.call_count, most + 2 * certificates.MAX_RATE)
-
-    def test_a_url_that_was_refused_for_the_rate_is_tried_a_little_later(self):
-        now = time.monotonic()
-        with mock.patch.object(certificates.time, "monotonic", return_value=now) as clock:
-            while certificates._known.get().allowance.take(now):
-                pass
-            self.try_to_fetch("valid")
-            clock.return_value = now + 1
-            self.assertEqual(self.fetch(), certificate())
-
-    def test_slow_fetches_are_limited_in_number_and_the_others_wait(self):
-        busy, most, lock = [0], [0], threading.Lock()
-        go_on = threading.Event()
-
-        def download(url: str) -> str:
-            with lock:
-                busy[0] += 1
-                most[0] = max(most[0], busy[0])
-            go_on.wait(60)
-            with lock:
-                busy[0] -= 1
-            return certificate()
-
-        urls = [self.url(f"slow-{number}") for number in range(certificates.MAX_CONCURRENCY + 3)]
-        found: list[str] = []
-        threads = [
-            threading.Thread(
-                target=lambda url=url: found.append(certificates.fetch_certificate(url, "default"))
-            )
-            for url in urls
-        ]
-        with (
-            mock.patch.object(certificates, "download", download),
-            mock.patch.object(certificates, "TIMEOUT", 60),
-        ):
-            for thread in threads:
-                thread.start()
-            while busy[0] < certificates.MAX_CONCURRENCY:
-                time.sleep(0.001)
-            go_on.set()
-            for thread in threads:
-                thread.join()
-        self.assertEqual(most[0], certificates.MAX_CONCURRENCY)
-        self.assertEqual(len(found), len(urls))
+                self.try_to_fetch(f"made-up-{number}")
+            later = time.monotonic() + certificates.FAILURE_SECONDS
+            with mock.patch.object(certificates.time, "monotonic", return_value=later):
+                self.try_to_fetch("another")
+        self.assertEqual(list(certificates._known.get().failed), [self.url("another")])
 
     def test_certificates_that_are_known_stay_so(self):
         self.fetch()
@@ -395,3 +364,83 @@ class FailureTests(CertificateTestCase):
             for number in range(30):
                 self.try_to_fetch(f"made-up-{number}")
             self.assertEqual(self.fetch(), certificate())
+
+
+class CrowdTests(CertificateTestCase):
+    """Many fetches at once, of which those of made-up URLs end only when the test lets them."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.may_end = threading.Semaphore(0)
+        self.lock = threading.Lock()
+        self.busy: list[str] = []
+        self.most = 0
+        self.found: dict[str, str] = {}
+        self.threads: list[threading.Thread] = []
+        self.slots = certificates.Slots()
+        for patch in (
+            mock.patch.object(certificates, "download", self.download),
+            mock.patch.object(certificates._known.get(), "slots", self.slots),
+        ):
+            patch.start()
+            self.addCleanup(patch.stop)
+        self.addCleanup(self.end_all)
+
+    def download(self, url: str) -> str:
+        with self.lock:
+            self.busy.append(url)
+            self.most = max(self.most, len(self.busy))
+        if "made-up" in url:
+            self.may_end.acquire(timeout=PATIENCE)
+        with self.lock:
+            self.busy.remove(url)
+        if "made-up" in url:
+            raise certificates.unavailable(url, "it does not exist")
+        return certificate()
+
+    def start(self, urls: list[str]) -> None:
+        for url in urls:
+            thread = threading.Thread(target=self.fetch_url, args=(url,))
+            thread.start()
+            self.threads.append(thread)
+        wait_until(lambda: len(self.busy) + len(self.slots._waiting) == len(self.threads))
+
+    def fetch_url(self, url: str) -> None:
+        with contextlib.suppress(AnymailAPIError):
+            self.found[url] = fetch_certificate(url, "default")
+
+    def end_all(self) -> None:
+        self.may_end.release(len(self.threads))
+        for thread in self.threads:
+            thread.join()
+
+    def urls(self, host: str, number: int) -> list[str]:
+        return [f"https://{host}/made-up-{index}.pem" for index in range(number)]
+
+    def test_a_crowd_of_one_host_leaves_room_for_others(self):
+        for number in range(5):
+            self.start(self.urls(f"host{number}.example", 20))
+        self.start(["https://real.example/valid.pem"])
+        self.may_end.release()
+        wait_until(lambda: "https://real.example/valid.pem" in self.found)
+
+    def test_of_a_crowd_the_last_goes_first(self):
+        self.start(self.urls("sns.example", 500))
+        self.start(["https://sns.example/valid.pem"])
+        self.may_end.release()
+        wait_until(lambda: "https://sns.example/valid.pem" in self.found)
+
+    def test_a_crowd_is_limited_in_number_and_the_others_wait(self):
+        for number in range(20):
+            self.start(self.urls(f"host{number}.example", 10))
+        self.end_all()
+        self.assertEqual(self.most, certificates.MAX_CONCURRENCY)
+        self.assertEqual(len(certificates._known.get().failed), 200)
+
+    def test_one_that_waits_too_long_is_given_up(self):
+        self.start(self.urls("sns.example", 20))
+        with (
+            mock.patch.object(certificates, "TIMEOUT", 0.01),
+            self.assertRaisesMessage(AnymailAPIError, "too many are being fetched"),
+        ):
+            fetch_certificate("https://sns.example/valid.pem", "default")

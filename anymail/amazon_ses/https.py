@@ -1,0 +1,51 @@
+"""Sessions of requests for many short connections."""
+
+from __future__ import annotations
+
+import ssl
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.certs import where
+
+
+def new_session() -> requests.Session:
+    """A session whose connections share what is read of the certificate authorities.
+
+    Otherwise each reads the whole file: 30 ms of CPU, where the rest of a request takes 4.
+    """
+    session = requests.Session()
+    session.mount("https://", SharedContextAdapter())
+    return session
+
+
+class SharedContextAdapter(HTTPAdapter):
+    """Gives its connections the TLS context of the authorities that requests would read."""
+
+    def build_connection_pool_key_attributes(
+        self, request: Any, verify: bool | str, cert: Any = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What a connection is looked up and made by, the context included."""
+        host, pool = super().build_connection_pool_key_attributes(request, verify, cert)
+        for name in ("ca_certs", "ca_cert_dir"):
+            pool.pop(name, None)
+        path = verify if isinstance(verify, str) else where()
+        return host, {**pool, "ssl_context": tls_context(path, Path(path).stat().st_mtime_ns)}
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Nothing: the context has the authorities already."""
+
+
+@lru_cache(maxsize=4)
+def tls_context(path: str, changed: int) -> ssl.SSLContext:
+    """The context that believes the certificate authorities in a file or folder.
+
+    :param path: of PEM files.
+    :param changed: when, so that new files are read again.
+    """
+    if Path(path).is_dir():
+        return ssl.create_default_context(capath=path)
+    return ssl.create_default_context(cafile=path)

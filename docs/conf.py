@@ -50,7 +50,7 @@ nitpick_ignore_regex = [
     (r"py:.+", r"(collections\.abc|datetime|email|io|json|os|pathlib|threading)(\..+)?"),
     # As they are written where they are imported for type checkers only.
     (r"py:class", r"ClientError|SimpleUploadedFile|UploadedFile|models\.[A-Z]\w+Field"),
-    (r"py:class", r"anymail\.conf\.SomeSettings"),  # a type variable
+    (r"py:class", r"anymail\.conf\.(\w+\.)?SomeSettings"),  # a type variable
     (r"std:envvar", r"AWS_.+"),
 ]
 

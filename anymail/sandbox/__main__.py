@@ -9,67 +9,53 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from . import SandboxError
-from .arguments import PROJECT_VARIABLE, add_arguments, chosen_options
+from .options import PROJECT_VARIABLE, Options, add_arguments
 
 DESCRIPTION = """\
 A local Amazon SES with a page: send messages, watch what becomes of them, receive mail.
 
 It needs no account, no network and no configuration. Messages to the addresses of SES's mailbox
-simulator bounce, complain, and so on; what SES tells about them goes through signed SNS messages to
-the webhooks of this package, on this machine. Nothing is left behind but the key that SNS signs
-with, in your cache folder, so that settings stay valid; with --once, not even that.
+simulator bounce, complain, and so on; SES's events go through signed SNS messages to the webhooks
+of this package, on this machine. Nothing is left behind but the key that signs SNS messages, in
+your cache folder, so that settings stay valid; with --once, not even that.
 """
 INTERRUPTED = 130
 
 
-class Interruption:
-    """Ctrl-C, which is only noticed and asked for: an exception from it would break libraries that
-    are being loaded, and is lost where Python ignores exceptions (finalizers, weakrefs).
+class CtrlC:
+    """A signal handler that only takes note, until :attr:`immediate` is set.
+
+    An exception from it would break libraries that are being imported, and is lost where Python
+    ignores exceptions (finalizers, weakrefs).
     """
 
     def __init__(self) -> None:
-        self.came: bool = False
-        self.is_sudden: bool = False
+        self.requested: bool = False
+        self.immediate: bool = False
 
     def __call__(self, *_args: object) -> None:
-        if self.is_sudden:
+        if self.immediate:
             raise KeyboardInterrupt
-        self.came = True
+        self.requested = True
 
     def check(self) -> None:
-        """End if it came.
-
-        :raises KeyboardInterrupt: it did.
-        """
-        if self.came:
+        """Raise KeyboardInterrupt if Ctrl-C was pressed."""
+        if self.requested:
             raise KeyboardInterrupt
 
-    def wait(self, meanwhile: Callable[[], object]) -> None:
-        """Wait for it. The next one does not wait for anything.
 
-        :param meanwhile: called again and again.
-        """
-        while not self.came:
-            meanwhile()
-            time.sleep(0.1)
-        self.came, self.is_sudden = False, True
-
-
-def main(arguments: Sequence[str] | None = None, interruption: Interruption | None = None) -> int:
-    """Run the sandbox until Ctrl-C.
-
-    :param interruption: what the signals of the process call.
-    :return: the exit code.
-    """
-    options = _parser().parse_args(arguments)
+def main(arguments: Sequence[str] | None = None, ctrl_c: CtrlC | None = None) -> int:
+    """Run the sandbox until Ctrl-C; returns the exit code."""
+    parsed = _parser().parse_args(arguments)
+    project = json.loads(os.environ.pop(PROJECT_VARIABLE, "{}"))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        _run(options, interruption or Interruption())
+        _run(Options(**vars(parsed), project=project), ctrl_c or CtrlC())
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return INTERRUPTED
@@ -84,32 +70,32 @@ def main(arguments: Sequence[str] | None = None, interruption: Interruption | No
     return 0
 
 
-def _run(arguments: argparse.Namespace, interruption: Interruption) -> None:
-    from .loop import play
-    from .report import TextReport
-    from .sites import NO_SITE, NO_WEBHOOKS
-    from .start import running
-    from .transcript import JsonReport
+def _run(options: Options, ctrl_c: CtrlC) -> None:
+    from .demo import run_demo
+    from .output import JsonOutput, TextOutput
+    from .run import run_sandbox
 
-    report = JsonReport(sys.stdout) if arguments.json else TextReport(sys.stdout)
-    project = json.loads(os.environ.pop(PROJECT_VARIABLE, "{}"))
+    output = JsonOutput(sys.stdout) if options.json else TextOutput(sys.stdout)
 
-    def tell(text: str) -> None:
-        interruption.check()
-        report.doing(text)
+    def doing(text: str) -> None:
+        ctrl_c.check()
+        output.doing(text)
 
-    with running(chosen_options(arguments, project), tell) as sandbox:
-        interruption.check()
-        if arguments.once:
-            interruption.is_sudden = True
-            report.loop(play(sandbox.amazon))
+    with run_sandbox(options, doing) as sandbox:
+        ctrl_c.check()
+        if options.once:
+            ctrl_c.immediate = True
+            run_demo(sandbox.aws, output)
             return
-        report.ready(sandbox, paste=bool(project) and not sandbox.is_used_by(project))
-        if project and not arguments.site:
-            report.problem(NO_SITE)
-        elif project and not project["paths"]:
-            report.problem(NO_WEBHOOKS)
-        interruption.wait(lambda: report.sites(sandbox.watch.changes()))
+        output.ready(sandbox)
+        if sandbox.problem:
+            output.problem(sandbox.problem)
+        while not ctrl_c.requested:
+            for state in sandbox.watch.changes():
+                output.site(state)
+            time.sleep(0.1)
+        # From now on, the next one does not wait for the servers to stop.
+        ctrl_c.requested, ctrl_c.immediate = False, True
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -128,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    ctrl_c: Interruption = Interruption()
+    handler: CtrlC = CtrlC()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, ctrl_c)
-    sys.exit(main(interruption=ctrl_c))
+        signal.signal(number, handler)
+    sys.exit(main(ctrl_c=handler))

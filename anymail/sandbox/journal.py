@@ -1,14 +1,15 @@
-"""What happened in the sandbox, kept in memory: the Amazon side writes it, the page reads it."""
+"""What happened in the sandbox, kept in memory: the AWS side writes it, the page reads it."""
 
 from __future__ import annotations
 
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from threading import Condition, Lock
+from threading import Condition
 from typing import Any, Literal, TypeVar
 
 from ..signals import AnymailInboundEvent, AnymailTrackingEvent
@@ -20,7 +21,6 @@ KEEP_BYTES = 256 * 2**20
 
 
 def now() -> datetime:
-    """The time, with its time zone."""
     return datetime.now(timezone.utc)
 
 
@@ -40,7 +40,6 @@ class Attempt:
 
     @property
     def succeeded(self) -> bool:
-        """The webhook took it."""
         return self.status is not None and 200 <= self.status < 300
 
 
@@ -62,13 +61,12 @@ class Post:
 
 @dataclass(kw_only=True)
 class SesEvent:
-    """Something that happened to a mail, and what became of the news.
+    """An event of a mail, where SES published it, and what the webhooks made of it.
 
     :param kind: SES's word: ``"Bounce"``, ``"Rendering Failure"``, ``"Received"``.
-    :param document: what SES published; for each way of publishing it is a little different, this
-        is the last one.
-    :param topic_arns: where it was published; empty if nobody asked for it.
-    :param signals: the events that the sandbox's own site dispatched for it.
+    :param document: what SES published last; it differs a little from topic to topic.
+    :param topic_arns: where it was published; empty if it was published nowhere.
+    :param signals: what the sandbox's own webhooks dispatched for it.
     """
 
     kind: str
@@ -91,7 +89,7 @@ class SentMail:
     :param raw: the MIME source as SES delivers it (``Message-ID`` and ``Date`` are SES's); of a
         template that could not be rendered, empty.
     :param message_tags: SES message tags.
-    :param notes: what the developer should know, for example that nobody hears of the events.
+    :param notes: what the developer should know, for example that the events are published nowhere.
     """
 
     id: str
@@ -116,7 +114,7 @@ class ReceivedMail:
     :param rule: the receipt rule that took it.
     :param action: what the rule does: ``"SNS"``, ``"S3"`` or ``"S3, encrypted"``.
     :param verdicts: ``spam``, ``virus``, ``spf``, ``dkim``, ``dmarc`` to ``PASS``, ``FAIL``, ….
-    :param notes: what the developer should know, for example that an action is not played.
+    :param notes: what the developer should know, for example that an action is not run.
     """
 
     id: str
@@ -139,110 +137,90 @@ class Journal:
 
     def __init__(self, keep: int = KEEP, keep_bytes: int = KEEP_BYTES) -> None:
         self.version: int = 0
+        self.dropped_sent: int = 0
+        self.dropped_received: int = 0
         self._keep = keep
         self._keep_bytes = keep_bytes
-        self._lock = Lock()
-        self._changed = Condition(self._lock)
+        self._changed = Condition()
         self._sent: OrderedDict[str, SentMail] = OrderedDict()
         self._received: OrderedDict[str, ReceivedMail] = OrderedDict()
         self._events: OrderedDict[str, SesEvent] = OrderedDict()
         self._last_posts: dict[tuple[str, str], Post] = {}
-        self.dropped_sent: int = 0
-        self.dropped_received: int = 0
 
     def sent(self) -> list[SentMail]:
         """The messages that SES accepted, the newest first."""
-        with self._lock:
+        with self._changed:
             return list(reversed(self._sent.values()))
 
     def received(self) -> list[ReceivedMail]:
-        """The messages that SES received, the newest first."""
-        with self._lock:
+        """The mails that SES received, the newest first."""
+        with self._changed:
             return list(reversed(self._received.values()))
 
     def sent_mail(self, id: str) -> SentMail | None:
-        """The message with this ``MessageId``."""
         return self._sent.get(id)
 
     def received_mail(self, id: str) -> ReceivedMail | None:
-        """The received message with this ``messageId``."""
         return self._received.get(id)
 
+    def last_post(self, topic_arn: str, url: str) -> Post | None:
+        """What was last posted to a webhook, by its URL without user name and password."""
+        return self._last_posts.get((topic_arn, url))
+
     def add_sent(self, mail: SentMail) -> None:
-        """SES accepted a message."""
-        with self._lock:
+        with self._change():
             self.dropped_sent += self._add(self._sent, mail)
-            self._changed.notify_all()
 
     def add_received(self, mail: ReceivedMail) -> None:
-        """SES received a message."""
-        with self._lock:
+        with self._change():
             self.dropped_received += self._add(self._received, mail)
-            self._changed.notify_all()
 
     def add_event(self, mail: SentMail | ReceivedMail, event: SesEvent) -> None:
-        """Something happened to a message."""
-        with self._lock:
+        with self._change():
             mail.events.append(event)
-            self.version += 1
 
     def add_post(self, event: SesEvent | None, post: Post) -> None:
         """SNS begins to post something; ``event`` is None if it is not about a mail."""
-        with self._lock:
+        with self._change():
             if event is not None:
                 event.posts.append(post)
                 self._events[post.sns_id] = event
                 while len(self._events) > 20 * self._keep:
                     self._events.popitem(last=False)
-            self.version += 1
 
     def add_attempt(
         self, post: Post, attempt: Attempt, state: Literal["retrying", "delivered", "failed"]
     ) -> None:
         """A webhook answered, or did not."""
-        with self._lock:
+        with self._change():
             post.attempts.append(attempt)
             post.state = state
             self._last_posts[post.topic_arn, post.url] = post
-            self.version += 1
-
-    def last_post(self, topic_arn: str, url: str) -> Post | None:
-        """What was last posted to a webhook, and answered or not.
-
-        :param url: without user name and password.
-        """
-        return self._last_posts.get((topic_arn, url))
-
-    def note_change(self) -> None:
-        """Something else happened that the page shows."""
-        with self._lock:
-            self.version += 1
 
     def add_signal(self, event: AnymailTrackingEvent | AnymailInboundEvent) -> None:
         """A signal was dispatched; without effect unless SNS posted what it is about."""
-        with self._lock:
-            published = self._events.get(event.event_id or "") or self._announcement(event)
+        with self._change():
+            published = self._events.get(event.event_id or "") or self._published_mail(event)
             if published is not None:
                 published.signals.append(event)
-                self.version += 1
+
+    def note_change(self) -> None:
+        """Something else happened that the page shows."""
+        with self._change():
+            pass
 
     def clear(self) -> None:
-        """Forget everything."""
-        with self._lock:
+        with self._change():
             for kept in (self._sent, self._received, self._events):
                 kept.clear()
             self.dropped_sent = self.dropped_received = 0
-            self.version += 1
 
     def forget_sent(self, mail: SentMail) -> None:
-        """Forget one message."""
-        with self._lock:
+        with self._change():
             if self._sent.pop(mail.id, None):
                 self._forget_events(mail)
-                self.version += 1
 
     def forget_all_sent(self) -> None:
-        """Forget the messages that SES accepted."""
         for mail in self.sent():
             self.forget_sent(mail)
 
@@ -262,24 +240,30 @@ class Journal:
             left = end - time.monotonic()
             if found is not None or left <= 0:
                 return found
-            with self._lock:
+            with self._changed:
                 self._changed.wait_for(lambda: self.version != version, left)  # noqa: B023
 
-    def _announcement(self, event: AnymailTrackingEvent | AnymailInboundEvent) -> SesEvent | None:
-        """What a received mail was announced with: signals have its id, and not that of SNS."""
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        with self._changed:
+            yield
+            self.version += 1
+            self._changed.notify_all()
+
+    def _published_mail(self, event: AnymailTrackingEvent | AnymailInboundEvent) -> SesEvent | None:
+        """The event of a received mail, whose signal has the mail's id and not that of SNS."""
         mail = self._received.get(event.event_id or "")
-        announced = mail.events if mail is not None else ()
-        return next((found for found in announced if found.document == event.esp_event), None)
+        published = mail.events if mail is not None else ()
+        return next((found for found in published if found.document == event.esp_event), None)
 
     def _add(self, kept: OrderedDict[str, Mail], mail: Mail) -> int:
-        """Keep a mail; gives how many others had to go for it."""
+        """Keep a mail; returns how many others had to go for it."""
         kept[mail.id] = mail
         count = 0
         while self._is_full(kept):
             _, gone = kept.popitem(last=False)
             self._forget_events(gone)
             count += 1
-        self.version += 1
         return count
 
     def _forget_events(self, mail: SentMail | ReceivedMail) -> None:

@@ -14,15 +14,14 @@ from urllib.parse import urlsplit
 
 from . import SandboxError
 
-Application = Callable[..., Any]
 #: How many ports are tried before any free one is taken.
 TRIES = 20
-#: Addresses to listen on that stand for all of a machine's, and what to connect to instead.
+#: Addresses that stand for all of a machine's, and what to connect to instead.
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or an address is this machine's own, and nobody else can reach it."""
+    """Whether a host name or an address leads to this machine, and nobody else can reach it."""
     try:
         found = getaddrinfo(host.strip("[]"), None)
         return all(ip_address(address[0]).is_loopback for *_, address in found)
@@ -31,12 +30,8 @@ def is_loopback(host: str) -> bool:
 
 
 def check_listener(host: str, *, allow_remote: bool) -> None:
-    """Refuse to be reached from elsewhere.
-
-    :param host: a host name or an address to listen on.
-    :raises SandboxError: other machines would reach it, and nobody said that they may.
-    """
-    check_known(host)
+    """Raise SandboxError if other machines could reach a server, unless they may."""
+    _check_found(host)
     if not (allow_remote or is_loopback(host)):
         raise SandboxError(
             f"Other machines can reach {host!r}, and the sandbox asks nobody for a password: "
@@ -45,12 +40,9 @@ def check_listener(host: str, *, allow_remote: bool) -> None:
 
 
 def check_site(url: str, *, allow_remote: bool) -> None:
-    """Refuse to post elsewhere.
-
-    :raises SandboxError: it is not a URL, or leads to another machine and nobody said that it may.
-    """
+    """Raise SandboxError if a site is on another machine, unless it may be."""
     host = host_of(url)
-    check_known(host)
+    _check_found(host)
     if not (allow_remote or is_loopback(host)):
         raise SandboxError(
             f"The site {host!r} is on another machine, to which the sandbox would post what is in "
@@ -58,11 +50,7 @@ def check_site(url: str, *, allow_remote: bool) -> None:
         )
 
 
-def check_known(host: str) -> None:
-    """Refuse a host name that leads nowhere.
-
-    :raises SandboxError: it does.
-    """
+def _check_found(host: str) -> None:
     try:
         getaddrinfo(host.strip("[]"), None)
     except (OSError, UnicodeError) as err:
@@ -70,10 +58,6 @@ def check_known(host: str) -> None:
 
 
 def host_of(url: str) -> str:
-    """The host in a URL.
-
-    :raises SandboxError: it is no ``http`` or ``https`` URL.
-    """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise SandboxError(f"{url.rpartition('@')[2]!r} is not a URL like http://127.0.0.1:8000.")
@@ -87,25 +71,24 @@ def without_credentials(url: str) -> str:
 
 
 def url_of(bind: str, port: int) -> str:
-    """The URL at which this machine finds what listens on an address."""
+    """The URL of a server on this machine that listens on an address."""
     return f"http://{_in_url(EVERYWHERE.get(bind, bind))}:{port}"
 
 
 def local_hosts(bind: str) -> list[str]:
-    """The names of this machine for itself, as in Django's ``ALLOWED_HOSTS``.
+    """This machine's own names, as in Django's ``ALLOWED_HOSTS``.
 
-    Any other could be that of a web site elsewhere that a browser was made to believe to be here
+    Any other could be the name of a web site elsewhere, whose DNS says that it is here
     (DNS rebinding).
     """
     return ["127.0.0.1", "[::1]", ".localhost", _in_url(bind)]
 
 
 @contextmanager
-def serve(application: Application, host: str, port: int) -> Iterator[str]:
+def serve(application: Callable[..., Any], host: str, port: int) -> Iterator[str]:
     """Serve a WSGI application for the length of a ``with`` block; gives its URL.
 
     :param port: the first to try; 0 for any.
-    :raises SandboxError: it is no address of this machine.
     """
     from werkzeug.serving import make_server
 

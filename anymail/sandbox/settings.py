@@ -9,7 +9,7 @@ from typing import Any
 from .aws.defaults import BUCKET, CONFIGURATION_SET, CREDENTIALS, EVENTS_TOPIC, INBOUND_TOPIC
 from .aws.sns.signing import SigningKey, default_key_file
 
-#: What a project may have set, and would lead past the sandbox, or refuse what comes from it.
+#: Settings of a project that would lead past the sandbox, or refuse its messages.
 FORGOTTEN = (
     "AMAZON_SES_CLIENT_FACTORY",
     "AMAZON_SES_SNS_CLIENT_PARAMS",
@@ -28,14 +28,14 @@ def sandboxed(
     :param anymail: the project's own; what has nothing to do with Amazon stays as it is.
     :param endpoint: the URL of the sandbox's AWS APIs.
     :param key_file: the sandbox's ``--key-file``, if it was started with one.
-    :raises SandboxError: the key that the sandbox signs with can be neither read nor made.
+    :raises SandboxError: the sandbox's signing key can be neither read nor created.
     """
     key = SigningKey.kept(Path(key_file) if key_file else default_key_file())
     own = anymail.get("WEBHOOK_SECRET") or []
     return {
         **anymail,
         **anymail_settings(endpoint, certificates=key.certificates, secret=key.secret),
-        # The sandbox shows the project's own if it knows it, and that of the key otherwise.
+        # The sandbox sends the project's own if it knows it, and that of the key otherwise.
         "WEBHOOK_SECRET": [*([own] if isinstance(own, str) else own), key.secret],
     }
 
@@ -43,11 +43,11 @@ def sandboxed(
 def anymail_settings(
     endpoint: str, *, certificates: Mapping[str, str], secret: str
 ) -> dict[str, Any]:
-    """The ``ANYMAIL`` setting: signatures are checked; topics and bucket are known.
+    """The ``ANYMAIL`` setting, with signature checks on.
 
-    :param endpoint: the URL of the Amazon side.
-    :param certificates: what SNS signs with, PEM by URL.
-    :param secret: what SNS shows to the webhooks, ``user:password``.
+    :param endpoint: the URL of the AWS APIs.
+    :param certificates: those of the key that signs SNS messages: PEM by URL.
+    :param secret: what SNS sends to the webhooks, ``user:password``.
     """
     return {
         "AMAZON_SES_SESSION_PARAMS": dict(CREDENTIALS),

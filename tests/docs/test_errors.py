@@ -14,7 +14,7 @@ from pathlib import Path
 from django.test import SimpleTestCase
 
 from anymail.amazon_ses import aws_errors
-from anymail.sandbox.sites import NO_SITE, NO_WEBHOOKS
+from anymail.sandbox.webhooks import NO_SITE, NO_WEBHOOKS
 
 from ..docs_pages import DOCS, ROOT, literals, tables
 
@@ -179,7 +179,7 @@ def _texts_of(node: ast.AST, name: str) -> Iterator[tuple[int, str]]:
 def sandbox_texts() -> Iterator[Text]:
     """The sandbox's own errors, and what it says of a project."""
     for text in (NO_SITE, NO_WEBHOOKS):
-        yield Text("sandbox/sites.py", text)
+        yield Text("sandbox/webhooks.py", text)
     for path in sorted((PACKAGE / "sandbox").rglob("*.py")):
         name = str(path.relative_to(PACKAGE))
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

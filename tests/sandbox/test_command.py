@@ -24,11 +24,11 @@ from django.test import SimpleTestCase, override_settings
 
 from anymail.conf import AmazonSESSettings
 from anymail.management.commands.anymail_sandbox import run
-from anymail.sandbox.arguments import add_arguments, command_line
 from anymail.sandbox.aws.defaults import CREDENTIALS
 from anymail.sandbox.aws.sns.signing import SigningKey
-from anymail.sandbox.paste import settings_text
+from anymail.sandbox.options import add_arguments, command_line
 from anymail.sandbox.settings import anymail_settings
+from anymail.sandbox.settings_snippet import settings_snippet
 
 from ..local_sns import PATIENCE, reserved_port, wait_until
 from . import ROOT, TIMEOUT, Running, environment, start, wait_until_ready
@@ -278,7 +278,7 @@ class SettingsTests(SimpleTestCase):
         )
 
     def pasted(self, *, mailers: bool, **before: Any) -> dict[str, Any]:
-        text = settings_text(
+        text = settings_snippet(
             "http://127.0.0.1:8026", command="x", mailers=mailers, key_file=self.key_file
         )
         exec(text, before)
@@ -372,12 +372,12 @@ class CommandLineTests(SimpleTestCase):
             ("--domain=not_a_domain!!", "is not a domain"),
             ("--domain=.example", "is not a domain"),
             ("--domain=me@example.org", "is not a domain"),
-            ("--verified=", "is neither a domain nor an address"),
-            ("--verified=@example.org", "is neither a domain nor an address"),
-            ("--verified=a b@example.org", "is neither a domain nor an address"),
-            ("--verified=me@", "is neither a domain nor an address"),
-            ("--configuration-set=a b", "is not a name of a configuration set"),
-            ("--configuration-set=", "is not a name of a configuration set"),
+            ("--verified=", "is not a domain like example.org or an address"),
+            ("--verified=@example.org", "is not a domain like example.org or an address"),
+            ("--verified=a b@example.org", "is not a domain like example.org or an address"),
+            ("--verified=me@", "is not a domain like example.org or an address"),
+            ("--configuration-set=a b", "is not a valid name of a configuration set"),
+            ("--configuration-set=", "is not a valid name of a configuration set"),
         ):
             with self.subTest(argument), self.assertRaisesRegex(ArgumentError, text):
                 parser.parse_args([argument])

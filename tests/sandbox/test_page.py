@@ -28,7 +28,7 @@ from anymail.exceptions import AnymailAPIError
 from anymail.feedback.models import Suppression
 from anymail.feedback.recording import record
 from anymail.message import AnymailMessage, AnymailRecipientStatus
-from anymail.sandbox import SandboxError, site
+from anymail.sandbox import SandboxError, own_site, samples
 from anymail.sandbox.journal import (
     Attempt,
     Journal,
@@ -38,7 +38,7 @@ from anymail.sandbox.journal import (
     SesEvent,
     now,
 )
-from anymail.sandbox.page import previews, samples, sending
+from anymail.sandbox.page import previews, sending
 from anymail.sandbox.page.apps import connect, version
 from anymail.sandbox.page.contents import content_of
 from anymail.sandbox.page.forms import ComposeForm
@@ -106,7 +106,7 @@ class LocalAmazon:
 
 @override_settings(
     INSTALLED_APPS=[*settings.INSTALLED_APPS, "anymail.sandbox.page"],
-    MIDDLEWARE=site.MIDDLEWARE,
+    MIDDLEWARE=own_site.MIDDLEWARE,
     ROOT_URLCONF="anymail.sandbox.urls",
     CSRF_FAILURE_VIEW="anymail.sandbox.page.views_errors.csrf_failed",
 )
@@ -1339,7 +1339,7 @@ class ApiTests(PageTestCase):
         sent = add_sent(self.journal, order.message().as_bytes())
         happen(self.journal, sent, "bounce")
         found = self.json("/mail-0")
-        self.assertEqual(found["subject"], "Zoë, your tea is on its way")
+        self.assertEqual(found["subject"], "Zoë, your tea is on its way 🍵")
         self.assertEqual(found["outcomes"], {"bounced": ["ann@example.com"]})
         self.assertEqual(found["metadata"], {"order": 1042})
         self.assertIn("Zoë", found["text"])
@@ -1749,7 +1749,7 @@ class ErrorTests(PageTestCase):
 
 class StaticFilesTests(SimpleTestCase):
     def test_static_files_ask_for_nothing_from_elsewhere(self):
-        folder = samples.FOLDER.parent / "static" / "anymail_sandbox"
+        folder = samples.FOLDER.parent / "page" / "static" / "anymail_sandbox"
         for file in folder.iterdir():
             text = file.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
             self.assertNotRegex(text, r"https?:|@import|//\w+\.\w", file.name)

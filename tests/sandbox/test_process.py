@@ -10,7 +10,6 @@ import signal
 import socket
 import sys
 import tempfile
-import threading
 from pathlib import Path
 from unittest import mock
 from urllib.error import HTTPError
@@ -18,16 +17,14 @@ from urllib.request import Request, urlopen
 
 from django.test import SimpleTestCase
 
-from anymail.message import AnymailRecipientStatus
-from anymail.sandbox import SandboxError, letters
-from anymail.sandbox.__main__ import Interruption, main
+from anymail.sandbox import SandboxError, samples
+from anymail.sandbox.__main__ import CtrlC, main
 from anymail.sandbox.journal import Attempt, Journal, Post, SentMail, SesEvent
-from anymail.sandbox.loop import Accepted, Arrived, Sent, Tracked
-from anymail.sandbox.report import TextReport
+from anymail.sandbox.options import Options
+from anymail.sandbox.output import JsonOutput, TextOutput
+from anymail.sandbox.run import check_options
 from anymail.sandbox.servers import host_of, is_loopback, serve, url_of
-from anymail.sandbox.sites import SiteState, Watch, Webhooks, with_secret
-from anymail.sandbox.start import Options, check_options
-from anymail.sandbox.transcript import JsonReport, transcript
+from anymail.sandbox.webhooks import SiteState, Webhooks, WebhookWatch
 from anymail.signals import AnymailInboundEvent
 from anymail.testing import tracking_event
 
@@ -47,6 +44,9 @@ from . import (
     wait_until_ready,
 )
 
+CLICK = "click@simulator.amazonses.com"
+BOUNCE = r"bounce\+\w+@simulator.amazonses.com"
+COMPLAINT = r"complaint\+\w+@simulator.amazonses.com"
 #: What the sandbox must not care about.
 HOSTILE = {
     "AWS_PROFILE": "no-such-profile",
@@ -71,35 +71,36 @@ class OnceTests(SimpleTestCase):
         self.assertEqual((self.result.returncode, self.result.stderr), (0, ""))
 
     def test_it_shows_what_was_sent(self):
-        for text in ('"Zoë Müller" <zoe@example.net>', "Frühling", '"order": 1042', "🍵"):
+        for text in ("Zoë Müller <zoe@example.net>", "Frühling", '"order": 1042', "🍵"):
             self.assertIn(text, self.result.stdout)
 
     def test_it_shows_the_status_of_each_recipient(self):
         self.assertIn("message.anymail_status", self.result.stdout)
-        for address in (letters.CUSTOMER, letters.BOUNCE, letters.COMPLAINT):
+        for address in (samples.CUSTOMER, CLICK, BOUNCE, COMPLAINT):
             self.assertRegex(self.result.stdout, rf"queued +{address}\n")
 
     def test_it_shows_the_structure_and_the_source_of_what_ses_made_of_it(self):
         for text in (
-            "    multipart/mixed\n    ├── multipart/alternative\n    │   ├── text/plain, utf-8",
-            "└── text/csv, utf-8, quoted-printable",
-            "From           " + '"Tee & Töpfe, the tea shop" <orders@tea.example>',
-            "│ From: =?utf-8?q?Tee_=26_T=C3=B6pfe",
-            f"to {letters.BOUNCE}  bcc: in no header",
+            "    multipart/mixed\n      multipart/alternative\n        text/plain, utf-8",
+            "      text/csv, utf-8, quoted-printable",
+            'From           "Tea Shop, Kyōto" <orders@tea.example>',
+            "│ From: =?utf-8?q?Tea_Shop=2C_Ky=C5=8Dto?=",
         ):
             self.assertIn(text, self.result.stdout)
+        self.assertRegex(self.result.stdout, f"to {BOUNCE}  bcc: in no header")
 
     def test_it_shows_what_became_of_each_recipient(self):
         for word, address in (
-            ("sent", letters.CUSTOMER),
-            ("delivered", letters.CUSTOMER),
-            ("bounced", letters.BOUNCE),
-            ("complained", letters.COMPLAINT),
+            ("sent", samples.CUSTOMER),
+            ("delivered", samples.CUSTOMER),
+            ("clicked", f"perhaps {CLICK}"),
+            ("bounced", BOUNCE),
+            ("complained", COMPLAINT),
         ):
             self.assertRegex(self.result.stdout, rf"\n  {word} +{address}")
 
     def test_it_shows_a_received_mail(self):
-        for text in ("Re: Your tea is on its way 🍵", "Töpfchen.png, image/png, 69 bytes"):
+        for text in ("Re: Zoë, your tea is on its way 🍵", "Täßchen.png, image/png, "):
             self.assertIn(text, self.result.stdout)
 
     def test_it_uses_no_colours_when_it_is_not_on_a_terminal(self):
@@ -114,7 +115,7 @@ class JsonTests(SimpleTestCase):
         super().setUpClass()
         cls.result = run("--once", "--json")
         cls.lines = [json.loads(line) for line in cls.result.stdout.splitlines()]
-        [cls.loop] = [line["loop"] for line in cls.lines if "loop" in line]
+        [cls.demo] = [line["demo"] for line in cls.lines if "demo" in line]
 
     def test_it_leaves_nothing_behind(self):
         with tempfile.TemporaryDirectory() as home:
@@ -128,37 +129,41 @@ class JsonTests(SimpleTestCase):
         self.assertGreaterEqual(len([line for line in self.lines if "doing" in line]), 4)
 
     def test_ses_accepted_what_was_sent(self):
-        accepted = self.loop["accepted"]
-        self.assertEqual(accepted["id"], self.loop["anymail_status"]["message_id"])
-        self.assertEqual(accepted["source"], letters.SENDER)
-        self.assertEqual(
-            accepted["recipients"], [letters.CUSTOMER, letters.BOUNCE, letters.COMPLAINT]
-        )
+        accepted = self.demo["accepted"]
+        self.assertEqual(accepted["id"], self.demo["anymail_status"]["message_id"])
+        self.assertEqual(accepted["source"], samples.SENDER)
+        everybody = [samples.CUSTOMER, CLICK, BOUNCE, COMPLAINT]
+        for address, expected in zip(accepted["recipients"], everybody, strict=True):
+            self.assertRegex(address, f"^{expected}$")
         self.assertIn("X-Tag: order-confirmation\r\n", accepted["raw"])
 
     def test_every_event_reaches_the_signal_with_tags_and_metadata(self):
-        everybody = [letters.CUSTOMER, letters.BOUNCE, letters.COMPLAINT]
-        found = [(event["event_type"], event["recipient"]) for event in self.loop["tracking"]]
+        everybody = self.demo["accepted"]["recipients"]
+        customer, click, bounce, complaint = everybody
+        found = [(event["event_type"], event["recipient"]) for event in self.demo["tracking"]]
         self.assertCountEqual(
             found,
             [
                 *[("sent", address) for address in everybody],
-                ("delivered", letters.CUSTOMER),
-                ("bounced", letters.BOUNCE),
-                ("delivered", letters.COMPLAINT),
-                ("complained", letters.COMPLAINT),
+                ("delivered", customer),
+                ("delivered", click),
+                *[("clicked", address) for address in everybody],  # nobody knows which
+                ("bounced", bounce),
+                ("delivered", complaint),
+                ("complained", complaint),
             ],
         )
-        sent = letters.order_confirmation()
-        for event in self.loop["tracking"]:
+        sent = samples.order()
+        for event in self.demo["tracking"]:
             self.assertEqual((event["tags"], event["metadata"]), (sent.tags, sent.metadata))
-            self.assertEqual(event["message_id"], self.loop["accepted"]["id"])
+            self.assertEqual(event["message_id"], self.demo["accepted"]["id"])
 
     def test_the_mail_in_s3_reaches_the_signal(self):
-        [mail] = self.loop["inbound"]
-        self.assertEqual(mail["subject"], "Re: Your tea is on its way 🍵")
-        self.assertEqual(mail["envelope_recipients"], [letters.SUPPORT])
-        self.assertEqual(mail["attachments"], ["Töpfchen.png, image/png, 69 bytes"])
+        [mail] = self.demo["inbound"]
+        self.assertEqual(mail["subject"], "Re: Zoë, your tea is on its way 🍵")
+        self.assertEqual(mail["envelope_recipients"], [samples.SUPPORT])
+        [attachment] = mail["attachments"]
+        self.assertRegex(attachment, r"^Täßchen\.png, image/png, [\d,]+ bytes$")
         self.assertIs(mail["spam_detected"], False)
 
 
@@ -278,14 +283,15 @@ class ServingTests(SimpleTestCase):
 #: Starts the sandbox, and prints what was imported when its page had answered.
 FIRST_PAGE = """
 import sys, urllib.request
-from anymail.sandbox.start import Options, running
+from anymail.sandbox.options import Options
+from anymail.sandbox.run import run_sandbox
 
-def tell(text):
+def doing(text):
     if text.startswith("The page is at "):
         urllib.request.urlopen(text.split()[4].rstrip(";")).read()
         print(sorted({"boto3", "moto"} & sys.modules.keys()))
 
-with running(Options(), tell):
+with run_sandbox(Options(once=True, port=0, amazon_port=0), doing):
     pass
 """
 
@@ -336,15 +342,15 @@ class EndTests(SimpleTestCase):
     def test_ctrl_c_while_servers_run(self):
         self.assert_interrupted("What Amazon SES made of it")
 
-    def test_an_interruption_is_only_noticed_while_it_serves_and_the_next_one_is_sudden(self):
-        interruption = Interruption()
-        meanwhile = mock.Mock()
-        threading.Timer(0.05, interruption).start()
-        interruption.wait(meanwhile)
-        meanwhile.assert_called()
-        interruption.check()
+    def test_ctrl_c_is_only_noted_until_it_is_to_be_immediate(self):
+        ctrl_c = CtrlC()
+        ctrl_c.check()
+        ctrl_c()
         with self.assertRaises(KeyboardInterrupt):
-            interruption()
+            ctrl_c.check()
+        ctrl_c.immediate = True
+        with self.assertRaises(KeyboardInterrupt):
+            ctrl_c()
 
     def test_no_thread_and_no_child_is_left(self):
         script = (
@@ -408,21 +414,21 @@ class LoopbackTests(SimpleTestCase):
             self.assertFalse(is_loopback(host), host)
 
     def test_other_addresses_are_refused(self):
-        elsewhere = [Webhooks(url="http://192.0.2.1:8000")]
-        for options in (Options(bind="0.0.0.0"), Options(sites=elsewhere)):
+        elsewhere = ["http://192.0.2.1:8000"]
+        for options in (Options(bind="0.0.0.0"), Options(site=elsewhere)):
             with self.assertRaisesMessage(SandboxError, "--allow-remote"):
                 check_options(options)
 
     def test_they_may_be_allowed(self):
-        elsewhere = [Webhooks(url="http://192.0.2.1:8000")]
-        check_options(Options(bind="0.0.0.0", sites=elsewhere, allow_remote=True))
+        elsewhere = ["http://192.0.2.1:8000"]
+        check_options(Options(bind="0.0.0.0", site=elsewhere, allow_remote=True))
 
     def test_the_error_says_what_would_happen(self):
         for options, text in (
             (Options(bind="0.0.0.0"), "asks nobody for a password"),
-            (Options(sites=[Webhooks(url="http://192.0.2.1")]), "would post what is in your mail"),
+            (Options(site=["http://192.0.2.1"]), "would post what is in your mail"),
             (Options(bind="no-such-host.invalid"), "cannot be found"),
-            (Options(sites=[Webhooks(url="http://no-such-host.invalid")]), "cannot be found"),
+            (Options(site=["http://no-such-host.invalid"]), "cannot be found"),
         ):
             with self.subTest(text), self.assertRaisesMessage(SandboxError, text):
                 check_options(options)
@@ -435,8 +441,8 @@ class LoopbackTests(SimpleTestCase):
 
     def test_the_secret_is_put_into_urls_that_have_none(self):
         given = Webhooks(url="http://me:mine@127.0.0.1:8000")
-        self.assertEqual(with_secret(given, "sns:other"), given)
-        found = with_secret(Webhooks(url="http://127.0.0.1:8000"), "sns:p@ss/word")
+        self.assertEqual(given.with_secret("sns:other"), given)
+        found = Webhooks(url="http://127.0.0.1:8000").with_secret("sns:p@ss/word")
         self.assertEqual(found.url, "http://sns:p%40ss%2Fword@127.0.0.1:8000")
 
     def test_urls_lead_to_this_machine(self):
@@ -460,45 +466,22 @@ class LoopbackTests(SimpleTestCase):
             urlopen(url)
 
 
-class ReportTests(SimpleTestCase):
-    mail = SentMail(
-        id="1",
-        operation="SendRawEmail",
-        region="us-east-1",
-        source="a@example.com",
-        recipients=[letters.CUSTOMER],
-        raw=b"To: zoe@example.net\r\n\r\nHello\r\n",
-    )
-
-    def shown(self, *steps, color: bool) -> str:
-        out = io.StringIO()
-        TextReport(out, color=color).loop(steps)
-        return out.getvalue()
-
+class OutputTests(SimpleTestCase):
     def test_colours(self):
-        message = letters.order_confirmation()
-        message.anymail_status.set_recipient_status(
-            {letters.CUSTOMER: AnymailRecipientStatus("1", "queued")}
-        )
-        steps = (
-            Sent(message=message),
-            Accepted(mail=self.mail),
-            Tracked(event=tracking_event("bounced", recipient=letters.BOUNCE)),
-        )
-        self.assertIn(
-            f"\x1b[31mbounced    \x1b[0m  {letters.BOUNCE}", self.shown(*steps, color=True)
-        )
-        plain = self.shown(*steps, color=False)
-        self.assertIn(f"bounced      {letters.BOUNCE}", plain)
-        self.assertNotIn("\x1b", plain)
+        event = tracking_event("bounced", recipient="bob@example.com")
+        for color, shown in (
+            (True, "\x1b[31mbounced    \x1b[0m  bob"),
+            (False, "  bounced      bob"),
+        ):
+            out = io.StringIO()
+            TextOutput(out, color=color).tracked(event)
+            self.assertIn(shown, out.getvalue())
+            self.assertEqual("\x1b" in out.getvalue(), color)
 
     def test_an_inbound_event_without_a_message_is_shown_without_fields(self):
-        self.assertIn(
-            "A mail that arrived", self.shown(Arrived(event=AnymailInboundEvent()), color=False)
-        )
-
-    def test_a_transcript_has_a_list_of_each_kind_even_when_nothing_happened(self):
-        self.assertEqual(transcript([]), {"tracking": [], "inbound": []})
+        out = io.StringIO()
+        TextOutput(out, color=False).received(AnymailInboundEvent())
+        self.assertIn("A mail that arrived", out.getvalue())
 
 
 class Answers:
@@ -525,7 +508,7 @@ class WatchTests(SimpleTestCase):
 
     def setUp(self) -> None:
         self.answers = Answers()
-        self.watch = Watch(self.answers, [Webhooks(url="http://sns:s3cr3t@127.0.0.1:8000/")])
+        self.watch = WebhookWatch(self.answers, [Webhooks(url="http://sns:s3cr3t@127.0.0.1:8000/")])
 
     def seen(self, *attempts: Attempt | None) -> list[str]:
         found = []
@@ -552,17 +535,20 @@ class WatchTests(SimpleTestCase):
         self.seen(Attempt(status=503))
         self.answers.confirmed = {"tracking"}
         self.answers.inbound = Attempt(status=404)
-        self.assertEqual(self.seen(Attempt(status=200)), ["it answered 404: has it webhooks?"])
+        self.assertEqual(
+            self.seen(Attempt(status=200)), ["it answered 404: does it have webhooks?"]
+        )
         self.answers.confirmed = {"tracking", "inbound"}
         self.assertEqual(self.seen(Attempt(status=200)), ["confirmed"])
         self.assertEqual(self.seen(Attempt(status=200)), [])
 
-    def test_both_reports_tell_it_without_the_password(self):
+    def test_both_outputs_tell_it_without_the_password(self):
         self.answers.tracking = Attempt(status=503)
         states = list(self.watch.changes())
         text, data = io.StringIO(), io.StringIO()
-        TextReport(text, color=False).sites([*states, SiteState(url="http://127.0.0.1:9000")])
-        JsonReport(data).sites(states)
+        for state in (*states, SiteState(url="http://127.0.0.1:9000")):
+            TextOutput(text, color=False).site(state)
+        JsonOutput(data).site(*states)
         waiting, confirmed = text.getvalue().splitlines()
         self.assertTrue(waiting.startswith("· Waiting for http://127.0.0.1:8000/: it answered 503"))
         self.assertEqual(confirmed, "· http://127.0.0.1:9000 has confirmed")

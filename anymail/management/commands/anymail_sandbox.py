@@ -16,15 +16,10 @@ from django.urls import NoReverseMatch, reverse
 
 from ...conf import AmazonSESSettings, WebhookSettings
 from ...sandbox import SandboxError
-from ...sandbox.arguments import (
-    PROJECT_VARIABLE,
-    add_arguments,
-    command_line,
-    project_command,
-)
-from ...sandbox.paste import settings_text, uses_mailers
+from ...sandbox.options import PROJECT_VARIABLE, add_arguments, command_line, project_command
 from ...sandbox.servers import url_of
-from ...sandbox.sites import NO_WEBHOOKS
+from ...sandbox.settings_snippet import settings_snippet, uses_mailers
+from ...sandbox.webhooks import NO_WEBHOOKS
 
 #: The webhooks' URL names, and what the sandbox calls their paths.
 WEBHOOKS = {
@@ -34,7 +29,7 @@ WEBHOOKS = {
 
 
 class Command(BaseCommand):
-    """Run the sandbox, with what it has to know of this project."""
+    """Run the sandbox beside this project."""
 
     help = (
         "Run a local Amazon SES for this project, with a page that shows every message. "
@@ -43,7 +38,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # the settings may be those that are about to be pasted
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the options: those of ``python -m anymail.sandbox``, and one more."""
+        """Add the options of ``python -m anymail.sandbox``, and ``--print-settings``."""
         self.shared: list[Action] = add_arguments(parser)
         parser.add_argument(
             "--print-settings", action="store_true", help="print the settings to paste, and end"
@@ -71,7 +66,7 @@ class Command(BaseCommand):
             SigningKey.kept(options["key_file"] or default_key_file())
         except SandboxError as err:
             raise CommandError(str(err)) from err
-        return settings_text(
+        return settings_snippet(
             url_of(options["bind"], options["amazon_port"]),
             command=project_command(options),
             mailers=uses_mailers(),
@@ -80,7 +75,7 @@ class Command(BaseCommand):
 
 
 def describe_project() -> dict[str, Any]:
-    """What the sandbox has to know of the project: its webhooks and settings."""
+    """The project's webhooks and settings, as the sandbox needs them."""
     settings = AmazonSESSettings.load()
     return {
         "mailers": uses_mailers(),
@@ -96,7 +91,7 @@ def run(command: list[str], environment: Mapping[str, str]) -> None:
     if os.name == "posix":
         sys.stdout.flush()
         os.execve(command[0], command, dict(environment))  # noqa: S606
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for both: the other one ends in order
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # both get Ctrl-C: the sandbox handles it
     sys.exit(subprocess.call(command, env=dict(environment)))  # noqa: S603
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..journal import Attempt
+from ..samples import TEMPLATE
 from ..servers import without_credentials
 from .apps import Amazon, Subscription
-from .samples import TEMPLATE
 
 
 @dataclass(frozen=True, kw_only=True)

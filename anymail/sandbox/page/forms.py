@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 
+from ..samples import SENDER
 from .fields import (
     AddressesField,
     FilesField,
@@ -14,7 +15,6 @@ from .fields import (
     MetadataField,
     WordsField,
 )
-from .samples import SENDER
 
 APIS = {"v1": "API v1", "v2": "API v2"}
 #: The simulator's addresses: what happens, and how that looks in the list.

@@ -12,9 +12,9 @@ from django.core.exceptions import ValidationError
 
 from ...inbound import AnymailInboundMessage
 from ..journal import now
+from ..samples import CUSTOMER, SUPPORT
 from .fields import AddressesField, FilesField, HeadersField, on_one_line
 from .forms import CODE, area, line, subject_line
-from .samples import CUSTOMER, SUPPORT
 
 #: What Amazon says of a received mail (SES Developer Guide, "Contents of notifications").
 VERDICTS = ("PASS", "FAIL", "GRAY", "PROCESSING_FAILED", "DISABLED")

@@ -15,14 +15,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from ...message import AnymailMessage
 from ..journal import SentMail
+from ..samples import SIMULATOR as SIMULATOR_DOMAIN
+from ..samples import TEMPLATE_DATA, order
 from . import account
 from .answers import again, answer_to_customer
 from .apps import amazon
 from .contents import content_of
 from .forms import SIMULATOR, ComposeForm
 from .rendering import live, page
-from .samples import SIMULATOR as SIMULATOR_DOMAIN
-from .samples import TEMPLATE_DATA, order
 from .sending import REFUSALS, Refusal, Result, Unsent, build, refusal, send, unsent
 from .views_inbox import received_mail
 from .views_messages import sent_mail

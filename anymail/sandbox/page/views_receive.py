@@ -11,12 +11,12 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from .. import SandboxError
+from ..samples import CUSTOMER, SUPPORT, question
 from . import account
 from .answers import answer_of_customer
 from .apps import amazon
 from .forms_receive import ArrivingForm, SourceForm, WriteForm
 from .rendering import live, page
-from .samples import CUSTOMER, SUPPORT, question
 from .sending import Refusal
 from .views_messages import sent_mail
 

@@ -11,12 +11,8 @@ from typing import Any
 import django
 from django.conf import settings
 
-#: What puts an address on the suppression list.
-SUPPRESS = ["hard_bounce", "complaint"]
 V1 = "anymail.backends.amazon_ses.EmailBackend"
 V2 = "anymail.backends.amazon_sesv2.EmailBackend"
-TRACKING_PATH = "/anymail/amazon_ses/tracking/"
-INBOUND_PATH = "/anymail/amazon_ses/inbound/"
 
 #: The apps that have tables.
 STORED = {
@@ -26,13 +22,6 @@ STORED = {
     "sessions": "django.contrib.sessions",
     "anymail_feedback": "anymail.feedback",
 }
-INSTALLED_APPS = [
-    *STORED.values(),
-    "django.contrib.messages",
-    "django.contrib.staticfiles",
-    "anymail",
-    "anymail.sandbox.page",
-]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "anymail.sandbox.page.middleware.strict_headers",
@@ -44,27 +33,19 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
-CONTEXT_PROCESSORS = [
-    "django.template.context_processors.request",
-    "django.contrib.auth.context_processors.auth",
-    "django.contrib.messages.context_processors.messages",
-]
-SQLITE: dict[str, Any] = {
-    "ENGINE": "django.db.backends.sqlite3",
-    # Webhooks write from several threads; nobody needs the file after a power cut.
-    "OPTIONS": {
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;",
-        "timeout": 20,
-        "transaction_mode": "IMMEDIATE",
-    },
-}
 #: The settings that are always the same.
 COMMON: dict[str, Any] = {
     "CSRF_COOKIE_NAME": "anymail_sandbox_csrf",
     "CSRF_FAILURE_VIEW": "anymail.sandbox.page.views_errors.csrf_failed",
     "DATA_UPLOAD_MAX_MEMORY_SIZE": 40 * 2**20,  # as much as SES takes
     "DEFAULT_AUTO_FIELD": "django.db.models.BigAutoField",
-    "INSTALLED_APPS": INSTALLED_APPS,
+    "INSTALLED_APPS": [
+        *STORED.values(),
+        "django.contrib.messages",
+        "django.contrib.staticfiles",
+        "anymail",
+        "anymail.sandbox.page",
+    ],
     "LOGGING_CONFIG": None,
     "MESSAGE_STORAGE": "django.contrib.messages.storage.session.SessionStorage",
     "MIDDLEWARE": MIDDLEWARE,
@@ -76,7 +57,13 @@ COMMON: dict[str, Any] = {
         {
             "BACKEND": "django.template.backends.django.DjangoTemplates",
             "APP_DIRS": True,
-            "OPTIONS": {"context_processors": CONTEXT_PROCESSORS},
+            "OPTIONS": {
+                "context_processors": [
+                    "django.template.context_processors.request",
+                    "django.contrib.auth.context_processors.auth",
+                    "django.contrib.messages.context_processors.messages",
+                ]
+            },
         }
     ],
     "TIME_ZONE": "UTC",
@@ -85,35 +72,47 @@ COMMON: dict[str, Any] = {
 
 
 def configure(anymail: Mapping[str, Any], folder: Path, hosts: list[str]) -> None:
-    """Set Django up. This works once in a process.
-
-    :param anymail: the ``ANYMAIL`` setting.
-    :param folder: where the database goes.
-    :param hosts: the names under which the site may be visited.
-    """
+    """Set Django up, with a database in the folder. This works once in a process."""
+    mailers = {"default": {"BACKEND": V1}, "sesv2": {"BACKEND": V2}}
     settings.configure(
         **COMMON,
-        **_mail(),
+        **({"MAILERS": mailers} if django.VERSION >= (6, 1) else {"EMAIL_BACKEND": V1}),
         ALLOWED_HOSTS=hosts,
-        ANYMAIL=dict(anymail),
-        DATABASES={"default": {**SQLITE, "NAME": folder / "sandbox.sqlite3"}},
+        ANYMAIL={**anymail, "FEEDBACK_SUPPRESS": ["hard_bounce", "complaint"]},
+        DATABASES={"default": _database(folder / "sandbox.sqlite3")},
         SECRET_KEY=secrets.token_hex(),
     )
     # Errors of the webhooks belong on the screen, their warnings (401: SNS asks twice) do not.
     logging.basicConfig(level=logging.ERROR)
-    # Nor do names and paths that are not ours: whoever asked for them gets an answer.
+    # Nor do requests for other hosts and paths: whoever made them gets an answer.
     logging.getLogger("django.security").setLevel(logging.CRITICAL)
     django.setup()
+    _create_tables()
 
 
-def _mail() -> dict[str, Any]:
-    if django.VERSION < (6, 1):
-        return {"EMAIL_BACKEND": V1}
-    return {"MAILERS": {"default": {"BACKEND": V1}, "sesv2": {"BACKEND": V2}}}
+def application() -> Callable[..., Any]:
+    """The site as a WSGI application."""
+    from django.core.wsgi import get_wsgi_application
+    from django.urls import get_resolver
+
+    get_resolver().url_patterns  # noqa: B018 - imports every page now, not for the first visitor
+    return get_wsgi_application()
 
 
-def create_tables() -> None:
-    """Make the tables, and the user who visits the admin."""
+def _database(file: Path) -> dict[str, Any]:
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": file,
+        # Webhooks write from several threads; nobody needs the file after a power cut.
+        "OPTIONS": {
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;",
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+        },
+    }
+
+
+def _create_tables() -> None:
     from django.apps import apps
     from django.contrib.auth.models import User
     from django.db import connection
@@ -124,15 +123,6 @@ def create_tables() -> None:
         for model in apps.get_models():
             if model._meta.managed:
                 editor.create_model(model)
-    visitor = User(username=USERNAME, is_staff=True, is_superuser=True)
-    visitor.set_unusable_password()
-    visitor.save()
-
-
-def application() -> Callable[..., Any]:
-    """The site as a WSGI application."""
-    from django.core.wsgi import get_wsgi_application
-    from django.urls import get_resolver
-
-    get_resolver().url_patterns  # noqa: B018 - imports every page now, not for the first visitor
-    return get_wsgi_application()
+    user = User(username=USERNAME, is_staff=True, is_superuser=True)
+    user.set_unusable_password()
+    user.save()

@@ -1,4 +1,4 @@
-"""What the page sends and receives when nobody has written anything yet."""
+"""A message to send and a mail to receive, for the page and for ``--once``."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 import secrets
 from email.message import EmailMessage as MimeMessage
 from email.policy import SMTP
-from email.utils import format_datetime
+from email.utils import format_datetime, make_msgid
 from pathlib import Path
 
-from ...message import AnymailMessage
-from ..journal import now
+from ..message import AnymailMessage
+from .journal import now
 
 FOLDER = Path(__file__).parent / "sample_mail"
 SENDER = "orders@tea.example"
@@ -34,21 +34,24 @@ TEMPLATE_DATA = {
 
 
 def order() -> AnymailMessage:
-    """A message with everything: text, HTML, an image, an attachment, tags, metadata.
+    """A message with text, HTML, an image, an attachment, tags and metadata.
 
-    One of its recipients reads it, one clicks, and one does not exist: each time another one, for
-    an address that bounced is not sent to again.
+    The addresses of the simulator are new ones each time: nothing more is sent to an address that
+    bounced or complained.
     """
+    label = secrets.token_hex(2)
     message = AnymailMessage(
-        subject="Zoë, your tea is on its way",
+        subject="Zoë, your tea is on its way 🍵",
         body=_text("order.txt"),
-        from_email=f"Tea Shop <{SENDER}>",
+        from_email=f'"Tea Shop, Kyōto" <{SENDER}>',
         to=[f"Zoë Müller <{CUSTOMER}>"],
         cc=[f"click@{SIMULATOR}"],
-        bcc=[f"bounce+{secrets.token_hex(2)}@{SIMULATOR}"],
+        bcc=[f"bounce+{label}@{SIMULATOR}", f"complaint+{label}@{SIMULATOR}"],
         reply_to=[SUPPORT],
+        # Django's own would be named after this machine, and ask the DNS for that.
+        headers={"Message-ID": make_msgid(domain="tea.example")},
         tags=["order-confirmation", "Frühling"],
-        metadata={"order": 1042, "customer": "zoe"},
+        metadata={"order": 1042, "customer": "Zoë Müller"},
     )
     cup = message.attach_inline_image(_cup(), "cup.png", "png", "cup", "tea.example")
     message.attach_alternative(_text("order.html").replace("CUP", cup), "text/html")
@@ -61,7 +64,7 @@ def question() -> bytes:
     mail = MimeMessage(policy=SMTP)
     mail["From"] = f"Zoë Müller <{CUSTOMER}>"
     mail["To"] = f"Tea Shop <{SUPPORT}>"
-    mail["Subject"] = "Re: Zoë, your tea is on its way"
+    mail["Subject"] = "Re: Zoë, your tea is on its way 🍵"
     mail["Message-ID"] = f"<{secrets.token_hex(8)}@example.net>"
     mail["Date"] = format_datetime(now())
     mail.set_content("Lovely! Is this the right cup for it?\n\nZoë\n")

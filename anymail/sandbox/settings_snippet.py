@@ -1,4 +1,4 @@
-"""The lines to put at the end of a project's settings: they lead to the sandbox."""
+"""The lines to put at the end of a project's settings, so that it uses the sandbox."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ MAILERS = {
 
 
 def uses_mailers() -> bool:
-    """Whether ``MAILERS`` names a project's backends, which excludes settings of former times."""
+    """Whether the project may set ``MAILERS``, which excludes the deprecated settings."""
     settings: Any = conf.settings
-    former = getattr(conf, "DEPRECATED_EMAIL_SETTINGS", ())
-    return django.VERSION >= (6, 1) and not any(map(settings.is_overridden, former))
+    deprecated = getattr(conf, "DEPRECATED_EMAIL_SETTINGS", ())
+    return django.VERSION >= (6, 1) and not any(map(settings.is_overridden, deprecated))
 
 
-def settings_text(endpoint: str, *, command: str, mailers: bool, key_file: Path | None) -> str:
-    """What to paste into a settings module, below what it has already.
+def settings_snippet(endpoint: str, *, command: str, mailers: bool, key_file: Path | None) -> str:
+    """The lines to paste.
 
-    :param endpoint: the URL of the Amazon side.
-    :param command: that starts the sandbox.
-    :param mailers: with ``MAILERS`` (Django 6.1) in place of ``EMAIL_BACKEND``.
-    :param key_file: where the signing key is kept, unless it is where it usually is.
+    :param endpoint: the URL of the AWS APIs.
+    :param command: what starts the sandbox.
+    :param mailers: with ``MAILERS`` (Django 6.1) instead of ``EMAIL_BACKEND``.
+    :param key_file: where the signing key is kept, unless it is in the cache folder.
     """
     given = f", key_file={str(key_file.absolute())!r}" if key_file else ""
     return TEXT.format(

@@ -1,0 +1,160 @@
+"""The options of ``python -m anymail.sandbox`` and of ``manage.py anymail_sandbox``."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from argparse import Action, ArgumentParser, ArgumentTypeError
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from math import inf, nan
+from pathlib import Path
+from typing import Any
+
+from .aws.switches import MAX_LATENCY
+from .servers import without_credentials
+
+#: Where a project describes itself to the sandbox, as JSON. (There is a secret in it, and everybody
+#: on a machine can read the arguments of a process.)
+PROJECT_VARIABLE = "ANYMAIL_SANDBOX_PROJECT"
+#: Where ``manage.py runserver`` serves a project.
+SITE = "http://127.0.0.1:8000"
+#: RFC 1123 section 2.1; others are written as Punycode.
+DOMAIN = r"(?=.{1,253}\Z)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*"
+
+
+@dataclass(kw_only=True)
+class Options:
+    """The options, by the names of their arguments.
+
+    :param project: what ``manage.py anymail_sandbox`` says of the project.
+    """
+
+    site: list[str] = field(default_factory=list)
+    port: int = 8025
+    amazon_port: int = 8026
+    bind: str = "127.0.0.1"
+    allow_remote: bool = False
+    domain: list[str] = field(default_factory=list)
+    configuration_set: list[str] = field(default_factory=list)
+    verified: list[str] = field(default_factory=list)
+    latency: float = 0.0
+    max_send_rate: float | None = None
+    key_file: Path | None = None
+    json: bool = False
+    once: bool = False
+    project: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_beside_project(self) -> bool:
+        """Whether only a project's webhooks are subscribed, and not the sandbox's own."""
+        return not self.once and bool(self.site or self.project)
+
+
+def add_arguments(parser: ArgumentParser) -> list[Action]:
+    """Add the arguments that both commands have; returns them."""
+    defaults = vars(Options())
+
+    def add(name: str, text: str, **kind: Any) -> Action:
+        default = defaults[name[2:].replace("-", "_")]
+        return parser.add_argument(name, default=default, help=text, **kind)
+
+    several: dict[str, Any] = {"action": "append"}
+    return [
+        add("--site", "a site whose webhooks are subscribed", metavar="URL", **several),
+        add("--port", "of the page (default: %(default)s)", type=port, metavar="PORT"),
+        add("--amazon-port", "of the APIs (default: %(default)s)", type=port, metavar="PORT"),
+        add("--bind", "to listen on (default: %(default)s)", metavar="ADDRESS"),
+        add("--allow-remote", "--bind and --site may be elsewhere", action="store_true"),
+        add("--domain", "receives mail sent to it", type=domain, metavar="NAME", **several),
+        add(
+            "--configuration-set",
+            'to have besides "sandbox"',
+            type=configuration_set,
+            metavar="NAME",
+            **several,
+        ),
+        add(
+            "--verified",
+            "the only senders: address or domain",
+            type=identity,
+            metavar="NAME",
+            **several,
+        ),
+        add("--latency", "makes each send slower", type=latency, metavar="SECONDS"),
+        add("--max-send-rate", "recipients per second", type=rate, metavar="N"),
+        add("--key-file", "where the key for SNS messages is kept", type=Path, metavar="FILE"),
+        add("--json", "print JSON, one object per line", action="store_true"),
+    ]
+
+
+def command_line(actions: Iterable[Action], values: Mapping[str, Any]) -> list[str]:
+    """The arguments that give these values again."""
+    return [word for action in actions for word in _words(action, values[action.dest])]
+
+
+def project_command(values: Mapping[str, Any]) -> str:
+    """The command that starts the sandbox beside a project with the same options."""
+    shared = add_arguments(ArgumentParser())
+    sites = [without_credentials(url) for url in values["site"]] or [SITE]
+    given = [one for one in shared if one.dest == "site" or values[one.dest] != one.default]
+    words = command_line(given, {**values, "site": sites, "json": False})
+    return shlex.join(["python", "manage.py", "anymail_sandbox", *words])
+
+
+def _words(action: Action, value: Any) -> Iterator[str]:
+    [name] = action.option_strings
+    if action.nargs == 0:
+        yield from [name] if value else []
+    elif isinstance(value, list):
+        yield from (f"{name}={one}" for one in value)
+    elif value is not None:
+        yield f"{name}={value}"
+
+
+def _matching(pattern: str, what: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ArgumentTypeError(f"{text!r} is not {what}")
+        return text
+
+    return parse
+
+
+domain: Callable[[str], str] = _matching(DOMAIN, "a domain like example.org")
+identity: Callable[[str], str] = _matching(
+    rf"([^\s@]{{1,64}}@)?{DOMAIN}", "a domain like example.org or an address like me@example.org"
+)
+#: SES API reference v2, "CreateConfigurationSet".
+configuration_set: Callable[[str], str] = _matching(
+    r"[A-Za-z0-9_-]{1,64}",
+    "a valid name of a configuration set: up to 64 letters, digits, - and _",
+)
+
+
+def port(text: str) -> int:
+    if not re.fullmatch("[0-9]+", text) or int(text) > 65_535:
+        raise ArgumentTypeError(f"{text!r} is not a port, which is a number from 0 to 65535")
+    return int(text)
+
+
+def latency(text: str) -> float:
+    if _number(text) > MAX_LATENCY:
+        raise ArgumentTypeError(f"{text!r} is more than {MAX_LATENCY} seconds")
+    return float(text)
+
+
+def rate(text: str) -> float:
+    if not _number(text):
+        raise ArgumentTypeError("the rate must be above 0")
+    return float(text)
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = nan
+    if not 0 <= number < inf:
+        raise ArgumentTypeError(f"{text!r} is not a number like 0.5 or 14")
+    return number

@@ -1,0 +1,170 @@
+"""Starts everything in its order, and ends it."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import django
+
+from . import SandboxError, own_site
+from .aws.local import LocalAmazon, check_installed, forget_environment, local_amazon
+from .aws.set_up import set_up_account
+from .aws.sns.signing import SigningKey, default_key_file
+from .aws.switches import Switches
+from .options import Options, project_command
+from .servers import check_listener, check_site, local_hosts, serve, without_credentials
+from .settings import anymail_settings
+from .settings_snippet import settings_snippet
+from .webhooks import NO_SITE, NO_WEBHOOKS, Webhooks, WebhookWatch
+
+#: Seconds that the sandbox waits for its own webhooks.
+PATIENCE = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sandbox:
+    """A sandbox that runs.
+
+    :param page: the URL of the page.
+    :param anymail: the ``ANYMAIL`` setting with which a project uses it.
+    :param watch: notices when sites confirm.
+    """
+
+    page: str
+    aws: LocalAmazon
+    anymail: dict[str, Any]
+    watch: WebhookWatch
+    options: Options
+
+    @property
+    def must_paste(self) -> bool:
+        """Whether it runs beside a project whose settings do not lead here yet."""
+        project = self.options.project
+        ours = self.anymail["AMAZON_SES_SNS_CERTIFICATES"].items()
+        return bool(project) and not (
+            project["endpoint"] == self.aws.url and ours <= project["certificates"].items()
+        )
+
+    @property
+    def problem(self) -> str:
+        """Why nothing is posted to the project; empty if something is."""
+        project = self.options.project
+        if project and not self.options.site:
+            return NO_SITE
+        return NO_WEBHOOKS if project and not project["paths"] else ""
+
+
+@contextmanager
+def run_sandbox(options: Options, doing: Callable[[str], None]) -> Iterator[Sandbox]:
+    """Run the sandbox for the length of a ``with`` block. This works once in a process.
+
+    :param doing: called with what is being done.
+    """
+    check_options(options)
+    check_installed()
+    forget_environment()
+    with ExitStack() as stack:
+        key, is_kept = _signing_key(options, doing)
+        aws = stack.enter_context(_local_aws(options, key))
+        if is_kept:
+            aws.settings_text = _snippet(options, aws.url)
+        if options.is_beside_project:
+            aws.sites = [without_credentials(url) for url in options.site]
+        secret = options.project.get("secret") or key.secret
+        anymail = anymail_settings(aws.url, certificates=key.certificates, secret=secret)
+        doing("Starting a site with the page, the admin and the product's own webhooks")
+        page = stack.enter_context(_page(options, anymail, aws))
+        # The page answers already: what takes long to import comes after it.
+        doing(f"The page is at {page}/; setting up the account, its topics, rules, bucket and key")
+        set_up_account(aws, options.domain, options.configuration_set, options.verified)
+        doing("Subscribing the webhooks, which check and confirm that")
+        paths = options.project.get("paths", {})
+        sites = [Webhooks(url=url, **paths).with_secret(secret) for url in options.site]
+        own = [] if options.is_beside_project else [Webhooks(url=page).with_secret(secret)]
+        _subscribe(aws, [*own, *sites])
+        _wait_for_webhooks(aws, own)
+        watch = WebhookWatch(aws.sns, sites)
+        yield Sandbox(page=f"{page}/", aws=aws, anymail=anymail, watch=watch, options=options)
+        doing("Stopping everything")
+
+
+def check_options(options: Options) -> None:
+    """Raise SandboxError if other machines could get in or read mail, unless they may."""
+    check_listener(options.bind, allow_remote=options.allow_remote)
+    for url in options.site:
+        check_site(url, allow_remote=options.allow_remote)
+
+
+def _signing_key(options: Options, doing: Callable[[str], None]) -> tuple[SigningKey, bool]:
+    """The key, and whether a project finds it, too."""
+    if options.key_file is not None:
+        return SigningKey.kept(options.key_file), True
+    if not options.once:
+        try:
+            return SigningKey.kept(default_key_file()), True
+        except SandboxError as err:
+            doing(f"Making a key for this time only, which no project can use ({err})")
+    return SigningKey.fresh(), False
+
+
+def _snippet(options: Options, endpoint: str) -> str:
+    return settings_snippet(
+        endpoint,
+        command=project_command(vars(options)),
+        mailers=options.project.get("mailers", django.VERSION >= (6, 1)),
+        key_file=options.key_file,
+    )
+
+
+@contextmanager
+def _local_aws(options: Options, key: SigningKey) -> Iterator[LocalAmazon]:
+    switches = Switches(
+        latency=options.latency,
+        rate=options.max_send_rate,
+        verified_only=bool(options.verified),
+    )
+    with local_amazon(
+        options.bind,
+        options.amazon_port,
+        key=key,
+        switches=switches,
+        allow_remote=options.allow_remote,
+    ) as aws:
+        yield aws
+
+
+@contextmanager
+def _page(options: Options, anymail: dict[str, Any], aws: LocalAmazon) -> Iterator[str]:
+    hosts = ["*"] if options.allow_remote else local_hosts(options.bind)
+    # A request that is being answered at the end may still write into the folder.
+    with tempfile.TemporaryDirectory(
+        prefix="anymail-sandbox-", ignore_cleanup_errors=True
+    ) as folder:
+        own_site.configure(anymail, Path(folder), hosts)
+
+        from .page.apps import connect
+
+        connect(aws)
+        with serve(own_site.application(), options.bind, options.port) as url:
+            yield url
+
+
+def _subscribe(aws: LocalAmazon, sites: list[Webhooks]) -> None:
+    for site in sites:
+        for topic, url in site.endpoints().items():
+            aws.sns.subscribe(topic, url, keep_trying=True)
+
+
+def _wait_for_webhooks(aws: LocalAmazon, own: list[Webhooks]) -> None:
+    end = time.monotonic() + PATIENCE
+    wanted = [pair for webhooks in own for pair in webhooks.endpoints().items()]
+    while not all(aws.sns.is_confirmed(*pair) for pair in wanted):
+        if time.monotonic() > end:
+            raise SandboxError("The sandbox's own webhooks did not confirm their subscriptions.")
+        time.sleep(0.01)

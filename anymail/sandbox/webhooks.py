@@ -1,0 +1,107 @@
+"""The webhooks of a site, and whether they have confirmed their subscriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from .aws.defaults import EVENTS_TOPIC, INBOUND_TOPIC
+from .journal import Attempt
+from .servers import without_credentials
+
+if TYPE_CHECKING:
+    from .aws.sns.local_sns import LocalSns
+
+NO_WEBHOOKS = (
+    'This project has no webhooks for the sandbox to post to: its URLs lack path("anymail/", '
+    'include("anymail.urls")).'
+)
+NO_SITE = (
+    "Nothing is posted to your project's webhooks, and its receivers are not called: start the "
+    "sandbox with --site http://127.0.0.1:8000, or wherever runserver serves your project."
+)
+#: Why a webhook may have answered the request to confirm like this.
+REASONS = {
+    200: "is AMAZON_SES_AUTO_CONFIRM_SNS_SUBSCRIPTIONS off?",
+    400: "does it have the sandbox's settings, and was it restarted since?",
+    401: "is its WEBHOOK_SECRET a different one?",
+    403: "is its WEBHOOK_SECRET a different one?",
+    404: "does it have webhooks?",
+    503: "does it have the sandbox's settings, and was it restarted since?",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Webhooks:
+    """A site whose webhooks are subscribed.
+
+    :param url: of the site, with user name and password if its webhooks ask for them.
+    """
+
+    url: str
+    tracking_path: str = "/anymail/amazon_ses/tracking/"
+    inbound_path: str = "/anymail/amazon_ses/inbound/"
+
+    def endpoints(self) -> dict[str, str]:
+        """The URL of the webhook for each topic."""
+        base = self.url.rstrip("/")
+        return {EVENTS_TOPIC: base + self.tracking_path, INBOUND_TOPIC: base + self.inbound_path}
+
+    def with_secret(self, secret: str) -> Webhooks:
+        """The same with ``user:password`` in the URL, where SNS expects it, unless it has one."""
+        parts = urlsplit(self.url)
+        if "@" in parts.netloc:
+            return self
+        credentials = ":".join(quote(word, safe="") for word in secret.split(":", 1))
+        url = parts._replace(netloc=f"{credentials}@{parts.netloc}").geturl()
+        return replace(self, url=url)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteState:
+    """Whether a site gets events and mail.
+
+    :param url: without user name and password.
+    :param waits_for: why it does not yet; empty if both webhooks have confirmed.
+    """
+
+    url: str
+    waits_for: str = ""
+
+
+class WebhookWatch:
+    """Notices when sites confirm, or answer in another way than before."""
+
+    def __init__(self, sns: LocalSns, sites: Sequence[Webhooks]) -> None:
+        self._sns = sns
+        self._sites = sites
+        self._known: dict[str, SiteState] = {}
+
+    def changes(self) -> Iterator[SiteState]:
+        """The states that are new."""
+        for site in self._sites:
+            state = self._state(site)
+            if state is not None and state != self._known.get(site.url):
+                self._known[site.url] = state
+                yield state
+
+    def _state(self, site: Webhooks) -> SiteState | None:
+        # The attempts first: a webhook confirms before it answers.
+        found = [
+            (self._sns.last_attempt(*pair), self._sns.is_confirmed(*pair))
+            for pair in site.endpoints().items()
+        ]
+        url = without_credentials(site.url)
+        if all(is_confirmed for _, is_confirmed in found):
+            return SiteState(url=url)
+        answers = [attempt for attempt, is_confirmed in found if attempt and not is_confirmed]
+        return SiteState(url=url, waits_for=_reason(answers[0])) if answers else None
+
+
+def _reason(attempt: Attempt) -> str:
+    if attempt.status is None:
+        return attempt.error.rstrip(".")
+    reason = REASONS.get(attempt.status)
+    return f"it answered {attempt.status}" + (f": {reason}" if reason else "")

@@ -28,9 +28,12 @@ LAYERS: dict[str, int] = {
         """,
         1: """
             anymail.addresses anymail.addresses.keys anymail.addresses.parser anymail.inbound
-            anymail.inbound.construct anymail.inbound.content anymail.inbound.encodings
+            anymail.addresses.address anymail.addresses.idna_encoders
+            anymail.inbound.construct anymail.inbound.encodings
             anymail.inbound.headers anymail.inbound.limits anymail.inbound.parameters
             anymail.inbound.parser anymail.inbound.parts anymail.inbound.text anymail.inbound.writer
+            anymail.inbound.chunks anymail.inbound.containers anymail.inbound.forgiving
+            anymail.inbound.header_block anymail.inbound.message anymail.inbound.source
             anymail.message anymail.mime anymail.mime.charsets anymail.mime.encoded_words
             anymail.mime.headers anymail.signals
         """,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from hashlib import sha256
 
-from . import IdnaEncoder, idna_encoder
+from .idna_encoders import IdnaEncoder, idna_encoder
 from .parser import parse_mailboxes
 
 #: RFC 5321 allows 64 + 1 + 255 characters.

@@ -12,10 +12,11 @@ from typing import Any
 import django
 from django.core.mail import EmailMessage
 
-from ..addresses import EmailAddress, IdnaEncoder, encode_words
+from ..addresses import EmailAddress, IdnaEncoder
 from ..addresses.parser import CONTROL_CHARACTER, has_control_character
 from ..exceptions import AnymailInvalidAddress, AnymailSerializationError
 from ..mime.attachments import make_content_plain, set_aside_attachments, split_at_tokens
+from ..mime.encoded_words import encode_words
 from ..mime.headers import bad_header, check_no_line_break
 from ..mime.policy import (
     ADDRESS_HEADERS,

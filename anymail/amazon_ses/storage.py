@@ -9,7 +9,7 @@ from typing import Any
 
 from ..conf import AmazonSESSettings
 from ..exceptions import AnymailAPIError
-from ..inbound.content import CHUNK_SIZE, slices
+from ..inbound.chunks import CHUNK_SIZE, slices
 from . import aws
 from .aws_errors import api_errors, as_client_error
 from .decryption import Envelope, decrypt, parse_envelope

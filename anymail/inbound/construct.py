@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import base64 as base64_module
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+from .forgiving import ForgivingMessage
 from .headers import header_text
 from .parser import parse_chunks, parse_content
 from .text import encode_source
 
-if TYPE_CHECKING:
-    from . import AnymailInboundMessage
-
-M = TypeVar("M", bound="AnymailInboundMessage")
+M = TypeVar("M", bound=ForgivingMessage)
 
 
 def construct(
@@ -34,7 +32,7 @@ def construct(
     :param attachments: made by :func:`attachment`.
     """
     source = encode_source(raw_headers or "")
-    message: M = parse_chunks(cls, [source], headersonly=True)
+    message = parse_chunks(cls, [source], headersonly=True)
     message.defects.clear()
     for name in ("MIME-Version", "Content-Type", "Content-Transfer-Encoding"):
         del message[name]
@@ -93,8 +91,8 @@ def _content(
     cls: type[M], bodies: Iterable[tuple[str, str | None, str]], attachments: list[M]
 ) -> list[M]:
     """The parts: a multipart/related with the bodies and what is inline, and the others."""
-    inlines = [part for part in attachments if part.is_inline()]
-    others = [part for part in attachments if not part.is_inline()]
+    inlines = [part for part in attachments if part.get_content_disposition() == "inline"]
+    others = [part for part in attachments if part.get_content_disposition() != "inline"]
     texts = [_text(cls, *body) for body in bodies if body[1] is not None]
     alternative = _multipart(cls, "alternative", texts)
     return [_multipart(cls, "related", [alternative, *inlines]), *others]

@@ -12,8 +12,9 @@ from email.errors import MessageDefect
 from email.policy import EmailPolicy
 from typing import Any
 
-from ..addresses import EmailAddress, encode_words
+from ..addresses import EmailAddress
 from ..addresses.parser import parse_mailboxes
+from ..mime.encoded_words import encode_words
 from ..mime.headers import parse_rfc2822date, rfc2822date
 from .limits import (
     MAX_ADDRESS_TEXT,

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from .forgiving import ForgivingMessage as Message
 from .text import raw_text
-
-if TYPE_CHECKING:
-    from .content import ForgivingMessage as Message
 
 BODY_TYPES = ("text/plain", "text/html")
 

@@ -66,6 +66,13 @@ def decoded_text(source: str) -> str:
     return one_line(decode_encoded_words(source))
 
 
+def safe_filename(name: str) -> str:
+    """The last component of a file name, without what a file system or a log may choke on."""
+    last = re.split(r"[/\\]", name)[-1]
+    cleaned = "".join(character for character in last if character.isprintable()).strip()
+    return cleaned if cleaned.strip(".") else "attachment"
+
+
 def html_charset(content: bytes) -> str | None:
     """The charset that an HTML document declares itself (HTML standard, "prescan"), or None."""
     match = _META_CHARSET.search(content[:META_LENGTH])

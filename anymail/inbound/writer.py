@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from .headers import header_source
 from .text import encode_source, with_line_ends
 
-if TYPE_CHECKING:
-    from .content import ForgivingMessage
-
 Write = Callable[[bytes], object]
 
 
-def write_message(message: ForgivingMessage, line_end: str, write: Write) -> None:
+class _Writable(Protocol):
+    """The members of :class:`~.forgiving.ForgivingMessage` that writing needs."""
+
+    preamble: Any
+    epilogue: Any
+
+    def raw_items(self) -> Iterable[tuple[str, Any]]: ...
+
+    def raw_boundary(self) -> str | None: ...
+
+    def set_boundary(self, boundary: str) -> None: ...
+
+    def get_content_maintype(self) -> str: ...
+
+    def get_transferred(self) -> Any: ...
+
+
+def write_message(message: _Writable, line_end: str, write: Write) -> None:
     """Write a message or part: its headers, a blank line, its content.
 
     :param line_end: of every line.
@@ -36,7 +50,7 @@ def write_message(message: ForgivingMessage, line_end: str, write: Write) -> Non
         _write_parts(payload or [], line_end.encode(), line_end, write)
 
 
-def _write_multipart(message: ForgivingMessage, parts: Any, line_end: str, write: Write) -> None:
+def _write_multipart(message: _Writable, parts: Any, line_end: str, write: Write) -> None:
     end = line_end.encode()
     delimiter = b"--" + encode_source(message.raw_boundary() or "")
     if message.preamble is not None:

@@ -113,6 +113,14 @@ def is_known(label: str) -> bool:
     return bool(_codecs_of(label))
 
 
+def python_codec(label: str | None) -> str:
+    """A codec of Python for a charset that a mail declares; UTF-8 for one that is not known."""
+    try:
+        return codecs.lookup(label).name if label and is_known(label) else "utf-8"
+    except (LookupError, ValueError):
+        return "utf-8"
+
+
 def _candidates(label: str | None) -> tuple[str, ...]:
     if label is None or _squashed(label) in ASCII_LABELS:
         return FALLBACK

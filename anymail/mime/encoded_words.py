@@ -1,10 +1,14 @@
-"""Encoded-words in headers (RFC 2047) -> text, in linear time; whatever a sender wrote is read."""
+"""Encoded-words in headers (RFC 2047): text -> words, and words -> text.
+
+Reading takes linear time, and reads whatever a sender wrote.
+"""
 
 from __future__ import annotations
 
 import binascii
 import re
 from collections.abc import Iterator
+from email.charset import BASE64, QP, Charset
 from itertools import groupby
 
 from .charsets import decode
@@ -23,6 +27,29 @@ _RAW_BYTES = re.compile("[\udc80-\udcff]+")
 _NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _UNICODE = re.compile("[^\x00-\x7f\udc80-\udcff]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def encode_words(value: str, charset: str = "utf-8", first_column: int = 0) -> str:
+    """Any text as RFC 2047 encoded-words, with single spaces between them.
+
+    Each is at most 75 characters long, so that it can stand on a line of its own; a decoder drops
+    the spaces and gets back exactly ``value``.
+
+    :param charset: of the words; UTF-8 instead of one that cannot hold the text.
+    :param first_column: where the first encoded-word will stand on its line, from 0.
+    :raises UnicodeEncodeError: the text has half of a surrogate pair.
+    """
+    try:
+        value.encode(charset)
+    except (UnicodeEncodeError, LookupError):
+        charset = "utf-8"
+    words = Charset(charset)
+    # The standard library writes its codec's name as the charset ("eucgb2312_cn").
+    words.output_charset = words.output_codec = words.input_charset
+    quoted = sum(not (c.isascii() and c.isalnum()) for c in value)
+    words.header_encoding = QP if quoted * 3 < len(value) else BASE64
+    lines = words.header_encode_lines(value, _widths(first_column))
+    return " ".join(line for line in lines if line)
 
 
 def decode_encoded_words(text: str) -> str:
@@ -61,6 +88,12 @@ def decode_base64(data: bytes) -> bytes:
     pieces = _PADDING.split(_NOT_BASE64.sub(b"", data))
     whole = (piece[:-1] if len(piece) % 4 == 1 else piece for piece in pieces)
     return b"".join(binascii.a2b_base64(piece + b"=" * (-len(piece) % 4)) for piece in whole)
+
+
+def _widths(first_column: int) -> Iterator[int]:
+    yield max(75 - first_column, 40)
+    while True:
+        yield 75
 
 
 def _pieces(text: str) -> Iterator[str]:

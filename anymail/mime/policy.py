@@ -11,8 +11,9 @@ from email.policy import EmailPolicy
 from io import BytesIO
 from typing import Any
 
-from ..addresses import encode_words, parse_address_list
+from ..addresses import parse_address_list
 from ..exceptions import AnymailError
+from .encoded_words import encode_words
 from .headers import check_no_line_break
 
 #: RFC 5322 section 2.1.1, without the CRLF.

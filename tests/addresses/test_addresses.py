@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from anymail.addresses import (
     IDNA_ENCODERS,
     EmailAddress,
-    encode_words,
     idna_encoder,
     parse_address_list,
     parse_single_address,
 )
 from anymail.exceptions import AnymailConfigurationError, AnymailInvalidAddress
+from anymail.mime.encoded_words import encode_words
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 NO_LINE_BREAKS = st.text(

@@ -6,8 +6,7 @@ from django.test import SimpleTestCase
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from anymail.addresses import encode_words
-from anymail.mime.encoded_words import decode_base64, decode_encoded_words
+from anymail.mime.encoded_words import decode_base64, decode_encoded_words, encode_words
 
 from ..clock import cpu_growth
 

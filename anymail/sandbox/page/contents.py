@@ -13,7 +13,7 @@ from os.path import splitext
 from typing import Any
 
 from ...inbound import AnymailInboundMessage
-from ...inbound.content import safe_filename
+from ...inbound.text import safe_filename
 
 #: Attachments and other parts of one mail that are listed.
 MAX_FILES = 200

@@ -11,7 +11,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_safe
 
-from ...inbound.content import safe_filename
+from ...inbound.text import safe_filename
 from ..journal import ReceivedMail, SentMail
 from .contents import IMAGES, content_of, part_bytes, part_of
 from .documents import as_json

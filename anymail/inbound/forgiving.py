@@ -1,17 +1,15 @@
-"""What is in a part of a received mail: decoding, charsets, file names; all of it forgiving."""
+"""A message of the standard library that reads any mail, however broken."""
 
 from __future__ import annotations
 
-import codecs
-import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from email.errors import MessageDefect
 from email.message import EmailMessage
 from io import BytesIO
 from itertools import islice
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from ..mime.charsets import decode, is_known
+from ..mime.charsets import decode, is_known, python_codec
 from . import parameters
 from .encodings import decode_transfer, transfer_encoding
 from .headers import HeaderReader, ReceivedHeader, policy_for_one_mail
@@ -23,16 +21,12 @@ from .limits import (
     HeaderTooLongDefect,
     UnknownCharsetDefect,
 )
+from .source import SourceSlice
 from .text import encode_source, html_charset, storable, unfold, with_line_ends
 from .writer import write_message
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-    from .parser import SourceSlice
-
-#: Bytes that are read at once.
-CHUNK_SIZE = 64 * 1024
 
 
 class ForgivingMessage(EmailMessage):
@@ -204,7 +198,7 @@ class ForgivingMessage(EmailMessage):
         if charset is not None:
             text = content.decode(charset, errors or "replace")
         elif errors is not None:
-            text = content.decode(python_charset(declared), errors)
+            text = content.decode(python_codec(declared), errors)
         else:
             text = decode(content, declared)
         if charset is None and declared is not None and not is_known(declared):
@@ -354,30 +348,3 @@ class ForgivingMessage(EmailMessage):
         if payload.isascii():
             return payload
         return decode(encode_source(payload), self.get_content_charset())
-
-
-def python_charset(label: str | None) -> str:
-    """A codec of Python for a charset that a mail declares; UTF-8 for one that is not known."""
-    try:
-        return codecs.lookup(label).name if label and is_known(label) else "utf-8"
-    except (LookupError, ValueError):
-        return "utf-8"
-
-
-def safe_filename(name: str) -> str:
-    """The last component of a file name, without what a file system or a log may choke on."""
-    last = re.split(r"[/\\]", name)[-1]
-    cleaned = "".join(character for character in last if character.isprintable()).strip()
-    return cleaned if cleaned.strip(".") else "attachment"
-
-
-def read_chunks(file: IO[bytes] | IO[str]) -> Iterator[bytes]:
-    """What is in a file, binary or text, in pieces of up to :data:`CHUNK_SIZE`."""
-    while chunk := file.read(CHUNK_SIZE):
-        yield encode_source(chunk) if isinstance(chunk, str) else chunk
-
-
-def slices(content: bytes) -> Iterator[memoryview]:
-    """Bytes in pieces of up to :data:`CHUNK_SIZE`, without a copy."""
-    view = memoryview(content)
-    return (view[start : start + CHUNK_SIZE] for start in range(0, len(view), CHUNK_SIZE))

@@ -12,7 +12,7 @@ from django.utils.encoding import force_str
 from django.utils.timezone import get_current_timezone, is_naive, make_aware
 
 from .addresses import EmailAddress, parse_address_list, parse_single_address
-from .attributes import AttributeReader
+from .attributes import AttributeReader, force_non_lazy
 from .exceptions import AnymailInvalidAddress, AnymailUnsupportedFeature
 from .mime.headers import CaseInsensitiveCasePreservingDict, check_no_line_break
 
@@ -125,7 +125,10 @@ class OutgoingMessage:
             subject=str(value.single("subject") or ""),
             body=force_str(value.single("body") or "", errors="surrogateescape"),
             content_subtype=message.content_subtype,
-            alternatives=tuple(value.items("alternatives") or ()),
+            alternatives=tuple(
+                (force_non_lazy(content), mimetype)
+                for content, mimetype in value.items("alternatives") or ()
+            ),
             attachments=tuple(value.items("attachments") or ()),
             header_to=headers.pop("To", None),
             headers=headers,

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from django.core import mail
 
 from ..attachments import Attachment
-from ..attributes import force_non_lazy
 from ..calls import ApiCall
 from ..exceptions import AnymailAPIError
 from ..message import AnymailRecipientStatus
@@ -105,7 +104,7 @@ def _bodies(message: OutgoingMessage) -> dict[str, Any]:
     for content, mimetype in parts:
         key = {"text/plain": "text_body", "text/html": "html_body"}.get(mimetype)
         if key and key not in bodies:
-            bodies[key] = force_non_lazy(content)
+            bodies[key] = content
         else:
-            others.append((force_non_lazy(content), mimetype))
+            others.append((content, mimetype))
     return bodies | ({"alternatives": others} if others else {})

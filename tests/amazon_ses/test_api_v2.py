@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
+from email.message import MIMEPart
 from email.mime.base import MIMEBase
+from email.mime.image import MIMEImage
 from typing import Any
 
+import django
 from django.test import SimpleTestCase
+from django.utils.translation import gettext_lazy
 
 from anymail.amazon_ses import api_v2
 from anymail.backends.amazon_sesv2 import EmailBackend
@@ -15,7 +20,7 @@ from anymail.calls import ApiCall
 from anymail.exceptions import AnymailAPIError, AnymailError, AnymailUnsupportedFeature
 from anymail.message import AnymailMessage
 
-from ..ses import Sent, loopback_server, simple_message, stubbed
+from ..ses import CREDENTIALS, Sent, loopback_server, simple_message, stubbed
 from ..ses import send as send_with
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
@@ -313,6 +318,26 @@ class TemplateParamsTests(SimpleTestCase):
         self.assertEqual((image["ContentId"], image["ContentDisposition"]), (cid, "INLINE"))
         self.assertEqual((image["RawContent"], image["ContentType"]), (PNG, "image/png"))
 
+    def test_an_image_with_a_content_id_is_posted_inline(self) -> None:
+        """The usual way to embed a logo, without a disposition."""
+        if django.VERSION >= (6, 0):  # MIMEImage is deprecated there
+            image: Any = MIMEPart()
+            image.set_content(PNG, maintype="image", subtype="png", cid="<logo>")
+        else:
+            image = MIMEImage(PNG, "png")
+            image["Content-ID"] = "<logo>"
+        message = template_message()
+        message.attach(image)
+        answer = b'{"BulkEmailEntryResults": [{"Status": "SUCCESS", "MessageId": "m"}]}'
+        with loopback_server(lambda request, number: (200, answer)) as server:
+            EmailBackend(
+                session_params=CREDENTIALS, client_params={"endpoint_url": server.url}
+            ).send_messages([message])
+            [request] = server.requests
+        [posted] = request.json["DefaultContent"]["Template"]["Attachments"]
+        self.assertEqual((posted["ContentDisposition"], posted["ContentId"]), ("INLINE", "logo"))
+        self.assertEqual(b64decode(posted["RawContent"]), PNG)
+
     def test_attachments_without_a_name_get_one_and_messages_are_refused(self) -> None:
         message = template_message()
         message.attach(None, b"x", "application/pdf")
@@ -399,6 +424,16 @@ class InlineTemplateTests(SimpleTestCase):
         data = entry["ReplacementEmailContent"]["ReplacementTemplate"]["ReplacementTemplateData"]
         self.assertEqual(json.loads(data), {"name": "Tö"})
         self.assertEqual(entry["ReplacementHeaders"], [{"Name": "X-Tag", "Value": "tag"}])
+
+    def test_lazy_strings_are_forced(self) -> None:
+        message = self.message()
+        message.subject, message.body = gettext_lazy("Hello"), gettext_lazy("Dear")
+        message.alternatives.clear()
+        message.attach_alternative(gettext_lazy("<p>"), "text/html")
+        self.assertEqual(
+            params(message)["DefaultContent"]["Template"]["TemplateContent"],
+            {"Subject": "Hello", "Text": "Dear", "Html": "<p>"},
+        )
 
     def test_a_line_break_in_the_subject_is_refused(self) -> None:
         message = self.message()

@@ -12,6 +12,7 @@ import django
 from django.core import mail
 from django.core.mail import EmailMessage, EmailMultiAlternatives, send_mail
 from django.test import SimpleTestCase, override_settings
+from django.utils.translation import gettext_lazy
 
 from anymail.addresses import EmailAddress
 from anymail.attachments import Attachment
@@ -66,6 +67,22 @@ class SendTests(SimpleTestCase):
         params = record(message)
         self.assertEqual(params["text_body"], "text")
         self.assertNotIn("alternatives", params)
+
+    def test_lazy_strings_are_forced_wherever_they_are(self):
+        lazy = gettext_lazy("lazy")
+        message = simple_message(subject=lazy, body=lazy, tags=[lazy], metadata={"a": lazy})
+        message.attach_alternative(lazy, "text/html")
+        message.attach_alternative(lazy, "text/calendar")
+        params = record(message)
+        found = [
+            params["subject"],
+            params["text_body"],
+            params["html_body"],
+            params["alternatives"][0][0],
+            params["tags"][0],
+            params["metadata"]["a"],
+        ]
+        self.assertEqual([(type(value), value) for value in found], [(str, "lazy")] * 6)
 
     def test_the_service_has_send_defaults_of_its_own(self):
         class OwnBackend(EmailBackend):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from base64 import b64decode
 from email import message_from_bytes
 from email.mime.application import MIMEApplication
 from typing import Any
@@ -15,9 +16,11 @@ from django.test import SimpleTestCase
 from anymail.amazon_ses import request_bodies
 from anymail.backends.amazon_ses import EmailBackend as V1Backend
 from anymail.backends.amazon_sesv2 import EmailBackend as V2Backend
+from anymail.calls import ApiCall
 from anymail.mime.streaming import ChunkFile
 
-from ..ses import CREDENTIALS, loopback_server, send, simple_message, v1_success
+from ..docs_pages import DOCS, blocks
+from ..ses import CREDENTIALS, loopback_server, parse, send, simple_message, v1_success
 
 TAGS = [{"Name": "a&b", "Value": "c=d"}]
 
@@ -92,6 +95,10 @@ class OracleTests(SimpleTestCase):
         self.assertEqual(headers["x-amz-content-sha256"], hashlib.sha256(request.body).hexdigest())
 
 
+def accept(request: Any, number: int) -> tuple[int, bytes]:
+    return 200, v1_success()
+
+
 class LargeMessageTests(SimpleTestCase):
     def large(self, **kwargs: Any) -> tuple[Any, list[bytes]]:
         contents = [os.urandom(1_200_000), os.urandom(40_000), b"small"]
@@ -121,15 +128,11 @@ class LargeMessageTests(SimpleTestCase):
 
     def test_over_the_wire(self) -> None:
         message, contents = self.large()
-        with loopback_server(lambda request, number: (200, v1_success())) as server:
+        with loopback_server(accept) as server:
             V1Backend(
                 session_params=CREDENTIALS, client_params={"endpoint_url": server.url}
             ).send_messages([message])
             (request,) = server.requests
-        from base64 import b64decode
-
-        from ..ses import parse
-
         received = parse(b64decode(request.form["RawMessage.Data"]))
         self.assertEqual([p.get_content() for p in received.iter_attachments()], contents)
 
@@ -145,6 +148,41 @@ class LargeMessageTests(SimpleTestCase):
             self.assertIsInstance(data, kind)
             raw = data if isinstance(data, bytes) else data.read()
             self.assertIn(b"Subject: Subject", raw)
+
+    def test_who_looks_into_it_as_documented_sees_all_of_it(self) -> None:
+        """And what they have read is sent all the same."""
+        [code] = [b.text for b in blocks(DOCS / "sending.rst") if "def content(" in b.text]
+        names: dict[str, Any] = {}
+        exec(code, names)
+        seen: list[bytes] = []
+
+        class LookingBackend(V1Backend):
+            def run(self, call: ApiCall) -> Any:
+                seen.append(names["content"](call.params["RawMessage"]["Data"]))
+                return super().run(call)
+
+        def client_with_handler(service: str, session: Any, client: Any) -> Any:
+            made = boto3.session.Session(**session).client(service, **client)
+            made.meta.events.register("provide-client-params.ses.SendRawEmail", look)
+            return made
+
+        def look(params: dict[str, Any], **_kwargs: Any) -> None:
+            seen.append(names["content"](params["RawMessage"]["Data"]))
+
+        for backend, options in (
+            (LookingBackend, {}),
+            (V1Backend, {"client_factory": client_with_handler}),
+        ):
+            for size in (1000, 1_200_000):
+                message = simple_message()
+                message.attach("a.bin", os.urandom(size), "application/octet-stream")
+                with self.subTest(backend, size=size), loopback_server(accept) as server:
+                    client_params = {"endpoint_url": server.url}
+                    backend(
+                        session_params=CREDENTIALS, client_params=client_params, **options
+                    ).send_messages([message])
+                    [request] = server.requests
+                    self.assertEqual(seen.pop(), b64decode(request.form["RawMessage.Data"]))
 
     def test_a_class_that_builds_its_own_mime_sees_the_real_content(self) -> None:
         seen = []

@@ -12,6 +12,7 @@ from django.test import SimpleTestCase
 from anymail.amazon_ses.errors import (
     NEVER_CONNECTED,
     NO_ANSWER,
+    TRANSIENT_CODES,
     describe_exception,
     describe_response,
     describe_status,
@@ -82,10 +83,16 @@ class ResponseTests(SimpleTestCase):
         self.check(
             (False, True, False),
             ("InternalFailure", "", 500),
+            ("500", "Internal Server Error", 500),
+            ("", "", 500),
             ("InternalServiceErrorException", "", 500),
             ("502", "Bad Gateway", 502),
             ("504", "Gateway Timeout", 504),
         )
+
+    def test_a_transient_code_with_a_status_of_the_client_was_surely_not_accepted(self):
+        cases = [(code, "", status) for code in sorted(TRANSIENT_CODES) for status in (400, 429)]
+        self.check((False, True, True), *cases)
 
     def test_a_server_error_without_a_status_is_not_known_to_be_unsent(self):
         self.check((False, True, False), ("InternalFailure", "", 0))

@@ -182,6 +182,7 @@ class FaultTests(SimpleTestCase):
             ("content length too long", counted(lambda p: p.answer(v1_success(), length=10**6))),
             ("content length too short", counted(lambda p: p.answer(v1_success(), length=20))),
             ("500", counted(lambda p: p.answer(v1_error("InternalFailure", "x"), 500))),
+            ("a bare 500", counted(lambda p: p.answer(b"", 500))),
             ("garbage", counted(lambda p: p.answer(b"\x00\xff<html>"))),
             ("no HTTP at all", counted(lambda p: p.connection.sendall(b"SSH-2.0-x\r\n\r\n"))),
         ):

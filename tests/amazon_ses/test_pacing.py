@@ -84,6 +84,17 @@ class SharedPaceTests(ClockTestCase):
             in_second = [wait for wait in waits if second <= wait < second + 1]
             self.assertAlmostEqual(len(in_second), 50, delta=6)
 
+    def test_at_most_one_short_period_of_the_rate_goes_at_once(self) -> None:
+        """However long nobody has sent, and whatever the number of processes."""
+        caches["default"].clear()
+        paces = [SharedPace(50, lambda: caches["default"], "owner") for _ in range(4)]
+        for _ in range(2):
+            waits = [pace.reserve(1) for _ in range(10) for pace in paces]
+            for start in waits:
+                at_once = [wait for wait in waits if start <= wait < start + 0.0999]
+                self.assertLessEqual(len(at_once), 50 / pacing.PERIODS_PER_SECOND + 1)
+            self.clock.now += 3600
+
     def test_any_rate(self) -> None:
         for rate in (0.5, 1, 14, 50, 333.3):
             cache = caches["default"]

@@ -100,6 +100,13 @@ class CommonFieldsTests(SimpleTestCase):
             with self.subTest(kind):
                 self.assertEqual(events({"eventType": kind}), [])
 
+    def test_a_delivery_without_recipients_is_about_everybody_it_was_sent_to(self):
+        body = {"eventType": "Delivery", "mail": {"destination": ["a@x.com", "b@x.com"]}}
+        for delivery in ({}, {"delivery": {"smtpResponse": "250 ok"}}):
+            with self.subTest(delivery):
+                found = events({**body, **delivery})
+                self.assertEqual([event.recipient for event in found], ["a@x.com", "b@x.com"])
+
     def test_addresses_lose_their_names_but_nothing_else(self):
         for text, expected in {
             "ann@example.net": "ann@example.net",

@@ -52,7 +52,7 @@ class QuickstartTests(SimpleTestCase):
         assert match is not None, str(block)
         path = folder / match[1]
         if path.name == "settings.py":
-            text = block.text.replace("...,  # what", "*INSTALLED_APPS,  # what")
+            text = block.text.replace("    ...,", "    *INSTALLED_APPS,")
             path.write_text(f"{path.read_text()}\n{text}")
         else:
             path.write_text(block.text)

@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.certs import where
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 
 def new_session() -> requests.Session:
@@ -27,13 +27,14 @@ class SharedContextAdapter(HTTPAdapter):
 
     def build_connection_pool_key_attributes(
         self, request: Any, verify: bool | str, cert: Any = None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    ) -> tuple[Any, Any]:
         """What a connection is looked up and made by, the context included."""
         host, pool = super().build_connection_pool_key_attributes(request, verify, cert)
-        for name in ("ca_certs", "ca_cert_dir"):
-            pool.pop(name, None)
-        path = verify if isinstance(verify, str) else where()
-        return host, {**pool, "ssl_context": tls_context(path, Path(path).stat().st_mtime_ns)}
+        path = verify if isinstance(verify, str) else DEFAULT_CA_BUNDLE_PATH
+        context = tls_context(path, Path(path).stat().st_mtime_ns)
+        without = {"ca_certs", "ca_cert_dir"}
+        options = {name: value for name, value in pool.items() if name not in without}
+        return host, {**options, "ssl_context": context}
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Nothing: the context has the authorities already."""

@@ -93,17 +93,27 @@ def check_topic(envelope: SnsEnvelope, settings: AmazonSESSettings) -> None:
 
     :raises AnymailWebhookValidationFailure: it is not.
     """
-    is_lax = envelope.type == NOTIFICATION and not (
-        settings.verify_sns_signatures
-        or settings.sns_topic_arns
-        or settings.sns_max_age is not None
-    )
-    if not is_lax and not TOPIC_ARN.fullmatch(envelope.topic):
-        raise AnymailWebhookValidationFailure("The SNS message has no valid TopicArn.")
+    if not TOPIC_ARN.fullmatch(envelope.topic):
+        if envelope.type != NOTIFICATION:
+            raise AnymailWebhookValidationFailure("The SNS message has no valid TopicArn.")
+        if proofs := _proofs_asked_for(settings):
+            raise AnymailWebhookValidationFailure(
+                "The SNS message has no valid TopicArn, which is needed because of "
+                f"{' and '.join(proofs)}."
+            )
     if settings.sns_topic_arns and envelope.topic not in settings.sns_topic_arns:
         raise AnymailWebhookValidationFailure(
             f'The SNS topic {envelope.topic} is not in ANYMAIL["AMAZON_SES_SNS_TOPIC_ARNS"].'
         )
+
+
+def _proofs_asked_for(settings: AmazonSESSettings) -> list[str]:
+    asked = {
+        "AMAZON_SES_VERIFY_SNS_SIGNATURES": settings.verify_sns_signatures,
+        "AMAZON_SES_SNS_TOPIC_ARNS": settings.sns_topic_arns,
+        "AMAZON_SES_SNS_MAX_AGE": settings.sns_max_age is not None,
+    }
+    return [f'ANYMAIL["{name}"]' for name, is_asked in asked.items() if is_asked]
 
 
 def raw_delivery_refused(topic: str) -> AnymailWebhookValidationFailure:
@@ -127,7 +137,10 @@ def check_age(envelope: SnsEnvelope, settings: AmazonSESSettings, now: datetime)
     if settings.sns_max_age is None:
         return
     if envelope.timestamp is None:
-        raise AnymailWebhookValidationFailure("The SNS message has no valid Timestamp.")
+        raise AnymailWebhookValidationFailure(
+            "The SNS message has no valid Timestamp, which is needed because of "
+            'ANYMAIL["AMAZON_SES_SNS_MAX_AGE"].'
+        )
     age = now - envelope.timestamp
     if age.total_seconds() > settings.sns_max_age:
         raise AnymailWebhookValidationFailure(

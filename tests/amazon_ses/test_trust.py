@@ -166,13 +166,24 @@ class TopicTests(SimpleTestCase):
             envelope = sample("notification-v1", TopicArn=topic)
             with self.subTest(topic):
                 trust.check(envelope, settings(**lax), no_network)
-                for strict in (
-                    {"verify_sns_signatures": True},
-                    {"sns_topic_arns": [EVENTS_TOPIC]},
-                    {"sns_max_age": 7200},
+                for name, value in (
+                    ("verify_sns_signatures", True),
+                    ("sns_topic_arns", [EVENTS_TOPIC]),
+                    ("sns_max_age", 7200),
                 ):
-                    with self.assertRaises(AnymailWebhookValidationFailure):
-                        trust.check_topic(envelope, settings(**{**lax, **strict}))
+                    with self.assertRaisesMessage(
+                        AnymailWebhookValidationFailure,
+                        "The SNS message has no valid TopicArn, which is needed because of "
+                        f'ANYMAIL["AMAZON_SES_{name.upper()}"].',
+                    ):
+                        trust.check_topic(envelope, settings(**{**lax, name: value}))
+
+    def test_every_setting_that_asks_for_a_topic_is_named(self):
+        with self.assertRaisesMessage(
+            AnymailWebhookValidationFailure,
+            'ANYMAIL["AMAZON_SES_VERIFY_SNS_SIGNATURES"] and ANYMAIL["AMAZON_SES_SNS_MAX_AGE"].',
+        ):
+            trust.check_topic(sample("notification-v1", TopicArn="x"), settings())
 
     def test_a_confirmation_needs_the_whole_arn_all_the_same(self):
         lax = settings(verify_sns_signatures=False, sns_max_age=None)

@@ -38,4 +38,5 @@ def register() -> None:
     checks.register(check_insecure_settings, checks.Tags.security)
     checks.register(webhooks.check_webhook_settings, checks.Tags.security)
     checks.register(webhooks.check_webhook_deployment, checks.Tags.security, deploy=True)
+    checks.register(webhooks.check_feedback_webhook, "mail", deploy=True)
     checks.register(sending.check_endpoint, checks.Tags.security, deploy=True)

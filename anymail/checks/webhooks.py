@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.apps import apps
 from django.core.cache import caches
 from django.core.checks import CheckMessage, Error, Warning
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -16,14 +17,15 @@ from ..amazon_ses.sns import TOPIC_ARN
 from ..amazon_ses.x509 import load_certificate
 from ..conf import AmazonSESSettings, WebhookSettings
 from ..exceptions import AnymailConfigurationError
-from ..webhooks.amazon_ses import AmazonSESBaseWebhookView
+from ..webhooks.amazon_ses import AmazonSESBaseWebhookView, AmazonSESInboundWebhookView
+from ..webhooks.base import AnymailCoreWebhookView
 
 #: A password of a secret has at least this many characters, of which so many differ. The command
 #: in the hint makes one of 32.
 MIN_PASSWORD_LENGTH = 16
 MIN_UNIQUE_CHARACTERS = 8
 #: Words of the secrets that documentation shows.
-PLACEHOLDER_WORDS = ("password", "random", "secret", "example", "changeme", "change-me")
+PLACEHOLDER_WORDS = re.compile("password|random|secret|example|change-?me", re.IGNORECASE)
 HOW_TO_MAKE_ONE = (
     "python -c \"import secrets; print('sns:' + secrets.token_urlsafe(24))\" prints a good one."
 )
@@ -37,12 +39,14 @@ class Protection:
     :param weak: one of its secrets can be guessed.
     :param topics: it listens to some topics only.
     :param signatures: it checks them.
+    :param raw: it is to take raw messages, and refuses them for want of a secret.
     """
 
     secret: bool
     weak: bool
     topics: bool
     signatures: bool
+    raw: bool
 
 
 def check_webhook_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
@@ -66,7 +70,7 @@ def check_webhook_settings(app_configs: Any = None, **kwargs: Any) -> list[Check
 
 
 def check_webhook_deployment(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """What lets other people post events: W110 to W112, W116. For ``check --deploy``.
+    """What lets other people post events: W110 to W112, W116, W120. For ``check --deploy``.
 
     For each webhook in the URLconf, with the settings that it has; those that are protected alike
     are reported together.
@@ -79,6 +83,26 @@ def check_webhook_deployment(app_configs: Any = None, **kwargs: Any) -> list[Che
         problem
         for protection, found in routes.items()
         for problem in _deployment_problems(protection, ", ".join(found))
+    ]
+
+
+def check_feedback_webhook(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """W121: feedback is to be recorded, and no webhook receives it. For ``check --deploy``."""
+    if not apps.is_installed("anymail.feedback") or not conf.django_setting("ROOT_URLCONF"):
+        return []
+    if any(
+        not issubclass(callback.view_class, AmazonSESInboundWebhookView)
+        for _, callback in _webhooks(AnymailCoreWebhookView)
+    ):
+        return []
+    return [
+        Warning(
+            'The app "anymail.feedback" records nothing: the URLconf has no webhook that tracks '
+            "messages.",
+            hint='Add path("anymail/", include("anymail.urls")) to it. If events come another '
+            'way, for example from a queue: SILENCED_SYSTEM_CHECKS = ["anymail.W121"].',
+            id="anymail.W121",
+        )
     ]
 
 
@@ -100,6 +124,15 @@ def _deployment_problems(protection: Protection, where: str) -> Iterator[CheckMe
             "beside the old one: a list of both), and into the URLs that SNS is subscribed with.",
             obj=where,
             id="anymail.W116",
+        )
+    if protection.raw:
+        yield Warning(
+            'ANYMAIL["AMAZON_SES_ALLOW_RAW_MESSAGE_DELIVERY"] has no effect without a secret: raw '
+            "messages are refused, as anybody could post them.",
+            hint="Remove it, and turn raw message delivery off in SNS. If you cannot, set "
+            f'ANYMAIL["WEBHOOK_SECRET"]. {HOW_TO_MAKE_ONE}',
+            obj=where,
+            id="anymail.W120",
         )
     if not protection.secret and not protection.topics:
         yield Warning(
@@ -196,25 +229,28 @@ def _protection(callback: Any) -> Protection | None:
         weak=any(map(_is_weak, secrets)),
         topics=bool(settings.sns_topic_arns),
         signatures=settings.verify_sns_signatures,
+        raw=settings.allow_raw_message_delivery and not secrets,
     )
 
 
 def _is_weak(secret: str) -> bool:
-    password = secret.partition(":")[2]
-    return (
-        len(password) < MIN_PASSWORD_LENGTH
-        or len(set(password)) < MIN_UNIQUE_CHARACTERS
-        or any(word in password.lower() for word in PLACEHOLDER_WORDS)
-    )
+    # A random password has such a word once in some millions, and is long enough without it.
+    password = PLACEHOLDER_WORDS.sub("", secret.partition(":")[2])
+    return len(password) < MIN_PASSWORD_LENGTH or len(set(password)) < MIN_UNIQUE_CHARACTERS
 
 
-def _webhooks() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """The route of each webhook in the URLconf, and what ``as_view()`` made, decorated or not."""
+def _webhooks(
+    base: type[AnymailCoreWebhookView] = AmazonSESBaseWebhookView,
+) -> Iterator[tuple[str, Any]]:
+    """The route of each webhook in the URLconf, and what ``as_view()`` made, decorated or not.
+
+    :param base: the class of their views.
+    """
     if not conf.django_setting("ROOT_URLCONF"):
         return
     for route, callback in _callbacks(get_resolver()):
         view_class = getattr(callback, "view_class", None)
-        if isinstance(view_class, type) and issubclass(view_class, AmazonSESBaseWebhookView):
+        if isinstance(view_class, type) and issubclass(view_class, base):
             yield route, callback
 
 

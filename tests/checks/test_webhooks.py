@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import re
+import secrets
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,17 +12,26 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage
+from django.core.checks.registry import registry
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
-from django.test import SimpleTestCase, TestCase, override_settings
+from django.test import SimpleTestCase, TestCase, modify_settings, override_settings
 from django.urls import URLResolver, include, path, re_path
 from django.urls.resolvers import RoutePattern
 from django.utils.crypto import get_random_string
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import View
 
-from anymail.checks.webhooks import check_webhook_deployment, check_webhook_settings
-from anymail.webhooks.amazon_ses import AmazonSESInboundWebhookView, AmazonSESTrackingWebhookView
+from anymail.checks.webhooks import (
+    check_feedback_webhook,
+    check_webhook_deployment,
+    check_webhook_settings,
+)
+from anymail.webhooks.amazon_ses import (
+    AmazonSESInboundWebhookView,
+    AmazonSESTrackingWebhookView,
+    AmazonSESWebhookView,
+)
 from anymail.webhooks.base import AnymailBaseWebhookView
 
 from .. import docs_pages
@@ -136,6 +146,7 @@ class DeploymentTests(CheckTestCase):
             "user:" + "x" * 40,
             "a-long-name-of-a-user:short",
             "sns:my-secret-for-example",
+            "sns:change-me-to-a-long-random-secret",
             [SECRET, "old:one"],
         ):
             with self.subTest(weak):
@@ -154,6 +165,22 @@ class DeploymentTests(CheckTestCase):
         for _ in range(3):
             secret = subprocess.check_output(command, shell=True, text=True).strip()
             self.assertEqual(self.found(WEBHOOK_SECRET=secret), [])
+        expression = command.partition("print(")[2].rpartition(")")[0]
+        for _ in range(1000):
+            secret = eval(expression, {"secrets": secrets})
+            self.assertEqual(self.found(WEBHOOK_SECRET=secret), [])
+
+    def test_w116_is_silent_about_a_random_secret_with_a_word_in_it(self):
+        for word in ("password", "Random", "SECRET", "example", "changeme", "change-me"):
+            secret = f"sns:{word}{SECRET.partition(':')[2][len(word) :]}"
+            with self.subTest(secret):
+                self.assertEqual(self.found(WEBHOOK_SECRET=secret), [])
+
+    def test_w120_raw_message_delivery_without_a_secret(self):
+        allowed = {"AMAZON_SES_ALLOW_RAW_MESSAGE_DELIVERY": True}
+        found = self.found(AMAZON_SES_SNS_TOPIC_ARNS=EVENTS_TOPIC, **allowed)
+        self.assertEqual(found, ["anymail.W120"])
+        self.assertEqual(self.found(WEBHOOK_SECRET=SECRET, **allowed), [])
 
     def test_w116_is_silent_about_what_django_anymail_told_people_to_make(self):
         secret = f"{get_random_string(16)}:{get_random_string(16)}"
@@ -271,6 +298,13 @@ class MountedViewTests(SimpleTestCase):
         [warning] = self.found(path("x/", view))
         self.assertEqual(warning.id, "anymail.W111")
 
+    def test_w120_of_a_view_that_is_protected_otherwise(self):
+        """It refuses raw messages all the same."""
+        own = {"warn_if_no_basic_auth": False, "allow_raw_message_delivery": True}
+        view = AmazonSESTrackingWebhookView.as_view(**own)
+        [warning] = self.found(path("x/", view))
+        self.assertEqual((warning.id, warning.obj), ("anymail.W120", "/x/"))
+
     def test_a_view_that_cannot_tell_without_a_request_is_left_out(self):
         class Webhook(AmazonSESTrackingWebhookView):
             @property
@@ -291,3 +325,41 @@ class MountedViewTests(SimpleTestCase):
         with override_settings(ANYMAIL={}):
             del settings.ROOT_URLCONF
             self.assertEqual(check_webhook_deployment(), [])
+
+
+class FeedbackWebhookTests(SimpleTestCase):
+    def ids(self, *patterns: Any) -> list[str | None]:
+        urlconf = ModuleType("urlconf")
+        vars(urlconf)["urlpatterns"] = patterns
+        with override_settings(ROOT_URLCONF=urlconf):
+            return [message.id for message in check_feedback_webhook()]
+
+    def test_w121_no_webhook(self):
+        self.assertEqual(self.ids(path("x/", View.as_view())), ["anymail.W121"])
+
+    def test_w121_a_webhook_for_received_mail_only(self):
+        view = AmazonSESInboundWebhookView.as_view()
+        self.assertEqual(self.ids(path("x/", view)), ["anymail.W121"])
+
+    def test_webhooks_that_track_are_enough(self):
+        class Other(AnymailBaseWebhookView):
+            """For another service."""
+
+        for view_class in (AmazonSESTrackingWebhookView, AmazonSESWebhookView, Other):
+            with self.subTest(view_class):
+                self.assertEqual(self.ids(path("x/", csrf_exempt(view_class.as_view()))), [])
+        self.assertEqual(self.ids(path("mail/", include("anymail.urls"))), [])
+
+    def test_without_the_app_nothing_is_missing(self):
+        with modify_settings(INSTALLED_APPS={"remove": ["tests.feedback.DisconnectedFeedback"]}):
+            self.assertEqual(self.ids(), [])
+
+    def test_a_project_without_a_urlconf_is_left_alone(self):
+        """As that of a worker may be."""
+        with override_settings():
+            del settings.ROOT_URLCONF
+            self.assertEqual(check_feedback_webhook(), [])
+
+    def test_it_belongs_to_check_deploy(self):
+        self.assertIn(check_feedback_webhook, registry.get_checks(include_deployment_checks=True))
+        self.assertNotIn(check_feedback_webhook, registry.get_checks())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import socket
 import sys
@@ -20,15 +19,7 @@ from django.dispatch import Signal
 from django.test import override_settings
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from anymail.sandbox.aws.api import ApiError
-from anymail.sandbox.aws.defaults import CREDENTIALS, REGION
-from anymail.sandbox.aws.protocol import (
-    build_error,
-    build_response,
-    parse_form,
-    parse_query_request,
-)
-from anymail.sandbox.aws.sns.local_sns import LocalSns
+from anymail.sandbox.aws.defaults import CREDENTIALS
 from anymail.sandbox.servers import serve
 
 #: Enough for a slow machine.
@@ -60,35 +51,14 @@ def reserved_port() -> Iterator[int]:
         yield port
 
 
-class SmallAmazon:
-    """SNS, and whatever else moto has: a WSGI application.
-
-    :param sns: may be changed.
-    """
+class SmallAmazon(DomainDispatcherApplication):
+    """Whatever moto has, and the SNS that was made last: a WSGI application."""
 
     url = ""
-    sns: LocalSns
 
     def __init__(self) -> None:
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        super().__init__(create_backend_app)
         self._clients: dict[str, Any] = {}
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if "/sns/aws4_request" not in environ.get("HTTP_AUTHORIZATION", ""):
-            return self._moto(environ, start_response)
-        content = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-        environ["wsgi.input"] = io.BytesIO(content)
-        form = parse_form(content)
-        request = parse_query_request("sns", REGION, form, "127.0.0.1")
-        try:
-            answer = self.sns.answer(request)
-            if answer is None:
-                return self._moto(environ, start_response)
-            status, (body, headers) = 200, build_response(request, answer.result)
-        except ApiError as err:
-            status, (body, headers) = err.status, build_error(err, "sns")
-        start_response(f"{status} X", list(headers.items()))
-        return [body]
 
     def client(self, service: str) -> Any:
         """A boto3 client."""

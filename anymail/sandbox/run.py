@@ -158,7 +158,7 @@ def _page(options: Options, anymail: dict[str, Any], aws: LocalAmazon) -> Iterat
 def _subscribe(aws: LocalAmazon, sites: list[Webhooks]) -> None:
     for site in sites:
         for topic, url in site.endpoints().items():
-            aws.sns.subscribe(topic, url, keep_trying=True)
+            aws.sns.subscribe(topic, url)
 
 
 def _wait_for_webhooks(aws: LocalAmazon, own: list[Webhooks]) -> None:

@@ -79,7 +79,7 @@ class InboundTestCase(SimpleTestCase):
         cls.addClassCleanup(stack.close)
         cls.journal = Journal()
         cls.amazon = stack.enter_context(small_amazon())
-        cls.amazon.sns = cls.sns = LocalSns(cls.journal, KEY, retry_pause=0.05, timeout=PATIENCE)
+        cls.sns = LocalSns(cls.journal, KEY, retry_pause=0.05, timeout=PATIENCE)
         stack.callback(cls.sns.close)
         cls.bucket = f"bucket-{uuid.uuid4()}"
         cls.amazon.client("s3").create_bucket(Bucket=cls.bucket)

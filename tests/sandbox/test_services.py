@@ -13,11 +13,8 @@ from moto.sqs.models import sqs_backends
 
 from anymail.sandbox import SandboxError
 from anymail.sandbox.aws import bounds
-from anymail.sandbox.aws.api import ApiError
 from anymail.sandbox.aws.defaults import ACCOUNT, CREDENTIALS
 from anymail.sandbox.aws.receive.receipt_actions import Playing, play_s3
-from anymail.sandbox.aws.sns import subscriptions
-from anymail.sandbox.aws.sns.subscriptions import Subscriptions
 
 from ..local_ses import LocalSesTestCase, unique
 
@@ -246,14 +243,6 @@ class OtherServicesTests(LocalSesTestCase):
             with self.assertRaisesMessage(SandboxError, "S3 is full"):
                 play_s3(Playing(id="d", mail=b"1" * 99, rule="r", params={"BucketName": bucket}))
         self.assertEqual(list(s3_backends[ACCOUNT]["aws"].buckets[bucket].keys), [])
-
-    def test_so_many_webhooks_can_be_subscribed(self):
-        known = Subscriptions()
-        with mock.patch.object(subscriptions, "MAX_SUBSCRIPTIONS", 1):
-            first = known.add("topic", "http://127.0.0.1:9/a", {})
-            self.assertIs(known.add("topic", "http://127.0.0.1:9/a", {}), first)
-            with self.assertRaisesMessage(ApiError, "room for 1 webhooks"):
-                known.add("topic", "http://127.0.0.1:9/b", {})
 
 
 class Unread:

@@ -10,7 +10,6 @@ from urllib.parse import parse_qsl
 
 from .api import ApiError
 from .ses.operations import OPERATIONS as SES_OPERATIONS
-from .sns.sns_api import OPERATIONS as SNS_OPERATIONS
 
 #: What moto answers, by signing name; ``sesv2`` is v2 of SES. S3's requests have no such names.
 MOTO: Mapping[str, frozenset[str]] = {
@@ -36,9 +35,10 @@ MOTO: Mapping[str, frozenset[str]] = {
         ListConfigurationSets ListEmailIdentities ListTagsForResource TagResource UntagResource
         """,
         "sns": """
-        CreateTopic DeleteTopic GetSubscriptionAttributes GetTopicAttributes
-        ListSubscriptionsByTopic ListTagsForResource ListTopics SetSubscriptionAttributes
-        SetTopicAttributes Subscribe TagResource Unsubscribe UntagResource
+        ConfirmSubscription CreateTopic DeleteTopic GetSubscriptionAttributes GetTopicAttributes
+        ListSubscriptions ListSubscriptionsByTopic ListTagsForResource ListTopics Publish
+        PublishBatch SetSubscriptionAttributes SetTopicAttributes Subscribe TagResource Unsubscribe
+        UntagResource
         """,
         "sqs": """
         ChangeMessageVisibility ChangeMessageVisibilityBatch CreateQueue DeleteMessage
@@ -71,11 +71,7 @@ def check_operations(service: str, operations: Collection[str]) -> None:
     if service not in MOTO:
         raise ApiError("NotImplemented", f"The sandbox does not have the service {service[:60]!r}.")
     for operation in operations or [""]:
-        if not (
-            operation in MOTO[service]
-            or (service, operation) in SES_OPERATIONS
-            or (service == "sns" and operation in SNS_OPERATIONS)
-        ):
+        if operation not in MOTO[service] and (service, operation) not in SES_OPERATIONS:
             text = f"The sandbox does not have the operation {operation[:60]!r} of {service}."
             raise ApiError("NotImplemented", text)
 

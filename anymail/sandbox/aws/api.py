@@ -23,16 +23,6 @@ class ApiRequest:
     source_ip: str = "127.0.0.1"
 
 
-@dataclass(frozen=True, kw_only=True)
-class ApiAnswer:
-    """What an API answers.
-
-    :param result: as boto3 gives it, without ``ResponseMetadata``.
-    """
-
-    result: Mapping[str, Any] = field(default_factory=dict)
-
-
 class ApiError(Exception):
     """An API refuses. ``str()`` is AWS's message.
 

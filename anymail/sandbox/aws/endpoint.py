@@ -1,4 +1,4 @@
-"""One URL for all of AWS: SES and SNS are played here, the rest of what is allowed by moto."""
+"""One URL for all of AWS: SES is implemented here; moto has the rest of what is allowed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class AmazonEndpoint:
     """A WSGI application.
 
     :param publisher: publishes what happens to the messages that are accepted.
-    :param sns: answers calls of SNS, if it can.
+    :param sns: publishes what SES asks it to.
     :param switches: how slow SES is, and whom it refuses.
     :param hosts: the names under which it may be called, as in Django's ``ALLOWED_HOSTS``.
     """
@@ -41,7 +41,6 @@ class AmazonEndpoint:
         self, publisher: Publisher, sns: LocalSns, switches: Switches, *, hosts: Sequence[str]
     ) -> None:
         self._desk = Desk(publisher=publisher, sns=sns, switches=switches)
-        self._sns = sns
         self._hosts = hosts
         self._moto = MotoServices()
 
@@ -69,7 +68,7 @@ class AmazonEndpoint:
                 check_room_for_object(read_length(environ))
             return self._moto.answer("s3", environ["REQUEST_METHOD"], environ, start_response)
         names = set()
-        if call.service in ("ses", "sesv2", "sns"):
+        if call.service in ("ses", "sesv2"):
             request = _parse(call, environ)
             _check(call.service, {request.operation})
             result = self._play(request)
@@ -82,9 +81,6 @@ class AmazonEndpoint:
 
     def _play(self, request: ApiRequest) -> Mapping[str, Any] | None:
         """The result of a call; None leaves it to moto."""
-        if request.service == "sns":
-            answer = self._sns.answer(request)
-            return None if answer is None else answer.result
         if (request.service, request.operation) in SEND_OPERATIONS:
             time.sleep(self._desk.switches.latency)
         operation = OPERATIONS.get((request.service, request.operation))

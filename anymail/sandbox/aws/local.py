@@ -7,15 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import SandboxError
 from ..journal import Journal, ReceivedMail
 from ..servers import local_hosts, serve
 from . import defaults
-from .sns.local_sns import LocalSns
 from .sns.signing import SigningKey
 from .switches import Switches
+
+if TYPE_CHECKING:
+    from .sns.local_sns import LocalSns
 
 
 @dataclass(kw_only=True)
@@ -109,6 +111,7 @@ def local_amazon(
     from .endpoint import AmazonEndpoint
     from .events.publishing import Publisher
     from .receive.receiving import receive
+    from .sns.local_sns import LocalSns
 
     journal = Journal()
     sns = LocalSns(journal, key, allow_remote=allow_remote)

@@ -10,12 +10,11 @@ from typing import Any, Protocol
 from ... import SandboxError
 from ...journal import Journal, SentMail, SesEvent, now
 from ..api import ApiError
+from ..schedule import Schedule
 from ..ses import state
 from ..ses.accepted import Accepted
-from ..sns.publications import Publication
 from .events import News, describe, event_document, notification_document
 from .listeners import NOTIFICATION_TYPES, IdentityTopics, Listeners
-from .schedule import Schedule
 from .simulator import Happening, happenings
 from .tracked import why_untracked
 
@@ -28,8 +27,14 @@ Receive = Callable[..., Any]
 class Topics(Protocol):
     """The part of SNS that is needed here."""
 
-    def publish(self, publication: Publication, event: SesEvent | None = None) -> str:
-        """Send a message to everybody who is subscribed to a topic."""
+    def publish(
+        self,
+        topic_arn: str,
+        message: str,
+        subject: str | None = None,
+        event: SesEvent | None = None,
+    ) -> str:
+        """Publish a message to everybody who is subscribed to a topic."""
 
 
 class Publisher:
@@ -108,9 +113,7 @@ class Publisher:
         """Why it could not; empty if it could."""
         event.topic_arns.append(topic_arn)
         try:
-            message = json.dumps(event.document) + "\n"
-            publication = Publication(topic_arn=topic_arn, message=message, subject=subject)
-            self._sns.publish(publication, event)
+            self._sns.publish(topic_arn, json.dumps(event.document) + "\n", subject, event)
         except ApiError as err:
             event.topic_arns.remove(topic_arn)
             return str(err)

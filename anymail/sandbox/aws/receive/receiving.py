@@ -10,15 +10,12 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ... import SandboxError
 from ...journal import Journal, ReceivedMail, SesEvent, now
 from ..api import ApiError
 from ..ses.state import receipt_rules
-from ..sns.local_sns import LocalSns
-from ..sns.publications import Publication
-from ..sns.topics import find_topic
 from .arrivals import (
     Arrival,
     add_headers,
@@ -30,6 +27,9 @@ from .arrivals import (
 from .receipt_actions import MAX_SIZE, MAX_SNS_SIZE, PLAYERS, Played, Playing
 from .receipt_plan import Step, plan
 from .received import received_document
+
+if TYPE_CHECKING:
+    from ..sns.local_sns import LocalSns
 
 SUBJECT = "Amazon SES Email Receipt Notification"
 
@@ -87,7 +87,7 @@ def receive(
         at=arrival.at,
     )
     _check_size(len(mail.raw), steps)
-    news = _play(steps, mail, arrival)
+    news = _play(steps, mail, arrival, sns)
     journal.add_received(mail)
     for found in news:
         _publish(found, mail, sns, journal)
@@ -106,7 +106,7 @@ def _check_size(size: int, steps: Sequence[Step]) -> None:
             )
 
 
-def _play(steps: Sequence[Step], mail: ReceivedMail, arrival: Arrival) -> list[News]:
+def _play(steps: Sequence[Step], mail: ReceivedMail, arrival: Arrival, sns: LocalSns) -> list[News]:
     """Do what the rules say, but for publishing."""
     start, news, labels = time.monotonic(), [], []
     for step in steps:
@@ -123,14 +123,19 @@ def _play(steps: Sequence[Step], mail: ReceivedMail, arrival: Arrival) -> list[N
         mail.raw = played.mail or mail.raw
         labels += [played.label] if played.label else []
         milliseconds = int((time.monotonic() - start) * 1000)
-        found = _news(step, played, mail, arrival, milliseconds)
+        found = _news(step, played, mail, arrival, milliseconds, sns)
         news += [] if found is None else [found]
     mail.action = ", ".join(labels)
     return news
 
 
 def _news(
-    step: Step, played: Played, mail: ReceivedMail, arrival: Arrival, milliseconds: int
+    step: Step,
+    played: Played,
+    mail: ReceivedMail,
+    arrival: Arrival,
+    milliseconds: int,
+    sns: LocalSns,
 ) -> News | None:
     topic_arn = step.params.get("TopicArn")
     if not topic_arn:
@@ -141,7 +146,7 @@ def _news(
             )
         return None
     try:
-        find_topic(topic_arn)
+        sns.check_topic(topic_arn)
     except ApiError as err:
         raise SandboxError(
             f"The receipt rule {step.rule.name!r} names the SNS topic {topic_arn}: {err}."
@@ -165,6 +170,6 @@ def _publish(news: News, mail: ReceivedMail, sns: LocalSns, journal: Journal) ->
     journal.add_event(mail, event)
     text = json.dumps(news.document, ensure_ascii=False, separators=(",", ":"))
     try:
-        sns.publish(Publication(topic_arn=news.topic_arn, message=text, subject=SUBJECT), event)
+        sns.publish(news.topic_arn, text, SUBJECT, event)
     except ApiError as err:
         raise SandboxError(f"SNS does not take the news of this mail: {err}") from err

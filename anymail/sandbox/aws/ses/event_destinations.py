@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..api import ApiError, ApiRequest
 from ..events.listeners import NOT_IN_V1, EventDestination, event_type, event_type_v1
-from ..sns.publications import Publication
 from .configuration_sets import named_set
 from .refusals import invalid
 
@@ -96,7 +95,7 @@ def _event_type(kind: str, request: ApiRequest) -> str:
 def _keep(desk: Desk, request: ApiRequest, name: str, destination: EventDestination) -> Result:
     if destination.topic_arn is not None:
         try:
-            desk.sns.publish(Publication(topic_arn=destination.topic_arn, message=VALIDATION))
+            desk.sns.publish(destination.topic_arn, VALIDATION)
         except ApiError as err:
             code = {"ses": "InvalidSNSDestination"}.get(request.service, "BadRequestException")
             text = f"Could not publish to SNS topic <{destination.topic_arn}>: {err}"

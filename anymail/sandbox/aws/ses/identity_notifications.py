@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..api import ApiError, ApiRequest
 from ..events.listeners import NOTIFICATION_TYPES, IdentityTopics
-from ..sns.publications import Publication
 
 if TYPE_CHECKING:
     from .desk import Desk, Operation
@@ -22,8 +21,7 @@ def set_topic(desk: Desk, request: ApiRequest) -> Result:
     topic_arn = request.params.get("SnsTopic")
     if topic_arn:
         try:
-            text = set_up_text(identity, kind, topic_arn)
-            desk.sns.publish(Publication(topic_arn=topic_arn, message=text))
+            desk.sns.publish(topic_arn, set_up_text(identity, kind, topic_arn))
         except ApiError as err:
             text = f"Invalid SNS topic <{topic_arn}>: {err}"
             raise ApiError("InvalidParameterValue", text) from err

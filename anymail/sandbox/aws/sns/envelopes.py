@@ -1,7 +1,6 @@
-"""Signed SNS messages, and the HTTP requests that carry them.
+"""SNS messages, and the HTTP requests that carry them.
 
-Source: Amazon SNS Developer Guide, "Parsing message formats" (headers, the JSON documents, raw
-message delivery).
+Source: Amazon SNS Developer Guide, "Parsing message formats".
 """
 
 from __future__ import annotations
@@ -13,15 +12,20 @@ from typing import Any
 
 from ....amazon_ses.sns import NOTIFICATION, UNSUBSCRIBE_CONFIRMATION
 from ....testing.sns import confirmation_fields, notification_fields, sns_url
-from .publications import Publication
-from .signing import SigningKey
 
-USER_AGENT = "Amazon Simple Notification Service Agent"
+__all__ = [
+    "SnsRequest",
+    "confirmation_fields",
+    "notification_fields",
+    "sns_request",
+    "unsubscribe_fields",
+    "unsubscribe_url",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SnsRequest:
-    """What SNS posts.
+    """An HTTP request of SNS to a webhook.
 
     :param id: the ``MessageId``.
     """
@@ -31,66 +35,40 @@ class SnsRequest:
     headers: Mapping[str, str]
 
 
-def notification(
-    publication: Publication,
-    *,
-    id: str,
-    protocol: str,
-    subscription_arn: str,
-    key: SigningKey,
-    version: str,
-) -> dict[str, Any]:
-    """The signed envelope of a publication for one subscription.
-
-    :param id: the ``MessageId``, the same for every subscription.
-    :param version: the ``SignatureVersion``.
-    """
-    text, topic = publication.text_for(protocol), publication.topic_arn
-    fields = {**notification_fields(topic, text, subject=publication.subject), "MessageId": id}
-    url = f"{sns_url(topic)}?Action=Unsubscribe&SubscriptionArn={subscription_arn}"
-    more = {"MessageAttributes": dict(publication.attributes)} if publication.attributes else {}
-    return {**key.sign(fields, version), "UnsubscribeURL": url, **more}
-
-
-def confirmation(topic_arn: str, token: str, key: SigningKey, version: str) -> dict[str, Any]:
-    """The signed request to confirm a subscription."""
-    return key.sign(confirmation_fields(topic_arn, token), version)
-
-
-def farewell(
-    topic_arn: str, token: str, subscription_arn: str, key: SigningKey, version: str
-) -> dict[str, Any]:
-    """The signed news that a subscription ended."""
-    fields = {
+def unsubscribe_fields(topic_arn: str, token: str, subscription_arn: str) -> dict[str, Any]:
+    """The message that a subscription has ended, without the signature."""
+    return {
         **confirmation_fields(topic_arn, token),
         "Type": UNSUBSCRIBE_CONFIRMATION,
         "Message": f"You have chosen to deactivate subscription {subscription_arn}.\n"
         "To cancel this operation and restore the subscription, visit the SubscribeURL included "
         "in this message.",
     }
-    return key.sign(fields, version)
+
+
+def unsubscribe_url(topic_arn: str, subscription_arn: str) -> str:
+    return f"{sns_url(topic_arn)}?Action=Unsubscribe&SubscriptionArn={subscription_arn}"
 
 
 def sns_request(
     envelope: Mapping[str, Any], subscription_arn: str | None, *, is_raw: bool = False
 ) -> SnsRequest:
-    """The HTTP request for an envelope.
+    """The HTTP request for a signed message.
 
     :param subscription_arn: None before the subscription is confirmed.
-    :param is_raw: the subscription has raw message delivery on: only the message is posted.
+    :param is_raw: post only the message, without the envelope.
     """
     headers = {
         "x-amz-sns-message-type": envelope["Type"],
         "x-amz-sns-message-id": envelope["MessageId"],
         "x-amz-sns-topic-arn": envelope["TopicArn"],
         "Content-Type": "text/plain; charset=UTF-8",
-        "User-Agent": USER_AGENT,
+        "User-Agent": "Amazon Simple Notification Service Agent",
     }
     if subscription_arn is not None:
         headers["x-amz-sns-subscription-arn"] = subscription_arn
+    body = json.dumps(envelope, ensure_ascii=False, indent=2)
     if is_raw and envelope["Type"] == NOTIFICATION:
         headers["x-amz-sns-rawdelivery"] = "true"
         body = envelope["Message"]
-    else:
-        body = json.dumps(envelope, ensure_ascii=False, indent=2)
     return SnsRequest(id=envelope["MessageId"], body=body.encode(), headers=headers)

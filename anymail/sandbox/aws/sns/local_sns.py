@@ -1,35 +1,38 @@
-"""Amazon SNS for webhooks: subscriptions that have to be confirmed, signed posts, retries.
+"""Amazon SNS: moto's, with webhooks that have to confirm, and signed messages with retries.
 
-moto has the topics, and the subscribers that are not webhooks. Source: Amazon SNS Developer Guide,
-"Fanout to HTTP/S endpoints".
+Source: Amazon SNS Developer Guide, "Fanout to HTTP/S endpoints".
 """
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
+from moto.core.exceptions import ServiceException
+from moto.sns.models import sns_backends
+
+from ....amazon_ses.sns import TOPIC_ARN
 from ...journal import Attempt, Journal, SesEvent
-from ..api import ApiAnswer, ApiRequest
-from . import sns_api
-from .confirmations import Confirmations
-from .deliveries import Deliveries
-from .envelopes import farewell, notification, sns_request
-from .posting import TIMEOUT, Poster
-from .publications import Publication, check_publication
+from ..api import ApiError
+from ..defaults import ACCOUNT, REGION
+from ..schedule import Schedule
+from .backend import LocalSnsBackend, Subscription
+from .outbox import TIMEOUT, Outbox
 from .signing import SigningKey
-from .subscriptions import Subscription, Subscriptions, check_endpoint
-from .topics import find_topic, hand_over
+
+#: Seconds to wait at most before a site is asked again to confirm.
+MAX_PAUSE = 2.0
 
 
 class LocalSns:
-    """Posts what is published to the webhooks that are subscribed. Safe to use from threads.
+    """SNS in every region of the account. There can be one at a time: moto's state is global.
 
-    :param key: what it signs with.
-    :param retry_pause: seconds before the first repetition; those that follow are longer.
+    :param key: signs the messages.
+    :param retry_pause: seconds before the first retry; later pauses are longer.
     :param allow_remote: webhooks may be on other machines.
-    :param timeout: how long a webhook has to answer, in seconds.
+    :param timeout: seconds that a webhook has to respond.
     """
 
     def __init__(
@@ -41,101 +44,106 @@ class LocalSns:
         allow_remote: bool = False,
         timeout: float = TIMEOUT,
     ) -> None:
-        self.subscriptions: Subscriptions = Subscriptions()
-        self.allow_remote = allow_remote
-        self._key = key
-        poster = Poster(allow_remote=allow_remote, timeout=timeout)
-        self._deliveries = Deliveries(journal, poster, retry_pause=retry_pause)
-        self._confirmations = Confirmations(
-            self.subscriptions, self._deliveries, key, retry_pause=retry_pause
+        self._retry_pause = retry_pause
+        self._schedule = Schedule()
+        self._outbox = Outbox(
+            journal,
+            self._schedule,
+            allow_remote=allow_remote,
+            retry_pause=retry_pause,
+            timeout=timeout,
         )
+        # moto makes the backend of a region when it is first used.
+        make_backend: Any = partial(
+            LocalSnsBackend, key=key, outbox=self._outbox, allow_remote=allow_remote
+        )
+        self._regions: Any = sns_backends[ACCOUNT]
+        self._regions.backend = make_backend
+        self._regions.clear()
 
-    def answer(self, request: ApiRequest) -> ApiAnswer | None:
-        """Answer a call of the API; None if that is moto's business.
+    def publish(
+        self,
+        topic_arn: str,
+        message: str,
+        subject: str | None = None,
+        event: SesEvent | None = None,
+    ) -> str:
+        """Publish a message to everybody who is subscribed; webhooks get it in the background.
 
-        :raises ApiError: SNS refuses.
-        """
-        return sns_api.answer(self, request) if request.service == "sns" else None
-
-    def publish(self, publication: Publication, event: SesEvent | None = None) -> str:
-        """Send a message to everybody who is subscribed; webhooks get it in the background.
-
-        :param event: what it is about, for the journal.
+        :param event: the event that it is about, for the journal.
         :return: the ``MessageId``, the same for all of them.
         :raises ApiError: there is no such topic, or SNS does not accept the message.
         """
-        topic = find_topic(publication.topic_arn)
-        check_publication(publication, topic.max_size)
-        id, version = str(uuid.uuid4()), topic.signature_version
+        with _api_errors():
+            return self._backend(topic_arn).publish(message, topic_arn, event, subject=subject)
 
-        def envelope(protocol: str, subscription_arn: str) -> dict[str, Any]:
-            return notification(
-                publication,
-                id=id,
-                protocol=protocol,
-                subscription_arn=subscription_arn,
-                key=self._key,
-                version=version,
-            )
-
-        for found in self.subscriptions.of_topic(topic.arn):
-            if found.is_confirmed:
-                signed = envelope(found.protocol, found.arn)
-                self._deliveries.send(
-                    found, sns_request(signed, found.arn, is_raw=found.is_raw), event
-                )
-        hand_over(publication, id, envelope)
-        return id
-
-    def subscribe(
-        self,
-        topic_arn: str,
-        url: str,
-        attributes: Mapping[str, str] | None = None,
-        *,
-        keep_trying: bool = False,
-    ) -> Subscription:
-        """Subscribe a webhook, which is asked in the background to confirm that.
+    def subscribe(self, topic_arn: str, url: str) -> None:
+        """Subscribe a webhook, and ask it in the background to confirm until it does.
 
         :param url: with user name and password if it asks for them.
-        :param keep_trying: ask again and again while it is not there, or refuses.
-        :return: the subscription, also if there was one already.
         :raises ApiError: there is no such topic, or the URL is not allowed.
         """
-        find_topic(topic_arn)
-        check_endpoint(url, allow_remote=self.allow_remote)
-        subscription = self.subscriptions.add(topic_arn, url, attributes or {})
-        if not subscription.is_confirmed:
-            self._confirmations.ask(subscription, keep_trying=keep_trying)
-        return subscription
+        with _api_errors():
+            found = self._backend(topic_arn).subscribe(topic_arn, url, url.partition(":")[0])
+        self._ask_until_confirmed(found)
 
-    def unsubscribe(self, subscription: Subscription) -> None:
-        """End a subscription; the webhook is told."""
-        self.subscriptions.remove(subscription)
-        if subscription.is_confirmed:
-            topic = find_topic(subscription.topic_arn)
-            arn, version = subscription.arn, topic.signature_version
-            envelope = farewell(topic.arn, subscription.token, arn, self._key, version)
-            self._deliveries.send(subscription, sns_request(envelope, arn))
+    def check_topic(self, topic_arn: str) -> None:
+        """Refuse a topic that does not exist.
+
+        :raises ApiError: it does not.
+        """
+        with _api_errors():
+            self._backend(topic_arn).get_topic(topic_arn)
 
     def webhooks(self) -> list[Subscription]:
         """Every webhook that is subscribed, the oldest first."""
-        return self.subscriptions.all()
+        return [found for region in list(self._regions.values()) for found in region.webhooks()]
 
     def is_confirmed(self, topic_arn: str, url: str) -> bool:
-        """Whether a webhook has confirmed that it wants what a topic sends."""
+        """Whether a webhook has confirmed its subscription to a topic."""
         found = self._find(topic_arn, url)
         return found is not None and found.is_confirmed
 
     def last_attempt(self, topic_arn: str, url: str) -> Attempt | None:
-        """How a webhook answered when it was last asked to confirm."""
+        """How a webhook responded when it was last asked to confirm."""
         found = self._find(topic_arn, url)
         return None if found is None else found.last_attempt
 
     def close(self) -> None:
-        """Post nothing any more. Nobody is waited for."""
-        self._deliveries.close()
+        """Post nothing more."""
+        self._outbox.close()
+        self._schedule.close()
+
+    def _ask_until_confirmed(self, subscription: Subscription, refusals: int = 0) -> None:
+        """Ask with a new message each time: an old one may be too old for the site by now."""
+
+        def done(attempt: Attempt) -> None:
+            if attempt.succeeded:
+                return
+            # A site that is being started is asked often; one that refuses, less and less.
+            count = 0 if attempt.status is None else min(refusals + 1, 10)
+            again = partial(self._ask_until_confirmed, subscription, count)
+            self._schedule.add(min(self._retry_pause * 2**count, MAX_PAUSE), again)
+
+        still_exists = subscription in self.webhooks()
+        if still_exists and not subscription.is_confirmed:
+            subscription.ask(pauses=(), done=done)
 
     def _find(self, topic_arn: str, url: str) -> Subscription | None:
-        of_topic = self.subscriptions.of_topic(topic_arn)
-        return next((found for found in of_topic if found.endpoint == url), None)
+        wanted = (topic_arn, url)
+        return next((w for w in self.webhooks() if (w.topic_arn, w.endpoint) == wanted), None)
+
+    def _backend(self, topic_arn: str) -> LocalSnsBackend:
+        region = topic_arn.split(":")[3] if TOPIC_ARN.fullmatch(topic_arn) else REGION
+        if region not in self._regions:
+            raise ApiError("NotFound", f"The sandbox has no region {region}", 404)
+        backend: LocalSnsBackend = self._regions[region]
+        return backend
+
+
+@contextmanager
+def _api_errors() -> Iterator[None]:
+    try:
+        yield
+    except ServiceException as err:
+        raise ApiError(err.code, err.message) from err

@@ -1,0 +1,289 @@
+"""moto's SNS in one region, with webhooks that confirm and get signed messages.
+
+Source: Amazon SNS Developer Guide, "Fanout to HTTP/S endpoints".
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from moto.core.responses import ActionResult
+from moto.sns import models
+from moto.sns.exceptions import SNSException, SNSInvalidParameter, TopicNotFound
+from moto.sns.responses import SNSResponse
+
+from ....amazon_ses.sns import TOPIC_ARN
+from ...journal import Attempt, SesEvent
+from ...servers import is_loopback
+from ..bounds import check_room_for_message
+from . import envelopes
+from .outbox import PAUSES, Outbox
+from .signing import SigningKey
+
+logger: logging.Logger = logging.getLogger(__name__)
+
+#: Each has a thread while something waits for it.
+MAX_WEBHOOKS = 200
+#: The characters of RFC 3986.
+URL = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{1,2048}")
+
+
+class Subscription(models.Subscription):
+    """A subscription of a webhook or a queue.
+
+    :param last_attempt: of posting the request to confirm.
+    """
+
+    last_attempt: Attempt | None = None
+
+    def __init__(self, original: models.Subscription, key: SigningKey, outbox: Outbox) -> None:
+        super().__init__(original.account_id, original.topic, original.endpoint, original.protocol)
+        self.arn, self.attributes = original.arn, original.attributes
+        self.token = f"2336412f37{secrets.token_hex(123)}"
+        self._key = key
+        self._outbox = outbox
+        if self.is_webhook:
+            self.attributes |= {"PendingConfirmation": True, "ConfirmationWasAuthenticated": False}
+
+    @property
+    def is_webhook(self) -> bool:
+        return self.protocol in ("http", "https")
+
+    @property
+    def is_confirmed(self) -> bool:
+        return not self.attributes["PendingConfirmation"]
+
+    @property
+    def subscription_arn(self) -> str:
+        """As lists of subscriptions have it."""
+        return self.arn if self.is_confirmed else "PendingConfirmation"
+
+    def ask(
+        self, pauses: Sequence[float] = PAUSES, done: Callable[[Attempt], object] | None = None
+    ) -> None:
+        """Ask the webhook in the background to confirm.
+
+        :param pauses: seconds before each retry.
+        :param done: called with the last attempt.
+        """
+
+        def remember(attempt: Attempt) -> None:
+            self.last_attempt = attempt
+            if done is not None:
+                done(attempt)
+
+        envelope = self._sign(envelopes.confirmation_fields(self.topic_arn, self.token))
+        self._outbox.send(self, envelopes.sns_request(envelope, None), pauses=pauses, done=remember)
+
+    def end(self) -> None:
+        """Tell the webhook that it is no longer subscribed."""
+        envelope = self._sign(envelopes.unsubscribe_fields(self.topic_arn, self.token, self.arn))
+        self._outbox.send(self, envelopes.sns_request(envelope, self.arn))
+
+    def publish(  # type: ignore[override]
+        self,
+        message: str,
+        message_id: str,
+        event: SesEvent | None = None,
+        *,
+        message_structure: str | None,
+        **options: Any,
+    ) -> None:
+        """Deliver a message, if the subscription is confirmed and its filter policy accepts it.
+
+        :param event: the event that the message is about, for the journal.
+        """
+        if message_structure == "json":
+            message = self._parse_message_structure(message, self.protocol)
+        if not self.is_webhook:
+            check_room_for_message()
+            super().publish(message, message_id, **options)
+            return
+        matcher = self._filter_policy_matcher
+        accepts = matcher is None or matcher.matches(options["message_attributes"], message)
+        if self.is_confirmed and accepts:
+            envelope = self.get_post_data(message, message_id, **options)
+            is_raw = self.attributes["RawMessageDelivery"]
+            request = envelopes.sns_request(envelope, self.arn, is_raw=is_raw)
+            self._outbox.send(self, request, event)
+
+    def get_post_data(
+        self,
+        message: str,
+        message_id: str,
+        subject: str | None,
+        message_attributes: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """The signed envelope. (moto does not sign the subject.)"""
+        fields = envelopes.notification_fields(self.topic_arn, message, subject=subject)
+        more = {"MessageAttributes": message_attributes} if message_attributes else {}
+        url = envelopes.unsubscribe_url(self.topic_arn, self.arn)
+        return {**self._sign({**fields, "MessageId": message_id}), "UnsubscribeURL": url, **more}
+
+    def _sign(self, fields: dict[str, Any]) -> dict[str, Any]:
+        version = getattr(self.topic, "signature_version", None)
+        return self._key.sign(fields, version if version in ("1", "2") else "1")
+
+
+class LocalSnsBackend(models.SNSBackend):
+    """The topics and subscriptions of one region.
+
+    :param key: signs the messages.
+    :param allow_remote: webhooks may be on other machines.
+    """
+
+    def __init__(
+        self,
+        region_name: str,
+        account_id: str,
+        *,
+        key: SigningKey,
+        outbox: Outbox,
+        allow_remote: bool,
+    ) -> None:
+        super().__init__(region_name, account_id)
+        self._key = key
+        self._outbox = outbox
+        self._allow_remote = allow_remote
+
+    @property
+    def url_paths(self) -> dict[str, Any]:
+        return {"/$": LocalSnsResponse.dispatch}
+
+    def get_topic(self, arn: str | None) -> models.Topic:
+        """A standard topic. SES cannot use others."""
+        if not (arn and TOPIC_ARN.fullmatch(arn)):
+            raise _invalid("TopicArn")
+        if arn not in self.topics:
+            raise TopicNotFound
+        return self.topics[arn]
+
+    def subscribe(self, topic_arn: str, endpoint: str, protocol: str) -> Subscription:
+        """Subscribe a webhook or a queue; one that is subscribed already stays as it is."""
+        if protocol not in ("http", "https", "sqs"):
+            raise _invalid("Protocol Reason: the sandbox has http, https and sqs")
+        if protocol != "sqs":
+            check_endpoint(endpoint, protocol, allow_remote=self._allow_remote)
+        found = super().subscribe(topic_arn, endpoint, protocol)
+        if not isinstance(found, Subscription):
+            del self.subscriptions[found.arn]
+            if protocol != "sqs" and len(self.webhooks()) >= MAX_WEBHOOKS:
+                text = f"The sandbox has room for {MAX_WEBHOOKS} webhooks. Unsubscribe some."
+                raise SNSException("SubscriptionLimitExceeded", text)
+            found = Subscription(found, self._key, self._outbox)
+            self.subscriptions[found.arn] = found
+        return found
+
+    def confirm(self, topic_arn: str, token: str, *, is_authenticated: bool) -> Subscription:
+        """Confirm the subscription with a token."""
+        topic = self.get_topic(topic_arn)
+        for found in self.webhooks():
+            if found.topic is topic and found.token == token:
+                found.attributes["PendingConfirmation"] = False
+                found.attributes["ConfirmationWasAuthenticated"] |= is_authenticated
+                return found
+        raise _invalid("Token")
+
+    def unsubscribe(self, subscription_arn: str) -> None:
+        """End a subscription; its webhook is told, if it had confirmed."""
+        if subscription_arn.count(":") < 6:  # lists have "PendingConfirmation" in its place
+            raise _invalid("SubscriptionArn")
+        found: Any = self.subscriptions.pop(subscription_arn, None)
+        if found is not None and found.is_webhook and found.is_confirmed:
+            found.end()
+
+    def webhooks(self) -> list[Subscription]:
+        """Every webhook that is subscribed, the oldest first."""
+        everybody: list[Any] = list(self.subscriptions.values())
+        return [found for found in everybody if found.is_webhook]
+
+    def publish(  # type: ignore[override]
+        self,
+        message: str,
+        arn: str | None,
+        event: SesEvent | None = None,
+        *,
+        subject: str | None = None,
+        message_attributes: dict[str, Any] | None = None,
+        message_structure: str | None = None,
+        **_others: Any,
+    ) -> str:
+        """Deliver a message to everybody who is subscribed to a topic.
+
+        :param event: the event that the message is about, for the journal.
+        """
+        topic, message_id = self.get_topic(arn), str(uuid.uuid4())
+        if len(message.encode()) > models.MAXIMUM_MESSAGE_LENGTH:
+            raise _invalid("Message too long")
+        everybody: list[Any] = list(self.subscriptions.values())
+        for found in everybody:
+            if found.topic is not topic:
+                continue
+            try:
+                found.publish(
+                    message,
+                    message_id,
+                    event,
+                    subject=subject,
+                    message_attributes=message_attributes or {},
+                    message_structure=message_structure,
+                )
+            except SNSException:
+                raise
+            except Exception as err:  # of moto's SQS; the others get it all the same
+                logger.warning(
+                    "SNS cannot deliver to %s: %s",
+                    found.endpoint,
+                    err,
+                    extra={"anymail_topic": arn, "anymail_error_code": type(err).__name__},
+                )
+        return message_id
+
+
+class LocalSnsResponse(SNSResponse):
+    """moto's operations of the API, and confirmation, which it does not have."""
+
+    def subscribe(self) -> ActionResult:
+        names = ("TopicArn", "Endpoint", "Protocol")
+        super().subscribe()  # sets the attributes, too
+        found: Any = self.backend.subscribe(*map(self._get_param, names))
+        if not found.is_confirmed:
+            found.ask()
+        is_shown = found.is_confirmed or self._get_param("ReturnSubscriptionArn")
+        return ActionResult({"SubscriptionArn": found.arn if is_shown else "pending confirmation"})
+
+    def confirm_subscription(self) -> ActionResult:
+        backend: Any = self.backend
+        found = backend.confirm(
+            self._get_param("TopicArn"),
+            self._get_param("Token"),
+            # A string, unlike other flags.
+            is_authenticated=self._get_param("AuthenticateOnUnsubscribe") == "true",
+        )
+        return ActionResult({"SubscriptionArn": found.arn})
+
+
+def check_endpoint(url: str, protocol: str, *, allow_remote: bool) -> None:
+    """Refuse what is not the URL of a webhook, or leads to another machine."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname if parts.port != 0 else None
+    except ValueError:
+        host = None
+    if not host or not URL.fullmatch(url) or parts.scheme != protocol:
+        raise _invalid(f"Endpoint Reason: it is not a valid {protocol} URL")
+    if not allow_remote and not is_loopback(host):
+        raise _invalid(
+            f"Endpoint Reason: the sandbox posts to this machine only, and {host} is another one, "
+            "unless it is started with --allow-remote"
+        )
+
+
+def _invalid(what: str) -> SNSInvalidParameter:
+    return SNSInvalidParameter(f"Invalid parameter: {what}")

@@ -1,0 +1,219 @@
+"""Post SNS messages to webhooks: in order for each webhook, with SNS's retries.
+
+Source: Amazon SNS Developer Guide, "Message delivery retries" and "Prerequisites for HTTP/S
+endpoints". Server errors, 429 and missing responses are retried; other client errors are final.
+SNS retries three times, 20 seconds apart. Here the retries take as long altogether, but begin
+sooner: a site that is being restarted is soon back.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+import requests
+from requests.auth import HTTPBasicAuth
+from urllib3.exceptions import NewConnectionError
+
+from ...journal import Attempt, Journal, Post, SesEvent
+from ...servers import is_loopback, without_credentials
+from ..schedule import Schedule
+from .envelopes import SnsRequest
+
+if TYPE_CHECKING:
+    from .backend import Subscription
+
+logger: logging.Logger = logging.getLogger(__name__)
+
+#: SNS waits this many seconds for a response.
+TIMEOUT = 15.0
+#: At most this much of a response's body is read.
+MAX_RESPONSE = 64 * 1024
+#: Seconds before each retry.
+PAUSES = (1, 2, 4, 8, 15, 30)
+#: How many messages may wait for one webhook. Then the oldest is dropped.
+MAX_WAITING = 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """A request on its way to a webhook.
+
+    :param pauses: seconds before each retry that is left.
+    :param done: called with the last attempt.
+    """
+
+    subscription: Subscription
+    request: SnsRequest
+    post: Post
+    pauses: Sequence[float]
+    done: Callable[[Attempt], object] = field(repr=False)
+
+
+class Outbox:
+    """Requests to webhooks. Each webhook has a thread while something waits for it.
+
+    A request that is to be retried later does not hold up those after it.
+
+    :param retry_pause: seconds before the first retry; later pauses are longer.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        schedule: Schedule,
+        *,
+        allow_remote: bool,
+        retry_pause: float,
+        timeout: float,
+    ) -> None:
+        self._journal = journal
+        self._schedule = schedule
+        self._allow_remote = allow_remote
+        self._retry_pause = retry_pause
+        self._timeout = timeout
+        self._lock = Lock()
+        self._queues: dict[str, deque[Delivery]] = {}
+        self._closed = False
+
+    def send(
+        self,
+        subscription: Subscription,
+        request: SnsRequest,
+        event: SesEvent | None = None,
+        *,
+        pauses: Sequence[float] = PAUSES,
+        done: Callable[[Attempt], object] = lambda attempt: None,
+    ) -> None:
+        """Post a request in the background.
+
+        :param event: the event that it is about, for the journal.
+        :param pauses: seconds before each retry.
+        :param done: called with the last attempt.
+        """
+        url = without_credentials(subscription.endpoint)
+        post = Post(sns_id=request.id, topic_arn=subscription.topic_arn, url=url)
+        self._journal.add_post(event, post)
+        self._add(
+            Delivery(
+                subscription=subscription, request=request, post=post, pauses=pauses, done=done
+            )
+        )
+
+    def close(self) -> None:
+        """Post nothing more. Does not wait for the responses to what is being posted."""
+        with self._lock:
+            self._closed = True
+
+    def _add(self, delivery: Delivery) -> None:
+        name, dropped = delivery.subscription.arn, None
+        with self._lock:
+            if self._closed:
+                return
+            is_idle = name not in self._queues
+            queue = self._queues.setdefault(name, deque())
+            queue.append(delivery)
+            if len(queue) > MAX_WAITING:
+                dropped = queue.popleft()
+        if is_idle:
+            Thread(target=self._work, args=[name], name="sns", daemon=True).start()
+        if dropped is not None:
+            error = f"Dropped: {MAX_WAITING} newer messages wait for this webhook."
+            self._finish(dropped, Attempt(status=None, error=error))
+
+    def _work(self, name: str) -> None:
+        while (delivery := self._next(name)) is not None:
+            try:
+                self._deliver(delivery)
+            except Exception:
+                logger.exception(
+                    "A delivery of the sandbox failed",
+                    extra={"anymail_topic": delivery.subscription.topic_arn},
+                )
+
+    def _next(self, name: str) -> Delivery | None:
+        with self._lock:
+            if self._queues[name] and not self._closed:
+                return self._queues[name].popleft()
+            del self._queues[name]
+            return None
+
+    def _deliver(self, delivery: Delivery) -> None:
+        url = delivery.subscription.endpoint
+        host = urlsplit(url).hostname or ""
+        if self._allow_remote or is_loopback(host):  # where a name leads to may have changed
+            attempt = post(url, delivery.request, self._timeout)
+        else:
+            attempt = Attempt(status=None, error=f"{host} is not on this machine.")
+        if self._closed:
+            return
+        if not delivery.pauses or not is_temporary(attempt):
+            self._finish(delivery, attempt)
+            return
+        self._journal.add_attempt(delivery.post, attempt, "retrying")
+        pause, *pauses = delivery.pauses
+        retry = partial(self._add, replace(delivery, pauses=pauses))
+        self._schedule.add(pause * self._retry_pause, retry)
+
+    def _finish(self, delivery: Delivery, attempt: Attempt) -> None:
+        delivery.done(attempt)
+        self._journal.add_attempt(
+            delivery.post, attempt, "delivered" if attempt.succeeded else "failed"
+        )
+
+
+def post(url: str, request: SnsRequest, timeout: float) -> Attempt:
+    """Post a request without credentials, and again with them if the webhook asks for them.
+
+    :param url: with user name and password, percent-encoded, if there are any.
+    """
+    parts = urlsplit(url)
+    credentials = (unquote(found or "").encode() for found in (parts.username, parts.password))
+    challenged = False
+    try:
+        status, challenge = _exchange(url, request, timeout)
+        challenged = status == 401 and challenge.lower().startswith("basic")
+        if challenged and parts.username is not None:
+            status, _ = _exchange(url, request, timeout, HTTPBasicAuth(*credentials))
+    except (OSError, ValueError) as err:  # requests' errors are OSErrors
+        return Attempt(status=None, error=_reason(err, timeout), challenged=challenged)
+    return Attempt(status=status, challenged=challenged)
+
+
+def is_temporary(attempt: Attempt) -> bool:
+    """Whether SNS retries after such a response."""
+    return attempt.status is None or attempt.status == 429 or 500 <= attempt.status < 600
+
+
+def _exchange(
+    url: str, request: SnsRequest, timeout: float, auth: HTTPBasicAuth | None = None
+) -> tuple[int, str]:
+    """The status, and the ``WWW-Authenticate`` header."""
+    with requests.Session() as session:
+        session.trust_env = False  # no proxies, no ~/.netrc
+        with session.post(
+            without_credentials(url),
+            data=request.body,
+            headers=dict(request.headers),
+            auth=auth,
+            timeout=timeout,
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            next(response.iter_content(MAX_RESPONSE), b"")
+            return response.status_code, response.headers.get("WWW-Authenticate", "")
+
+
+def _reason(err: Exception, timeout: float) -> str:
+    cause: Any = err.args[0] if err.args else None
+    if isinstance(err, requests.Timeout):
+        return f"No answer within {timeout:g} seconds."
+    if isinstance(getattr(cause, "reason", None), NewConnectionError):
+        return "Nothing listens there."
+    return f"{type(err).__name__}: {err}"

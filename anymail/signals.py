@@ -137,7 +137,7 @@ class AnymailTrackingEvent(AnymailEvent):
         names an address which the message was not sent to (not in SES's ``mail.destination``).
     :param is_first_in_notification: of the events of one notification, one for each recipient, this
         is the first. Receivers that need to do something once per notification skip the others.
-    :param origin: where it came from: the ARN of the SNS topic.
+    :param topic_arn: the SNS topic that it came through; None from another carrier.
     :param sns_message: the document of SNS as it came: a dict; None from another carrier.
     """
 
@@ -162,7 +162,7 @@ class AnymailTrackingEvent(AnymailEvent):
     message_tags: dict[str, list[str]] = field(default_factory=dict, hash=False)
     recipient_uncertain: bool = False
     is_first_in_notification: bool = True
-    origin: str | None = None
+    topic_arn: str | None = None
     sns_message: Any = field(default=None, hash=False)
 
 
@@ -172,11 +172,15 @@ class AnymailInboundEvent(AnymailEvent):
 
     :param message: the mail; None if it could not be read (``inbound_failed``).
     :param description: why it could not be read.
+    :param s3_object: where in S3 the mail was read from, an
+        :class:`~anymail.amazon_ses.inbound.S3Object`; None if it came with the notification, or
+        could not be read.
     """
 
     event_type: str = EventType.INBOUND
     message: AnymailInboundMessage | None = field(default=None, hash=False)
     description: str | None = None
+    s3_object: Any = None
 
 
 def dispatch(

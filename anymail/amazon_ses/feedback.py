@@ -41,7 +41,7 @@ def notification_details(event: AnymailTrackingEvent) -> Details:
     body = _object(event.esp_event)
     mail = _object(body.get("mail"))
     return {
-        "sns_topic": event.origin or "",
+        "sns_topic": event.topic_arn or "",
         "sns_messageid": event.event_id or _made_up_id(event),
         "mail_timestamp": parse_timestamp(mail.get("timestamp")) or event.timestamp,
         "mail_id": event.message_id or "",
@@ -159,7 +159,7 @@ def sns_notification(event: AnymailTrackingEvent) -> Details:
     return {
         "Type": "Notification",
         "MessageId": event.event_id,
-        "TopicArn": event.origin,
+        "TopicArn": event.topic_arn,
         "Message": json.dumps(event.esp_event, default=str),
         "Timestamp": iso_time(event.timestamp) if event.timestamp else None,
     }
@@ -167,9 +167,7 @@ def sns_notification(event: AnymailTrackingEvent) -> Details:
 
 def _same_notification(event: AnymailTrackingEvent, body: Details) -> list[AnymailTrackingEvent]:
     """The events of all recipients, in SES's order; the event alone if it is not among them."""
-    notification = SesNotification(
-        id=event.event_id, timestamp=event.timestamp, origin=event.origin or "", body=body
-    )
+    notification = SesNotification(id=event.event_id, timestamp=event.timestamp, body=body)
     events = [one for one in tracking_events(notification) if one.event_type == event.event_type]
     return events if event.recipient in [one.recipient for one in events] else [event]
 

@@ -77,19 +77,22 @@ def locate_content(notification: SesNotification) -> bytes | S3Object:
     if not kind:
         raise UnreadableMail("SES's notification of a received mail names no action.")
     raise AnymailConfigurationError(
-        f"The SNS topic {notification.origin} announces a mail that SES received with the receipt "
-        f"rule action {kind!r:.50}, which neither sends nor stores the mail. Add an S3 action with "
-        f"this topic to the receipt rule, and take the topic away from the other action."
+        f"The SNS topic {notification.topic_arn} announces a mail that SES received with the "
+        f"receipt rule action {kind!r:.50}, which neither sends nor stores the mail. Add an S3 "
+        "action with this topic to the receipt rule, and take the topic away from the other action."
     )
 
 
 def inbound_event(
-    notification: SesNotification, mail: bytes | AnymailInboundMessage
+    notification: SesNotification,
+    mail: bytes | AnymailInboundMessage,
+    s3_object: S3Object | None = None,
 ) -> AnymailInboundEvent:
     """The event for a received mail.
 
     :param mail: its source, or the message parsed already, which gets the attributes that SES
         knows.
+    :param s3_object: where the mail was read from, if it was not in the notification.
     :return: ``event_id`` is SES's id of the mail.
     """
     if isinstance(mail, bytes):
@@ -106,7 +109,7 @@ def inbound_event(
     mail.dkim_verdict = _verdict(receipt, "dkimVerdict")
     mail.dmarc_verdict = _verdict(receipt, "dmarcVerdict")
     mail.dmarc_policy = _dmarc_policy(receipt.get("dmarcPolicy"))
-    return _event(notification, EventType.INBOUND, mail)
+    return _event(notification, EventType.INBOUND, message=mail, s3_object=s3_object)
 
 
 def failed_event(notification: SesNotification, description: str) -> AnymailInboundEvent:
@@ -114,15 +117,10 @@ def failed_event(notification: SesNotification, description: str) -> AnymailInbo
 
     :param description: why.
     """
-    return _event(notification, EventType.INBOUND_FAILED, None, description)
+    return _event(notification, EventType.INBOUND_FAILED, description=description)
 
 
-def _event(
-    notification: SesNotification,
-    event_type: str,
-    message: AnymailInboundMessage | None,
-    description: str | None = None,
-) -> AnymailInboundEvent:
+def _event(notification: SesNotification, event_type: str, **fields: Any) -> AnymailInboundEvent:
     mail = notification.mail
     message_id = mail.get("messageId")
     return AnymailInboundEvent(
@@ -132,8 +130,7 @@ def _event(
         timestamp=parse_timestamp(mail.get("timestamp")) or notification.timestamp,
         esp_event=notification.body,
         is_verified=notification.is_verified,
-        message=message,
-        description=description,
+        **fields,
     )
 
 
@@ -170,7 +167,7 @@ def _s3_object(notification: SesNotification, action: Mapping[str, Any]) -> S3Ob
     return S3Object(
         bucket=bucket,
         key=key,
-        region=_topic_region(notification.origin) or _topic_region(action.get("topicArn")),
+        region=_topic_region(notification.topic_arn) or _topic_region(action.get("topicArn")),
         message_id=message_id if isinstance(message_id, str) else None,
     )
 

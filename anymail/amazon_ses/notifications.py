@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from .timestamps import parse_timestamp
-
-Value = TypeVar("Value")
 
 #: SES's spelling of what it publishes ("Contents of notifications", "Examples of event data").
 KINDS = (
@@ -37,8 +35,8 @@ class SesNotification:
 
     :param id: the carrier's id of it, the same for every retry.
     :param timestamp: when it was published; aware, or None.
-    :param origin: where it comes from, for messages: the topic's ARN.
     :param body: the document: a JSON object, possibly with other things in it than expected.
+    :param topic_arn: the SNS topic that it came through; None from another carrier.
     :param sns_message: the document of SNS around it, as it came; None from another carrier.
     :param is_verified: it is proven to come from a topic (a queue, a bus) of yours. Otherwise
         nothing is downloaded or deleted because of it, and no address suppressed.
@@ -46,8 +44,8 @@ class SesNotification:
 
     id: str | None
     timestamp: datetime | None
-    origin: str
     body: dict[str, Any] = field(repr=False)
+    topic_arn: str | None = None
     sns_message: Mapping[str, Any] | None = field(default=None, repr=False)
     is_verified: bool = False
 
@@ -68,8 +66,8 @@ class SesNotification:
         return cls(
             id=sns_message.get("MessageId"),
             timestamp=parse_timestamp(sns_message.get("Timestamp")),
-            origin=sns_message.get("TopicArn", ""),
             body=ses_event,
+            topic_arn=sns_message.get("TopicArn") or None,
             sns_message=sns_message,
             is_verified=is_verified,
         )
@@ -91,17 +89,6 @@ class SesNotification:
         """What SES says about the mail; empty if it says nothing."""
         mail = self.body.get("mail")
         return mail if isinstance(mail, dict) else {}
-
-
-def frozen(kind: type[Value], fields: dict[str, Any]) -> Value:
-    """The same as ``kind(**fields)`` for a frozen dataclass, in a fraction of the time.
-
-    :param kind: the class.
-    :param fields: every field, those with defaults too; it becomes the object's ``__dict__``.
-    """
-    value = object.__new__(kind)
-    object.__setattr__(value, "__dict__", fields)
-    return value
 
 
 def is_nested_deeper(value: object, limit: int) -> bool:

@@ -12,7 +12,7 @@ from ..exceptions import (
     AnymailWebhookValidationFailure,
 )
 from ..inbound import AnymailInboundMessage
-from ..signals import AnymailInboundEvent, AnymailTrackingEvent, EventType
+from ..signals import AnymailInboundEvent, AnymailTrackingEvent
 from . import storage
 from .inbound import (
     S3Object,
@@ -51,7 +51,7 @@ def receive_tracking(
     """
     if notification.body.get("notificationType") == "Received":
         raise AnymailConfigurationError(
-            f"The SNS topic {notification.origin} sends received mail to the tracking webhook. "
+            f"The SNS topic {notification.topic_arn} sends received mail to the tracking webhook. "
             "Subscribe the inbound webhook (.../amazon_ses/inbound/) to it instead, or the one for "
             "both (.../amazon_ses/)."
         )
@@ -79,15 +79,15 @@ def receive_inbound(
         return []
     if notification.kind != "Received":
         raise AnymailConfigurationError(
-            f"The SNS topic {notification.origin} sends {notification.kind[:100]!r} events to the "
-            "inbound webhook. Subscribe the tracking webhook (.../amazon_ses/tracking/) to it "
+            f"The SNS topic {notification.topic_arn} sends {notification.kind[:100]!r} events to "
+            "the inbound webhook. Subscribe the tracking webhook (.../amazon_ses/tracking/) to it "
             "instead, or the one for both (.../amazon_ses/)."
         )
     if is_setup(notification):
         logger.info(
             "SES set up a receipt rule for the SNS topic %s",
-            notification.origin,
-            extra={"anymail_topic": notification.origin},
+            notification.topic_arn,
+            extra={"anymail_topic": notification.topic_arn},
         )
         return []
     try:
@@ -118,17 +118,19 @@ def finish_inbound(
     if not settings.inbound_delete_s3_object:
         return
     for event in events:
-        stored = _stored_mail(event) if event.is_verified else None
-        if stored is None:
-            continue
-        try:
-            storage.delete_object(stored, settings)
-        except AnymailAPIError as err:
-            logger.error(
-                "%s",
-                err,
-                extra={"anymail_s3_object": str(stored), "anymail_error_code": err.error_code},
-            )
+        if isinstance(event, AnymailInboundEvent) and event.s3_object and event.is_verified:
+            _delete(event.s3_object, settings)
+
+
+def _delete(stored: S3Object, settings: AmazonSESSettings) -> None:
+    try:
+        storage.delete_object(stored, settings)
+    except AnymailAPIError as err:
+        logger.error(
+            "%s",
+            err,
+            extra={"anymail_s3_object": str(stored), "anymail_error_code": err.error_code},
+        )
 
 
 def _check_source(
@@ -137,14 +139,14 @@ def _check_source(
     if not notification.is_verified:
         raise AnymailWebhookValidationFailure(
             f"The mail {stored} was not downloaded from S3, because nothing proves that the SNS "
-            f"topic {notification.origin} is yours: anybody's topic could name any object that "
+            f"topic {notification.topic_arn} is yours: anybody's topic could name any object that "
             'this application may read. Set ANYMAIL["WEBHOOK_SECRET"], or '
             'ANYMAIL["AMAZON_SES_SNS_TOPIC_ARNS"] with signature checking on; and turn raw message '
             "delivery off."
         )
     if settings.inbound_buckets and stored.bucket not in settings.inbound_buckets:
         raise AnymailWebhookValidationFailure(
-            f"The SNS topic {notification.origin} names the S3 bucket {stored.bucket}, which is "
+            f"The SNS topic {notification.topic_arn} names the S3 bucket {stored.bucket}, which is "
             'not in ANYMAIL["AMAZON_SES_INBOUND_BUCKETS"].'
         )
 
@@ -170,15 +172,7 @@ def _receive_content(
             )
             return []
         raise
-    return [inbound_event(notification, message)]
-
-
-def _stored_mail(event: AnymailTrackingEvent | AnymailInboundEvent) -> S3Object | None:
-    if event.event_type != EventType.INBOUND or not isinstance(event.esp_event, dict):
-        return None
-    notification = SesNotification(id=None, timestamp=None, origin="", body=event.esp_event)
-    content = locate_content(notification)
-    return content if isinstance(content, S3Object) else None
+    return [inbound_event(notification, message, content)]
 
 
 def _log_error(
@@ -188,12 +182,12 @@ def _log_error(
     message_id = message_id[:100] if isinstance(message_id, str) else None
     logger.error(
         "A received mail was not handed over (topic %s, SES message id %r, S3 object %s): %s",
-        notification.origin,
+        notification.topic_arn,
         message_id,
         stored,
         err,
         extra={
-            "anymail_topic": notification.origin,
+            "anymail_topic": notification.topic_arn,
             "anymail_message_id": message_id,
             "anymail_s3_object": None if stored is None else str(stored),
         },

@@ -44,8 +44,6 @@ REPEATING_HEADERS = {
 }
 #: There only with raw message delivery.
 RAW_DELIVERY_HEADER = "x-amz-sns-rawdelivery"
-#: What is read of a request.
-HEADERS = (*REPEATING_HEADERS, RAW_DELIVERY_HEADER)
 
 #: A message has at most 256 KiB ("Amazon SNS endpoints and quotas"; SES publishes no larger ones).
 #: In a document it is escaped, which makes JSON at most twice as long. To parse a document takes up
@@ -96,7 +94,7 @@ class SnsEnvelope:
     def from_http(cls, headers: Mapping[str, str], body: bytes) -> SnsEnvelope:
         """Parse what SNS posted to an HTTPS endpoint.
 
-        :param headers: with lower-case names; only :data:`HEADERS` are read.
+        :param headers: of the request; a dict needs lower-case names.
         :param body: as it came; its ``Content-Type`` does not matter.
         :raises AnymailWebhookValidationFailure: SNS does not send such requests.
         """
@@ -177,19 +175,27 @@ class SnsEnvelope:
         except UnicodeEncodeError as err:
             raise AnymailWebhookValidationFailure("The SNS message is not valid Unicode.") from err
 
-    def notification(self, *, is_verified: bool = False) -> SesNotification | None:
+    def ses_event(self) -> dict[str, Any] | None:
         """The document of SES inside; None for what SES publishes when a topic is set up.
 
-        :param is_verified: the topic is proven to be yours: see
-            :func:`~anymail.amazon_ses.trust.is_topic_proven`.
         :raises AnymailWebhookValidationFailure: the message is not from SES.
         """
         if self.message[:100].lstrip().startswith(SETUP_TEXT):
             return None
         document = parse_json(self.message, "The message inside the SNS message")
-        if document.get("notificationType") == SETUP_KIND:
+        return None if document.get("notificationType") == SETUP_KIND else document
+
+    def notification(self, *, is_verified: bool = False) -> SesNotification | None:
+        """What :meth:`.SesNotification.from_sns` makes of :meth:`ses_event`; None if that is None.
+
+        :param is_verified: the topic is proven to be yours: see
+            :func:`~anymail.amazon_ses.trust.topic_is_ours`.
+        :raises AnymailWebhookValidationFailure: the message is not from SES.
+        """
+        ses_event = self.ses_event()
+        if ses_event is None:
             return None
-        return SesNotification.from_sns(document, self.fields, is_verified=is_verified)
+        return SesNotification.from_sns(ses_event, self.fields, is_verified=is_verified)
 
 
 def parse_json(text: str | bytes, what: str) -> dict[str, Any]:

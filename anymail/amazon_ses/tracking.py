@@ -12,7 +12,7 @@ from typing import Any
 
 from ..addresses.keys import bare_address, comparison_form
 from ..signals import AnymailTrackingEvent, EventType, RejectReason
-from .notifications import SesNotification, frozen
+from .notifications import SesNotification
 from .tags_and_metadata import custom_headers
 from .timestamps import parse_timestamp
 
@@ -29,7 +29,6 @@ SUPPRESSED_SUBTYPES = frozenset(
         "UnsubscribedRecipient",
     }
 )
-_BLANK = vars(AnymailTrackingEvent(event_type=EventType.UNKNOWN))
 
 
 def tracking_events(
@@ -54,16 +53,13 @@ def tracking_events(
         "tags": tags,
         "message_tags": message_tags,
         "esp_event": body,
-        "origin": notification.origin or None,
+        "topic_arn": notification.topic_arn,
         "sns_message": notification.sns_message,
         "is_verified": notification.is_verified,
     }
     describe = DESCRIBERS.get(notification.kind, describe_unknown)
     return [
-        frozen(
-            AnymailTrackingEvent,
-            {**_BLANK, **common, **fields, "is_first_in_notification": position == 0},
-        )
+        AnymailTrackingEvent(**common, **fields, is_first_in_notification=position == 0)
         for position, fields in enumerate(describe(notification))
     ]
 
@@ -325,7 +321,7 @@ def _topic_statuses(preferences: Fields) -> dict[str, str]:
 def _message_tags(tags: object) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name, values in _object(tags).items():
-        if name[:4] != "ses:":
+        if not name.startswith("ses:"):
             found[name] = [value for value in _as_list(values) if isinstance(value, str)]
     return found
 

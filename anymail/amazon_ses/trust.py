@@ -75,7 +75,7 @@ def check(
         check_signature(envelope, usable_certificate(known or fetch_certificate(url), now))
 
 
-def is_topic_proven(settings: AmazonSESSettings, *, knows_secret: bool) -> bool:
+def topic_is_ours(settings: AmazonSESSettings, *, knows_secret: bool) -> bool:
     """Whether a message that passed :func:`check` is surely of a topic of ours.
 
     Every AWS account can have SNS sign messages, so a signature alone does not prove that.

@@ -52,8 +52,8 @@ def tracking_event(
     notification = SesNotification(
         id=str(uuid.uuid4()),
         timestamp=utc_now(),
-        origin=DEFAULT_TOPIC,
         body=ses_event(kind, recipient=recipient, **detail),
+        topic_arn=DEFAULT_TOPIC,
         is_verified=True,
     )
     [event] = tracking_events(notification)

@@ -17,7 +17,6 @@ from ..amazon_ses import ESP_NAME, aws, receive, trust
 from ..amazon_ses.certificates import fetch_certificate
 from ..amazon_ses.notifications import SesNotification
 from ..amazon_ses.sns import (
-    HEADERS,
     MAX_BODY_SIZE,
     SUBSCRIPTION_CONFIRMATION,
     UNSUBSCRIBE_CONFIRMATION,
@@ -33,8 +32,6 @@ from .base import AnymailBaseWebhookView, UnprovenRequest
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-#: ``request.headers`` would parse every header of the request.
-META_NAMES = tuple((name, "HTTP_" + name.upper().replace("-", "_")) for name in HEADERS)
 #: SNS writes hexadecimal digits. A token may have to be logged.
 TOKEN = re.compile(r"[!-~]{1,1024}")
 #: RFC 9110 section 8.6. Servers pass on what else clients write there.
@@ -77,11 +74,11 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
             logger.info("SNS ended the subscription to %s", envelope.topic, extra=about)
             return []
         with self.quiet_unless_verified():
-            notification = envelope.notification(is_verified=self.is_verified)
-        if notification is None:
+            ses_event = envelope.ses_event()
+        if ses_event is None:
             logger.info("SES set up the SNS topic %s", envelope.topic, extra=about)
             return []
-        return self.esp_to_anymail_events(notification.body, envelope.fields)
+        return self.esp_to_anymail_events(ses_event, envelope.fields)
 
     def trusted_envelope(self, request: HttpRequest) -> SnsEnvelope:
         """The SNS message in a request, after everything that :func:`.trust.check` looks at.
@@ -95,7 +92,7 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
         knows_secret = self.knows_secret(request)
         self.is_verified = False
         try:
-            envelope = SnsEnvelope.from_http(sns_headers(request), read_body(request))
+            envelope = SnsEnvelope.from_http(request.headers, read_body(request))
             if envelope.is_raw and not knows_secret:
                 raise trust.raw_delivery_refused(envelope.topic)
             trust.check(
@@ -103,7 +100,7 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
             )
         except AnymailWebhookValidationFailure as err:
             raise UnprovenRequest(str(err)) from err
-        self.is_verified = not envelope.is_raw and trust.is_topic_proven(
+        self.is_verified = not envelope.is_raw and trust.topic_is_ours(
             settings, knows_secret=knows_secret
         )
         return envelope
@@ -146,11 +143,11 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
                 raise AnymailWebhookValidationFailure("The SNS message has no valid Token.")
         settings = self.ses_settings
         if not settings.auto_confirm_sns_subscriptions:
-            raise _unconfirmed(
+            raise _refuse_confirmation(
                 topic, token, 'ANYMAIL["AMAZON_SES_AUTO_CONFIRM_SNS_SUBSCRIPTIONS"] is False.'
             )
         if not self.is_verified:
-            raise _unconfirmed(
+            raise _refuse_confirmation(
                 topic,
                 token,
                 'Nothing proves that the topic is yours: set ANYMAIL["WEBHOOK_SECRET"], or '
@@ -194,7 +191,7 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
 
     def warn_if_insecure(self) -> None:
         """Warn that anybody with an AWS account can post events, if so."""
-        if not trust.is_topic_proven(self.ses_settings, knows_secret=False):
+        if not trust.topic_is_ours(self.ses_settings, knows_secret=False):
             super().warn_if_insecure()
 
 
@@ -241,11 +238,6 @@ class AmazonSESWebhookView(AmazonSESBaseWebhookView):
             return receive.receive(notification, settings)
 
 
-def sns_headers(request: HttpRequest) -> dict[str, str]:
-    """The headers of a request that :meth:`.SnsEnvelope.from_http` reads."""
-    return {name: request.META[key] for name, key in META_NAMES if key in request.META}
-
-
 def read_body(request: HttpRequest) -> bytes:
     """The body of a request, if it may be a message of SNS.
 
@@ -278,7 +270,7 @@ def _log_unconfirmed(topic: str, token: str, reason: str) -> None:
     logger.debug("The token of the subscription to %s: %s", topic, token, extra=about)
 
 
-def _unconfirmed(topic: str, token: str, reason: str) -> AnymailWebhookValidationFailure:
+def _refuse_confirmation(topic: str, token: str, reason: str) -> AnymailWebhookValidationFailure:
     _log_unconfirmed(topic, token, reason)
     return AnymailWebhookValidationFailure(
         f"The subscription to the SNS topic {topic} was not confirmed. {reason}"

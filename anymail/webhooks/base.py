@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
 from django.dispatch import Signal
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_variables
 from django.views.generic import View
 
@@ -105,10 +107,7 @@ class AnymailCoreWebhookView(View):
         :raises TypeError: an argument is neither a setting nor an attribute of this class.
         """
         view = super().as_view(**cls._split_settings(initkwargs))
-        # What csrf_exempt() and login_not_required() set, without their wrappers.
-        view.csrf_exempt = True  # type: ignore[attr-defined]
-        view.login_required = False  # type: ignore[attr-defined]
-        return view
+        return login_not_required(csrf_exempt(view))
 
     @classmethod
     def _split_settings(cls, kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -205,7 +205,7 @@ class NotificationTests(SimpleTestCase):
             SesNotification(
                 id="m-1",
                 timestamp=parse_timestamp("2025-03-04T05:06:08.123Z"),
-                origin=EVENTS_TOPIC,
+                topic_arn=EVENTS_TOPIC,
                 body={"eventType": "Send"},
                 sns_message=envelope().fields,
                 is_verified=False,
@@ -234,7 +234,7 @@ class NotificationTests(SimpleTestCase):
 
 class KindTests(SimpleTestCase):
     def kind(self, **body: object) -> str:
-        return SesNotification(id=None, timestamp=None, origin="", body=body).kind
+        return SesNotification(id=None, timestamp=None, body=body).kind
 
     def test_event_publishing_wins_over_notifications(self):
         self.assertEqual(self.kind(eventType="Open", notificationType="Bounce"), "Open")

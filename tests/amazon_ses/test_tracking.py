@@ -26,7 +26,7 @@ def notification(body: Any) -> SesNotification:
     return SesNotification(
         id="sns-id",
         timestamp=parse_timestamp("2025-03-04T05:06:08.123Z"),
-        origin=EVENTS_TOPIC,
+        topic_arn=EVENTS_TOPIC,
         body=body,
     )
 

@@ -369,7 +369,7 @@ class ProofTests(SimpleTestCase):
         ):
             with self.subTest(topics=topics, signatures=signatures, secret=secret):
                 found = settings(sns_topic_arns=topics, verify_sns_signatures=signatures)
-                self.assertEqual(trust.is_topic_proven(found, knows_secret=secret), proven)
+                self.assertEqual(trust.topic_is_ours(found, knows_secret=secret), proven)
 
     def test_without_signature_checking_nothing_is_fetched(self):
         unsigned = sample("bad-signature-missing")

@@ -42,7 +42,7 @@ MAKERS = {
     "unsupported": "Amazon SES does not support {}",
     "unavailable": "The SNS signing certificate … cannot be fetched: {}",
     "_refused": "The encrypted S3 object is refused: {}.",
-    "_unconfirmed": "The subscription to the SNS topic … was not confirmed. {}",
+    "_refuse_confirmation": "The subscription to the SNS topic … was not confirmed. {}",
     "wrong_type": "… must be {}, not ….",
     "wrong_number": "… must be {}, not ….",
     "bad_header": "{}",
@@ -50,7 +50,7 @@ MAKERS = {
     "_api_errors": "{} the S3 object …: …",
 }
 #: Which argument of those it is, if not the first.
-ARGUMENT = {"unavailable": 1, "_unconfirmed": 2, "wrong_type": 1, "wrong_number": 1}
+ARGUMENT = {"unavailable": 1, "_refuse_confirmation": 2, "wrong_type": 1, "wrong_number": 1}
 #: Dicts of texts, by the end of their name -> the same.
 DICTS = {"WORDING": "Amazon SES does not support {}"}
 #: What is raised with the text of another error, or with one that its class has.

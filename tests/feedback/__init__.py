@@ -70,5 +70,5 @@ def sample(name: str) -> dict[str, Any]:
 
 def events(document: dict[str, Any], **fields: Any) -> list[AnymailTrackingEvent]:
     """The tracking events in a document of SES."""
-    common = {"id": str(uuid.uuid4()), "timestamp": None, "origin": testing.DEFAULT_TOPIC}
+    common = {"id": str(uuid.uuid4()), "timestamp": None, "topic_arn": testing.DEFAULT_TOPIC}
     return tracking_events(SesNotification(body=document, **{**common, **fields}))

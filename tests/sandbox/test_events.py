@@ -211,7 +211,7 @@ class EventDocumentTests(SimpleTestCase):
     def test_an_automatic_reply_is_told_from_a_bounce(self):
         for local, is_autoreply in (("ooto", True), ("bounce", False)):
             document = event(accepted(recipients=[address(local)]), "Bounce")
-            notification = SesNotification(id="1", timestamp=AT, origin="a test", body=document)
+            notification = SesNotification(id="1", timestamp=AT, body=document)
             [found] = tracking_events(notification)
             self.assertEqual(found.is_autoreply, is_autoreply)
 

@@ -28,8 +28,8 @@ TOPIC = "arn:aws:sns:eu-west-1:123456789012:ses-inbound"
 PUBLISHED = datetime(2025, 3, 4, 5, 6, 8, tzinfo=timezone.utc)
 
 
-def notification(body: dict[str, Any], origin: str = TOPIC) -> SesNotification:
-    return SesNotification(id="sns-id", timestamp=PUBLISHED, origin=origin, body=body)
+def notification(body: dict[str, Any], topic_arn: str | None = TOPIC) -> SesNotification:
+    return SesNotification(id="sns-id", timestamp=PUBLISHED, topic_arn=topic_arn, body=body)
 
 
 def sample(name: str) -> SesNotification:
@@ -92,7 +92,7 @@ class LocateContentTests(SimpleTestCase):
 
     def test_region_comes_from_the_action_if_the_carrier_names_no_topic(self):
         body = json.loads((PAYLOADS / "inbound" / "s3-plain.json").read_text())
-        self.assertEqual(locate_content(notification(body, origin="queue")).region, "us-east-1")
+        self.assertEqual(locate_content(notification(body, topic_arn=None)).region, "us-east-1")
 
     def test_s3_object_without_usable_bucket_or_key_is_unreadable(self):
         for bucket, key in (

@@ -58,9 +58,8 @@ class Chip:
 
 def events_of(event: SesEvent) -> list[AnymailTrackingEvent]:
     """What the product makes of a document, whether a webhook heard of it or not."""
-    origin = event.topic_arns[0] if event.topic_arns else ""
     return tracking_events(
-        SesNotification(id=event.id, timestamp=event.at, origin=origin, body=dict(event.document))
+        SesNotification(id=event.id, timestamp=event.at, body=dict(event.document))
     )
 
 

@@ -275,6 +275,12 @@ class RealCacheTests(SimpleTestCase):
         self.addCleanup(changed.disable)
         return [SharedPace(rate, lambda: caches["default"], "owner") for _ in range(2)]
 
+    def send_for_three_seconds(self, paces: list[SharedPace], clock: Clock) -> None:
+        for _ in range(3):
+            clock.now += 1
+            for pace in paces:
+                pace.reserve(1)
+
     def check_share(self, paces: list[SharedPace]) -> None:
         """After the cache went away: no burst, and all together keep to the rate."""
         with self.assertLogs("anymail.amazon_ses.pacing", "WARNING"):
@@ -288,10 +294,7 @@ class RealCacheTests(SimpleTestCase):
         paces = self.paces_of_two_processes(location)
         clock = Clock()
         with mock.patch.object(pacing, "time", clock):
-            for _ in range(3):
-                clock.now += 1
-                for pace in paces:
-                    pace.reserve(1)
+            self.send_for_three_seconds(paces, clock)
             self.assertEqual([pace.processes for pace in paces], [2, 2])
             redis.kill()
             redis.wait()
@@ -302,10 +305,7 @@ class RealCacheTests(SimpleTestCase):
         paces = self.paces_of_two_processes(location)
         clock = Clock()
         with mock.patch.object(pacing, "time", clock):
-            for _ in range(3):
-                clock.now += 1
-                for pace in paces:
-                    pace.reserve(1)
+            self.send_for_three_seconds(paces, clock)
             redis.send_signal(signal.SIGSTOP)
             self.addCleanup(redis.send_signal, signal.SIGCONT)
             started = time.monotonic()

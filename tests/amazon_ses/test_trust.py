@@ -124,7 +124,7 @@ class SignatureTests(SimpleTestCase):
 
 class TopicTests(SimpleTestCase):
     def test_without_an_allow_list_any_topic_will_do(self):
-        check(sample("foreign-topic-validly-signed"))
+        self.assertEqual(why_not(sample("foreign-topic-validly-signed")), "")
 
     def test_a_topic_that_is_not_on_the_allow_list_is_refused(self):
         for name in ("foreign-topic-validly-signed", "foreign-topic-confirmation"):
@@ -200,7 +200,7 @@ class AgeTests(SimpleTestCase):
 
     def test_no_limit_lets_them_pass(self):
         for name in ("replay-old-timestamp", "replay-future-timestamp"):
-            check(sample(name), sns_max_age=None)
+            self.assertEqual(why_not(sample(name), sns_max_age=None), "")
 
     def test_the_limits_are_exact(self):
         envelope = sample("notification-v1")
@@ -256,7 +256,8 @@ class CertificateUrlTests(SimpleTestCase):
         for name, expected in read_json("expected-sns.json")["files"].items():
             if name.startswith("partition-"):
                 with self.subTest(name):
-                    check(sample(name.removesuffix(".json")), sns_topic_arns=expected["topic"])
+                    envelope = sample(name.removesuffix(".json"))
+                    self.assertEqual(why_not(envelope, sns_topic_arns=expected["topic"]), "")
 
     def test_an_unknown_partition_is_refused(self):
         topic = "arn:aws-new:sns:us-east-1:123456789012:t"

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 import sys
 from collections.abc import Callable
 from typing import Any
-from unittest import skipUnless
 
 import boto3
 import django
 from django.core.mail import EmailMultiAlternatives
-from django.test import RequestFactory, SimpleTestCase, override_settings
-from django.views.debug import ExceptionReporter
+from django.test import SimpleTestCase, override_settings
 
 from anymail.addresses import EmailAddress
 from anymail.amazon_ses import api_v1, template_calls
@@ -24,15 +21,9 @@ from anymail.exceptions import AnymailAPIError
 from anymail.outgoing import OutgoingMessage
 from anymail.signals import addressed
 
+from ..error_reports import ErrorReportTests, raised_by
 from ..ses import loopback_server, v1_error
 from .test_backends import connected
-
-try:
-    import sentry_sdk
-    from sentry_sdk.serializer import serialize
-    from sentry_sdk.utils import event_from_exception
-except ImportError:  # not with the oldest dependencies
-    sentry_sdk = None
 
 KEY, PERSON, CONTENT = "wJalrXUtnFEMI", "mallory.mc-secret", "Your one-time password is 4711"
 KEYS = {
@@ -41,7 +32,6 @@ KEYS = {
     "aws_session_token": "token-" + KEY,
     "region_name": "us-east-1",
 }
-PRIVATE = (KEY, PERSON, CONTENT)
 
 
 def message(**changes: Any) -> EmailMultiAlternatives:
@@ -53,15 +43,6 @@ def message(**changes: Any) -> EmailMultiAlternatives:
         "cc": [f"{PERSON}+cc@example.com"],
     }
     return EmailMultiAlternatives(**{**fields, **changes})
-
-
-def raised_by(function: Callable[[], Any]) -> BaseException:
-    """Call from a function whose own variables are harmless."""
-    try:
-        function()
-    except Exception as err:
-        return err
-    raise AssertionError("nothing was raised")
 
 
 def send(url: str, backend: type[V1Backend] = V1Backend, **changes: Any) -> Callable[[], Any]:
@@ -83,9 +64,11 @@ def client_whose_handler_fails(service: str, session: Any, client: Any) -> Any:
     return made
 
 
-class ErrorReportTests(SimpleTestCase):
+@override_settings(ANYMAIL={"AMAZON_SES_SESSION_PARAMS": KEYS})
+class BackendTests(ErrorReportTests, SimpleTestCase):
+    private = (KEY, PERSON, CONTENT)
+
     def errors(self) -> dict[str, BaseException]:
-        """Errors from every place where something private is at hand."""
         refusal = (400, v1_error("MessageRejected", "Not verified"))
         with loopback_server(lambda request, number: refusal) as server:
             errors = {
@@ -111,36 +94,6 @@ class ErrorReportTests(SimpleTestCase):
         with override_settings(ANYMAIL={"AMAZON_SES_CLIENT_PARAMS": KEYS, "SEND_DEFAULTS": 5}):
             errors["settings"] = raised_by(V1Backend)
         return errors
-
-    def check(self, report: str) -> None:
-        for private in PRIVATE:
-            self.assertNotIn(private, report)
-
-    @skipUnless(sentry_sdk, "sentry-sdk is not installed")
-    def test_sentrys_own_serializer_finds_nothing(self) -> None:
-        options = {
-            "include_local_variables": True,
-            "include_source_context": False,
-            "max_value_length": 100_000,
-            "in_app_include": [],
-            "in_app_exclude": [],
-            "project_root": None,
-        }
-        for name, error in self.errors().items():
-            with self.subTest(name):
-                exc_info = (type(error), error, error.__traceback__)
-                event, _ = event_from_exception(exc_info, client_options=options)
-                report = json.dumps(serialize(event))
-                self.assertIn('"vars"', report)
-                self.check(report)
-
-    @override_settings(ANYMAIL={"AMAZON_SES_SESSION_PARAMS": KEYS})
-    def test_djangos_report_to_admins_has_nothing(self) -> None:
-        request = RequestFactory().get("/")
-        for name, error in self.errors().items():
-            with self.subTest(name):
-                reporter = ExceptionReporter(request, type(error), error, error.__traceback__)
-                self.check(reporter.get_traceback_html() + reporter.get_traceback_text())
 
     def test_no_repr_has_anything(self) -> None:
         settings = AmazonSESSettings.load({"session_params": KEYS, "client_params": KEYS})

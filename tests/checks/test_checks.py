@@ -161,7 +161,9 @@ class OtherServicesTests(SimpleTestCase):
     @override_settings(ANYMAIL={"POSTMARK_SERVER_TOKEN": "x"})
     def test_i100_does_not_fail_a_build_that_fails_on_warnings(self):
         for level in ("WARNING", "ERROR"):
-            call_command("check", "--tag", "mail", "--fail-level", level, stderr=io.StringIO())
+            found = io.StringIO()
+            call_command("check", "--tag", "mail", "--fail-level", level, stderr=found)
+            self.assertIn("anymail.I100", found.getvalue())
 
     @override_settings(ANYMAIL={"SEND_GRID_KEY": "x", "AMAZON_SES_CLIENT_PARAMS": {}})
     def test_i100_leaves_other_unknown_names_to_w100(self):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 from django.test import SimpleTestCase
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
 PROJECT = (ROOT / "pyproject.toml").read_text("utf-8")
@@ -68,6 +71,36 @@ class DependencyTests(SimpleTestCase):
             with self.subTest(name, advisory=advisory):
                 [oldest] = re.findall(rf'^    "{name}>=([\d.]+)",$', PROJECT, re.MULTILINE)
                 self.assertGreaterEqual(number(oldest), number(mended))
+
+
+def installed_with(requirement: str) -> set[str]:
+    """The names of all that pip installs for a requirement, as far as it is installed here."""
+    found: set[str] = set()
+    seen: set[tuple[str, str]] = set()
+    waiting = [Requirement(requirement)]
+    while waiting:
+        wanted = waiting.pop()
+        found.add(wanted.name.lower())
+        for extra in ("", *wanted.extras):
+            if (wanted.name, extra) in seen:
+                continue
+            seen.add((wanted.name, extra))
+            with suppress(PackageNotFoundError):
+                waiting += [
+                    further
+                    for further in map(Requirement, requires(wanted.name) or ())
+                    if not further.marker or further.marker.evaluate({"extra": extra})
+                ]
+    return found
+
+
+class SandboxExtraTests(SimpleTestCase):
+    def test_it_installs_nothing_for_services_that_the_sandbox_does_not_have(self) -> None:
+        """moto[server] would: that is half of the time and of the space."""
+        [extra] = re.findall(r"^sandbox = \[(.+)\]$", PROJECT, re.MULTILINE)
+        found = set().union(*map(installed_with, re.findall(r'"(.+?)"', extra)))
+        self.assertLessEqual({"moto", "flask", "jinja2"}, found)
+        self.assertEqual(found & {"aws-sam-translator", "cfn-lint", "docker", "sympy"}, set())
 
 
 class PreCommitTests(SimpleTestCase):

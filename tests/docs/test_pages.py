@@ -166,6 +166,25 @@ class MigratingTests(SimpleTestCase):
         reported = {name for names in SETTINGS.values() for name in names}
         self.assertEqual(sorted(named - reported), [])
 
+    def test_what_behaves_in_another_way_is_named(self):
+        """Whoever comes from another package searches for its words."""
+        for words in (
+            ("DeliveryDelay", "``deferred``"),
+            ("Subscription", "``unsubscribed``", "``subscribed``"),
+            ("unreadable ``From``",),
+            ("may have been accepted", "message.anymail_status"),
+            ("anymail.webhooks.mailgun",),
+            ("``bounce_received``", "once for"),
+            ("``AWS_SES_REGION_ENDPOINT``",),
+            ("django-anymail 9", "Django 5.2"),
+            ("AMAZON_SES_VERIFY_SNS_SIGNATURES=False", "@override_settings("),
+            ("anymail-history", "constraint", "--no-deps", "override-dependencies"),
+            ("binary file", "``bytes``", "data.read()"),
+        ):
+            with self.subTest(words[0]):
+                text = " ".join(self.page.split())
+                self.assertEqual([word for word in words if word not in text], [])
+
     def test_what_replaces_a_setting_of_django_bouncy_is_what_the_code_reads(self):
         for name, spec in declared_settings().items():
             if fallback := spec.metadata["fallback"]:

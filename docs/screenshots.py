@@ -20,7 +20,7 @@ from tests.sandbox import running_sandbox  # noqa: E402
 
 SIZES = {"wide": {"width": 1280, "height": 800}, "narrow": {"width": 390, "height": 844}}
 SCHEMES = ("light", "dark")
-EMPTY = {"messages-empty": "", "inbox-empty": "inbox/", "feedback-empty": "feedback/"}
+EMPTY = {"messages-empty": "", "inbox-empty": "inbox/"}
 HTML = "<h1>Your receipt</h1><p>Thank you! <a href='https://example.com/'>Look at it.</a></p>"
 
 
@@ -39,7 +39,7 @@ def fill(page: Any, start: str) -> dict[str, str]:
         page.wait_for_selector("#timeline .entry >> nth=1")
     page.goto(f"{start}inbox/")
     page.get_by_role("button", name="sample").first.click()
-    page.wait_for_selector("#timeline .heard")
+    page.wait_for_selector("#timeline .signal")
     received = page.url
     page.goto(start)
     page.goto(f"{start}compose/")
@@ -60,7 +60,6 @@ def fill(page: Any, start: str) -> dict[str, str]:
         "inbox": f"{start}inbox/",
         "received": received,
         "receive": f"{start}inbox/receive/",
-        "feedback": f"{start}feedback/",
         "settings": f"{start}settings/",
         "error": f"{start}no-such-page/",
         "admin": f"{start}admin/",

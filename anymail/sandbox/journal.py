@@ -42,6 +42,10 @@ class Attempt:
     def succeeded(self) -> bool:
         return self.status is not None and 200 <= self.status < 300
 
+    @property
+    def answer(self) -> str:
+        return "no answer" if self.status is None else str(self.status)
+
 
 @dataclass(kw_only=True)
 class Post:

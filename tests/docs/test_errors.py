@@ -23,10 +23,6 @@ PAGE = DOCS / "troubleshooting.rst"
 SANDBOX_PAGE = DOCS / "sandbox.rst"
 #: The sandbox's own errors. Its ApiErrors are Amazon's: callers look them up there.
 SANDBOX_ERRORS = {"SandboxError"}
-#: Those that nobody who uses it sees -> why.
-SANDBOX_NOT_EXPLAINED = {
-    "The page is not connected to a local Amazon.": "the page is never used without",
-}
 #: Stands for what differs from case to case, in the page and here.
 ANY = "…"
 #: Where the texts of the page are cut off, at least so much must be left.
@@ -245,7 +241,7 @@ class SandboxErrorTests(SimpleTestCase):
         missing = [
             f"{text.where}: {text.text}"
             for text in sandbox_texts()
-            if text.text not in SANDBOX_NOT_EXPLAINED and not any(map(text.is_covered_by, known))
+            if not any(map(text.is_covered_by, known))
         ]
         self.assertEqual(missing, [])
 
@@ -257,10 +253,6 @@ class SandboxErrorTests(SimpleTestCase):
             if not any(text.is_covered_by(entry) or text.can_say(entry) for text in said)
         ]
         self.assertEqual(stale, [])
-
-    def test_what_needs_no_explanation_exists(self):
-        said = {text.text for text in sandbox_texts()}
-        self.assertEqual(SANDBOX_NOT_EXPLAINED.keys() - said, set())
 
     def test_a_new_error_would_be_missed(self):
         new = Text("x.py:1", "The squirrel … is not in its tree.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
@@ -12,6 +12,7 @@ from itertools import islice
 from os.path import splitext
 from typing import Any
 
+from ...amazon_ses.tags_and_metadata import custom_headers
 from ...inbound import AnymailInboundMessage
 from ...inbound.text import safe_filename
 
@@ -39,6 +40,7 @@ class File:
     :param content_id: without angle brackets; empty if it has none.
     """
 
+    part: AnymailInboundMessage
     number: int
     name: str
     content_type: str
@@ -47,15 +49,18 @@ class File:
 
     @property
     def is_image(self) -> bool:
-        """A browser may show it."""
         return self.content_type in IMAGES
+
+    @property
+    def content(self) -> bytes:
+        return _bytes_of(self.part)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
     """Text for a page.
 
-    :param is_cut: there is more of it.
+    :param is_cut: whether there is more of it.
     """
 
     text: str
@@ -64,7 +69,10 @@ class Text:
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """What there is to show of a mail."""
+    """What there is to show of a mail.
+
+    :param unlisted: how many files there are besides.
+    """
 
     message: AnymailInboundMessage
     html: str | None
@@ -74,13 +82,11 @@ class Content:
 
     @property
     def headers(self) -> list[tuple[str, Text]]:
-        """The headers, decoded, in their order."""
         items = islice(self.message.items(), MAX_HEADERS)
         return [(name[:200], cut(str(value), MAX_HEADER)) for name, value in items]
 
     @property
     def hidden_headers(self) -> int:
-        """How many headers there are besides."""
         return max(0, len(self.message.keys()) - MAX_HEADERS)
 
 
@@ -117,6 +123,13 @@ def leaves(message: AnymailInboundMessage) -> Iterator[AnymailInboundMessage]:
             yield part
 
 
+def tags_and_metadata(raw: bytes) -> dict[str, Any]:
+    """The tags and the metadata that a message was sent with, as they come back in events."""
+    headers = parsed(raw).raw_items()
+    tags, metadata = custom_headers([{"name": name, "value": value} for name, value in headers])
+    return {"tags": tags, "metadata": metadata if isinstance(metadata, dict) else {"": metadata}}
+
+
 def text_of_html(html: str) -> str:
     """What can be read in HTML, more or less."""
     for element in ("title", "script", "style"):
@@ -132,26 +145,7 @@ def _without(html: str, element: str) -> str:
     return first + "".join(piece[1] for piece in pieces if len(piece) > 1)
 
 
-def part_of(raw: bytes, file: File) -> AnymailInboundMessage:
-    """The part that is one of :attr:`Content.files`."""
-    return next(islice(leaves(content_of(raw).message), file.number, None))
-
-
-def part_bytes(part: AnymailInboundMessage) -> bytes:
-    """What is in a part."""
-    try:
-        return part.get_content_bytes()
-    except ValueError:  # a multipart that claims to be something else
-        return part.as_bytes()
-
-
-def content_id(part: AnymailInboundMessage) -> str:
-    """The Content-ID of a part without its angle brackets."""
-    return str(part.get("Content-ID", "")).strip().strip("<>")[:500]
-
-
 def cut(text: str, length: int = MAX_TEXT) -> Text:
-    """Not more of a text than a page takes."""
     return Text(text=text[:length], is_cut=len(text) > length)
 
 
@@ -161,7 +155,7 @@ def source(raw: bytes) -> Text:
     return Text(text=shown, is_cut=len(raw) > MAX_TEXT)
 
 
-def _body(parts: Iterable[AnymailInboundMessage], kind: str) -> AnymailInboundMessage | None:
+def _body(parts: list[AnymailInboundMessage], kind: str) -> AnymailInboundMessage | None:
     found = (p for p in parts if p.get_content_type() == kind and not p.is_attachment())
     return next(found, None)
 
@@ -169,12 +163,20 @@ def _body(parts: Iterable[AnymailInboundMessage], kind: str) -> AnymailInboundMe
 def _file(number: int, part: AnymailInboundMessage) -> File:
     kind = part.get_content_type()
     return File(
+        part=part,
         number=number,
         name=_name(part, kind, number),
         content_type=kind[:100],
-        size=len(part_bytes(part)),
-        content_id=content_id(part),
+        size=len(_bytes_of(part)),
+        content_id=str(part.get("Content-ID", "")).strip().strip("<>")[:500],
     )
+
+
+def _bytes_of(part: AnymailInboundMessage) -> bytes:
+    try:
+        return part.get_content_bytes()
+    except ValueError:  # a multipart that claims to be something else
+        return part.as_bytes()
 
 
 def _name(part: AnymailInboundMessage, kind: str, number: int) -> str:

@@ -10,15 +10,13 @@ from django.utils.functional import SimpleLazyObject
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
-#: Whose name the visitor has in the admin.
+#: The user that everybody is in the admin.
 USERNAME = "sandbox"
-#: Everything comes from here, in files of its own; nobody puts these pages into frames.
-POLICY = (
-    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
-    "object-src 'none'"
-)
 HEADERS = {
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+        "object-src 'none'"
+    ),
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
@@ -26,7 +24,7 @@ HEADERS = {
 
 
 def strict_headers(get_response: GetResponse) -> GetResponse:
-    """The middleware that sets what a response has not set for itself."""
+    """Set these headers where a response has not set its own."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
@@ -38,9 +36,9 @@ def strict_headers(get_response: GetResponse) -> GetResponse:
 
 
 def visitor(get_response: GetResponse) -> GetResponse:
-    """The middleware that takes everybody for the sandbox's superuser.
+    """Log everybody in as the superuser: for a site on this machine only.
 
-    For a site on this machine only. It belongs after Django's AuthenticationMiddleware.
+    It belongs after Django's AuthenticationMiddleware.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 from django.contrib.messages import get_messages
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
@@ -15,13 +14,10 @@ from .apps import connected, version
 
 View = Callable[..., HttpResponse]
 
-#: Rows of one page of a list.
-PAGE_LENGTH = 100
-#: The header in which the script says what it shows already.
+#: The header in which the script sends the version that it shows already.
 VERSION_HEADER = "X-Sandbox-Version"
-#: Where a request keeps the version it began with: what happens meanwhile is news for the next.
+#: Where a request keeps the version it began with: what happens since is news for the next one.
 VERSION_KEY = "anymail.sandbox.version"
-NO_CONTENT = 204
 
 
 def page(
@@ -30,20 +26,20 @@ def page(
     """A page of the sandbox.
 
     :param template: its name without folder and extension.
-    :param section: the place in the navigation that it belongs to.
+    :param section: its place in the navigation.
     """
-    local = connected()
+    aws = connected()
     common: dict[str, Any] = {
         "section": section,
         # The script shows none, and would take them from the window they are for.
         "flashes": () if VERSION_HEADER in request.headers else get_messages(request),
-        "version": request.META.get(VERSION_KEY) or (version() if local else ""),
-        "amazon": local,
-        "sent_count": len(local.journal.sent()) if local else 0,
-        "received_count": len(local.journal.received()) if local else 0,
+        "version": request.META.get(VERSION_KEY) or (version() if aws else ""),
+        "aws": aws,
+        "sent_count": len(aws.journal.sent()) if aws else 0,
+        "received_count": len(aws.journal.received()) if aws else 0,
     }
     text = render_to_string(f"anymail_sandbox/{template}.html", {**common, **context}, request)
-    # Half of a surrogate pair, which JSON can hold, is nothing that can be sent.
+    # Half a surrogate pair, which JSON can hold, cannot be encoded.
     response = HttpResponse(text.encode("utf-8", "replace"), status=status)
     response["Cache-Control"] = "no-cache, private"
     return response
@@ -53,20 +49,10 @@ def live(view: View) -> View:
     """For pages that the script asks for again and again: 204 while there is nothing new."""
 
     @wraps(view)
-    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         current = request.META[VERSION_KEY] = version()
         if request.headers.get(VERSION_HEADER) == current:
-            return HttpResponse(status=NO_CONTENT)
+            return HttpResponse(status=204)
         return view(request, *args, **kwargs)
 
-    return answer
-
-
-def paged(request: HttpRequest, rows: Sequence[Any]) -> Any:
-    """The rows of the page of a list that was asked for."""
-    return Paginator(rows, PAGE_LENGTH).get_page(request.GET.get("page"))
-
-
-def query_of(request: HttpRequest) -> str:
-    """What is searched for."""
-    return request.GET.get("q", "").strip()[:200]
+    return wrapper

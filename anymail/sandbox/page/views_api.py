@@ -2,63 +2,147 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from ..journal import SentMail
-from .api import TIMEOUT, FilterForm, document, summary
-from .apps import amazon
+from ..journal import SentMail, SesEvent
+from .apps import aws
+from .badges import events_of, outcomes
+from .contents import content_of, tags_and_metadata
 from .origins import for_programs
+from .summaries import summarise
+
+#: Seconds that a request may wait for a message, and waits unless told.
+MAX_TIMEOUT, TIMEOUT = 60, 10
+
+
+class FilterForm(forms.Form):
+    """Which messages are asked for, and how long to wait for one."""
+
+    to: forms.CharField = forms.CharField(required=False)
+    subject: forms.CharField = forms.CharField(required=False)
+    since: forms.DateTimeField = forms.DateTimeField(required=False)
+    timeout: forms.FloatField = forms.FloatField(required=False, min_value=0, max_value=MAX_TIMEOUT)
+
+    def clean(self) -> None:
+        """Refuse unknown filters: a misspelt one would let every message through."""
+        if unknown := self.data.keys() - self.fields.keys():
+            raise forms.ValidationError(
+                f"Unknown: {', '.join(sorted(unknown))}. There are {', '.join(self.fields)}."
+            )
+
+    def matcher(self) -> Callable[[SentMail], bool]:
+        """Whether a message is asked for, once the form is known to be valid."""
+        data = self.cleaned_data
+        to, subject, since = data["to"].casefold(), data["subject"].casefold(), data["since"]
+
+        def matches(mail: SentMail) -> bool:
+            return (
+                (not since or mail.at >= since)
+                and (not to or to in (address.casefold() for address in mail.recipients))
+                and (not subject or subject in summarise(mail.raw).subject.casefold())
+            )
+
+        return matches
+
+    def error_response(self) -> JsonResponse:
+        return _error(" ".join(f"{name}: {texts[0]}" for name, texts in self.errors.items()), 400)
 
 
 @require_http_methods(["GET", "DELETE"])
 @for_programs
 def messages(request: HttpRequest) -> HttpResponse:
-    """All messages, or those that a filter leaves; DELETE forgets all."""
-    journal = amazon().journal
+    journal = aws().journal
     if request.method == "DELETE":
         journal.forget_all_sent()
         return HttpResponse(status=204)
     form = FilterForm(request.GET)
     if not form.is_valid():
-        return _error(form.problems, 400)
-    is_meant = form.test()
-    found = [summary(mail) for mail in journal.sent() if is_meant(mail)]
+        return form.error_response()
+    found = [_summary(mail) for mail in filter(form.matcher(), journal.sent())]
     return JsonResponse({"messages": found, "dropped": journal.dropped_sent})
 
 
 @require_http_methods(["GET", "DELETE"])
 @for_programs
 def message(request: HttpRequest, id: str) -> HttpResponse:
-    """One message; DELETE forgets it."""
-    journal = amazon().journal
-    mail = journal.sent_mail(id)
+    mail = aws().journal.sent_mail(id)
     if mail is None:
         return _error("Amazon SES accepted no message with this id, or it is no longer kept.", 404)
     if request.method == "DELETE":
-        journal.forget_sent(mail)
+        aws().journal.forget_sent(mail)
         return HttpResponse(status=204)
-    return JsonResponse(document(mail))
+    return JsonResponse(_document(mail))
 
 
 @require_http_methods(["GET"])
 @for_programs
 def wait(request: HttpRequest) -> HttpResponse:
-    """The newest message that a filter leaves, as soon as there is one."""
     form = FilterForm(request.GET)
     if not form.is_valid():
-        return _error(form.problems, 400)
-    given, is_meant = form.cleaned_data["timeout"], form.test()
+        return form.error_response()
+    given, matches = form.cleaned_data["timeout"], form.matcher()
     timeout = TIMEOUT if given is None else given
-
-    def newest(mails: list[SentMail]) -> SentMail | None:
-        return next(filter(is_meant, mails), None)
-
-    mail = amazon().journal.wait_for_sent(newest, timeout)
+    mail = aws().journal.wait_for_sent(lambda mails: next(filter(matches, mails), None), timeout)
     if mail is None:
         return _error(f"No such message came within {timeout:g} seconds.", 404)
-    return JsonResponse(document(mail))
+    return JsonResponse(_document(mail))
 
 
 def _error(text: str, status: int) -> JsonResponse:
     return JsonResponse({"error": text}, status=status)
+
+
+def _summary(mail: SentMail) -> dict[str, Any]:
+    return {
+        "id": mail.id,
+        "url": reverse("sandbox:message", args=[mail.id]),
+        "at": mail.at.isoformat(),
+        "subject": summarise(mail.raw).subject,
+        "envelope_sender": mail.source,
+        "recipients": mail.recipients,
+        "outcomes": {badge.label: list(badge.recipients) for badge in outcomes(mail)},
+    }
+
+
+def _document(mail: SentMail) -> dict[str, Any]:
+    content = content_of(mail.raw)
+    message = content.message
+    url = reverse("sandbox:message", args=[mail.id])
+    return {
+        **_summary(mail),
+        "from": str(message.get("From", "")),
+        "to": [str(address) for address in message.to],
+        "cc": [str(address) for address in message.cc],
+        "text": content.text,
+        "html": content.html,
+        "headers": [[name, str(value)] for name, value in message.items()],
+        **tags_and_metadata(mail.raw),
+        "attachments": [
+            {
+                "name": file.name,
+                "content_type": file.content_type,
+                "size": file.size,
+                "content_id": file.content_id or None,
+                "url": f"{url}files/{file.number}/",
+            }
+            for file in content.files
+        ],
+        "source_url": f"{url}source/",
+        "events": [_event(event) for event in list(mail.events)],
+    }
+
+
+def _event(event: SesEvent) -> dict[str, Any]:
+    recipients = [found.recipient for found in events_of(event) if found.recipient]
+    return {
+        "type": event.kind,
+        "at": event.at.isoformat(),
+        "recipients": list(dict.fromkeys(recipients)),
+        "document": event.document,
+    }

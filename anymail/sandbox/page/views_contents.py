@@ -1,4 +1,4 @@
-"""What is in a mail, by itself: the preview, the source, attachments, the JSON of events.
+"""The parts of a mail by themselves: the preview, the source, attachments, the JSON of events.
 
 A stranger wrote all of it. None of it ever runs as a part of the page: it is downloaded, or shown
 in an origin of its own.
@@ -6,121 +6,75 @@ in an origin of its own.
 
 from __future__ import annotations
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.http import content_disposition_header
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_safe
 
 from ...inbound.text import safe_filename
-from ..journal import ReceivedMail, SentMail
-from .contents import IMAGES, content_of, part_bytes, part_of
-from .documents import as_json
+from .contents import IMAGES, content_of
 from .previews import POLICY, POLICY_WITH_IMAGES, preview_of
-from .shown import wants_images
-from .views_inbox import received_mail
-from .views_messages import sent_mail
+from .tabs import wants_images
+from .views_mails import FindMail
 
 #: For what is downloaded: even if a browser showed it, nothing would run.
 INERT = "default-src 'none'; frame-ancestors 'none'; sandbox"
-#: What may be said to be what it is; everything else is just bytes.
+#: Types that files keep; all others are just bytes.
 SAFE_TYPES = IMAGES | {"application/pdf", "message/rfc822", "text/csv", "text/plain"}
+NOT_STORED = "no-cache, private"
 
 
 @require_safe
 @xframe_options_sameorigin
-def sent_preview(request: HttpRequest, id: str) -> HttpResponse:
-    """The HTML of a message, for the frame."""
-    return _preview(request, sent_mail(id))
-
-
-@require_safe
-@xframe_options_sameorigin
-def received_preview(request: HttpRequest, id: str) -> HttpResponse:
-    """The HTML of a received mail, for the frame."""
-    return _preview(request, received_mail(id))
-
-
-@require_safe
-def sent_source(request: HttpRequest, id: str) -> HttpResponse:
-    """The source of a message."""
-    return _source(sent_mail(id))
-
-
-@require_safe
-def received_source(request: HttpRequest, id: str) -> HttpResponse:
-    """The source of a received mail."""
-    return _source(received_mail(id))
-
-
-@require_safe
-def sent_file(request: HttpRequest, id: str, number: int) -> HttpResponse:
-    """An attachment of a message."""
-    return _file(sent_mail(id), number)
-
-
-@require_safe
-def received_file(request: HttpRequest, id: str, number: int) -> HttpResponse:
-    """An attachment of a received mail."""
-    return _file(received_mail(id), number)
-
-
-@require_safe
-def sent_event(request: HttpRequest, id: str, event: str) -> HttpResponse:
-    """The document of something that happened to a message."""
-    return _event(sent_mail(id), event)
-
-
-@require_safe
-def received_event(request: HttpRequest, id: str, event: str) -> HttpResponse:
-    """The document of something that happened to a received mail."""
-    return _event(received_mail(id), event)
-
-
-def _preview(request: HttpRequest, mail: SentMail | ReceivedMail) -> HttpResponse:
+def preview(request: HttpRequest, find: FindMail, id: str) -> HttpResponse:
+    mail = find(id)
     if content_of(mail.raw).html is None:
         raise Http404("This mail has no HTML.")
-    with_images = wants_images(request)
-    html = preview_of(mail.raw, with_images=with_images).html.encode("utf-8", "replace")
-    response = HttpResponse(html, content_type="text/html; charset=utf-8")
-    response["Content-Security-Policy"] = POLICY_WITH_IMAGES if with_images else POLICY
-    response["Referrer-Policy"] = "no-referrer"
-    # Browsers ask the DNS for the hosts of links, before anybody follows one.
-    response["X-DNS-Prefetch-Control"] = "off"
-    return _without_sniffing(response)
+    return HttpResponse(
+        preview_of(mail.raw).html.encode("utf-8", "replace"),
+        content_type="text/html; charset=utf-8",
+        headers={
+            "Cache-Control": NOT_STORED,
+            "Content-Security-Policy": POLICY_WITH_IMAGES if wants_images(request) else POLICY,
+            "Referrer-Policy": "no-referrer",
+            # Browsers ask the DNS for the hosts of links, before anybody follows one.
+            "X-DNS-Prefetch-Control": "off",
+        },
+    )
 
 
-def _source(mail: SentMail | ReceivedMail) -> HttpResponse:
-    return _download(mail.raw, "message/rfc822", f"{mail.id}.eml")
+@require_safe
+def source(request: HttpRequest, find: FindMail, id: str) -> HttpResponse:
+    return _download(find(id).raw, "message/rfc822", f"{id}.eml")
 
 
-def _file(mail: SentMail | ReceivedMail, number: int) -> HttpResponse:
-    for file in content_of(mail.raw).files:
-        if file.number == number:
-            return _download(part_bytes(part_of(mail.raw, file)), file.content_type, file.name)
+@require_safe
+def file(request: HttpRequest, find: FindMail, id: str, number: int) -> HttpResponse:
+    for found in content_of(find(id).raw).files:
+        if found.number == number:
+            return _download(found.content, found.content_type, found.name)
     raise Http404("This mail has no such attachment.")
 
 
-def _event(mail: SentMail | ReceivedMail, id: str) -> HttpResponse:
-    for event in list(mail.events):
-        if event.id == id:
-            text = as_json(event.document).encode("utf-8", "replace")
-            response = HttpResponse(text, content_type="application/json")
-            response["Content-Security-Policy"] = INERT
-            return _without_sniffing(response)
-    raise Http404("Nothing with this id happened to this mail.")
+@require_safe
+def event(request: HttpRequest, find: FindMail, id: str, event: str) -> HttpResponse:
+    for found in list(find(id).events):
+        if found.id == event:
+            headers = {"Cache-Control": NOT_STORED, "Content-Security-Policy": INERT}
+            return JsonResponse(
+                dict(found.document), json_dumps_params={"indent": 2}, headers=headers
+            )
+    raise Http404("This mail has no event with this id.")
 
 
 def _download(content: bytes, content_type: str, name: str) -> HttpResponse:
-    kind = content_type if content_type in SAFE_TYPES else "application/octet-stream"
-    response = HttpResponse(content, content_type=kind)
-    disposition = content_disposition_header(True, safe_filename(name))
-    response["Content-Disposition"] = disposition or "attachment"
-    response["Content-Security-Policy"] = INERT
-    return _without_sniffing(response)
-
-
-def _without_sniffing(response: HttpResponse) -> HttpResponse:
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Cross-Origin-Resource-Policy"] = "same-origin"
-    response["Cache-Control"] = "no-cache, private"
-    return response
+    return HttpResponse(
+        content,
+        content_type=content_type if content_type in SAFE_TYPES else "application/octet-stream",
+        headers={
+            "Cache-Control": NOT_STORED,
+            "Content-Disposition": content_disposition_header(True, safe_filename(name))
+            or "attachment",
+            "Content-Security-Policy": INERT,
+        },
+    )

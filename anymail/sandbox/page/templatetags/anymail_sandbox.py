@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime
 from typing import Any
 
 from django import template
 from django.templatetags.static import static
-from django.utils.html import escape, format_html
+from django.utils.html import escape, format_html, urlize
 from django.utils.safestring import SafeString, mark_safe
 
 from ...journal import now
-from ..documents import as_html
 
 register: template.Library = template.Library()
 
@@ -20,25 +20,43 @@ register: template.Library = template.Library()
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 #: Seconds that are called "just now".
 MOMENT = 5
-_URL = re.compile(r"""https?://[^\W_][^\s<>"]{0,2000}""", re.IGNORECASE)
+#: Characters of one string in JSON that are shown, of all, and how deep it may be.
+MAX_STRING, MAX_LENGTH, MAX_DEPTH = 2_000, 200_000, 30
+_TOKEN = re.compile(
+    r"&quot;(?:(?!&quot;)[^\\]|\\[^&]|\\&quot;)*&quot;(?P<colon>:)?"
+    r"|\b(?:true|false|null)\b|(?<![&#\w])-?\d[\d.eE+-]*"
+)
 
 
 @register.filter
 def json_html(document: Any) -> SafeString:
-    """A JSON document, coloured."""
-    return as_html(document)
+    """A JSON document: indented, coloured, and not longer than a page takes."""
+    text = json.dumps(_shortened(document), indent=2, ensure_ascii=False, default=str)
+    return mark_safe(_TOKEN.sub(_coloured, escape(text[:MAX_LENGTH])))  # noqa: S308 - escaped
+
+
+def _coloured(token: re.Match[str]) -> str:
+    is_string = token[0].startswith("&quot;")
+    kind = "key" if token["colon"] else "string" if is_string else "word"
+    return f'<span class="j-{kind}">{token[0]}</span>'
+
+
+def _shortened(value: Any, depth: int = MAX_DEPTH) -> Any:
+    if isinstance(value, str) and len(value) > MAX_STRING:
+        return f"{value[:MAX_STRING]}… ({len(value):,} characters)"
+    if isinstance(value, dict | list) and depth == 0:
+        return "…"
+    if isinstance(value, dict):
+        return {str(key): _shortened(item, depth - 1) for key, item in value.items()}
+    return [_shortened(item, depth - 1) for item in value] if isinstance(value, list) else value
 
 
 @register.filter
 def linked(text: str) -> SafeString:
-    """Text in which the URLs are links."""
-    html, end = [], 0
-    for found in _URL.finditer(text):
-        url = _without_punctuation(found[0])
-        link = '<a href="{0}" target="_blank" rel="noopener noreferrer">{0}</a>'
-        html += [escape(text[end : found.start()]), format_html(link, url)]
-        end = found.start() + len(url)
-    return mark_safe("".join([*html, escape(text[end:])]))  # noqa: S308 - escaped piece by piece
+    """Text in which the URLs are links that open windows of their own."""
+    html = urlize(text, nofollow=True, autoescape=True)
+    # What looks like this in the text has been escaped.
+    return mark_safe(html.replace(' rel="nofollow"', ' target="_blank" rel="noopener noreferrer"'))  # noqa: S308
 
 
 @register.simple_tag
@@ -63,30 +81,16 @@ def ago(when: datetime) -> SafeString:
 
 
 @register.filter
-def moment(when: datetime) -> str:
-    """A time, exactly."""
-    return when.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] + when.strftime(" %Z")
-
-
-@register.filter
 def clock(when: datetime) -> str:
-    """The time of day, exactly."""
     return when.strftime("%H:%M:%S.%f")[:-3]
 
 
 @register.filter
 def after(seconds: float) -> str:
     """How much later something was, for example ``+1.2 s``."""
-    if seconds < MOMENT * 12:
+    if seconds < 60:
         return f"+{seconds:.1f} s"
     return f"+{words(seconds).removesuffix(' ago')}"
-
-
-def _without_punctuation(url: str) -> str:
-    """A URL without what ends the sentence or the parenthesis that it is in."""
-    while url[-1] in ".,:;!?'*_]}" or (url[-1] == ")" and url.count(")") > url.count("(")):
-        url = url[:-1]
-    return url
 
 
 def words(seconds: float) -> str:

@@ -29,81 +29,35 @@ function refreshTimes() {
   }
 }
 
-/* Merging: what is new comes into the page; what is the same is left alone, with its focus, its
-   scroll position, its selected text, and whether it is open. */
+/* Updating: the regions that are live are replaced; what was open, focused or scrolled still is. */
 
-function merge(old, fresh, found) {
-  if (old.isEqualNode(fresh)) return;
-  if (old.nodeType !== Node.ELEMENT_NODE) {
-    if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
-    return;
-  }
-  if (old.matches("time[data-ago]") && old.dateTime === fresh.dateTime) return;
-  mergeAttributes(old, fresh);
-  mergeChildren(old, fresh, found);
+// Finds an element again: the first of its kind in the nearest one with an id.
+function path(element) {
+  const named = element.closest("[id]");
+  const id = `#${CSS.escape(named.id)}`;
+  return element === named ? id : `${id} ${element.localName}`;
 }
 
-function mergeAttributes(old, fresh) {
-  const keep = (name) => name === "open" || (name === "class" && old.classList.contains("is-new"));
-  for (const { name } of [...old.attributes]) {
-    if (!fresh.hasAttribute(name) && !keep(name)) old.removeAttribute(name);
-  }
-  for (const { name, value } of fresh.attributes) {
-    if (old.getAttribute(name) !== value && !keep(name)) old.setAttribute(name, value);
-  }
-}
-
-function mergeChildren(old, fresh, found) {
-  let here = old.firstChild;
-  for (const child of [...fresh.childNodes]) {
-    const known = counterpart(old, here, child);
-    if (known === null) {
-      const added = document.importNode(child, true);
-      old.insertBefore(added, here);
-      if (added.nodeType === Node.ELEMENT_NODE) found.push(added);
-      continue;
-    }
-    if (known !== here) {
-      if (known.id && !staysBehind(here, known, fresh)) old.insertBefore(known, here);
-      else while (here !== known) here = remove(here);
-    }
-    merge(known, child, found);
-    here = known.nextSibling;
-  }
-  while (here) here = remove(here);
-}
-
-// The node that shows the same as a fresh one: by id, or of the same kind at the same place.
-function counterpart(old, here, child) {
-  if (child.id) return [...old.children].find((one) => one.id === child.id) ?? null;
-  const like = (one) => one && one.nodeType === child.nodeType && one.nodeName === child.nodeName && !one.id;
-  return like(here) ? here : null;
-}
-
-// Whether everything between two siblings is gone from the fresh page.
-function staysBehind(here, known, fresh) {
-  for (let one = here; one && one !== known; one = one.nextSibling) {
-    if (one.id && [...fresh.children].some((other) => other.id === one.id)) return false;
-  }
-  return true;
-}
-
-function remove(node) {
-  const next = node.nextSibling;
-  node.remove();
-  return next;
-}
-
-function mergePage(fresh) {
-  const found = [];
+function update(fresh) {
+  const known = new Set([...document.querySelectorAll("[id]")].map((one) => one.id));
+  const open = [...document.querySelectorAll("[data-live] details[open]")].map(path);
+  const scrolled = [...document.querySelectorAll("[data-live] .scroll")].map((one) => [path(one), one.scrollTop]);
+  const focused = document.activeElement.closest("[data-live]") && path(document.activeElement);
+  const said = texts();
   for (const region of document.querySelectorAll("[data-live]")) {
-    const other = fresh.getElementById(region.id);
-    if (other) merge(region, other, found);
+    region.replaceChildren(...(fresh.getElementById(region.id)?.childNodes ?? []));
   }
+  for (const details of open) document.querySelector(details)?.setAttribute("open", "");
+  for (const [box, top] of scrolled) document.querySelector(box)?.scrollTo(0, top);
+  if (focused) document.querySelector(focused)?.focus({ preventScroll: true });
+  for (const one of document.querySelectorAll(".row, .entry")) one.classList.toggle("is-new", !known.has(one.id));
+  announce([...texts()].filter((text) => !said.has(text)));
   refreshTimes();
-  const news = found.flatMap((one) => [one, ...one.querySelectorAll("[data-announce]")]);
-  for (const one of found) if (one.matches(".row, .entry")) one.classList.add("is-new");
-  announce(news.map((one) => one.dataset.announce).filter(Boolean));
+  showCopyButtons();
+}
+
+function texts() {
+  return new Set([...document.querySelectorAll("[data-announce]")].map((one) => one.dataset.announce));
 }
 
 function announce(words) {
@@ -129,7 +83,7 @@ async function ask() {
     const fresh = await load(url, { [VERSION]: document.body.dataset.version });
     if (fresh && url === location.href) {
       document.body.dataset.version = fresh.body.dataset.version;
-      mergePage(fresh);
+      update(fresh);
     }
     showConnection("Live", true);
     showGone(false);
@@ -183,6 +137,10 @@ addEventListener("popstate", () => location.search === tab || location.reload())
 
 /* Small helpers: copy, fill in, and say that something is under way. */
 
+function showCopyButtons() {
+  for (const button of document.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;
+}
+
 async function copy(button) {
   const text = document.getElementById(button.dataset.copy).textContent;
   await navigator.clipboard.writeText(text);
@@ -211,26 +169,14 @@ document.addEventListener("click", (event) => {
   else fill(target);
 });
 
+// A form is sent once; coming back to its page, it can be sent again.
 document.addEventListener("submit", (event) => {
-  const button = event.submitter ?? event.target.querySelector("[data-busy]");
-  if (!button?.dataset.busy) return;
-  if (button.hasAttribute("aria-busy")) return event.preventDefault();
-  button.setAttribute("aria-busy", "true");
-  button.dataset.before = button.lastChild.nodeValue;
-  button.lastChild.nodeValue = button.dataset.busy;
+  if (event.target.hasAttribute("aria-busy")) event.preventDefault();
+  event.target.setAttribute("aria-busy", "true");
 });
-
-// Coming back to the page with the browser's "back".
 addEventListener("pageshow", () => {
-  for (const button of document.querySelectorAll("[aria-busy]")) {
-    button.removeAttribute("aria-busy");
-    button.lastChild.nodeValue = button.dataset.before;
-  }
+  for (const form of document.querySelectorAll("form[aria-busy]")) form.removeAttribute("aria-busy");
 });
-
-function showCopyButtons() {
-  if (navigator.clipboard) for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
-}
 
 refreshTimes();
 showCopyButtons();

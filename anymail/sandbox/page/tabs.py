@@ -1,0 +1,70 @@
+"""The tabs of a mail, and which one is open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+
+from .contents import Content, Text, content_of, cut, source
+from .origins import is_from_elsewhere
+from .previews import SANDBOX, Preview, preview_of
+
+#: The tabs, by their names in the URL.
+TABS = {
+    "html": "HTML",
+    "text": "Text",
+    "headers": "Headers",
+    "source": "Source",
+    "files": "Attachments",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailTabs:
+    """What a page shows of a mail.
+
+    :param open: the tab that was asked for.
+    :param is_narrow: show the HTML as wide as a phone.
+    :param with_images: load remote images.
+    """
+
+    raw: bytes
+    content: Content
+    open: str
+    is_narrow: bool
+    with_images: bool
+    labels: dict[str, str]
+    sandbox: str = SANDBOX
+
+    @property
+    def preview(self) -> Preview:
+        return preview_of(self.raw)
+
+    @property
+    def text(self) -> Text | None:
+        return None if self.content.text is None else cut(self.content.text)
+
+    @property
+    def source(self) -> Text:
+        return source(self.raw)
+
+
+def mail_tabs(request: HttpRequest, raw: bytes) -> MailTabs:
+    """What is asked for with ``?show=headers``, ``?width=phone`` and ``?images=1``."""
+    content = content_of(raw)
+    first = "text" if content.html is None else "html"
+    asked = request.GET.get("show", first)
+    return MailTabs(
+        raw=raw,
+        content=content,
+        open=asked if asked in TABS else first,
+        is_narrow=request.GET.get("width") == "phone",
+        with_images=wants_images(request),
+        labels=TABS,
+    )
+
+
+def wants_images(request: HttpRequest) -> bool:
+    """Whether somebody asked on this page for the remote images of this mail."""
+    return "images" in request.GET and not is_from_elsewhere(request)

@@ -21,14 +21,14 @@ from anymail.sandbox.aws.endpoint import AmazonEndpoint
 from anymail.sandbox.aws.events.publishing import Publisher
 from anymail.sandbox.aws.receive.receiving import receive
 from anymail.sandbox.aws.sns.local_sns import LocalSns
-from anymail.sandbox.aws.sns.signing import SigningKey
+from anymail.sandbox.aws.sns.signing_key import SigningKey
 from anymail.sandbox.aws.switches import Switches
 from anymail.sandbox.journal import Journal, SentMail
 from anymail.sandbox.servers import local_hosts, serve
 
 from .local_sns import PATIENCE, wait_until
 
-KEY = SigningKey.fresh()
+KEY = SigningKey.generate()
 ALL_TYPES = [
     "SEND",
     "REJECT",

@@ -15,7 +15,7 @@ import django
 from . import SandboxError, own_site
 from .aws.local import LocalAmazon, check_installed, forget_environment, local_amazon
 from .aws.set_up import set_up_account
-from .aws.sns.signing import SigningKey, default_key_file
+from .aws.sns.signing_key import SigningKey, default_key_file
 from .aws.switches import Switches
 from .options import Options, project_command
 from .servers import check_listener, check_site, local_hosts, serve, without_credentials
@@ -104,13 +104,13 @@ def check_options(options: Options) -> None:
 def _signing_key(options: Options, doing: Callable[[str], None]) -> tuple[SigningKey, bool]:
     """The key, and whether a project finds it, too."""
     if options.key_file is not None:
-        return SigningKey.kept(options.key_file), True
+        return SigningKey.load_or_create(options.key_file), True
     if not options.once:
         try:
-            return SigningKey.kept(default_key_file()), True
+            return SigningKey.load_or_create(default_key_file()), True
         except SandboxError as err:
             doing(f"Making a key for this time only, which no project can use ({err})")
-    return SigningKey.fresh(), False
+    return SigningKey.generate(), False
 
 
 def _snippet(options: Options, endpoint: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .aws.defaults import BUCKET, CONFIGURATION_SET, CREDENTIALS, EVENTS_TOPIC, INBOUND_TOPIC
-from .aws.sns.signing import SigningKey, default_key_file
+from .aws.sns.signing_key import SigningKey, default_key_file
 
 #: Settings of a project that would lead past the sandbox, or refuse its messages.
 FORGOTTEN = (
@@ -30,7 +30,7 @@ def sandboxed(
     :param key_file: the sandbox's ``--key-file``, if it was started with one.
     :raises SandboxError: the sandbox's signing key can be neither read nor created.
     """
-    key = SigningKey.kept(Path(key_file) if key_file else default_key_file())
+    key = SigningKey.load_or_create(Path(key_file) if key_file else default_key_file())
     own = anymail.get("WEBHOOK_SECRET") or []
     return {
         **anymail,

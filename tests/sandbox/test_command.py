@@ -25,7 +25,7 @@ from django.test import SimpleTestCase, override_settings
 from anymail.conf import AmazonSESSettings
 from anymail.management.commands.anymail_sandbox import run
 from anymail.sandbox.aws.defaults import CREDENTIALS
-from anymail.sandbox.aws.sns.signing import SigningKey
+from anymail.sandbox.aws.sns.signing_key import SigningKey
 from anymail.sandbox.options import add_arguments, command_line
 from anymail.sandbox.settings import anymail_settings
 from anymail.sandbox.settings_snippet import settings_snippet
@@ -272,7 +272,7 @@ class SettingsTests(SimpleTestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.key_file = Path(folder.name, "sandbox's.pem")
-        self.key = SigningKey.kept(self.key_file)
+        self.key = SigningKey.load_or_create(self.key_file)
         self.anymail = anymail_settings(
             "http://127.0.0.1:8026", certificates=self.key.certificates, secret=self.key.secret
         )

@@ -26,14 +26,14 @@ from anymail.sandbox.aws.receive.receipt_actions import MAX_SIZE, MAX_SNS_SIZE
 from anymail.sandbox.aws.receive.received import received_document
 from anymail.sandbox.aws.receive.receiving import receive
 from anymail.sandbox.aws.sns.local_sns import LocalSns
-from anymail.sandbox.aws.sns.signing import SigningKey
+from anymail.sandbox.aws.sns.signing_key import SigningKey
 from anymail.sandbox.journal import Journal, ReceivedMail, now
 from anymail.signals import AnymailInboundEvent, inbound
 
 from ..hostile_mail import LINES, mutations
 from ..local_sns import PATIENCE, SmallAmazon, heard, project, small_amazon, wait_until
 
-KEY = SigningKey.fresh()
+KEY = SigningKey.generate()
 PAYLOADS = Path(__file__).parent.parent / "payloads" / "inbound"
 INBOUND = "/anymail/amazon_ses/inbound/"
 SENDER, RECIPIENT = "bob@example.net", "support@tea.example"

@@ -31,7 +31,7 @@ from anymail.sandbox.aws.schedule import Schedule
 from anymail.sandbox.aws.sns import backend, outbox
 from anymail.sandbox.aws.sns.local_sns import LocalSns
 from anymail.sandbox.aws.sns.outbox import PAUSES
-from anymail.sandbox.aws.sns.signing import HEAD, SPARE, SigningKey, default_key_file
+from anymail.sandbox.aws.sns.signing_key import HEAD, SPARE, SigningKey, default_key_file
 from anymail.sandbox.journal import Journal, SentMail, SesEvent, now
 from anymail.signals import tracking
 from anymail.testing import DEFAULT_TOPIC, ses_event
@@ -49,7 +49,7 @@ from ..local_sns import (
     webhook,
 )
 
-KEY = SigningKey.fresh()
+KEY = SigningKey.generate()
 TRACKING = "/anymail/amazon_ses/tracking/"
 CHALLENGE = (401, {"WWW-Authenticate": 'Basic realm="x"'})
 
@@ -81,7 +81,7 @@ class SigningKeyTests(SimpleTestCase):
             check_signature({**KEY.sign(confirmation(), "2"), "Message": "other"})
 
     def test_each_key_has_a_url_of_its_own(self):
-        other = SigningKey.fresh()
+        other = SigningKey.generate()
         self.assertNotEqual(other.url, KEY.url)
         self.assertNotEqual(other.secret, KEY.secret)
         self.assertRegex(
@@ -98,8 +98,8 @@ class SigningKeyTests(SimpleTestCase):
         self.assertEqual(found, Path("/home/ann/.cache/django-anymail-ses/sandbox.pem"))
 
     def test_a_kept_key_stays(self):
-        first = SigningKey.kept(self.path)
-        second = SigningKey.kept(self.path)
+        first = SigningKey.load_or_create(self.path)
+        second = SigningKey.load_or_create(self.path)
         self.assertEqual(
             (second.url, second.certificate, second.secret),
             (first.url, first.certificate, first.secret),
@@ -108,72 +108,65 @@ class SigningKeyTests(SimpleTestCase):
 
     @skipUnless(os.name == "posix", "Windows has no such modes")
     def test_nobody_else_can_read_it(self):
-        SigningKey.kept(self.path)
+        SigningKey.load_or_create(self.path)
         self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
         self.assertEqual(self.path.parent.stat().st_mode & 0o077, 0)
 
     def test_nothing_else_is_left_beside_it(self):
-        SigningKey.kept(self.path)
+        SigningKey.load_or_create(self.path)
         self.assertEqual([path.name for path in self.path.parent.iterdir()], ["sns.pem"])
 
     @skipUnless(os.name == "posix", "Windows has no such modes")
     def test_one_that_others_can_read_is_renewed(self):
-        first = SigningKey.kept(self.path)
+        first = SigningKey.load_or_create(self.path)
         self.path.chmod(0o640)
-        self.assertNotEqual(SigningKey.kept(self.path).url, first.url)
+        self.assertNotEqual(SigningKey.load_or_create(self.path).url, first.url)
         self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
 
     def test_one_that_cannot_be_read_is_renewed(self):
-        first = SigningKey.kept(self.path)
+        first = SigningKey.load_or_create(self.path)
         whole = self.path.read_bytes()
         parts = whole.partition(b"-----BEGIN CERTIFICATE-----")
         for content in (b"", whole[:10], whole[:100], parts[0], HEAD + parts[1] + parts[2]):
             with self.subTest(content=content[:40]):
                 self.path.write_bytes(content)
-                renewed = SigningKey.kept(self.path)
+                renewed = SigningKey.load_or_create(self.path)
                 self.assertNotEqual(renewed.url, first.url)
-                self.assertEqual(SigningKey.kept(self.path).url, renewed.url)
+                self.assertEqual(SigningKey.load_or_create(self.path).url, renewed.url)
 
     def test_a_file_that_is_something_else_is_left_alone(self):
         self.path.parent.mkdir()
-        for content in (b"\xff\x00", pem(KEY).removeprefix(HEAD)):
+        for content in (b"\xff\x00", KEY.to_pem().removeprefix(HEAD)):
             self.path.write_bytes(content)
             for mode in (0o600, 0o644):
                 self.path.chmod(mode)
                 with self.assertRaisesMessage(SandboxError, "is not a signing key of the sandbox"):
-                    SigningKey.kept(self.path)
+                    SigningKey.load_or_create(self.path)
             self.assertEqual(self.path.read_bytes(), content)
 
     def test_one_with_the_certificate_of_another_is_renewed(self):
-        SigningKey.kept(self.path)
+        SigningKey.load_or_create(self.path)
         head, *_ = self.path.read_text().partition("-----BEGIN CERTIFICATE-----")
         self.path.write_text(head + KEY.certificate)
-        self.assertNotEqual(SigningKey.kept(self.path).url, KEY.url)
+        self.assertNotEqual(SigningKey.load_or_create(self.path).url, KEY.url)
 
     def test_one_that_expires_soon_is_renewed(self):
         for spare, is_renewed in ((timedelta(days=1), False), (-timedelta(days=1), True)):
             with self.subTest(spare=spare):
-                made = SigningKey.fresh(SPARE + spare)
-                SigningKey.kept(self.path)
-                self.path.write_bytes(pem(made))
-                self.assertEqual(SigningKey.kept(self.path).url != made.url, is_renewed)
+                made = SigningKey.generate(SPARE + spare)
+                SigningKey.load_or_create(self.path)
+                self.path.write_bytes(made.to_pem())
+                self.assertEqual(SigningKey.load_or_create(self.path).url != made.url, is_renewed)
 
     def test_a_file_that_cannot_be_written(self):
         self.path.parent.write_text("not a folder")
         with self.assertRaisesMessage(SandboxError, str(self.path)):
-            SigningKey.kept(self.path)
+            SigningKey.load_or_create(self.path)
 
 
 def confirmation() -> dict[str, Any]:
     """What SNS signs."""
     return confirmation_fields(DEFAULT_TOPIC, "abc")
-
-
-def pem(key: SigningKey) -> bytes:
-    """A key as it is kept."""
-    from anymail.sandbox.aws.sns import signing
-
-    return HEAD + signing._pem(key) + key.certificate.encode()
 
 
 class SnsTestCase(SimpleTestCase):
@@ -920,7 +913,7 @@ class WebhookTests(SnsTestCase):
         self.assertEqual(event.signals, events)
 
     def test_signatures_of_another_key_are_refused(self):
-        forged = replace(KEY, private_key=SigningKey.fresh().private_key)
+        forged = replace(KEY, private_key=SigningKey.generate().private_key)
         self.start_sns(key=forged)
         self.start()
         wait_until(lambda: self.sns.last_attempt(self.topic, self.url))

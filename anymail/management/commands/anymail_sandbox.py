@@ -60,10 +60,10 @@ class Command(BaseCommand):
 
     def settings_to_paste(self, options: Mapping[str, Any]) -> str:
         """The settings of a project that uses the sandbox when it gets the ports it wants."""
-        from ...sandbox.aws.sns.signing import SigningKey, default_key_file
+        from ...sandbox.aws.sns.signing_key import SigningKey, default_key_file
 
         try:
-            SigningKey.kept(options["key_file"] or default_key_file())
+            SigningKey.load_or_create(options["key_file"] or default_key_file())
         except SandboxError as err:
             raise CommandError(str(err)) from err
         return settings_snippet(

@@ -13,7 +13,7 @@ from .. import SandboxError
 from ..journal import Journal, ReceivedMail
 from ..servers import local_hosts, serve
 from . import defaults
-from .sns.signing import SigningKey
+from .sns.signing_key import SigningKey
 from .switches import Switches
 
 if TYPE_CHECKING:

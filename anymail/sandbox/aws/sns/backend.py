@@ -18,13 +18,14 @@ from moto.sns import models
 from moto.sns.exceptions import SNSException, SNSInvalidParameter, TopicNotFound
 from moto.sns.responses import SNSResponse
 
-from ....amazon_ses.sns import TOPIC_ARN
+from ....amazon_ses.sns import TOPIC_ARN, UNSUBSCRIBE_CONFIRMATION
+from ....testing.sns import confirmation_fields, notification_fields, sns_url
 from ...journal import Attempt, SesEvent
 from ...servers import is_loopback
 from ..bounds import check_room_for_message
-from . import envelopes
 from .outbox import PAUSES, Outbox
-from .signing import SigningKey
+from .request import sns_request
+from .signing_key import SigningKey
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -78,13 +79,19 @@ class Subscription(models.Subscription):
             if done is not None:
                 done(attempt)
 
-        envelope = self._sign(envelopes.confirmation_fields(self.topic_arn, self.token))
-        self._outbox.send(self, envelopes.sns_request(envelope, None), pauses=pauses, done=remember)
+        message = self._sign(confirmation_fields(self.topic_arn, self.token))
+        self._outbox.send(self, sns_request(message, None), pauses=pauses, done=remember)
 
     def end(self) -> None:
         """Tell the webhook that it is no longer subscribed."""
-        envelope = self._sign(envelopes.unsubscribe_fields(self.topic_arn, self.token, self.arn))
-        self._outbox.send(self, envelopes.sns_request(envelope, self.arn))
+        fields = {
+            **confirmation_fields(self.topic_arn, self.token),
+            "Type": UNSUBSCRIBE_CONFIRMATION,
+            "Message": f"You have chosen to deactivate subscription {self.arn}.\n"
+            "To cancel this operation and restore the subscription, visit the SubscribeURL "
+            "included in this message.",
+        }
+        self._outbox.send(self, sns_request(self._sign(fields), self.arn))
 
     def publish(  # type: ignore[override]
         self,
@@ -108,10 +115,9 @@ class Subscription(models.Subscription):
         matcher = self._filter_policy_matcher
         accepts = matcher is None or matcher.matches(options["message_attributes"], message)
         if self.is_confirmed and accepts:
-            envelope = self.get_post_data(message, message_id, **options)
+            signed = self.get_post_data(message, message_id, **options)
             is_raw = self.attributes["RawMessageDelivery"]
-            request = envelopes.sns_request(envelope, self.arn, is_raw=is_raw)
-            self._outbox.send(self, request, event)
+            self._outbox.send(self, sns_request(signed, self.arn, is_raw=is_raw), event)
 
     def get_post_data(
         self,
@@ -120,10 +126,10 @@ class Subscription(models.Subscription):
         subject: str | None,
         message_attributes: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """The signed envelope. (moto does not sign the subject.)"""
-        fields = envelopes.notification_fields(self.topic_arn, message, subject=subject)
+        """The signed message. (moto does not sign the subject.)"""
+        fields = notification_fields(self.topic_arn, message, subject=subject)
         more = {"MessageAttributes": message_attributes} if message_attributes else {}
-        url = envelopes.unsubscribe_url(self.topic_arn, self.arn)
+        url = f"{sns_url(self.topic_arn)}?Action=Unsubscribe&SubscriptionArn={self.arn}"
         return {**self._sign({**fields, "MessageId": message_id}), "UnsubscribeURL": url, **more}
 
     def _sign(self, fields: dict[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from ..defaults import ACCOUNT, REGION
 from ..schedule import Schedule
 from .backend import LocalSnsBackend, Subscription
 from .outbox import TIMEOUT, Outbox
-from .signing import SigningKey
+from .signing_key import SigningKey
 
 #: Seconds to wait at most before a site is asked again to confirm.
 MAX_PAUSE = 2.0

@@ -24,7 +24,7 @@ from urllib3.exceptions import NewConnectionError
 from ...journal import Attempt, Journal, Post, SesEvent
 from ...servers import is_loopback, without_credentials
 from ..schedule import Schedule
-from .envelopes import SnsRequest
+from .request import SnsRequest
 
 if TYPE_CHECKING:
     from .backend import Subscription

@@ -1,4 +1,4 @@
-"""SNS messages, and the HTTP requests that carry them.
+"""The HTTP requests of SNS to webhooks.
 
 Source: Amazon SNS Developer Guide, "Parsing message formats".
 """
@@ -10,17 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ....amazon_ses.sns import NOTIFICATION, UNSUBSCRIBE_CONFIRMATION
-from ....testing.sns import confirmation_fields, notification_fields, sns_url
-
-__all__ = [
-    "SnsRequest",
-    "confirmation_fields",
-    "notification_fields",
-    "sns_request",
-    "unsubscribe_fields",
-    "unsubscribe_url",
-]
+from ....amazon_ses.sns import NOTIFICATION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,21 +23,6 @@ class SnsRequest:
     id: str
     body: bytes = field(repr=False)
     headers: Mapping[str, str]
-
-
-def unsubscribe_fields(topic_arn: str, token: str, subscription_arn: str) -> dict[str, Any]:
-    """The message that a subscription has ended, without the signature."""
-    return {
-        **confirmation_fields(topic_arn, token),
-        "Type": UNSUBSCRIBE_CONFIRMATION,
-        "Message": f"You have chosen to deactivate subscription {subscription_arn}.\n"
-        "To cancel this operation and restore the subscription, visit the SubscribeURL included "
-        "in this message.",
-    }
-
-
-def unsubscribe_url(topic_arn: str, subscription_arn: str) -> str:
-    return f"{sns_url(topic_arn)}?Action=Unsubscribe&SubscriptionArn={subscription_arn}"
 
 
 def sns_request(

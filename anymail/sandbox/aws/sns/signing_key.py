@@ -1,4 +1,4 @@
-"""SigningKey: what the sandbox's SNS signs with, in place of Amazon's key.
+"""The key that the sandbox's SNS signs with, in place of Amazon's.
 
 Source: Amazon SNS Developer Guide, "Verifying the signatures of Amazon SNS messages".
 """
@@ -12,17 +12,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ....amazon_ses.timestamps import utc_now
 from ....testing.sns import make_certificate, sign_document
 from ... import SandboxError
 
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-
 VALID = timedelta(days=3650)
-#: A kept key is renewed when its certificate is valid for less than this.
+#: A stored key is renewed when its certificate is valid for less than this.
 SPARE = timedelta(days=30)
 #: Clocks differ, for example those of containers.
 CLOCK_SKEW = timedelta(days=1)
@@ -39,74 +41,77 @@ class SigningKey:
     :param certificate: as PEM text.
     """
 
-    private_key: RSAPrivateKey = field(repr=False)
+    private_key: rsa.RSAPrivateKey = field(repr=False)
     certificate: str = field(repr=False)
 
     @classmethod
-    def fresh(cls, valid: timedelta = VALID) -> SigningKey:
+    def generate(cls, valid: timedelta = VALID) -> SigningKey:
         """A new key, in memory only.
 
         :param valid: how long the certificate is valid.
         """
-        from cryptography.hazmat.primitives.asymmetric import rsa
-
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         now = utc_now()
-        return cls(
-            private_key=key, certificate=make_certificate(key, now - CLOCK_SKEW, now + valid)
-        )
+        certificate = make_certificate(key, now - CLOCK_SKEW, now + valid)
+        return cls(private_key=key, certificate=certificate)
 
     @classmethod
-    def kept(cls, path: Path) -> SigningKey:
-        """The key in a file, so that settings that name its certificate stay valid.
+    def load_or_create(cls, path: Path) -> SigningKey:
+        """The key in a file, so that settings with its certificate stay valid.
 
-        There is a new one if the file does not exist yet, is damaged, can be read by others, or if
-        the certificate expires soon.
+        It is replaced if the file is damaged, others can read it, or its certificate expires soon.
 
         :raises SandboxError: the file cannot be read or written, or is something else.
         """
         try:
-            kept = _read(path)
-            if kept is not None:
-                return kept
-            made = cls.fresh()
-            _write(path, made)
-            # Another process may have been faster; then it is its key that stays.
+            known = _read(path)
+            if known is not None:
+                return known
+            made = cls.generate()
+            _write(path, made.to_pem())
+            # If another process was faster, its key stays.
             return _read(path) or made
         except OSError as err:
             raise SandboxError(f"The signing key cannot be kept in {path}: {err}") from err
 
     @property
     def url(self) -> str:
-        """Where SNS's messages say that the certificate is. Nothing is there.
-
-        It belongs into ``AMAZON_SES_SNS_CERTIFICATES``, see :attr:`certificates`.
-        """
+        """The ``SigningCertURL`` of messages. Nothing is there: see :attr:`certificates`."""
         digest = hashlib.sha256(self.certificate.encode()).hexdigest()[:32]
         return f"https://sns.us-east-1.amazonaws.com/SimpleNotificationService-{digest}.pem"
 
     @property
     def certificates(self) -> dict[str, str]:
-        """The setting ``AMAZON_SES_SNS_CERTIFICATES`` that makes webhooks believe the key."""
+        """The setting ``AMAZON_SES_SNS_CERTIFICATES`` with which webhooks trust the key."""
         return {self.url: self.certificate}
 
     @property
     def secret(self) -> str:
         """A ``user:password`` for ``WEBHOOK_SECRET``, which stays the same as long as the key."""
-        digest = hashlib.sha256(b"WEBHOOK_SECRET\n" + _pem(self)).hexdigest()[:32]
+        digest = hashlib.sha256(b"WEBHOOK_SECRET\n" + self._private_pem()).hexdigest()[:32]
         return f"sns:{digest}"
 
     def sign(self, fields: Mapping[str, Any], signature_version: str) -> dict[str, Any]:
-        """Add to an SNS document what concerns the signature.
+        """Add the signature to an SNS message.
 
-        :param signature_version: ``"1"`` or ``"2"``, the topic's attribute.
-        :raises AnymailWebhookValidationFailure: SNS never sends such a document.
+        :param signature_version: ``"1"`` or ``"2"``.
         """
         return sign_document(fields, self.private_key, self.url, signature_version)
 
+    def to_pem(self) -> bytes:
+        """The content of the file."""
+        return HEAD + self._private_pem() + self.certificate.encode()
+
+    def _private_pem(self) -> bytes:
+        return self.private_key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+
 
 def default_key_file() -> Path:
-    """In the folder for what may be deleted (XDG Base Directory Specification).
+    """In the user's cache folder (XDG Base Directory Specification).
 
     :raises SandboxError: there is none.
     """
@@ -122,12 +127,10 @@ def default_key_file() -> Path:
 
 
 def _read(path: Path) -> SigningKey | None:
-    """The key in a file; None if there is to be another one in its place.
+    """The key in a file; None if the file may be replaced.
 
-    :raises SandboxError: the file is something else, perhaps of somebody who needs it.
+    :raises SandboxError: the file is something else, which somebody may need.
     """
-    from cryptography.exceptions import UnsupportedAlgorithm
-
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_SIZE)
@@ -143,41 +146,25 @@ def _read(path: Path) -> SigningKey | None:
 
 
 def _parse(content: bytes) -> SigningKey | None:
-    from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-    from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
-
-    private_key = load_pem_private_key(content, password=None)
+    private_key = serialization.load_pem_private_key(content, password=None)
     certificate = x509.load_pem_x509_certificate(content)
-    if (
-        not isinstance(private_key, RSAPrivateKey)
-        or certificate.public_key() != private_key.public_key()
-        or certificate.not_valid_after_utc - utc_now() < SPARE
-        or certificate.not_valid_before_utc > utc_now()
-    ):
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    is_fresh = begin <= utc_now() < end - SPARE
+    is_pair = certificate.public_key() == private_key.public_key()
+    if not (isinstance(private_key, rsa.RSAPrivateKey) and is_pair and is_fresh):
         return None
-    pem = certificate.public_bytes(Encoding.PEM).decode()
+    pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
     return SigningKey(private_key=private_key, certificate=pem)
 
 
-def _write(path: Path, key: SigningKey) -> None:
-    """Replace a file, so that nobody ever sees half of it, or any of it but its owner."""
+def _write(path: Path, content: bytes) -> None:
+    """Replace a file at once. Only its owner can read it."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(HEAD + _pem(key) + key.certificate.encode())
+            file.write(content)
         os.replace(name, path)
     except OSError:
         os.unlink(name)
         raise
-
-
-def _pem(key: SigningKey) -> bytes:
-    from cryptography.hazmat.primitives.serialization import (
-        Encoding,
-        NoEncryption,
-        PrivateFormat,
-    )
-
-    return key.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

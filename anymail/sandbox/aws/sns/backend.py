@@ -29,8 +29,6 @@ from .signing_key import SigningKey
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-#: Each has a thread while something waits for it.
-MAX_WEBHOOKS = 200
 #: The characters of RFC 3986.
 URL = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{1,2048}")
 
@@ -94,19 +92,13 @@ class Subscription(models.Subscription):
         self._outbox.send(self, sns_request(self._sign(fields), self.arn))
 
     def publish(  # type: ignore[override]
-        self,
-        message: str,
-        message_id: str,
-        event: SesEvent | None = None,
-        *,
-        message_structure: str | None,
-        **options: Any,
+        self, message: str, message_id: str, event: SesEvent | None = None, **options: Any
     ) -> None:
         """Deliver a message, if the subscription is confirmed and its filter policy accepts it.
 
         :param event: the event that the message is about, for the journal.
         """
-        if message_structure == "json":
+        if options.pop("message_structure", None) == "json":
             message = self._parse_message_structure(message, self.protocol)
         if not self.is_webhook:
             check_room_for_message()
@@ -140,20 +132,13 @@ class Subscription(models.Subscription):
 class LocalSnsBackend(models.SNSBackend):
     """The topics and subscriptions of one region.
 
-    :param key: signs the messages.
     :param allow_remote: webhooks may be on other machines.
     """
 
     def __init__(
-        self,
-        region_name: str,
-        account_id: str,
-        *,
-        key: SigningKey,
-        outbox: Outbox,
-        allow_remote: bool,
+        self, region: str, account_id: str, key: SigningKey, outbox: Outbox, allow_remote: bool
     ) -> None:
-        super().__init__(region_name, account_id)
+        super().__init__(region, account_id)
         self._key = key
         self._outbox = outbox
         self._allow_remote = allow_remote
@@ -163,8 +148,7 @@ class LocalSnsBackend(models.SNSBackend):
         return {"/$": LocalSnsResponse.dispatch}
 
     def get_topic(self, arn: str | None) -> models.Topic:
-        """A standard topic. SES cannot use others."""
-        if not (arn and TOPIC_ARN.fullmatch(arn)):
+        if not (arn and TOPIC_ARN.fullmatch(arn)):  # SES cannot use FIFO topics
             raise _invalid("TopicArn")
         if arn not in self.topics:
             raise TopicNotFound
@@ -178,10 +162,6 @@ class LocalSnsBackend(models.SNSBackend):
             check_endpoint(endpoint, protocol, allow_remote=self._allow_remote)
         found = super().subscribe(topic_arn, endpoint, protocol)
         if not isinstance(found, Subscription):
-            del self.subscriptions[found.arn]
-            if protocol != "sqs" and len(self.webhooks()) >= MAX_WEBHOOKS:
-                text = f"The sandbox has room for {MAX_WEBHOOKS} webhooks. Unsubscribe some."
-                raise SNSException("SubscriptionLimitExceeded", text)
             found = Subscription(found, self._key, self._outbox)
             self.subscriptions[found.arn] = found
         return found
@@ -197,7 +177,6 @@ class LocalSnsBackend(models.SNSBackend):
         raise _invalid("Token")
 
     def unsubscribe(self, subscription_arn: str) -> None:
-        """End a subscription; its webhook is told, if it had confirmed."""
         if subscription_arn.count(":") < 6:  # lists have "PendingConfirmation" in its place
             raise _invalid("SubscriptionArn")
         found: Any = self.subscriptions.pop(subscription_arn, None)
@@ -228,9 +207,7 @@ class LocalSnsBackend(models.SNSBackend):
         if len(message.encode()) > models.MAXIMUM_MESSAGE_LENGTH:
             raise _invalid("Message too long")
         everybody: list[Any] = list(self.subscriptions.values())
-        for found in everybody:
-            if found.topic is not topic:
-                continue
+        for found in [found for found in everybody if found.topic is topic]:
             try:
                 found.publish(
                     message,
@@ -253,12 +230,12 @@ class LocalSnsBackend(models.SNSBackend):
 
 
 class LocalSnsResponse(SNSResponse):
-    """moto's operations of the API, and confirmation, which it does not have."""
+    """moto's operations of the API, and confirmation, which moto does not have."""
 
     def subscribe(self) -> ActionResult:
-        names = ("TopicArn", "Endpoint", "Protocol")
         super().subscribe()  # sets the attributes, too
-        found: Any = self.backend.subscribe(*map(self._get_param, names))
+        params = map(self._get_param, ("TopicArn", "Endpoint", "Protocol"))
+        found: Any = self.backend.subscribe(*params)
         if not found.is_confirmed:
             found.ask()
         is_shown = found.is_confirmed or self._get_param("ReturnSubscriptionArn")
@@ -266,12 +243,10 @@ class LocalSnsResponse(SNSResponse):
 
     def confirm_subscription(self) -> ActionResult:
         backend: Any = self.backend
-        found = backend.confirm(
-            self._get_param("TopicArn"),
-            self._get_param("Token"),
-            # A string, unlike other flags.
-            is_authenticated=self._get_param("AuthenticateOnUnsubscribe") == "true",
-        )
+        # A string, unlike other flags.
+        is_authenticated = self._get_param("AuthenticateOnUnsubscribe") == "true"
+        topic_arn, token = self._get_param("TopicArn"), self._get_param("Token")
+        found = backend.confirm(topic_arn, token, is_authenticated=is_authenticated)
         return ActionResult({"SubscriptionArn": found.arn})
 
 

@@ -1,7 +1,4 @@
-"""Amazon SNS: moto's, with webhooks that have to confirm, and signed messages with retries.
-
-Source: Amazon SNS Developer Guide, "Fanout to HTTP/S endpoints".
-"""
+"""Amazon SNS: moto's, which posts signed messages to webhooks, and tries again."""
 
 from __future__ import annotations
 
@@ -74,8 +71,8 @@ class LocalSns:
         :return: the ``MessageId``, the same for all of them.
         :raises ApiError: there is no such topic, or SNS does not accept the message.
         """
-        with _api_errors():
-            return self._backend(topic_arn).publish(message, topic_arn, event, subject=subject)
+        with self._backend(topic_arn) as backend:
+            return backend.publish(message, topic_arn, event, subject=subject)
 
     def subscribe(self, topic_arn: str, url: str) -> None:
         """Subscribe a webhook, and ask it in the background to confirm until it does.
@@ -83,24 +80,23 @@ class LocalSns:
         :param url: with user name and password if it asks for them.
         :raises ApiError: there is no such topic, or the URL is not allowed.
         """
-        with _api_errors():
-            found = self._backend(topic_arn).subscribe(topic_arn, url, url.partition(":")[0])
-        self._ask_until_confirmed(found)
+        with self._backend(topic_arn) as backend:
+            found = backend.subscribe(topic_arn, url, url.partition(":")[0])
+        self._ask(found)
 
     def check_topic(self, topic_arn: str) -> None:
         """Refuse a topic that does not exist.
 
         :raises ApiError: it does not.
         """
-        with _api_errors():
-            self._backend(topic_arn).get_topic(topic_arn)
+        with self._backend(topic_arn) as backend:
+            backend.get_topic(topic_arn)
 
     def webhooks(self) -> list[Subscription]:
         """Every webhook that is subscribed, the oldest first."""
         return [found for region in list(self._regions.values()) for found in region.webhooks()]
 
     def is_confirmed(self, topic_arn: str, url: str) -> bool:
-        """Whether a webhook has confirmed its subscription to a topic."""
         found = self._find(topic_arn, url)
         return found is not None and found.is_confirmed
 
@@ -114,36 +110,29 @@ class LocalSns:
         self._outbox.close()
         self._schedule.close()
 
-    def _ask_until_confirmed(self, subscription: Subscription, refusals: int = 0) -> None:
+    def _ask(self, subscription: Subscription, refusals: int = 0) -> None:
         """Ask with a new message each time: an old one may be too old for the site by now."""
 
         def done(attempt: Attempt) -> None:
-            if attempt.succeeded:
-                return
-            # A site that is being started is asked often; one that refuses, less and less.
-            count = 0 if attempt.status is None else min(refusals + 1, 10)
-            again = partial(self._ask_until_confirmed, subscription, count)
-            self._schedule.add(min(self._retry_pause * 2**count, MAX_PAUSE), again)
+            if not attempt.succeeded:
+                # A site that is being started is asked often; one that refuses, less and less.
+                count = 0 if attempt.status is None else min(refusals + 1, 10)
+                pause = min(self._retry_pause * 2**count, MAX_PAUSE)
+                self._schedule.add(pause, partial(self._ask, subscription, count))
 
-        still_exists = subscription in self.webhooks()
-        if still_exists and not subscription.is_confirmed:
+        if subscription in self.webhooks() and not subscription.is_confirmed:
             subscription.ask(pauses=(), done=done)
 
     def _find(self, topic_arn: str, url: str) -> Subscription | None:
         wanted = (topic_arn, url)
         return next((w for w in self.webhooks() if (w.topic_arn, w.endpoint) == wanted), None)
 
-    def _backend(self, topic_arn: str) -> LocalSnsBackend:
+    @contextmanager
+    def _backend(self, topic_arn: str) -> Iterator[LocalSnsBackend]:
         region = topic_arn.split(":")[3] if TOPIC_ARN.fullmatch(topic_arn) else REGION
         if region not in self._regions:
             raise ApiError("NotFound", f"The sandbox has no region {region}", 404)
-        backend: LocalSnsBackend = self._regions[region]
-        return backend
-
-
-@contextmanager
-def _api_errors() -> Iterator[None]:
-    try:
-        yield
-    except ServiceException as err:
-        raise ApiError(err.code, err.message) from err
+        try:
+            yield self._regions[region]
+        except ServiceException as err:
+            raise ApiError(err.code, err.message) from err

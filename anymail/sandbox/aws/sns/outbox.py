@@ -108,14 +108,11 @@ class Outbox:
 
     def close(self) -> None:
         """Post nothing more. Does not wait for the responses to what is being posted."""
-        with self._lock:
-            self._closed = True
+        self._closed = True
 
     def _add(self, delivery: Delivery) -> None:
         name, dropped = delivery.subscription.arn, None
         with self._lock:
-            if self._closed:
-                return
             is_idle = name not in self._queues
             queue = self._queues.setdefault(name, deque())
             queue.append(delivery)
@@ -145,15 +142,11 @@ class Outbox:
             return None
 
     def _deliver(self, delivery: Delivery) -> None:
-        url = delivery.subscription.endpoint
-        host = urlsplit(url).hostname or ""
-        if self._allow_remote or is_loopback(host):  # where a name leads to may have changed
-            attempt = post(url, delivery.request, self._timeout)
-        else:
-            attempt = Attempt(status=None, error=f"{host} is not on this machine.")
+        attempt = self._post(delivery.subscription.endpoint, delivery.request)
+        is_temporary = attempt.status is None or attempt.status == 429 or attempt.status >= 500
         if self._closed:
             return
-        if not delivery.pauses or not is_temporary(attempt):
+        if not delivery.pauses or not is_temporary:
             self._finish(delivery, attempt)
             return
         self._journal.add_attempt(delivery.post, attempt, "retrying")
@@ -167,53 +160,44 @@ class Outbox:
             delivery.post, attempt, "delivered" if attempt.succeeded else "failed"
         )
 
+    def _post(self, url: str, request: SnsRequest) -> Attempt:
+        """Post without credentials, and again with them if the webhook asks for them."""
+        parts, challenged = urlsplit(url), False
+        credentials = (unquote(found or "").encode() for found in (parts.username, parts.password))
+        if not (self._allow_remote or is_loopback(parts.hostname or "")):
+            # Where the name leads to has changed since it was subscribed.
+            return Attempt(status=None, error=f"{parts.hostname} is not on this machine.")
+        try:
+            response = self._exchange(url, request)
+            challenge = response.headers.get("WWW-Authenticate", "").lower()
+            challenged = response.status_code == 401 and challenge.startswith("basic")
+            if challenged and parts.username is not None:
+                response = self._exchange(url, request, HTTPBasicAuth(*credentials))
+        except (OSError, ValueError) as err:  # requests' errors are OSErrors
+            return Attempt(status=None, error=self._reason(err), challenged=challenged)
+        return Attempt(status=response.status_code, challenged=challenged)
 
-def post(url: str, request: SnsRequest, timeout: float) -> Attempt:
-    """Post a request without credentials, and again with them if the webhook asks for them.
-
-    :param url: with user name and password, percent-encoded, if there are any.
-    """
-    parts = urlsplit(url)
-    credentials = (unquote(found or "").encode() for found in (parts.username, parts.password))
-    challenged = False
-    try:
-        status, challenge = _exchange(url, request, timeout)
-        challenged = status == 401 and challenge.lower().startswith("basic")
-        if challenged and parts.username is not None:
-            status, _ = _exchange(url, request, timeout, HTTPBasicAuth(*credentials))
-    except (OSError, ValueError) as err:  # requests' errors are OSErrors
-        return Attempt(status=None, error=_reason(err, timeout), challenged=challenged)
-    return Attempt(status=status, challenged=challenged)
-
-
-def is_temporary(attempt: Attempt) -> bool:
-    """Whether SNS retries after such a response."""
-    return attempt.status is None or attempt.status == 429 or 500 <= attempt.status < 600
-
-
-def _exchange(
-    url: str, request: SnsRequest, timeout: float, auth: HTTPBasicAuth | None = None
-) -> tuple[int, str]:
-    """The status, and the ``WWW-Authenticate`` header."""
-    with requests.Session() as session:
-        session.trust_env = False  # no proxies, no ~/.netrc
-        with session.post(
-            without_credentials(url),
-            data=request.body,
-            headers=dict(request.headers),
-            auth=auth,
-            timeout=timeout,
-            allow_redirects=False,
-            stream=True,
-        ) as response:
+    def _exchange(
+        self, url: str, request: SnsRequest, auth: HTTPBasicAuth | None = None
+    ) -> requests.Response:
+        with requests.Session() as session:
+            session.trust_env = False  # no proxies, no ~/.netrc
+            response = session.post(
+                without_credentials(url),
+                data=request.body,
+                headers=dict(request.headers),
+                auth=auth,
+                timeout=self._timeout,
+                allow_redirects=False,
+                stream=True,
+            )
             next(response.iter_content(MAX_RESPONSE), b"")
-            return response.status_code, response.headers.get("WWW-Authenticate", "")
+            return response
 
-
-def _reason(err: Exception, timeout: float) -> str:
-    cause: Any = err.args[0] if err.args else None
-    if isinstance(err, requests.Timeout):
-        return f"No answer within {timeout:g} seconds."
-    if isinstance(getattr(cause, "reason", None), NewConnectionError):
-        return "Nothing listens there."
-    return f"{type(err).__name__}: {err}"
+    def _reason(self, err: Exception) -> str:
+        cause: Any = err.args[0] if err.args else None
+        if isinstance(err, requests.Timeout):
+            return f"No answer within {self._timeout:g} seconds."
+        if isinstance(getattr(cause, "reason", None), NewConnectionError):
+            return "Nothing listens there."
+        return f"{type(err).__name__}: {err}"

@@ -1,7 +1,7 @@
-"""What keeps the admin's lists as fast with millions of rows as with thousands.
+"""Lists in the admin that are as fast with millions of rows as with thousands.
 
-Django's own counts the rows of every list, collects the values of a filter, and the years of a date
-hierarchy, by reading the whole table. Here every query reads a bounded part of an index.
+To count the rows of a list, and to collect the values of a filter or the years of a date hierarchy,
+Django reads the whole table. Here every query reads a bounded part of an index.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 else:  # Django's classes take no parameters at run time
     AnyPaginator, AnyModelAdmin = Paginator, admin.ModelAdmin
 
-#: What a list counts to, and how far it can be paged through.
+#: Lists count no further, and have no pages beyond.
 MAX_COUNT = 10_000
 #: How many values a filter offers.
-MAX_WORDS = 50
+MAX_VALUES = 50
 
 
 class CappedPaginator(AnyPaginator):
@@ -48,8 +48,8 @@ class CappedPaginator(AnyPaginator):
         return self._counted > MAX_COUNT
 
 
-class SpanQuerySet(models.QuerySet[Any]):
-    """Offers every period between the first row and the last, whether or not it has any."""
+class DateSpanQuerySet(models.QuerySet[Any]):
+    """Offers every period between the first row and the last, even if no row is in it."""
 
     def datetimes(  # type: ignore[override]
         self, field_name: str, kind: str, order: str = "ASC", tzinfo: Any = None
@@ -61,7 +61,7 @@ class SpanQuerySet(models.QuerySet[Any]):
         return periods(_local(span["first"]), _local(span["last"]), kind)
 
 
-class WordsFilter(admin.AllValuesFieldListFilter):
+class DistinctValuesFilter(admin.AllValuesFieldListFilter):
     """Offers the values that a column has. The column must begin an index."""
 
     def __init__(
@@ -74,11 +74,11 @@ class WordsFilter(admin.AllValuesFieldListFilter):
         field_path: str,
     ) -> None:
         super().__init__(field, request, params, model, model_admin, field_path)
-        self.lookup_choices: Any = distinct_words(model._default_manager.all(), field_path)
+        self.lookup_choices: Any = distinct_values(model._default_manager.all(), field_path)
 
 
-class LoneFiltersChangeList(ChangeList):
-    """Choosing one of the admin's ``lone_filters`` ends the others, and the other way round.
+class ExclusiveFiltersChangeList(ChangeList):
+    """Choosing one of the admin's ``exclusive_filters`` ends the others, and the other way round.
 
     There is no index for every combination.
     """
@@ -96,10 +96,10 @@ class LoneFiltersChangeList(ChangeList):
         items: Iterable[Any] = self.list_filter
         filters = {item if isinstance(item, str) else item[0] for item in items}
         model_admin: Any = self.model_admin
-        lone = set(model_admin.lone_filters)
-        if chosen & lone:
+        exclusive = set(model_admin.exclusive_filters)
+        if chosen & exclusive:
             return filters - chosen
-        return lone if chosen & filters else set()
+        return exclusive if chosen & filters else set()
 
 
 def capped_count(rows: Any, limit: int) -> int:
@@ -108,15 +108,15 @@ def capped_count(rows: Any, limit: int) -> int:
     return found
 
 
-def distinct_words(rows: Any, name: str) -> Sequence[str | None]:
+def distinct_values(rows: Any, name: str) -> Sequence[str | None]:
     """The values of a column, one short query for each instead of a long one for all."""
-    words: list[str | None] = [None] if rows.filter(**{f"{name}__isnull": True}).exists() else []
+    found: list[str | None] = [None] if rows.filter(**{f"{name}__isnull": True}).exists() else []
     values = rows.order_by(name).values_list(name, flat=True)
-    word = values.filter(**{f"{name}__isnull": False})[:1]
-    while (found := list(word)) and len(words) < MAX_WORDS:
-        words += found
-        word = values.filter(**{f"{name}__gt": found[0]})[:1]
-    return words
+    following = list(values.filter(**{f"{name}__isnull": False})[:1])
+    while following and len(found) < MAX_VALUES:
+        found += following
+        following = list(values.filter(**{f"{name}__gt": following[0]})[:1])
+    return found
 
 
 def periods(first: datetime, last: datetime, kind: str) -> list[datetime]:

@@ -1,7 +1,7 @@
 """Values as every database takes them.
 
 What SES sends is longer, stranger and less complete than its documentation says, and a row that
-the database refuses would be refused for ever: nothing here raises.
+the database refuses would be refused forever: nothing here raises.
 """
 
 from __future__ import annotations
@@ -35,31 +35,31 @@ def address_key(address: str) -> str:
 
     :param address: with or without a display name; anything else is kept as it is.
     """
-    return fit(_escape(comparison_form(address, _encode_domain)), ADDRESS_LENGTH)
+    return truncate(_escape(comparison_form(address, _encode_domain)), ADDRESS_LENGTH)
 
 
-def text(value: str) -> str:
+def storable_text(value: str) -> str:
     """Text without what a database refuses."""
     return _UNSTORABLE.sub("\ufffd", value)
 
 
-def fit(value: str, length: int) -> str:
-    """Text for a column: what is too long keeps its beginning, and is still told apart.
+def truncate(value: str, length: int) -> str:
+    """Text for a column: if it is too long, its beginning and its hash.
 
     :param length: of the column; more than 65.
     """
-    value = text(value)
+    value = storable_text(value)
     if len(value) <= length:
         return value
     digest = sha256(value.encode()).hexdigest()
     return f"{value[: length - len(digest) - 1]}~{digest}"
 
 
-def moment(value: datetime | None) -> datetime | None:
+def storable_time(value: datetime | None) -> datetime | None:
     """A time for a DateTimeField: aware, or in naive UTC with ``USE_TZ = False``.
 
-    A naive one is taken for UTC; what is no date of e-mail (and would overflow in some database
-    or time zone) is dropped.
+    A naive one is taken for UTC. A year that no e-mail has, and that would overflow in some
+    database or time zone, gives None.
     """
     if value is None or not 1900 <= value.year <= 9000:
         return None
@@ -69,30 +69,32 @@ def moment(value: datetime | None) -> datetime | None:
     return value if django_setting("USE_TZ") else value.replace(tzinfo=None)
 
 
-def number(value: int) -> int:
+def clamp_int(value: int) -> int:
     """A number for an IntegerField: the nearest that fits into 32 bits."""
     return max(-MAX_INTEGER, min(int(value), MAX_INTEGER))
 
 
-def json_value(value: Any, depth: int = MAX_DEPTH) -> Any:
+def storable_json(value: Any, depth: int = MAX_DEPTH) -> Any:
     """A JSON document without what a database refuses.
 
     :param value: what is not valid JSON becomes text.
     :param depth: how many levels to keep; what is below becomes text.
     """
     if isinstance(value, str):
-        return text(value)
+        return storable_text(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, (bool, int)):
         return value
     if depth == 0:
-        return text(str(value))
+        return storable_text(str(value))
     if isinstance(value, dict):
-        return {text(str(key)): json_value(item, depth - 1) for key, item in value.items()}
+        return {
+            storable_text(str(key)): storable_json(item, depth - 1) for key, item in value.items()
+        }
     if isinstance(value, (list, tuple)):
-        return [json_value(item, depth - 1) for item in value]
-    return text(str(value))
+        return [storable_json(item, depth - 1) for item in value]
+    return storable_text(str(value))
 
 
 def _encode_domain(domain: str) -> str:

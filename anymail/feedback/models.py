@@ -6,7 +6,6 @@ The models and fields of django-bouncy keep their names and their meaning. ``add
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -15,8 +14,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..signals import EventType, RejectReason
-from .columns import ADDRESS_LENGTH, address_key, fit
-from .querysets import LOOKED_UP, SuppressionQuerySet
+from .columns import ADDRESS_LENGTH, address_key, truncate
+from .querysets import LOOKUP_COLUMNS, SuppressionQuerySet
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -285,7 +284,7 @@ class Suppression(models.Model):
             models.UniqueConstraint(fields=["reason", "address"], name="anymail_suppression_once")
         ]
         indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=LOOKED_UP, name="anymail_suppression_lookup"),
+            models.Index(fields=LOOKUP_COLUMNS, name="anymail_suppression_lookup"),
             models.Index(fields=["created_at", "id"], name="anymail_suppression_created"),
             models.Index(fields=["reason", "created_at", "id"], name="anymail_suppression_reason"),
             models.Index(fields=["expires_at", "id"], name="anymail_suppression_expires"),
@@ -297,20 +296,16 @@ class Suppression(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save the entry, with the address in its form for comparison."""
         self.clean()
-        self.event_id = fit(self.event_id, 255)
+        self.event_id = truncate(self.event_id, 255)
         super().save(*args, **kwargs)
 
     def clean(self) -> None:
         """Bring the address into its form for comparison, so that forms find duplicates."""
         self.address = address_key(self.address)
 
-    def counts(self, now: datetime, reasons: Collection[str] | None = None) -> bool:
-        """Whether this keeps messages from being sent.
+    def is_active_at(self, now: datetime) -> bool:
+        """Whether this entry has not expired.
 
-        :param now: the time, to compare with ``expires_at``; aware, or naive with
-            ``USE_TZ = False``.
-        :param reasons: those that are looked at; None for all.
+        :param now: aware, or naive with ``USE_TZ = False``.
         """
-        if reasons is not None and self.reason not in reasons:
-            return False
         return self.expires_at is None or self.expires_at > now

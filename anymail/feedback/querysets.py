@@ -1,4 +1,4 @@
-"""The questions that the suppression list answers."""
+"""Queries of the suppression list."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from django.db import models
 from django.utils import timezone
 
-from .columns import address_key, fit, text
+from .columns import address_key, storable_text, truncate
 
 if TYPE_CHECKING:
     from .models import Suppression
@@ -19,8 +19,8 @@ T = TypeVar("T")
 
 #: Addresses in one query: SQLite takes 32,766 parameters.
 BATCH = 10_000
-#: What sending has to know of an entry; there is an index of these columns.
-LOOKED_UP = ("address", "reason", "expires_at")
+#: The columns that sending reads; there is an index of them.
+LOOKUP_COLUMNS = ("address", "reason", "expires_at")
 
 
 class SuppressionQuerySet(models.QuerySet["Suppression"]):
@@ -35,12 +35,11 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
     def blocked(
         self, addresses: Iterable[str], reasons: Collection[str] | None = None
     ) -> dict[str, Suppression]:
-        """Which addresses are on the list, with their oldest entry. One query per 10,000 of them.
+        """The addresses that are on the list, with their oldest entry: a query per 10,000 of them.
 
-        The other columns of an entry are read when they are asked for.
+        The other columns of an entry are deferred.
 
-        :param addresses: spelled in whatever way; they are the keys of the result as they are
-            given here.
+        :param addresses: in any spelling, which is kept in the keys of the result.
         :param reasons: look at these only, of :class:`.models.Reason`; None for all.
         """
         keys = {address: address_key(address) for address in addresses}
@@ -49,8 +48,8 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
         for batch in batches(sorted(set(keys.values())), BATCH):
             # All of it is in one index. Which of the few entries count is decided here: with every
             # further condition MariaDB looks at more pages before it starts.
-            for entry in self.filter(address__in=batch).only(*LOOKED_UP).order_by():
-                if entry.counts(now, reasons):
+            for entry in self.filter(address__in=batch).only(*LOOKUP_COLUMNS).order_by():
+                if (reasons is None or entry.reason in reasons) and entry.is_active_at(now):
                     oldest = found.setdefault(entry.address, entry)
                     found[entry.address] = min(oldest, entry, key=lambda one: one.pk)
         return {address: found[key] for address, key in keys.items() if key in found}
@@ -68,15 +67,19 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
 
         Safe to repeat, also at the same time: the unique constraint decides.
 
-        :param addresses: spelled in whatever way.
+        :param addresses: in any spelling.
         :param reason: one of :class:`.models.Reason`.
-        :param event_id: ``sns_messageid`` of what made it happen.
+        :param event_id: ``sns_messageid`` of the bounce or complaint.
         :param expires_at: from then on, messages are sent again; None for never.
         :param note: for people.
         """
         # Sorted, so that two transactions never wait for each other.
         keys = sorted({address_key(address) for address in addresses})
-        new = {"event_id": fit(event_id, 255), "expires_at": expires_at, "note": text(note)}
+        new = {
+            "event_id": truncate(event_id, 255),
+            "expires_at": expires_at,
+            "note": storable_text(note),
+        }
         for batch in batches(keys, BATCH):
             self.bulk_create(
                 [self.model(address=key, reason=reason, **new) for key in batch],
@@ -88,10 +91,10 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
             expired.update(created_at=now, **new)
 
     def lift(self, address: str) -> int:
-        """Send to an address again, whatever the reasons were not to.
+        """Take an address off the list, whatever the reasons.
 
-        :param address: spelled in whatever way.
-        :return: how many entries it had.
+        :param address: in any spelling.
+        :return: how many entries were deleted.
         """
         count: int = self.filter(address=address_key(address)).delete()[0]
         return count
@@ -100,7 +103,7 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
 if TYPE_CHECKING:
 
     class SuppressionManager(SuppressionQuerySet, models.Manager["Suppression"]):
-        """What ``SuppressionQuerySet.as_manager()`` makes, for type checkers."""
+        """The type of ``SuppressionQuerySet.as_manager()``, for type checkers."""
 
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

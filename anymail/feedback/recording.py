@@ -5,16 +5,16 @@ sometimes at the same time. What makes it exactly once is the unique constraint 
 notification's id and the address:
 
 - All rows of a notification, and the signals for them, are one transaction, which begins with the
-  rows. So whoever can insert them is the one who sends the signals.
-- Another delivery that inserts the same rows at that moment has to wait until the database knows
-  what becomes of the first. If it is committed, the insertion is refused, and there is nothing left
-  to do; if it is rolled back, the insertion succeeds, and the signals are sent there.
-- A receiver that raises rolls everything back and is answered with 500, so that SNS repeats it.
-  MariaDB then lets one of those that were waiting go on and ends the others with a deadlock. They
+  rows. So only the process that can insert them sends the signals.
+- Another process that inserts the same rows at that moment has to wait until the first transaction
+  ends. If that is committed, the insertion is refused, and there is nothing left to do; if it is
+  rolled back, the insertion succeeds, and the signals are sent there.
+- A receiver that raises rolls everything back, and the answer is 500, so that SNS repeats it.
+  MariaDB then lets one of the waiting transactions go on and ends the others with a deadlock. They
   begin again, once.
 
-The tracking signal comes once for each recipient. The first of a notification's events stores the
-rows of all of them, and the others are left alone.
+The tracking signal is sent once for each recipient. The first of a notification's events stores the
+rows of all of them, and the others are ignored.
 """
 
 from __future__ import annotations
@@ -34,7 +34,14 @@ from ..amazon_ses.feedback import (
 )
 from ..signals import AnymailTrackingEvent, EventType
 from . import suppression
-from .columns import address_key, fit, json_value, moment, number, text
+from .columns import (
+    address_key,
+    clamp_int,
+    storable_json,
+    storable_text,
+    storable_time,
+    truncate,
+)
 from .models import Bounce, Complaint, Delivery, Feedback, MailEvent, Record
 from .signals import feedback
 
@@ -62,7 +69,7 @@ def on_tracking(event: AnymailTrackingEvent, **kwargs: Any) -> None:
 
 
 def record(event: AnymailTrackingEvent) -> list[Record]:
-    """Store what an event's notification says, about all its recipients, and send the signals.
+    """Store a row for each recipient of an event's notification, and send the signals.
 
     :param event: any tracking event; nothing is done unless ``MODELS`` names its type, and its
         document says which message it is about.
@@ -87,10 +94,10 @@ def build_rows(model: type[Record], event: AnymailTrackingEvent) -> list[Record]
 
     :param model: the one for this type of event.
     """
-    common = clean(model, notification_details(event))
+    common = column_values(model, notification_details(event))
     unique: dict[str, Record] = {}
     for details in recipient_details(event):
-        row = model(**common, **clean(model, details))
+        row = model(**common, **column_values(model, details))
         unique.setdefault(row.address_key, row)
     rows = list(unique.values())
     if len(rows) > MAX_DOCUMENTS:
@@ -99,7 +106,7 @@ def build_rows(model: type[Record], event: AnymailTrackingEvent) -> list[Record]
     return rows
 
 
-def clean(model: type[Record], details: Details) -> Details:
+def column_values(model: type[Record], details: Details) -> Details:
     """Values that fit into their columns.
 
     :param model: whose columns.
@@ -112,13 +119,15 @@ def clean(model: type[Record], details: Details) -> Details:
         field: Any = model._meta.get_field(name)
         kind = field.get_internal_type()
         if kind == "JSONField":
-            cleaned[name] = json_value(value)
+            cleaned[name] = storable_json(value)
         elif kind == "DateTimeField":
-            cleaned[name] = moment(value)
+            cleaned[name] = storable_time(value)
         elif isinstance(value, str):
-            cleaned[name] = fit(value, field.max_length) if field.max_length else text(value)
+            cleaned[name] = (
+                truncate(value, field.max_length) if field.max_length else storable_text(value)
+            )
         else:
-            cleaned[name] = number(value) if kind == "IntegerField" else value
+            cleaned[name] = clamp_int(value) if kind == "IntegerField" else value
     return cleaned
 
 

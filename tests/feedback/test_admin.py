@@ -225,8 +225,8 @@ class BoundedTests(AdminTestCase):
             self.assertContains(self.client.get(url(Bounce)), "Only the newest 2")
 
     def test_filters_that_have_too_many_values_end_somewhere(self) -> None:
-        with mock.patch.object(changelist, "MAX_WORDS", 1):
-            words = changelist.distinct_words(Bounce.objects.all(), "bounce_subtype")
+        with mock.patch.object(changelist, "MAX_VALUES", 1):
+            words = changelist.distinct_values(Bounce.objects.all(), "bounce_subtype")
         self.assertEqual(list(words), ["General"])
 
 
@@ -255,7 +255,7 @@ class KnownTests(AdminTestCase):
 
     def test_counts_of_links_are_bounded(self) -> None:
         row = Bounce.objects.get(address="Ann1@example.com")
-        with mock.patch("anymail.feedback.admin.MAX_KNOWN", 1):
+        with mock.patch("anymail.feedback.list_admin.MAX_KNOWN", 1):
             page = self.client.get(url(Bounce, "change", row.pk))
         self.assertContains(page, "bounces (1+)")
 

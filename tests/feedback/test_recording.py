@@ -19,7 +19,7 @@ from anymail import testing
 from anymail.addresses.keys import bare_address
 from anymail.amazon_ses.feedback import recipient_details, sns_notification
 from anymail.feedback import recording
-from anymail.feedback.columns import address_key, fit, json_value, moment
+from anymail.feedback.columns import address_key, storable_json, storable_time, truncate
 from anymail.feedback.models import Bounce, Complaint, Delivery, MailEvent, Record, Suppression
 from anymail.feedback.recording import MODELS, record
 from anymail.feedback.signals import feedback
@@ -643,11 +643,11 @@ class AddressKeyTests(SimpleTestCase):
         self.assertEqual(address_key("a@straße.example"), "a@strasse.example")
 
     def test_fit_and_json_and_moment(self) -> None:
-        self.assertEqual(fit("abc", 100), "abc")
-        self.assertEqual(len(fit("a" * 101, 100)), 100)
-        self.assertEqual(json_value((1, {2: object}, 1.5)), [1, {"2": "<class 'object'>"}, 1.5])
+        self.assertEqual(truncate("abc", 100), "abc")
+        self.assertEqual(len(truncate("a" * 101, 100)), 100)
+        self.assertEqual(storable_json((1, {2: object}, 1.5)), [1, {"2": "<class 'object'>"}, 1.5])
         naive = datetime(2026, 1, 2)
-        self.assertEqual(moment(naive), naive.replace(tzinfo=timezone.utc))
+        self.assertEqual(storable_time(naive), naive.replace(tzinfo=timezone.utc))
 
     def test_details_of_another_event_are_an_error(self) -> None:
         with self.assertRaises(KeyError):

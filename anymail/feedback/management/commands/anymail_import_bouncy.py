@@ -12,7 +12,7 @@ from django.db import DEFAULT_DB_ALIAS
 from ... import bouncy
 from ...models import Feedback
 from ...old_tables import find_tables, read_batches
-from ...recording import clean
+from ...recording import column_values
 
 WIDTH = 30
 
@@ -99,7 +99,9 @@ class Command(BaseCommand):
 
 def to_row(new: type[Feedback], values: dict[str, Any]) -> Feedback:
     """An unsaved row of ours for one of theirs; there is no SES document in theirs."""
-    return new(**clean(new, {name: value for name, value in values.items() if name != "id"}))
+    return new(
+        **column_values(new, {name: value for name, value in values.items() if name != "id"})
+    )
 
 
 def insert_missing(new: type[Feedback], rows: list[Feedback], target: str) -> int:

@@ -200,13 +200,13 @@ class PermissionTests(SimpleTestCase):
 
 class SystemCheckTests(SimpleTestCase):
     def test_every_check_is_in_the_table_and_the_other_way_round(self):
-        found = table(DOCS / "troubleshooting.rst", "Id", "Text", "What to type next")
+        found = table(DOCS / "troubleshooting.rst", "Id", "Text", "What to do")
         listed = [re.match(r"``(anymail\.[EWI]\d{3})``", row[0])[1] for row in found.rows]
         self.assertEqual(sorted(listed), sorted({check_id(node) for node in check_messages()}))
         self.assertTrue(all(row[2] for row in found.rows))
 
     def test_those_of_check_deploy_are_marked(self):
-        found = table(DOCS / "troubleshooting.rst", "Id", "Text", "What to type next")
+        found = table(DOCS / "troubleshooting.rst", "Id", "Text", "What to do")
         marked = {literals(row[0])[0] for row in found.rows if "(deploy)" in row[0]}
         functions = (
             ("anymail/checks/webhooks.py", "def _deployment_problems"),

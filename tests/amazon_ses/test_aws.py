@@ -380,6 +380,18 @@ class ChangingCredentialsTests(CacheTestCase):
         after = aws.client("ses", AmazonSESSettings.load({"client_params": client_params}))
         self.assertIsNot(after, before)
 
+    def test_whatever_refuses_the_credentials_drops_the_client(self):
+        self.use_environment("KEY")
+        client_params = {"region_name": "us-east-1", "endpoint_url": self.server.url}
+        settings = AmazonSESSettings.load({"client_params": client_params})
+        for code in ("InvalidClientTokenId", "SignatureDoesNotMatch", "ExpiredToken"):
+            self.answers = [(403, v1_error(code, "no"))]
+            before = aws.client("ses", settings)
+            with self.subTest(code):
+                with self.assertRaises(AnymailAPIError):
+                    self.send()
+                self.assertIsNot(aws.client("ses", settings), before)
+
     def test_any_other_refusal_leaves_the_client(self):
         self.use_environment("KEY")
         client_params = {"region_name": "us-east-1", "endpoint_url": self.server.url}

@@ -8,6 +8,8 @@ from django.test import SimpleTestCase
 
 from anymail.amazon_ses.tags_and_metadata import custom_headers
 
+from ..clock import cpu_growth
+
 
 class CustomHeadersTests(SimpleTestCase):
     def read(self, *headers: tuple[Any, Any]) -> tuple[list[str], Any]:
@@ -58,6 +60,16 @@ class CustomHeadersTests(SimpleTestCase):
         for value in ('{"a": "b', "", "x", "{" * 50_000, "=?utf-8?b?!?=", "1" * 10_000):
             with self.subTest(value[:20]):
                 self.assertEqual(self.read(("X-Metadata", value))[1], {})
+
+    def test_time_grows_with_the_length_alone(self):
+        """Anybody can write these headers into a mail that bounces."""
+        for unit in ("b", "=?", "=?utf-8?b?YQ==?=", "=?a?q?", "[", "\\"):
+            for name in ("X-Metadata", "X-Tag"):
+                with self.subTest(name, unit=unit):
+                    growth = cpu_growth(
+                        lambda text, name=name: self.read((name, f"=?punycode?q?{text}?=")), unit
+                    )
+                    self.assertLess(growth, 10)
 
     def test_the_first_metadata_counts(self):
         found = self.read(("X-Metadata", "?"), ("X-Metadata", '{"a":1}'), ("X-Metadata", "[]"))

@@ -19,6 +19,7 @@ from anymail.conf import AmazonSESSettings
 from anymail.exceptions import AnymailConfigurationError
 from anymail.signals import AnymailTrackingEvent, EventType
 
+from ..clock import cpu_growth
 from ..sns_samples import EVENTS_TOPIC, PAYLOADS, read_json
 
 
@@ -118,6 +119,21 @@ class CommonFieldsTests(SimpleTestCase):
             with self.subTest(text[:30]):
                 [event] = events({"eventType": "Send", "mail": {"destination": [text]}})
                 self.assertEqual(event.recipient, expected)
+
+    def test_time_grows_with_the_length_of_an_address_alone(self):
+        """The recipient's server writes those of bounces."""
+
+        def read(text: str) -> None:
+            for address in (f"x:{text}<", f"{text}@example.com", f"Ann {text}<ann@example.com>"):
+                bounce = {"bouncedRecipients": [{"emailAddress": address}]}
+                mail = {"destination": [address]}
+                self.assertEqual(
+                    len(events({"eventType": "Bounce", "bounce": bounce, "mail": mail})), 1
+                )
+
+        for unit in ("a@b,", "\u0301\u0316", "(a", '"', "<", "=?a?q?"):
+            with self.subTest(unit):
+                self.assertLess(cpu_growth(read, unit), 10)
 
 
 class DescriptionTests(SimpleTestCase):

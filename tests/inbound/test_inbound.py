@@ -389,6 +389,13 @@ class MakingTests(SimpleTestCase):
         self.assertEqual(message.get_content_type(), "multipart/mixed")
         self.assertEqual(message.transfer_encoding, "")
 
+    def test_line_break_in_the_name_of_an_attachment_becomes_a_space(self):
+        for name in ("a\nb.txt", "a\r\nb.txt", "a\rb.txt"):
+            part = AnymailInboundMessage.construct_attachment("text/plain", "x", filename=name)
+            with self.subTest(name):
+                self.assertEqual(part.get_filename(), "a b.txt")
+                self.assertNotRegex(part["Content-Type"] + part["Content-Disposition"], "[\r\n]")
+
     def test_name_of_an_attachment_stands_in_both_headers(self):
         part = AnymailInboundMessage.construct_attachment("text/csv", "x", filename="a\r\nb ü.csv")
         self.assertEqual(part.get_filename(), "a b ü.csv")

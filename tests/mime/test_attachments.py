@@ -76,6 +76,13 @@ class AttachmentTests(SimpleTestCase):
                 self.assertEqual(Attachment(part).inline, inline)
                 self.assertEqual(Attachment(part).cid, "logo")
 
+    def test_the_content_type_of_a_part_has_its_parameters(self):
+        part = MIMEImage(b"GIF89a", name="a.gif")
+        attachment = Attachment(part)
+        self.assertEqual(attachment.mimetype, "image/gif")
+        self.assertEqual(attachment.content_type, 'image/gif; name="a.gif"')
+        self.assertIn('image/gif; name="a.gif"', repr(attachment))
+
     def test_the_media_type_is_guessed_from_the_name(self):
         attachment = Attachment(("report.pdf", b"%PDF"))
         self.assertEqual(attachment.mimetype, "application/pdf")

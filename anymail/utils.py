@@ -23,7 +23,7 @@ from .mime.headers import (
     parse_rfc2822date,
     rfc2822date,
 )
-from .webhooks.base import get_request_basic_auth, get_request_uri
+from .webhooks.credentials import get_request_basic_auth, get_request_uri
 
 __all__ = [
     "UNSET",

@@ -60,6 +60,7 @@ LAYERS: dict[str, int] = {
             anymail.backends.amazon_sesv2 anymail.backends.base anymail.backends.batch
             anymail.backends.console anymail.backends.statuses anymail.backends.test
             anymail.webhooks anymail.webhooks.amazon_ses anymail.webhooks.base
+            anymail.webhooks.credentials
         """,
         5: """
             anymail.apps anymail.checks anymail.checks.mailers

@@ -32,14 +32,14 @@ from .base import AnymailBaseWebhookView, UnprovenRequest
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-#: SNS writes hexadecimal digits. A token may have to be logged.
+#: SNS writes hexadecimal digits. A token may be logged.
 TOKEN = re.compile(r"[!-~]{1,1024}")
-#: RFC 9110 section 8.6. Servers pass on what else clients write there.
+#: RFC 9110 section 8.6. Servers pass on anything that clients write there.
 CONTENT_LENGTH = re.compile(r"[0-9]{1,18}")
 
 
 class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
-    """What the tracking and the inbound webhook have in common: the way through SNS.
+    """The base of the views: confirms subscriptions, and checks what SNS posts.
 
     A subclass supplies :meth:`esp_to_anymail_events`. Source: Amazon SNS Developer Guide, "Fanout
     Amazon SNS notifications to HTTPS endpoints".
@@ -47,7 +47,7 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
 
     esp_name = ESP_NAME
     settings_groups: ClassVar[tuple[type[Settings], ...]] = (WebhookSettings, AmazonSESSettings)
-    #: Whether the request is proven to come from a topic of ours; :meth:`trusted_envelope` sets it.
+    #: Whether the request provably comes from a topic of ours; :meth:`trusted_envelope` sets it.
     is_verified: bool = False
 
     @property
@@ -59,10 +59,10 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
         return self.load_settings(AmazonSESSettings)
 
     def parse_events(self, request: HttpRequest) -> Sequence[Any]:
-        """The events in what SNS posted; none when it only wants something confirmed.
+        """The events in an SNS message; none in a request to confirm something.
 
-        :raises AnymailWebhookValidationFailure: the message is not to be believed.
-        :raises AnymailAPIError: something else does not work at present.
+        :raises AnymailWebhookValidationFailure: the message is refused.
+        :raises AnymailAPIError: a call to AWS, or fetching the certificate, failed.
         """
         envelope = self.trusted_envelope(request)
         about = {"anymail_topic": envelope.topic}
@@ -81,12 +81,12 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
         return self.esp_to_anymail_events(ses_event, envelope.fields)
 
     def trusted_envelope(self, request: HttpRequest) -> SnsEnvelope:
-        """The SNS message in a request, after everything that :func:`.trust.check` looks at.
+        """The SNS message in a request, after all checks (:func:`.trust.check`).
 
         It sets :attr:`is_verified`.
 
-        :raises UnprovenRequest: it is not to be believed.
-        :raises AnymailAPIError: that cannot be told at present.
+        :raises UnprovenRequest: it is refused.
+        :raises AnymailAPIError: the certificate cannot be fetched at present.
         """
         settings = self.ses_settings
         knows_secret = self.knows_secret(request)
@@ -108,18 +108,18 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
     def _parse_sns_message(self, request: HttpRequest) -> Mapping[str, Any]:
         """The document of SNS in a request: :meth:`trusted_envelope` for code that knows this name.
 
-        :raises UnprovenRequest: it is not to be believed.
-        :raises AnymailAPIError: that cannot be told at present.
+        :raises UnprovenRequest: it is refused.
+        :raises AnymailAPIError: the certificate cannot be fetched at present.
         """
         return self.trusted_envelope(request).fields
 
     @contextmanager
     def quiet_unless_verified(self) -> Iterator[None]:
-        """Refuse quietly what an unproven sender sent and nobody can use.
+        """Refuse an unusable document with a warning, unless the sender is verified.
 
-        What a proven sender sent is an error that has to show.
+        From a verified sender it is an error.
 
-        :raises UnprovenRequest: within the block, the document was refused, and the sender is not
+        :raises UnprovenRequest: within the block the document was refused, and the sender is not
             verified.
         """
         try:
@@ -130,12 +130,12 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
             raise UnprovenRequest(str(err)) from err
 
     def auto_confirm_sns_subscription(self, sns_message: Mapping[str, Any]) -> None:
-        """Confirm a subscription, if the settings say so and the topic is surely ours.
+        """Confirm a subscription, if the settings allow it and the topic is provably ours.
 
         :param sns_message: the document that SNS sent; it passed :func:`.trust.check`.
         :raises AnymailWebhookValidationFailure: it was not confirmed.
-        :raises AnymailAPIError: SNS refused, or could not do it. What SNS refused is an
-            ``AnymailBotoClientAPIError``.
+        :raises AnymailAPIError: SNS could not be reached, or refused (then it is an
+            ``AnymailBotoClientAPIError``).
         """
         topic, token = sns_message["TopicArn"], sns_message.get("Token")
         if not isinstance(token, str) or not TOKEN.fullmatch(token):
@@ -176,27 +176,25 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
     def notification(
         self, ses_event: dict[str, Any], sns_message: Mapping[str, Any]
     ) -> SesNotification:
-        """What the arguments of :meth:`esp_to_anymail_events` say, and whether it is verified."""
+        """The arguments of :meth:`esp_to_anymail_events` as one value."""
         return SesNotification.from_sns(ses_event, sns_message, is_verified=self.is_verified)
 
     def dispatch_events(self, events: Sequence[Any]) -> None:
-        """Call the receivers; then the stored mail can be deleted.
+        """Call the receivers, and then :func:`.receive.finish_inbound`.
 
-        See :func:`.receive.finish_inbound`.
-
-        :raises Exception: whatever a receiver raises; the mail stays.
+        :raises Exception: a receiver raised it; mail in S3 is not deleted.
         """
         super().dispatch_events(events)
         receive.finish_inbound(events, self.ses_settings)
 
     def warn_if_insecure(self) -> None:
-        """Warn that anybody with an AWS account can post events, if so."""
+        """Warn if anyone with an AWS account can post events."""
         if not trust.topic_is_ours(self.ses_settings, knows_secret=False):
             super().warn_if_insecure()
 
 
 class AmazonSESTrackingWebhookView(AmazonSESBaseWebhookView):
-    """Receives what happens to sent messages: both SES's notifications and published events."""
+    """Receives tracking events: SES's notifications and published events."""
 
     signal: ClassVar[Signal | None] = signals.tracking
 
@@ -210,7 +208,7 @@ class AmazonSESTrackingWebhookView(AmazonSESBaseWebhookView):
 
 
 class AmazonSESInboundWebhookView(AmazonSESBaseWebhookView):
-    """Receives mail: what SES's receipt rules publish, with the mail in it or in S3."""
+    """Receives mail: the notifications of receipt rules, with the mail in them or in S3."""
 
     signal: ClassVar[Signal | None] = signals.inbound
 
@@ -224,9 +222,9 @@ class AmazonSESInboundWebhookView(AmazonSESBaseWebhookView):
 
 
 class AmazonSESWebhookView(AmazonSESBaseWebhookView):
-    """Receives both, at one URL: what happens to sent messages, and received mail.
+    """Receives tracking events and mail at one URL.
 
-    For a subscription that was made for django-ses, which has one URL for everything.
+    For a subscription that was made for django-ses, which has one URL for both.
     """
 
     def esp_to_anymail_events(

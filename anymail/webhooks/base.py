@@ -1,23 +1,18 @@
-"""What every webhook has: POST only, a shared secret, and a signal for each event."""
+"""The base of webhook views: POST only, a shared secret, and a signal for each event."""
 
 from __future__ import annotations
 
-import base64
-import hmac
 import logging
-import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
-from urllib.parse import quote
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
 from django.dispatch import Signal
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.debug import sensitive_variables
 from django.views.generic import View
 
 from ..conf import Settings, SomeSettings, WebhookSettings, current_settings, values
@@ -29,25 +24,22 @@ from ..exceptions import (
 )
 from ..signals import dispatch
 from ..tracebacks import forget_locals
+from .credentials import has_secret
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-#: What Django answers with 4xx, so that the service would never send the event again.
+#: Django answers these with 4xx, and then the service would never send the event again.
 CLIENT_ERRORS = (BadRequest, Http404, PermissionDenied, SuspiciousOperation)
 #: Hooks of django-anymail's views that nothing calls here, so that overriding them has no effect.
 REMOVED_HOOKS = ("_parse_sns_message", "get_boto_client", "run_validators")
 
-# Secrets are compared by a hash that is worthless outside of this process: error reports show the
-# variables of every function, and neither the secret nor what it could be guessed from is in one.
-_HASH_KEY = os.urandom(32)
-
 
 class UnprovenRequest(AnymailWebhookValidationFailure):
-    """A request that nothing proves to be the service's, and that is refused.
+    """A request that was refused, and that anybody could have sent.
 
     The views answer 400 and log a warning. Any other
-    :exc:`~anymail.exceptions.AnymailWebhookValidationFailure` reaches Django, which logs an error:
-    anybody could fill the mailboxes of ``ADMINS`` with those.
+    :exc:`~anymail.exceptions.AnymailWebhookValidationFailure` reaches Django, which logs an error
+    and writes to ``ADMINS``.
     """
 
 
@@ -62,7 +54,7 @@ class SettingsOverrides:
 
 
 class AnymailCoreWebhookView(View):
-    """Turns POST requests into events.
+    """A view that turns POST requests into events.
 
     A subclass supplies :meth:`parse_events`.
 
@@ -77,7 +69,7 @@ class AnymailCoreWebhookView(View):
     http_method_names: list[str] = ["post", "head", "options"]
     #: The groups of settings that as_view() takes.
     settings_groups: ClassVar[tuple[type[Settings], ...]] = ()
-    #: What as_view() was given of them.
+    #: Those that as_view() was given.
     settings_overrides: SettingsOverrides = SettingsOverrides()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -101,7 +93,7 @@ class AnymailCoreWebhookView(View):
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
-        """The view function: exempt from CSRF checks, and from ``LoginRequiredMiddleware``.
+        """The view function, exempt from CSRF checks and from ``LoginRequiredMiddleware``.
 
         :param initkwargs: settings by their lower-case names, and attributes of this class.
         :raises TypeError: an argument is neither a setting nor an attribute of this class.
@@ -128,18 +120,19 @@ class AnymailCoreWebhookView(View):
         return current_settings().with_overrides(group, dict(self.settings_overrides.values))
 
     def head(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Answer 200: some services look whether the URL is there."""
+        """Answer 200: some services check that the URL exists."""
         return HttpResponse()
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Send a signal for each event in the request.
 
-        :return: 200; 400 for what nobody proved; 401 with a challenge; 503 where a retry may help.
+        :return: 200; 400 for an unproven request that is refused; 401 with a challenge; 503 where a
+            retry may help.
         :raises AnymailWebhookValidationFailure: a subclass refuses the request, or a proven sender
-            sent what cannot be used (Django answers 400).
+            sent something unusable (Django answers 400).
         :raises AnymailConfigurationError: a setting is wrong (500).
         :raises AnymailAPIError: AWS refuses, and a retry will not help (500).
-        :raises Exception: whatever a receiver raises (500).
+        :raises Exception: a receiver raised it (500).
         """
         try:
             if (challenge := self.authenticate(request)) is not None:
@@ -154,7 +147,7 @@ class AnymailCoreWebhookView(View):
             if not err.is_transient:
                 forget_locals(err)
                 raise
-            # 5xx makes the service try again. Not an exception: nobody need be woken for it.
+            # 5xx makes the service try again. It is not an error that needs attention.
             logger.warning(
                 "A webhook cannot take a notification now: %s",
                 err,
@@ -168,46 +161,44 @@ class AnymailCoreWebhookView(View):
         return HttpResponse(content_type="text/plain")
 
     def run_validators(self, request: HttpRequest) -> None:
-        """Raise unless a request may be parsed: for code that uses a view without its URL.
+        """Check the shared secret, and call :meth:`validate_request`.
 
-        It checks the shared secret, and calls :meth:`validate_request`.
+        For code that uses a view without its URL.
 
-        :raises AnymailWebhookValidationFailure: the request is not to be believed.
+        :raises AnymailWebhookValidationFailure: the request is refused.
         """
         if self.authenticate(request) is not None:
             raise UnprovenRequest("The request has no basic authentication.")
         self.validate_request(request)
 
     def authenticate(self, request: HttpRequest) -> HttpResponse | None:
-        """Let the client prove who it is. Everybody may post, unless a subclass overrides this.
+        """Authenticate the client. Here everyone may post; subclasses override this.
 
-        :return: None to go on; a response that asks for credentials.
+        :return: None to go on, or a response that asks for credentials.
         :raises AnymailWebhookValidationFailure: the credentials are wrong.
         """
         return None
 
     def validate_request(self, request: HttpRequest) -> None:
-        """For subclasses: look at a request after the shared secret was checked.
-
-        It does nothing here.
+        """Check a request after its shared secret. It does nothing here: for subclasses.
 
         :raises AnymailWebhookValidationFailure: in subclasses, to refuse it.
         """
 
     def parse_events(self, request: HttpRequest) -> Sequence[Any]:
-        """The events in a request; none if there is nothing to tell.
+        """The events in a request.
 
-        :raises AnymailWebhookValidationFailure: the request is not to be believed.
-        :raises AnymailAPIError: something else is needed and cannot be had.
+        :raises AnymailWebhookValidationFailure: the request is refused.
+        :raises AnymailAPIError: AWS has to be asked for something, and that failed.
         """
         raise NotImplementedError
 
     def dispatch_events(self, events: Sequence[Any]) -> None:
         """Call the receivers of each event, in order.
 
-        :param events: what :meth:`parse_events` returned.
-        :raises RuntimeError: a receiver raised what Django would answer with 4xx, and then the
-            service would not repeat the notification. Other exceptions are passed on.
+        :param events: the result of :meth:`parse_events`.
+        :raises RuntimeError: a receiver raised one of :data:`CLIENT_ERRORS`. Other exceptions are
+            passed on.
         """
         try:
             dispatch(events, sender=type(self), esp_name=self.esp_name, signal=self.signal)
@@ -216,10 +207,10 @@ class AnymailCoreWebhookView(View):
 
 
 class AnymailBasicAuthMixin(AnymailCoreWebhookView):
-    """Asks for HTTP basic authentication with ``WEBHOOK_SECRET``, if it is set.
+    """Requires HTTP basic authentication with ``WEBHOOK_SECRET``, if that is set.
 
-    Source: RFC 7617. SNS sends the credentials in its subscription's URL only after an answer of
-    401 with a challenge (Amazon SNS Developer Guide, "HTTP/HTTPS endpoint authentication").
+    Source: RFC 7617. SNS sends the credentials of its subscription's URL only after a 401 answer
+    with a challenge (Amazon SNS Developer Guide, "HTTP/HTTPS endpoint authentication").
     """
 
     settings_groups: ClassVar[tuple[type[Settings], ...]] = (WebhookSettings,)
@@ -254,14 +245,11 @@ class AnymailBasicAuthMixin(AnymailCoreWebhookView):
 
     def knows_secret(self, request: HttpRequest) -> bool:
         """Whether a request came with one of the secrets. False if there are none."""
-        given = _hash(basic_credentials(request.META.get("HTTP_AUTHORIZATION", "")))
-        # Every secret is compared, and each in constant time.
-        matches = [hmac.compare_digest(given, known) for known in map(_hash, self.secrets)]
-        return any(matches)
+        return has_secret(request, self.secrets)
 
     @property
     def secrets(self) -> Sequence[str]:
-        """Texts like ``"user:password"``, any of which is accepted; empty to accept everybody.
+        """Strings like ``"user:password"``, each of which is accepted; empty to accept everyone.
 
         :raises AnymailConfigurationError: ``basic_auth`` has the wrong type.
         """
@@ -270,10 +258,7 @@ class AnymailBasicAuthMixin(AnymailCoreWebhookView):
         return self.load_settings(WebhookSettings).webhook_secret
 
     def warn_if_insecure(self) -> None:
-        """Warn that anybody can post events: there is no secret.
-
-        It is an :exc:`~anymail.exceptions.AnymailInsecureWebhookWarning`.
-        """
+        """Issue an :exc:`~anymail.exceptions.AnymailInsecureWebhookWarning`: there is no secret."""
         if self.warn_if_no_basic_auth:
             warnings.warn(
                 "The webhook accepts requests from anybody. "
@@ -285,43 +270,3 @@ class AnymailBasicAuthMixin(AnymailCoreWebhookView):
 
 class AnymailBaseWebhookView(AnymailBasicAuthMixin):
     """The base of webhook views: POST only, a shared secret, and a signal for each event."""
-
-
-@sensitive_variables()
-def basic_credentials(header: str) -> bytes:
-    """``user:password`` in an ``Authorization`` header (RFC 7617).
-
-    :param header: its value.
-    :return: empty if it has no such thing.
-    """
-    scheme, _, encoded = header.partition(" ")
-    if scheme.lower() != "basic":
-        return b""
-    try:
-        return base64.b64decode(encoded.strip(), validate=True)
-    except ValueError:
-        return b""
-
-
-@sensitive_variables()
-def _hash(credentials: bytes | str) -> bytes:
-    if isinstance(credentials, str):
-        credentials = credentials.encode()
-    return hmac.digest(_HASH_KEY, credentials, "sha256")
-
-
-def get_request_basic_auth(request: HttpRequest) -> str | None:
-    """The ``user:password`` that a request was sent with, or None."""
-    credentials = basic_credentials(request.META.get("HTTP_AUTHORIZATION", ""))
-    return credentials.decode("utf-8", "replace") or None
-
-
-def get_request_uri(request: HttpRequest) -> str:
-    """The URL that was called, with the ``user:password`` that it was called with."""
-    url = request.build_absolute_uri()
-    credentials = get_request_basic_auth(request)
-    if credentials is None:
-        return url
-    scheme, _, rest = url.partition("://")
-    user, _, password = credentials.partition(":")
-    return f"{scheme}://{quote(user, safe='')}:{quote(password, safe='')}@{rest}"

@@ -29,11 +29,8 @@ from anymail.signals import AnymailTrackingEvent, inbound, tracking
 from anymail.testing import sns
 from anymail.testing.ses import DEFAULT_MAIL
 from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView, AmazonSESWebhookView
-from anymail.webhooks.base import (
-    AnymailBaseWebhookView,
-    get_request_basic_auth,
-    get_request_uri,
-)
+from anymail.webhooks.base import AnymailBaseWebhookView
+from anymail.webhooks.credentials import get_request_basic_auth, get_request_uri
 
 from ..log_guard import recorded
 from ..sns_samples import (

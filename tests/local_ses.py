@@ -18,8 +18,8 @@ from django.test import SimpleTestCase
 
 from anymail.sandbox.aws.defaults import CREDENTIALS
 from anymail.sandbox.aws.endpoint import AmazonEndpoint
-from anymail.sandbox.aws.events.publishing import Publisher
-from anymail.sandbox.aws.receive.receiving import receive
+from anymail.sandbox.aws.events.publish import Publisher
+from anymail.sandbox.aws.receive.receive import receive
 from anymail.sandbox.aws.sns.local_sns import LocalSns
 from anymail.sandbox.aws.sns.signing_key import SigningKey
 from anymail.sandbox.aws.switches import Switches

@@ -1,4 +1,4 @@
-"""anymail.sandbox.aws: what happens to messages, and who hears of it."""
+"""anymail.sandbox.aws: the events of messages, and where they are published."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from django.test import SimpleTestCase
 from anymail.amazon_ses.notifications import SesNotification
 from anymail.amazon_ses.tracking import tracking_events
 from anymail.sandbox.aws.events import simulator
-from anymail.sandbox.aws.events.events import (
-    DESCRIBERS,
+from anymail.sandbox.aws.events.documents import (
+    common_headers,
     describe,
     event_document,
+    mail_in_event,
     notification_document,
 )
-from anymail.sandbox.aws.events.mail_object import common_headers, mail_in_event
 from anymail.sandbox.aws.events.tracked import why_untracked
 from anymail.sandbox.aws.schedule import Schedule
 from anymail.sandbox.aws.ses.accepted import Accepted
@@ -44,7 +44,7 @@ def address(local: str) -> str:
 
 
 def kinds_of(*recipients: str) -> list[tuple[str, tuple[str, ...]]]:
-    return [(found.kind, found.recipients) for found in simulator.happenings(recipients)]
+    return [(found.kind, found.recipients) for found in simulator.events_for(recipients)]
 
 
 class SimulatorTests(SimpleTestCase):
@@ -72,7 +72,7 @@ class SimulatorTests(SimpleTestCase):
             with self.subTest(recipient):
                 self.assertEqual([kind for kind, _ in kinds_of(recipient)], ["Send", "Delivery"])
 
-    def test_what_fails_in_the_same_way_is_one_piece_of_news(self):
+    def test_what_fails_in_the_same_way_is_one_event(self):
         bounced = (address("bounce"), address("bounce+2"))
         self.assertIn(("Bounce", bounced), kinds_of(bounced[0], CUSTOMER, bounced[1]))
 
@@ -92,9 +92,9 @@ class SimulatorTests(SimpleTestCase):
         self.assertEqual(kinds_of(*recipients), [("Reject", recipients)])
 
     def test_all_of_it_takes_about_a_second(self):
-        for fates in simulator.FATES.values():
-            for fate in fates:
-                self.assertLessEqual(fate.delay, 1)
+        for events in simulator.MAILBOXES.values():
+            for found in events:
+                self.assertLessEqual(found.delay, 1)
 
 
 def accepted(raw: bytes = RAW, *, recipients: Any = (CUSTOMER,), **fields: Any) -> Accepted:
@@ -122,13 +122,13 @@ def accepted(raw: bytes = RAW, *, recipients: Any = (CUSTOMER,), **fields: Any) 
     )
 
 
-def happening(message: Accepted, kind: str) -> simulator.Happening:
-    found = simulator.happenings(message.mail.recipients, rendered=message.failure is None)
+def scheduled(message: Accepted, kind: str) -> simulator.ScheduledEvent:
+    found = simulator.events_for(message.mail.recipients, is_rendered=message.failure is None)
     return next(one for one in found if one.kind == kind)
 
 
 def event(message: Accepted, kind: str) -> dict[str, Any]:
-    return event_document(describe(message, happening(message, kind), LATER))
+    return event_document(describe(message, scheduled(message, kind), LATER))
 
 
 def keys(value: Any, path: str = "") -> set[str]:
@@ -299,12 +299,12 @@ class EventDocumentTests(SimpleTestCase):
             (deep, ["Open", "Click"]),
         ):
             with self.subTest(raw[:200]):
-                found = [kind for kind in DESCRIBERS if why_untracked(kind, raw)]
+                found = [kind for kind in ("Send", "Open", "Click") if why_untracked(kind, raw)]
                 self.assertEqual(found, untracked)
 
 
 class NotificationDocumentTests(SimpleTestCase):
-    """What the topic of an identity is told is what Amazon tells it."""
+    """What the topic of an identity gets is what Amazon's gets."""
 
     def test_every_kind_has_what_the_samples_have(self):
         for local, kind, sample, with_headers in (
@@ -316,16 +316,16 @@ class NotificationDocumentTests(SimpleTestCase):
         ):
             with self.subTest(sample):
                 message = accepted(SAMPLE_RAW, recipients=[address(local)])
-                news = describe(message, happening(message, kind), LATER)
-                document = notification_document(news, with_headers=with_headers)
+                found = describe(message, scheduled(message, kind), LATER)
+                document = notification_document(found, with_headers=with_headers)
                 self.assertEqual(keys(document), keys(read_json(f"events/{sample}.json")))
                 self.assertEqual(document["notificationType"], kind)
 
     def test_headers_are_a_wish_and_tags_never_come(self):
         message = accepted(SAMPLE_RAW)
-        news = describe(message, happening(message, "Delivery"), LATER)
-        with_headers = notification_document(news, with_headers=True)["mail"]
-        without = notification_document(news, with_headers=False)["mail"]
+        found = describe(message, scheduled(message, "Delivery"), LATER)
+        with_headers = notification_document(found, with_headers=True)["mail"]
+        without = notification_document(found, with_headers=False)["mail"]
         self.assertEqual(
             with_headers.keys() - without.keys(), {"headers", "headersTruncated", "commonHeaders"}
         )
@@ -333,22 +333,22 @@ class NotificationDocumentTests(SimpleTestCase):
         self.assertEqual(without["sourceIp"], "203.0.113.17")
         self.assertEqual(with_headers["commonHeaders"]["messageId"], "<orig-4711@app.example.com>")
 
-    def test_the_same_news_has_the_same_feedback_id(self):
+    def test_the_same_event_has_the_same_feedback_id(self):
         message = accepted(recipients=[address("bounce")])
-        news = describe(message, happening(message, "Bounce"), LATER)
-        notification = notification_document(news, with_headers=False)
+        found = describe(message, scheduled(message, "Bounce"), LATER)
+        notification = notification_document(found, with_headers=False)
         self.assertEqual(
-            event_document(news)["bounce"]["feedbackId"], notification["bounce"]["feedbackId"]
+            event_document(found)["bounce"]["feedbackId"], notification["bounce"]["feedbackId"]
         )
 
 
 class PublishingTests(LocalSesTestCase):
-    """Configuration sets and identities: who hears, and what."""
+    """Configuration sets and identities: what is published where."""
 
     def test_every_simulator_address_reaches_the_topic(self):
         topic = self.amazon.topic()
         name = self.amazon.configuration_set(topic)
-        for local in (*simulator.FATES, "somebody"):
+        for local in (*simulator.MAILBOXES, "somebody"):
             with self.subTest(local):
                 kinds = [kind for kind, _ in kinds_of(address(local))]
                 message_id = self.send_raw(
@@ -439,7 +439,7 @@ class PublishingTests(LocalSesTestCase):
                 "Successfully validated SNS topic for Amazon SES event publishing.",
             )
 
-    def test_several_destinations_hear_the_same(self):
+    def test_several_destinations_get_the_same(self):
         first, second = self.amazon.topic(), self.amazon.topic()
         name = self.amazon.configuration_set(first, ["SEND"])
         self.sesv2.create_configuration_set_event_destination(
@@ -495,7 +495,7 @@ class PublishingTests(LocalSesTestCase):
             ],
         )
 
-    def test_an_identity_hears_what_it_asked_for(self):
+    def test_an_identity_gets_what_it_asked_for(self):
         domain, topic = self.identity_with_topic("Delivery")
         topic.published()
         self.send_from(domain, "Send", "Delivery")
@@ -584,7 +584,7 @@ class PublishingTests(LocalSesTestCase):
         self.sesv2.put_email_identity_configuration_set_attributes(EmailIdentity=domain)
         self.assertIsNone(self.send_from(domain, "Send", "Delivery").configuration_set)
 
-    def test_if_nobody_hears_a_note_says_so(self):
+    def test_if_nothing_is_published_a_note_says_so(self):
         silent = self.amazon.configuration_set()
         for params, text in (
             ({}, "it has no configuration set"),
@@ -592,7 +592,7 @@ class PublishingTests(LocalSesTestCase):
         ):
             with self.subTest(text):
                 [note] = self.amazon.mail(self.send_raw(**params)).notes
-                self.assertIn("Nobody hears", note)
+                self.assertIn("published nowhere", note)
                 self.assertIn(text, note)
         topic = self.amazon.topic()
         message_id = self.send_raw(ConfigurationSetName=self.amazon.configuration_set(topic))

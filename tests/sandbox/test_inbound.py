@@ -14,17 +14,15 @@ from django.test import SimpleTestCase
 
 from anymail.inbound import AnymailInboundMessage
 from anymail.sandbox import SandboxError
-from anymail.sandbox.aws.receive.arrivals import (
+from anymail.sandbox.aws.receive.envelope import (
     VERDICTS,
-    Arrival,
+    Envelope,
     add_headers,
     choose_verdicts,
     new_id,
-    unfolded_headers,
 )
-from anymail.sandbox.aws.receive.receipt_actions import MAX_SIZE, MAX_SNS_SIZE
-from anymail.sandbox.aws.receive.received import received_document
-from anymail.sandbox.aws.receive.receiving import receive
+from anymail.sandbox.aws.receive.notification import received_document
+from anymail.sandbox.aws.receive.receive import MAX_SIZE, MAX_SNS_SIZE, receive
 from anymail.sandbox.aws.sns.local_sns import LocalSns
 from anymail.sandbox.aws.sns.signing_key import SigningKey
 from anymail.sandbox.journal import Journal, ReceivedMail, now
@@ -298,7 +296,7 @@ class RuleTests(InboundTestCase):
             with self.subTest(recipient=recipient):
                 self.assertEqual(self.rules_used(recipient), expected)
 
-    def test_a_rule_tells_its_own_recipients(self):
+    def test_a_rule_has_its_own_recipients(self):
         self.add_rule("s3", self.s3_action(), Recipients=["tea.example"])
         recipients = ["a@tea.example", "b@example.com", "c@tea.example"]
         message = self.arrive(recipients=recipients).message
@@ -329,20 +327,20 @@ class RuleTests(InboundTestCase):
         self.assertEqual(self.arrive().message["X-Tea"], "green")
         self.assertEqual(headers_of(self.document())[0], "X-Tea")
 
-    def test_an_action_that_is_not_played_is_noted(self):
+    def test_an_action_that_is_ignored_is_noted(self):
         bounce = {"SmtpReplyCode": "550", "Message": "no", "Sender": "a@tea.example"}
         self.add_rule("s3", {"BounceAction": bounce}, self.s3_action())
         self.arrive()
         self.assertEqual(
             self.received.notes,
-            ["The receipt rule 's3' has a Bounce action, which the sandbox does not play."],
+            ["The receipt rule 's3' has a Bounce action, which the sandbox ignores."],
         )
 
-    def test_an_action_that_tells_nobody_is_noted(self):
+    def test_an_action_without_a_topic_is_noted(self):
         self.add_rule("s3", {"S3Action": {"BucketName": self.bucket}})
         received = self.receive()
         self.assertEqual(received.events, [])
-        self.assertIn("names no SNS topic", received.notes[0])
+        self.assertIn("has no SNS topic", received.notes[0])
         self.amazon.client("s3").get_object(Bucket=self.bucket, Key=received.id)
 
     def test_an_action_that_hands_nothing_over_may_be_announced(self):
@@ -506,7 +504,7 @@ class DocumentTests(InboundTestCase):
         self.arrive(mail().replace(b"\r\n", b"\n"))
         self.assertTrue(self.received.raw.endswith(mail()))
 
-    def test_many_headers_are_not_told(self):
+    def test_many_headers_are_truncated(self):
         event = self.arrive(mail(**{f"X_{number}": "p" * 500 for number in range(30)}))
         self.assertTrue(self.document()["mail"]["headersTruncated"])
         told = self.document()["mail"]["headers"]
@@ -555,20 +553,19 @@ class HostileMailTests(SimpleTestCase):
         many = b"Content-Type: text/plain; x*" + b"9" * 5000 + b"*=x\r\n\r\n"
         verdicts = choose_verdicts({}, scans=True)
         for raw in (deep, many, *LINES, *mutations(11, 300)):
-            arrival = Arrival(
+            envelope = Envelope(
                 id=new_id(),
                 sender=SENDER,
                 recipients=[RECIPIENT],
                 region="us-east-1",
                 at=now(),
                 verdicts=verdicts,
-                dmarc_policy="none",
             )
             with self.subTest(raw=raw[:300]):
-                received = add_headers(raw, arrival)
+                received = add_headers(raw, envelope)
                 document = received_document(
-                    arrival,
-                    unfolded_headers(received),
+                    envelope,
+                    received,
                     recipients=[RECIPIENT],
                     action={},
                     milliseconds=1,

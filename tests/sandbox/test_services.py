@@ -14,7 +14,7 @@ from moto.sqs.models import sqs_backends
 from anymail.sandbox import SandboxError
 from anymail.sandbox.aws import bounds
 from anymail.sandbox.aws.defaults import ACCOUNT, CREDENTIALS
-from anymail.sandbox.aws.receive.receipt_actions import Playing, play_s3
+from anymail.sandbox.aws.receive.actions import ActionInput, s3_action
 
 from ..local_ses import LocalSesTestCase, unique
 
@@ -239,9 +239,13 @@ class OtherServicesTests(LocalSesTestCase):
         self.amazon.client("s3").create_bucket(Bucket=bucket)
         with mock.patch.object(bounds, "MAX_OBJECT_BYTES", sum(bounds._object_sizes()) + 10):
             for id in ("a", "b", "c"):
-                play_s3(Playing(id=id, mail=b"12345", rule="r", params={"BucketName": bucket}))
+                s3_action(
+                    ActionInput(id=id, mail=b"12345", rule="r", params={"BucketName": bucket})
+                )
             with self.assertRaisesMessage(SandboxError, "S3 is full"):
-                play_s3(Playing(id="d", mail=b"1" * 99, rule="r", params={"BucketName": bucket}))
+                s3_action(
+                    ActionInput(id="d", mail=b"1" * 99, rule="r", params={"BucketName": bucket})
+                )
         self.assertEqual(list(s3_backends[ACCOUNT]["aws"].buckets[bucket].keys), [])
 
 

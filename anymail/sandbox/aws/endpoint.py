@@ -20,7 +20,7 @@ from .ses.operations import OPERATIONS, SEND_OPERATIONS
 from .ses.refusals import Refused, api_error
 
 if TYPE_CHECKING:
-    from .events.publishing import Publisher
+    from .events.publish import Publisher
     from .sns.local_sns import LocalSns
     from .switches import Switches
 

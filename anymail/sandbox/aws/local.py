@@ -55,7 +55,7 @@ class LocalAmazon:
             given.
         :raises SandboxError: no rule takes it, or it is too large for the rule's action.
         """
-        from .receive.receiving import receive
+        from .receive.receive import receive
 
         return receive(
             raw,
@@ -109,8 +109,8 @@ def local_amazon(
 ) -> Iterator[LocalAmazon]:
     """Run the Amazon side for the length of a ``with`` block."""
     from .endpoint import AmazonEndpoint
-    from .events.publishing import Publisher
-    from .receive.receiving import receive
+    from .events.publish import Publisher
+    from .receive.receive import receive
     from .sns.local_sns import LocalSns
 
     journal = Journal()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import defaults
-from .events.listeners import EVENT_TYPES
+from .events.subscribers import EVENT_TYPES
 
 if TYPE_CHECKING:
     from .local import LocalAmazon

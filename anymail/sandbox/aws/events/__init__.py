@@ -1,1 +1,1 @@
-"""What happens to accepted messages, and who is told."""
+"""The events of messages, and where they are published."""

@@ -1,77 +1,74 @@
-"""What happens to a message, by its recipients: the mailbox simulator, and a little more.
+"""The events of a message, by its recipients: the mailbox simulator, and a little more.
 
 Source: Amazon SES Developer Guide, "Using the mailbox simulator". Amazon's has no ``delay@``,
-``open@``, ``click@`` and ``reject@``. Everybody else gets the mail.
+``open@``, ``click@`` and ``reject@``. Every other address gets its mail.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 DOMAIN = "simulator.amazonses.com"
-
-_UNKNOWN_USER = {
-    "action": "failed",
-    "status": "5.1.1",
-    "diagnosticCode": "smtp; 550 5.1.1 user unknown",
-}
-_SUPPRESSED = {
-    "action": "failed",
-    "status": "5.1.1",
-    "diagnosticCode": "Amazon SES has suppressed sending to this address.",
-}
-_MAILBOX_FULL = {"status": "4.2.2", "diagnosticCode": "smtp; 452 4.2.2 mailbox is full"}
+#: The mail host of SES that reports.
+MTA = "a8-51.smtp-out.amazonses.com"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fate:
-    """One thing that happens.
+class SimulatedEvent:
+    """An event that an address leads to.
 
-    :param kind: SES's word.
-    :param delay: seconds after the mail was accepted.
-    :param together: recipients of one message share the news; those of several mail hosts do not
-        share a Delivery.
-    :param detail: what SES says about it, beside what follows from the message.
-    :param recipient: what SES says about each recipient.
+    :param kind: as SES names it: ``"Bounce"``, ``"Rendering Failure"``.
+    :param delay: seconds after the message was accepted.
+    :param detail: fields of the event that do not depend on the message.
+    :param recipient: fields for each recipient.
     """
 
     kind: str
     delay: float
-    together: bool = True
     detail: Mapping[str, Any] = field(default_factory=dict)
     recipient: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Happening:
-    """Something that happens to some recipients of a message."""
+class ScheduledEvent:
+    """An event of a message, for some of its recipients."""
 
-    fate: Fate
+    event: SimulatedEvent
     recipients: tuple[str, ...]
 
     @property
     def kind(self) -> str:
-        """SES's word for it."""
-        return self.fate.kind
+        return self.event.kind
 
 
-SEND = Fate(kind="Send", delay=0.05)
-RENDERING_FAILURE = Fate(kind="Rendering Failure", delay=0.1)
-REJECT = Fate(kind="Reject", delay=0.1, detail={"reason": "Bad content"})
-DELIVERY = Fate(kind="Delivery", delay=0.3)
-LATE_DELIVERY = Fate(kind="Delivery", delay=0.8)
-DELAY = Fate(
-    kind="DeliveryDelay", delay=0.3, detail={"delayType": "MailboxFull"}, recipient=_MAILBOX_FULL
+SEND = SimulatedEvent(kind="Send", delay=0.05)
+RENDERING_FAILURE = SimulatedEvent(kind="Rendering Failure", delay=0.1)
+REJECT = SimulatedEvent(kind="Reject", delay=0.1, detail={"reason": "Bad content"})
+DELIVERY = SimulatedEvent(kind="Delivery", delay=0.3)
+LATE_DELIVERY = SimulatedEvent(kind="Delivery", delay=0.8)
+DELAY = SimulatedEvent(
+    kind="DeliveryDelay",
+    delay=0.3,
+    detail={"delayType": "MailboxFull"},
+    recipient={"status": "4.2.2", "diagnosticCode": "smtp; 452 4.2.2 mailbox is full"},
 )
-BOUNCE = Fate(
+BOUNCE = SimulatedEvent(
     kind="Bounce",
     delay=0.4,
-    detail={"bounceType": "Permanent", "bounceSubType": "General", "reportingMTA": "dsn; {mta}"},
-    recipient=_UNKNOWN_USER,
+    detail={
+        "bounceType": "Permanent",
+        "bounceSubType": "General",
+        "reportingMTA": f"dsn; {MTA}",
+    },
+    recipient={
+        "action": "failed",
+        "status": "5.1.1",
+        "diagnosticCode": "smtp; 550 5.1.1 user unknown",
+    },
 )
-SUPPRESSED = Fate(
+SUPPRESSED = SimulatedEvent(
     kind="Bounce",
     delay=0.2,
     detail={
@@ -79,13 +76,17 @@ SUPPRESSED = Fate(
         "bounceSubType": "Suppressed",
         "reportingMTA": "dns; amazonses.com",
     },
-    recipient=_SUPPRESSED,
+    recipient={
+        "action": "failed",
+        "status": "5.1.1",
+        "diagnosticCode": "Amazon SES has suppressed sending to this address.",
+    },
 )
-# An answer by a person's vacation program is no delivery status notification: no details.
-AUTO_REPLY = Fate(
+# An automatic reply is not a delivery status notification, and has no details.
+AUTO_REPLY = SimulatedEvent(
     kind="Bounce", delay=0.7, detail={"bounceType": "Transient", "bounceSubType": "General"}
 )
-COMPLAINT = Fate(
+COMPLAINT = SimulatedEvent(
     kind="Complaint",
     delay=0.8,
     detail={
@@ -94,11 +95,11 @@ COMPLAINT = Fate(
         "complaintFeedbackType": "abuse",
     },
 )
-OPEN = Fate(kind="Open", delay=0.9, together=False)
-CLICK = Fate(kind="Click", delay=1.0, together=False)
+OPEN = SimulatedEvent(kind="Open", delay=0.9)
+CLICK = SimulatedEvent(kind="Click", delay=1.0)
 
 #: By the local part, without ``+label``.
-FATES: Mapping[str, tuple[Fate, ...]] = {
+MAILBOXES: Mapping[str, tuple[SimulatedEvent, ...]] = {
     "success": (DELIVERY,),
     "bounce": (BOUNCE,),
     "ooto": (DELIVERY, AUTO_REPLY),
@@ -109,44 +110,40 @@ FATES: Mapping[str, tuple[Fate, ...]] = {
     "click": (DELIVERY, CLICK),
     "reject": (REJECT,),
 }
-EVERYBODY_ELSE = (DELIVERY,)
 
 
 def is_simulated(address: str) -> bool:
-    """Whether the mailbox simulator has this address: its mail does not count for the quota."""
+    """Whether an address is the mailbox simulator's: its mail does not count for the quota."""
     return address.lower().endswith(f"@{DOMAIN}")
 
 
-def fates_of(address: str) -> tuple[Fate, ...]:
-    """What happens to a recipient, one after the other."""
-    local = address.lower().rpartition("@")[0].partition("+")[0]
-    return FATES.get(local, EVERYBODY_ELSE) if is_simulated(address) else EVERYBODY_ELSE
+def events_for(recipients: Sequence[str], *, is_rendered: bool = True) -> list[ScheduledEvent]:
+    """Every event of a message, in order.
 
-
-def happenings(recipients: Sequence[str], *, rendered: bool = True) -> list[Happening]:
-    """Everything that happens to a message, in its order.
-
-    :param rendered: its template could be.
+    :param is_rendered: its template could be rendered.
     """
     everybody = tuple(recipients)
-    if not rendered:
-        return [Happening(fate=RENDERING_FAILURE, recipients=everybody)]
-    if any(REJECT in fates_of(address) for address in recipients):
-        return [Happening(fate=REJECT, recipients=everybody)]
-    groups: dict[tuple[int, str], Happening] = {}
-    for position, address in enumerate(recipients):
-        for fate in fates_of(address):
-            key = (id(fate), _group(fate, address, position))
-            before = groups[key].recipients if key in groups else ()
-            groups[key] = Happening(fate=fate, recipients=(*before, address))
-    return [Happening(fate=SEND, recipients=everybody), *_by_time(groups.values())]
+    if not is_rendered:
+        return [ScheduledEvent(event=RENDERING_FAILURE, recipients=everybody)]
+    if any(REJECT in _events_of(address) for address in recipients):
+        return [ScheduledEvent(event=REJECT, recipients=everybody)]
+    groups: dict[tuple[int, str], tuple[SimulatedEvent, list[str]]] = {}
+    for address in recipients:
+        for event in _events_of(address):
+            _, group = groups.setdefault((id(event), _group(event, address)), (event, []))
+            group.append(address)
+    scheduled = [ScheduledEvent(event=e, recipients=tuple(group)) for e, group in groups.values()]
+    scheduled.sort(key=lambda found: found.event.delay)
+    return [ScheduledEvent(event=SEND, recipients=everybody), *scheduled]
 
 
-def _group(fate: Fate, address: str, position: int) -> str:
-    if fate.kind == "Delivery":
+def _events_of(address: str) -> tuple[SimulatedEvent, ...]:
+    local = address.lower().rpartition("@")[0].partition("+")[0]
+    return MAILBOXES.get(local, (DELIVERY,)) if is_simulated(address) else (DELIVERY,)
+
+
+def _group(event: SimulatedEvent, address: str) -> str:
+    """What the recipients of one event share: each mail host reports deliveries of its own."""
+    if event.kind == "Delivery":
         return address.lower().rpartition("@")[2]
-    return "" if fate.together else str(position)
-
-
-def _by_time(found: Iterable[Happening]) -> list[Happening]:
-    return sorted(found, key=lambda happening: happening.fate.delay)
+    return address if event.kind in ("Open", "Click") else ""

@@ -13,33 +13,31 @@ from html import unescape
 LINK = re.compile(r"<a\s[^<>]*?href\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s>]+)", re.IGNORECASE)
 
 
-def why_untracked(kind: str, raw: bytes) -> str:
-    """Why SES would not hear of this; empty if it would.
+def why_untracked(kind: str, raw: bytes) -> str | None:
+    """Why SES cannot track an event of this kind; None if it can.
 
-    :param kind: of the event.
     :param raw: the message.
     """
-    if kind in ("Open", "Click") and not any(True for _ in html_parts(raw)):
+    if kind in ("Open", "Click") and not any(True for _ in _html_parts(raw)):
         return f"There is no {kind} event: the message has no HTML part, and SES tracks no others."
     if kind == "Click" and first_link(raw) is None:
         return "There is no Click event: the HTML part has no link with http:// or https://."
-    return ""
-
-
-def html_parts(raw: bytes) -> Iterator[str]:
-    """The HTML of a message, without attachments."""
-    for part in message_from_bytes(raw, policy=policy.compat32).walk():
-        is_attachment = part.get_content_disposition() == "attachment"
-        if part.get_content_type() == "text/html" and not is_attachment:
-            content = part.get_payload(decode=True)
-            yield content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
+    return None
 
 
 def first_link(raw: bytes) -> str | None:
     """The first link in the HTML of a message that SES would track."""
-    for text in html_parts(raw):
+    for text in _html_parts(raw):
         for found in LINK.findall(text):
             link = unescape(found.strip("\"'")).strip()
             if link.lower().startswith(("http://", "https://")):
                 return link
     return None
+
+
+def _html_parts(raw: bytes) -> Iterator[str]:
+    for part in message_from_bytes(raw, policy=policy.compat32).walk():
+        is_attachment = part.get_content_disposition() == "attachment"
+        if part.get_content_type() == "text/html" and not is_attachment:
+            content = part.get_payload(decode=True)
+            yield content.decode("utf-8", "replace") if isinstance(content, bytes) else ""

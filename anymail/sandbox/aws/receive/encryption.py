@@ -1,4 +1,4 @@
-"""Received mail -> S3 objects as SES encrypts them before it stores them.
+"""Encrypt received mail as SES does before it stores it in S3.
 
 SES uses the Amazon S3 Encryption Client V2: AES-256-GCM, the key wrapped by KMS, the parameters in
 the object's metadata. Sources: Amazon SES Developer Guide, "Deliver to S3 bucket action"; Amazon S3
@@ -19,18 +19,18 @@ IV_BYTES = 12
 
 
 def encrypt(
-    mail: bytes, kms_key_arn: str, description: Mapping[str, str]
+    mail: bytes, kms_key_arn: str, context: Mapping[str, str]
 ) -> tuple[bytes, dict[str, str]]:
     """Encrypt a mail.
 
-    :param kms_key_arn: of the receipt rule: a key or an alias.
-    :param description: of the mail; all of it is KMS's encryption context.
+    :param kms_key_arn: of a key or an alias.
+    :param context: KMS's encryption context, which describes the mail.
     :return: the object's content, and its metadata.
     :raises SandboxError: KMS cannot use the key.
     """
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    context = {**description, "kms_cmk_id": kms_key_arn}
+    context = {**context, "kms_cmk_id": kms_key_arn}
     key, wrapped = _data_key(kms_key_arn, context)
     iv = os.urandom(IV_BYTES)
     metadata = {
@@ -54,7 +54,7 @@ def _data_key(kms_key_arn: str, context: dict[str, str]) -> tuple[bytes, bytes]:
         backend = kms_backends[account][region]
         is_enabled = backend.describe_key(kms_key_arn).enabled
         key, wrapped, _ = backend.generate_data_key(kms_key_arn, context, KEY_BYTES, "")
-    except Exception as err:  # moto's, which are of many kinds; none is of ours
+    except Exception as err:  # moto raises many kinds
         raise SandboxError(f"KMS has no key {kms_key_arn} ({err}).") from err
     if not is_enabled:
         raise SandboxError(f"The KMS key {kms_key_arn} is disabled.")

@@ -36,7 +36,7 @@ def delete_configuration_set(desk: Desk, request: ApiRequest) -> Result:
     """DeleteConfigurationSet."""
     name = named_set(request)
     state.delete_configuration_set(request.region, name)
-    desk.listeners.forget(request.region, name)
+    desk.subscribers.forget(request.region, name)
     return {}
 
 

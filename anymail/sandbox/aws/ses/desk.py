@@ -11,8 +11,8 @@ from .account import Account
 from .templates import Templates
 
 if TYPE_CHECKING:
-    from ..events.listeners import Listeners
-    from ..events.publishing import Publisher
+    from ..events.publish import Publisher
+    from ..events.subscribers import Subscribers
     from ..sns.local_sns import LocalSns
     from ..switches import Switches
 
@@ -28,9 +28,9 @@ class Desk:
     templates: Templates = field(default_factory=Templates)
 
     @property
-    def listeners(self) -> Listeners:
-        """Who wants to hear what happens to mail."""
-        return self.publisher.listeners
+    def subscribers(self) -> Subscribers:
+        """Where events are published."""
+        return self.publisher.subscribers
 
 
 #: An operation raises ``ApiError`` or ``Refused``, or gives its result as boto3 does; None leaves

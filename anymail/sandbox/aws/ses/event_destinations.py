@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..api import ApiError, ApiRequest
-from ..events.listeners import NOT_IN_V1, EventDestination, event_type, event_type_v1
+from ..events.subscribers import NOT_IN_V1, EventDestination, event_type, event_type_v1
 from .configuration_sets import named_set
 from .refusals import invalid
 
@@ -26,7 +26,7 @@ MAX_DESTINATIONS = 10
 def create_destination(desk: Desk, request: ApiRequest) -> Result:
     """CreateConfigurationSetEventDestination."""
     name, destination = named_set(request), _destination(request)
-    known = desk.listeners.destinations(request.region, name)
+    known = desk.subscribers.destinations(request.region, name)
     if destination.name in {found.name for found in known}:
         code = {"ses": "EventDestinationAlreadyExists"}.get(
             request.service, "AlreadyExistsException"
@@ -41,7 +41,7 @@ def create_destination(desk: Desk, request: ApiRequest) -> Result:
 def update_destination(desk: Desk, request: ApiRequest) -> Result:
     """UpdateConfigurationSetEventDestination."""
     name, destination = named_set(request), _destination(request)
-    known = desk.listeners.destinations(request.region, name)
+    known = desk.subscribers.destinations(request.region, name)
     if destination.name not in {found.name for found in known}:
         raise _no_destination(request, destination.name)
     return _keep(desk, request, name, destination)
@@ -50,21 +50,21 @@ def update_destination(desk: Desk, request: ApiRequest) -> Result:
 def delete_destination(desk: Desk, request: ApiRequest) -> Result:
     """DeleteConfigurationSetEventDestination."""
     name = request.params["EventDestinationName"]
-    if not desk.listeners.remove(request.region, named_set(request), name):
+    if not desk.subscribers.remove(request.region, named_set(request), name):
         raise _no_destination(request, name)
     return {}
 
 
 def get_destinations(desk: Desk, request: ApiRequest) -> Result:
     """GetConfigurationSetEventDestinations."""
-    known = desk.listeners.destinations(request.region, named_set(request))
+    known = desk.subscribers.destinations(request.region, named_set(request))
     return {"EventDestinations": [_described(found) for found in known]}
 
 
 def describe_configuration_set(desk: Desk, request: ApiRequest) -> Result:
     """DescribeConfigurationSet."""
     name = named_set(request)
-    known = desk.listeners.destinations(request.region, name)
+    known = desk.subscribers.destinations(request.region, name)
     wanted = "eventDestinations" in request.params.get("ConfigurationSetAttributeNames", ())
     described = [_described_v1(found) for found in known]
     return {
@@ -100,7 +100,7 @@ def _keep(desk: Desk, request: ApiRequest, name: str, destination: EventDestinat
             code = {"ses": "InvalidSNSDestination"}.get(request.service, "BadRequestException")
             text = f"Could not publish to SNS topic <{destination.topic_arn}>: {err}"
             raise ApiError(code, text) from err
-    desk.listeners.put(request.region, name, destination)
+    desk.subscribers.put(request.region, name, destination)
     return {}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..api import ApiError, ApiRequest
-from ..events.listeners import NOTIFICATION_TYPES, IdentityTopics
+from ..events.subscribers import NOTIFICATION_TYPES, IdentityTopics
 
 if TYPE_CHECKING:
     from .desk import Desk, Operation
@@ -25,21 +25,21 @@ def set_topic(desk: Desk, request: ApiRequest) -> Result:
         except ApiError as err:
             text = f"Invalid SNS topic <{topic_arn}>: {err}"
             raise ApiError("InvalidParameterValue", text) from err
-    desk.listeners.set_topic(request.region, identity, kind, topic_arn)
+    desk.subscribers.set_topic(request.region, identity, kind, topic_arn)
     return {}
 
 
 def set_headers(desk: Desk, request: ApiRequest) -> Result:
     """SetIdentityHeadersInNotificationsEnabled."""
     identity, enabled = request.params["Identity"], request.params["Enabled"]
-    desk.listeners.set_headers(request.region, identity, _kind(request), enabled)
+    desk.subscribers.set_headers(request.region, identity, _kind(request), enabled)
     return {}
 
 
 def set_forwarding(desk: Desk, request: ApiRequest) -> Result:
     """SetIdentityFeedbackForwardingEnabled."""
     identity, enabled = request.params["Identity"], request.params["ForwardingEnabled"]
-    desk.listeners.set_forwarding(request.region, identity, enabled)
+    desk.subscribers.set_forwarding(request.region, identity, enabled)
     return {}
 
 
@@ -47,7 +47,7 @@ def get_attributes(desk: Desk, request: ApiRequest) -> Result:
     """GetIdentityNotificationAttributes."""
     found = {}
     for name in request.params["Identities"]:
-        known = desk.listeners.identity(request.region, name) or IdentityTopics()
+        known = desk.subscribers.identity(request.region, name) or IdentityTopics()
         found[name] = {
             **{f"{kind}Topic": known.topics.get(kind) for kind in NOTIFICATION_TYPES},
             **{

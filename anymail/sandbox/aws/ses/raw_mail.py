@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.utils import format_datetime
 
@@ -85,10 +87,10 @@ def unfold(value: str) -> str:
 
 def decoded(value: str) -> str:
     """The value of a header without encoded-words; as it is if they are broken."""
-    try:
-        return str(make_header(decode_header(unfold(value))))
-    except (ValueError, LookupError):
-        return unfold(value)
+    text = unfold(value)
+    with suppress(LookupError, MessageError, ValueError):
+        text = str(make_header(decode_header(text)))
+    return text.encode("utf-8", "replace").decode()
 
 
 def parse_tags(value: str) -> dict[str, list[str]]:

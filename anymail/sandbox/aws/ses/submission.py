@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ...journal import SentMail, now
 from ..api import ApiRequest
-from ..events.events import new_id
+from ..events.documents import new_id
 from ..events.simulator import is_simulated
 from . import raw_mail, state
 from .accepted import Accepted

@@ -1,4 +1,4 @@
-"""A mail that arrives at SES: its envelope, the verdicts, the headers that SES puts on top.
+"""How a mail arrives at SES: its envelope, the verdicts, the headers that SES adds.
 
 Source: Amazon SES Developer Guide, "Contents of notifications for Amazon SES email receiving", and
 mail that SES received.
@@ -12,16 +12,17 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import format_datetime, getaddresses
+from email.utils import format_datetime
 
+from ....addresses.parser import parse_mailboxes
 from ... import SandboxError
-from ..ses.raw_mail import parse_headers
+from ..ses.raw_mail import first, parse_headers
 
 VERDICTS = ("spam", "virus", "spf", "dkim", "dmarc")
 STATUSES = ("PASS", "FAIL", "GRAY", "PROCESSING_FAILED", "DISABLED")
-#: What to do with mail that fails DMARC, in the words of the domain that it claims to be from.
+#: What the sender's domain asks for if DMARC fails.
 DMARC_POLICIES = ("none", "quarantine", "reject")
-#: The verdicts in the words of RFC 7208 and RFC 8601.
+#: The statuses in the words of RFC 7208 and RFC 8601.
 RESULTS = {
     "PASS": "pass",
     "FAIL": "fail",
@@ -38,7 +39,7 @@ _DOMAIN = re.compile(r"[A-Za-z0-9.-]{1,253}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arrival:
+class Envelope:
     """How a mail arrived.
 
     :param id: SES's ``messageId``.
@@ -54,18 +55,18 @@ class Arrival:
     region: str
     at: datetime
     verdicts: Mapping[str, str]
-    dmarc_policy: str
+    dmarc_policy: str = "none"
 
 
 def new_id() -> str:
-    """An id as SES gives it to received mail."""
+    """An id such as SES gives to received mail."""
     return "".join(secrets.choice(ID_CHARACTERS) for _ in range(40))
 
 
-def check_envelope(sender: str, recipients: Sequence[str]) -> None:
+def check_addresses(sender: str, recipients: Sequence[str]) -> None:
     """Refuse what no mail server would take.
 
-    :raises SandboxError: something is no address, or there is no recipient.
+    :raises SandboxError: an address is not valid, or there is no recipient.
     """
     if not recipients:
         raise SandboxError("A mail needs at least one recipient.")
@@ -92,42 +93,30 @@ def choose_verdicts(chosen: Mapping[str, str], *, scans: bool) -> dict[str, str]
     return {name: chosen.get(name, status) for name, status in usual.items()}
 
 
-def add_headers(raw: bytes, arrival: Arrival) -> bytes:
-    """A mail with what SES writes on top of it; with the line ends of SMTP."""
+def add_headers(raw: bytes, envelope: Envelope) -> bytes:
+    """A mail with SES's headers on top; with the line ends of SMTP."""
     mail = re.sub(rb"(?<!\r)\n", b"\r\n", raw)
-    top = "".join(f"{name}: {value}\r\n" for name, value in _new_headers(mail, arrival).items())
-    return top.encode() + mail
+    added = "".join(f"{name}: {value}\r\n" for name, value in _headers(mail, envelope).items())
+    return added.encode() + mail
 
 
-def unfolded_headers(mail: bytes) -> list[tuple[str, str]]:
-    """The headers of a mail, each on one line; what is not UTF-8 is replaced."""
-    return [(name, re.sub(r"[\r\n]+", "", value).strip()) for name, value in parse_headers(mail)]
-
-
-def parse_mailboxes(values: Sequence[str]) -> list[tuple[str, str]]:
-    """Names and addresses in headers; none where Python cannot read them."""
-    try:
-        return getaddresses(list(values))
-    except RecursionError:  # comments in comments
-        return []
-
-
-def _new_headers(mail: bytes, arrival: Arrival) -> dict[str, str]:
-    results = {name: RESULTS[status] for name, status in arrival.verdicts.items()}
-    envelope_domain = arrival.sender.rpartition("@")[2] or "localhost"
+def _headers(mail: bytes, envelope: Envelope) -> dict[str, str]:
+    verdicts = envelope.verdicts
+    results = {name: RESULTS[status] for name, status in verdicts.items()}
+    envelope_domain = envelope.sender.rpartition("@")[2] or "localhost"
     from_domain = _from_domain(mail) or envelope_domain
     designates = "designates" if results["spf"] == "pass" else "does not designate"
     spf = (
         f"{results['spf']} (spfCheck: domain of {envelope_domain} {designates} 127.0.0.1 as "
-        f"permitted sender) client-ip=127.0.0.1; envelope-from={arrival.sender}; helo=localhost;"
+        f"permitted sender) client-ip=127.0.0.1; envelope-from={envelope.sender}; helo=localhost;"
     )
     return {
-        "Return-Path": f"<{arrival.sender}>",
+        "Return-Path": f"<{envelope.sender}>",
         "Received": "from localhost (localhost [127.0.0.1])\r\n"
-        f" by inbound-smtp.{arrival.region}.amazonaws.com with SMTP id {arrival.id}\r\n"
-        f" for {arrival.recipients[0]};\r\n {format_datetime(arrival.at)} (UTC)",
-        "X-SES-Spam-Verdict": arrival.verdicts["spam"],
-        "X-SES-Virus-Verdict": arrival.verdicts["virus"],
+        f" by inbound-smtp.{envelope.region}.amazonaws.com with SMTP id {envelope.id}\r\n"
+        f" for {envelope.recipients[0]};\r\n {format_datetime(envelope.at)} (UTC)",
+        "X-SES-Spam-Verdict": verdicts["spam"],
+        "X-SES-Virus-Verdict": verdicts["virus"],
         "Received-SPF": spf,
         "Authentication-Results": f"amazonses.com;\r\n spf={spf}\r\n"
         f" dkim={results['dkim']} header.i=@{from_domain};\r\n"
@@ -137,8 +126,6 @@ def _new_headers(mail: bytes, arrival: Arrival) -> dict[str, str]:
 
 
 def _from_domain(mail: bytes) -> str | None:
-    for name, value in unfolded_headers(mail):
-        if name.lower() == "from":
-            domain = next(iter(parse_mailboxes([value])), ("", ""))[1].rpartition("@")[2]
-            return domain if _DOMAIN.fullmatch(domain) else None
-    return None
+    mailboxes = parse_mailboxes(first(parse_headers(mail), "from") or "").mailboxes
+    domain = mailboxes[0].addr_spec.rpartition("@")[2] if mailboxes else ""
+    return domain if _DOMAIN.fullmatch(domain) else None

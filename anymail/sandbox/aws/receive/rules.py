@@ -1,6 +1,6 @@
-"""Which actions of the receipt rules are for a mail.
+"""Choose the actions of the receipt rules for a mail.
 
-Source: Amazon SES Developer Guide, "How Amazon SES receives email": rules in their order, for the
+Source: Amazon SES Developer Guide, "How Amazon SES receives email": rules in order, for the
 recipients that they name, until one stops.
 """
 
@@ -15,7 +15,7 @@ from ..ses.state import ReceiptRule
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class RuleAction:
     """An action of a receipt rule.
 
     :param recipients: those that the rule is for.
@@ -28,30 +28,28 @@ class Step:
     params: Mapping[str, Any]
 
 
-def plan(
+def actions_for(
     rules: Sequence[ReceiptRule], recipients: Sequence[str], name: str | None = None
-) -> list[Step]:
-    """The actions for a mail, in their order.
+) -> list[RuleAction]:
+    """The actions for a mail, in order.
 
     :param rules: the enabled rules of the active rule set.
     :param name: of the only rule to use.
     :raises SandboxError: no rule takes the mail.
     """
-    steps = []
+    found = []
     for rule in rules:
         matching = [address for address in recipients if rule.takes(address)]
         if not matching or name not in (None, rule.name):
             continue
-        for action in rule.actions:
-            for kind, params in action.items():
-                step = Step(rule=rule, recipients=matching, kind=kind, params=params or {})
-                steps.append(step)
-                if kind == "StopAction":
-                    return steps
-    if not steps:
+        for kind, params in ((k, p) for action in rule.actions for k, p in action.items()):
+            found.append(RuleAction(rule=rule, recipients=matching, kind=kind, params=params or {}))
+            if kind == "StopAction":
+                return found
+    if not found:
         which = "no enabled rule" if name is None else f"no enabled rule {name!r}"
         raise SandboxError(
             f"SES does not take this mail: its active receipt rule set has {which} with an action "
             f"for {', '.join(recipients)}."
         )
-    return steps
+    return found

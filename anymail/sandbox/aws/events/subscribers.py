@@ -1,4 +1,4 @@
-"""Who wants to hear what happens to mail: configuration sets' destinations, identities' topics."""
+"""Where SES publishes events: configuration sets' destinations, and identities' topics."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any
 
-#: Every kind of event as v2 of the API spells it (API reference, "EventType").
+#: As v2 of the API spells them (API reference, "EventType").
 EVENT_TYPES = (
     "SEND",
     "REJECT",
@@ -20,9 +20,8 @@ EVENT_TYPES = (
     "DELIVERY_DELAY",
     "SUBSCRIPTION",
 )
-#: v1 knows nothing of these.
 NOT_IN_V1 = frozenset({"DELIVERY_DELAY", "SUBSCRIPTION"})
-#: What identities can be notified of (SES API reference, "SetIdentityNotificationTopic").
+#: SES API reference, "SetIdentityNotificationTopic".
 NOTIFICATION_TYPES = ("Bounce", "Complaint", "Delivery")
 
 
@@ -31,8 +30,8 @@ class EventDestination:
     """Where a configuration set publishes events.
 
     :param types: of :data:`EVENT_TYPES`.
-    :param topic_arn: of SNS; None for other destinations, which the sandbox only remembers.
-    :param definition: everything about it, as the caller wrote it.
+    :param topic_arn: None for destinations other than SNS, to which nothing is published.
+    :param definition: the whole destination, as the caller wrote it.
     """
 
     name: str
@@ -41,17 +40,18 @@ class EventDestination:
     topic_arn: str | None
     definition: Mapping[str, Any]
 
-    def wants(self, kind: str) -> bool:
-        """Whether it publishes events of a kind; ``"Rendering Failure"`` or any other spelling."""
-        return self.enabled and event_type(kind) in self.types
+    def accepts(self, kind: str) -> bool:
+        """Whether events of a kind, in any spelling, are published there."""
+        return self.enabled and self.topic_arn is not None and event_type(kind) in self.types
 
 
 @dataclass(frozen=True, kw_only=True)
 class IdentityTopics:
-    """What an identity is notified of.
+    """The notifications of an identity.
 
-    :param topics: by ``"Bounce"``, ``"Complaint"``, ``"Delivery"``: the ARN of a topic.
-    :param with_headers: the kinds whose notifications have the mail's headers.
+    :param topics: the ARN of a topic by ``"Bounce"``, ``"Complaint"``, ``"Delivery"``.
+    :param with_headers: kinds of notifications that have the message's headers.
+    :param forwarding: remembered only.
     """
 
     topics: Mapping[str, str] = field(default_factory=dict)
@@ -59,8 +59,8 @@ class IdentityTopics:
     forwarding: bool = True
 
 
-class Listeners:
-    """Keeps them for each region. Safe to use from several threads."""
+class Subscribers:
+    """The destinations and topics of every region. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -68,56 +68,46 @@ class Listeners:
         self._identities: dict[tuple[str, str], IdentityTopics] = {}
 
     def destinations(self, region: str, configuration_set: str) -> list[EventDestination]:
-        """Those of a configuration set."""
         with self._lock:
             return list(self._destinations.get((region, configuration_set), {}).values())
 
     def put(self, region: str, configuration_set: str, destination: EventDestination) -> None:
-        """Keep a destination, in place of another one with its name."""
+        """Add a destination, or replace the one with its name."""
         with self._lock:
             known = self._destinations.setdefault((region, configuration_set), {})
             known[destination.name] = destination
 
     def remove(self, region: str, configuration_set: str, name: str) -> bool:
-        """Forget a destination. False: there was none with this name."""
+        """Remove a destination. False: there is none with this name."""
         with self._lock:
             known = self._destinations.get((region, configuration_set), {})
             return known.pop(name, None) is not None
 
     def forget(self, region: str, configuration_set: str) -> None:
-        """Forget all destinations of a configuration set."""
+        """Remove all destinations of a configuration set."""
         with self._lock:
             self._destinations.pop((region, configuration_set), None)
 
     def identity(self, region: str, name: str) -> IdentityTopics | None:
-        """What an identity is notified of; None if nobody ever said."""
-        with self._lock:
-            return self._identities.get((region, name.lower()))
+        """None if nothing was ever set for the identity."""
+        return self._identities.get((region, name.lower()))
 
     def set_topic(self, region: str, name: str, kind: str, topic_arn: str | None) -> None:
-        """Notify an identity of something, or no longer."""
-        with self._lock:
-            known = self._known(region, name)
-            topics = {key: arn for key, arn in known.topics.items() if key != kind}
-            if topic_arn:
-                topics[kind] = topic_arn
-            self._identities[region, name.lower()] = replace(known, topics=topics)
+        """Set or remove the topic for a kind of notification."""
+        known = self.identity(region, name) or IdentityTopics()
+        topics = {key: arn for key, arn in known.topics.items() if key != kind}
+        more = {kind: topic_arn} if topic_arn else {}
+        self._identities[region, name.lower()] = replace(known, topics={**topics, **more})
 
     def set_headers(self, region: str, name: str, kind: str, enabled: bool) -> None:
-        """Put the mail's headers into notifications of a kind, or no longer."""
-        with self._lock:
-            known = self._known(region, name)
-            kinds = known.with_headers | {kind} if enabled else known.with_headers - {kind}
-            self._identities[region, name.lower()] = replace(known, with_headers=kinds)
+        """Put the message's headers into a kind of notification, or not."""
+        known = self.identity(region, name) or IdentityTopics()
+        kinds = known.with_headers | {kind} if enabled else known.with_headers - {kind}
+        self._identities[region, name.lower()] = replace(known, with_headers=kinds)
 
     def set_forwarding(self, region: str, name: str, enabled: bool) -> None:
-        """Whether bounces and complaints are mailed; only remembered."""
-        with self._lock:
-            known = self._known(region, name)
-            self._identities[region, name.lower()] = replace(known, forwarding=enabled)
-
-    def _known(self, region: str, name: str) -> IdentityTopics:
-        return self._identities.get((region, name.lower()), IdentityTopics())
+        known = self.identity(region, name) or IdentityTopics()
+        self._identities[region, name.lower()] = replace(known, forwarding=enabled)
 
 
 def event_type(kind: str) -> str | None:

@@ -1,0 +1,208 @@
+"""The JSON documents that SES publishes about a message, in both of its systems.
+
+Source: Amazon SES Developer Guide, "Contents of event data that Amazon SES publishes to Amazon SNS"
+and "Amazon SNS notification contents for Amazon SES".
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import format_datetime, parsedate_to_datetime
+from typing import Any
+
+from ....amazon_ses.timestamps import iso_time
+from ..defaults import ACCOUNT
+from ..ses.accepted import Accepted
+from ..ses.addresses import split
+from ..ses.raw_mail import Header, decoded, first, values
+from .simulator import MTA, ScheduledEvent
+from .tracked import first_link
+
+#: The mail host that SES delivered to: an address for documentation (RFC 5737).
+REMOTE_MTA = "198.51.100.25"
+READER_IP = "192.0.2.77"
+USER_AGENT = "Mozilla/5.0 (Sandbox; Mail) ImageProxy"
+#: In Amazon's documents the name of an IAM user.
+CALLER = "sandbox"
+#: How long SES tries to deliver (Amazon SES Developer Guide, "MaxDeliverySeconds").
+MAX_DELIVERY_TIME = timedelta(hours=14)
+#: Longer headers are truncated.
+MAX_HEADER_BYTES = 10 * 1024
+#: The first letters of a ``MessageId`` in some regions.
+PREFIXES = {"us-east-1": "0100", "us-west-2": "0101", "eu-west-1": "0102"}
+LISTS = {"from": "from", "to": "to", "cc": "cc", "bcc": "bcc", "replyTo": "reply-to"}
+TEXTS = {"sender": "sender", "returnPath": "return-path", "date": "date", "subject": "subject"}
+
+Document = dict[str, Any]
+
+
+def new_id(region: str, at: datetime) -> str:
+    """An id such as SES gives to messages and feedback."""
+    prefix, milliseconds = PREFIXES.get(region, "010f"), int(at.timestamp() * 1000)
+    return f"{prefix}{milliseconds:012x}-{secrets.token_hex(4)}-{str(uuid.uuid4())[9:]}-000000"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """An event with its details, which SES may publish in two ways."""
+
+    accepted: Accepted
+    kind: str
+    detail: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """The name of the details in the document."""
+        name = "failure" if self.kind == "Rendering Failure" else self.kind
+        return name[0].lower() + name[1:]
+
+
+def describe(accepted: Accepted, scheduled: ScheduledEvent, at: datetime) -> Event:
+    """An event that has just happened."""
+    detail = {**scheduled.event.detail, **_detail(accepted, scheduled, at)}
+    return Event(accepted=accepted, kind=scheduled.kind, detail=detail)
+
+
+def event_document(event: Event) -> Document:
+    """As event publishing has it."""
+    return {
+        "eventType": event.kind,
+        "mail": mail_in_event(event.accepted, event.kind),
+        event.key: dict(event.detail),
+    }
+
+
+def notification_document(event: Event, *, with_headers: bool) -> Document:
+    """As an identity's notification topic gets it."""
+    detail = dict(event.detail)
+    if event.kind in ("Bounce", "Delivery") and detail.get("bounceSubType") != "Suppressed":
+        detail["remoteMtaIp"] = REMOTE_MTA
+    accepted = event.accepted
+    mail = {**_mail(accepted), "sourceIp": accepted.source_ip, "callerIdentity": CALLER}
+    if with_headers:
+        original = first(accepted.headers, "message-id") or accepted.mail.id
+        mail |= describe_headers(accepted.headers, original)
+    return {"notificationType": event.kind, event.key: detail, "mail": mail}
+
+
+def mail_in_event(accepted: Accepted, kind: str) -> Document:
+    """The ``mail`` object of event publishing. Some kinds of events have less in it."""
+    mail = accepted.mail
+    document = {**_mail(accepted), "headersTruncated": False, "tags": _tags(accepted, kind)}
+    if kind in ("Open", "Click"):
+        del document["sourceArn"]
+    if kind in ("Rendering Failure", "DeliveryDelay"):
+        return document
+    if kind == "Send" and mail.template is not None:  # it has not been rendered yet
+        known = common_headers(accepted.headers, mail.id)
+        document["commonHeaders"] = {key: known[key] for key in ("from", "to") if key in known}
+        return document
+    return {**document, **describe_headers(accepted.headers, mail.id)}
+
+
+def identity_arn(region: str, identity: str) -> str:
+    """The ARN of an identity."""
+    partition = "aws-us-gov" if region.startswith("us-gov-") else "aws"
+    return f"arn:{partition}:ses:{region}:{ACCOUNT}:identity/{identity}"
+
+
+def describe_headers(headers: Sequence[Header], message_id: str | None) -> Document:
+    """The headers of a ``mail`` object, truncated, and the common ones decoded."""
+    kept, size = [], 0
+    for name, value in headers:
+        size += len(f"{name}{value}".encode())
+        if size > MAX_HEADER_BYTES:
+            break
+        kept.append({"name": name, "value": value})
+    return {
+        "headersTruncated": len(kept) < len(headers),
+        "headers": kept,
+        "commonHeaders": common_headers(headers, message_id),
+    }
+
+
+def common_headers(headers: Sequence[Header], message_id: str | None) -> Document:
+    """``commonHeaders``, decoded."""
+    found: Document = {}
+    for key, name in LISTS.items():
+        items = [decoded(item) for value in values(headers, name) for item in split(value)]
+        if items:
+            found[key] = items
+    for key, name in TEXTS.items():
+        value = first(headers, name)
+        if value is not None:
+            found[key] = _date(value) if name == "date" else decoded(value)
+    return found if message_id is None else {**found, "messageId": message_id}
+
+
+def _date(value: str) -> str:
+    try:
+        return format_datetime(parsedate_to_datetime(value))
+    except (OverflowError, TypeError, ValueError):
+        return value
+
+
+def _detail(accepted: Accepted, scheduled: ScheduledEvent, at: datetime) -> Document:
+    mail, timestamp = accepted.mail, {"timestamp": iso_time(at)}
+    feedback = {"feedbackId": new_id(mail.region, at), **timestamp}
+    reader = {"ipAddress": READER_IP, "userAgent": USER_AGENT, **timestamp}
+    recipients = [
+        {"emailAddress": address, **scheduled.event.recipient} for address in scheduled.recipients
+    ]
+    match scheduled.kind:
+        case "Rendering Failure":
+            return {"errorMessage": accepted.failure or "", "templateName": mail.template or ""}
+        case "Delivery":
+            return {
+                "processingTimeMillis": round((at - mail.at) / timedelta(milliseconds=1)),
+                "recipients": list(scheduled.recipients),
+                "smtpResponse": f"250 2.0.0 OK queued as {mail.id.split('-')[1]}",
+                "reportingMTA": MTA,
+                **timestamp,
+            }
+        case "DeliveryDelay":
+            expires = iso_time(mail.at + MAX_DELIVERY_TIME)
+            return {"expirationTime": expires, "delayedRecipients": recipients, **timestamp}
+        case "Bounce":
+            return {"bouncedRecipients": recipients, **feedback}
+        case "Complaint":
+            arrived = iso_time(mail.at)
+            return {"complainedRecipients": recipients, "arrivalDate": arrived, **feedback}
+        case "Open":
+            return reader
+        case "Click":
+            return {"link": first_link(mail.raw) or "", "linkTags": None, **reader}
+    return {}
+
+
+def _mail(accepted: Accepted) -> Document:
+    mail = accepted.mail
+    return {
+        "timestamp": iso_time(mail.at),
+        "source": mail.source,
+        "sourceArn": identity_arn(mail.region, accepted.identity),
+        "sendingAccountId": ACCOUNT,
+        "messageId": mail.id,
+        "destination": list(mail.recipients),
+    }
+
+
+def _tags(accepted: Accepted, kind: str) -> dict[str, list[str]]:
+    mail = accepted.mail
+    tags = {
+        "ses:source-tls-version": ["TLSv1.3"],
+        "ses:operation": [mail.operation.rpartition(" ")[2]],
+        "ses:source-ip": [accepted.source_ip],
+        "ses:from-domain": [mail.source.rpartition("@")[2]],
+        "ses:caller-identity": [CALLER],
+        **{name: list(found) for name, found in mail.message_tags.items()},
+    }
+    if mail.configuration_set:
+        tags["ses:configuration-set"] = [mail.configuration_set]
+    if kind == "Delivery":
+        tags |= {"ses:outgoing-ip": ["192.0.2.51"], "ses:outgoing-tls-version": ["TLSv1.3"]}
+    return tags

@@ -1,0 +1,65 @@
+"""The JSON document that SES publishes about a received mail.
+
+Source: Amazon SES Developer Guide, "Contents of notifications for Amazon SES email receiving".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ....addresses.parser import parse_mailboxes
+from ....amazon_ses.timestamps import iso_time
+from ..events.documents import describe_headers
+from ..ses.raw_mail import first, parse_headers, unfold, values
+from .envelope import VERDICTS, Envelope
+
+
+def received_document(
+    envelope: Envelope,
+    mail: bytes,
+    *,
+    recipients: Sequence[str],
+    action: Mapping[str, Any],
+    milliseconds: int,
+    content: str | None = None,
+) -> dict[str, Any]:
+    """The document for one action.
+
+    :param recipients: those that the rule is for.
+    :param action: ``receipt.action``.
+    :param milliseconds: how long the rule took.
+    :param content: the whole mail, for an SNS action.
+    """
+    verdicts = envelope.verdicts
+    policy = {"dmarcPolicy": envelope.dmarc_policy} if verdicts["dmarc"] == "FAIL" else {}
+    document = {
+        "notificationType": "Received",
+        "mail": _mail(envelope, mail),
+        "receipt": {
+            "timestamp": iso_time(envelope.at),
+            "processingTimeMillis": milliseconds,
+            "recipients": list(recipients),
+            **{f"{name}Verdict": {"status": verdicts[name]} for name in VERDICTS},
+            **policy,
+            "action": dict(action),
+        },
+    }
+    return document if content is None else {**document, "content": content}
+
+
+def _mail(envelope: Envelope, mail: bytes) -> dict[str, Any]:
+    headers = [(name, unfold(value).strip()) for name, value in parse_headers(mail)]
+    described = describe_headers(headers, first(headers, "message-id"))
+    described["commonHeaders"]["returnPath"] = envelope.sender
+    return {
+        "timestamp": iso_time(envelope.at),
+        "source": envelope.sender or "<>",
+        "messageId": envelope.id,
+        "destination": [
+            mailbox.addr_spec
+            for value in values(headers, "to", "cc", "bcc")
+            for mailbox in parse_mailboxes(value).mailboxes
+        ],
+        **described,
+    }

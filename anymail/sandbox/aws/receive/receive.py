@@ -1,0 +1,154 @@
+"""Receive mail as SES does.
+
+Source: Amazon SES Developer Guide, "Email receiving with Amazon SES", and its pages about the
+actions.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ... import SandboxError
+from ...journal import Journal, ReceivedMail, SesEvent, now
+from ..api import ApiError
+from ..ses.state import receipt_rules
+from .actions import ACTIONS, ActionInput, ActionResult
+from .envelope import Envelope, add_headers, check_addresses, choose_verdicts, new_id
+from .notification import received_document
+from .rules import RuleAction, actions_for
+
+if TYPE_CHECKING:
+    from ..sns.local_sns import LocalSns
+
+#: SES receives mails of at most 40 MB; an SNS action takes at most 150 KB.
+MAX_SIZE = 40 * 1024 * 1024
+MAX_SNS_SIZE = 150 * 1024
+SUBJECT = "Amazon SES Email Receipt Notification"
+
+
+def receive(
+    raw: bytes,
+    *,
+    sender: str,
+    recipients: Sequence[str],
+    region: str,
+    sns: LocalSns,
+    journal: Journal,
+    rule: str | None = None,
+    verdicts: Mapping[str, str] | None = None,
+) -> ReceivedMail:
+    """Receive a mail: do what the active receipt rule set says.
+
+    :param sender: of the envelope; empty for a bounce.
+    :param recipients: of the envelope.
+    :param rule: the only rule to use.
+    :param verdicts: see :func:`.envelope.choose_verdicts`.
+    :raises SandboxError: no rule takes the mail, or an action fails.
+    """
+    check_addresses(sender, recipients)
+    actions = actions_for(receipt_rules(region), recipients, rule)
+    chosen = dict(verdicts or {})
+    envelope = Envelope(
+        id=new_id(),
+        sender=sender,
+        recipients=list(recipients),
+        region=region,
+        at=now(),
+        verdicts=choose_verdicts(chosen, scans=any(found.rule.scans for found in actions)),
+        dmarc_policy=chosen.get("dmarc_policy", "none"),
+    )
+    mail = ReceivedMail(
+        id=envelope.id,
+        sender=sender,
+        recipients=list(recipients),
+        raw=add_headers(raw, envelope),
+        rule=", ".join(dict.fromkeys(found.rule.name for found in actions)),
+        action="",
+        verdicts=envelope.verdicts,
+        at=envelope.at,
+    )
+    _check_size(len(mail.raw), actions)
+    events = _run(actions, mail, envelope, sns)
+    journal.add_received(mail)
+    for event in events:
+        _publish(event, mail, sns, journal)
+    return mail
+
+
+def _check_size(size: int, actions: Sequence[RuleAction]) -> None:
+    if size > MAX_SIZE:
+        raise SandboxError(f"SES bounces this mail: it has more than {MAX_SIZE:,} bytes.")
+    for action in actions:
+        if action.kind == "SNSAction" and size > MAX_SNS_SIZE:
+            raise SandboxError(
+                f"SES bounces this mail to its sender: it has {size:,} bytes, and the SNS action "
+                f"of the receipt rule {action.rule.name!r} takes at most {MAX_SNS_SIZE:,}. Use a "
+                "rule with an S3 action, which takes 40 MB."
+            )
+
+
+def _run(
+    actions: Sequence[RuleAction], mail: ReceivedMail, envelope: Envelope, sns: LocalSns
+) -> list[SesEvent]:
+    """Run the actions. Returns the events to publish."""
+    start, events, labels = time.monotonic(), [], []
+    for action in actions:
+        name = action.rule.name
+        run = ACTIONS.get(action.kind)
+        if run is None:
+            kind = action.kind.removesuffix("Action")
+            mail.notes.append(
+                f"The receipt rule {name!r} has a {kind} action, which the sandbox ignores."
+            )
+            continue
+        result = run(ActionInput(id=mail.id, mail=mail.raw, rule=name, params=action.params))
+        mail.raw = result.mail or mail.raw
+        labels += [result.label] if result.label else []
+        topic_arn = action.params.get("TopicArn")
+        if topic_arn:
+            _check_topic(topic_arn, name, sns)
+            milliseconds = int((time.monotonic() - start) * 1000)
+            document = _document(action, result, mail.raw, envelope, milliseconds)
+            events.append(SesEvent(kind="Received", document=document, topic_arns=[topic_arn]))
+        elif result.label:
+            mail.notes.append(
+                f"This mail is published nowhere: the {result.label} action of the receipt rule "
+                f"{name!r} has no SNS topic."
+            )
+    mail.action = ", ".join(labels)
+    return events
+
+
+def _check_topic(topic_arn: str, rule: str, sns: LocalSns) -> None:
+    try:
+        sns.check_topic(topic_arn)
+    except ApiError as err:
+        raise SandboxError(
+            f"The receipt rule {rule!r} names the SNS topic {topic_arn}: {err}."
+        ) from err
+
+
+def _document(
+    action: RuleAction, result: ActionResult, mail: bytes, envelope: Envelope, milliseconds: int
+) -> dict[str, Any]:
+    return received_document(
+        envelope,
+        mail,
+        recipients=action.recipients,
+        action={**result.action, "topicArn": action.params["TopicArn"]},
+        milliseconds=milliseconds,
+        content=result.content,
+    )
+
+
+def _publish(event: SesEvent, mail: ReceivedMail, sns: LocalSns, journal: Journal) -> None:
+    # Before it is posted: a signal finds the event by its mail.
+    journal.add_event(mail, event)
+    text = json.dumps(event.document, ensure_ascii=False, separators=(",", ":"))
+    try:
+        sns.publish(event.topic_arns[0], text, SUBJECT, event)
+    except ApiError as err:
+        raise SandboxError(f"The notification of this mail cannot be published: {err}") from err

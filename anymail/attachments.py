@@ -1,4 +1,4 @@
-"""Attachment: a file that goes with a Django message."""
+"""Attachment: a file that goes with a Django message, and the forms that Django lets one have."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ from base64 import b64encode
 from email.message import Message
 from email.utils import unquote
 from mimetypes import guess_type
+from types import NoneType
 from typing import Any
 
 from django.core.mail import EmailMessage
 from django.utils.functional import Promise
+
+from .exceptions import AnymailSerializationError
+
+#: What Django makes a part of.
+CONTENT_TYPES = (str, bytes, bytearray, memoryview, Promise, Message, EmailMessage)
 
 
 class Attachment:
@@ -68,6 +74,69 @@ class Attachment:
     def b64content(self) -> str:
         """The content in Base64."""
         return b64encode(self.content_bytes).decode("ascii")
+
+
+def check_attachment(attachment: Any, position: int) -> None:
+    """Raise unless it has one of Django's forms.
+
+    :param position: in the message, from 1.
+    :raises AnymailSerializationError: names what has the wrong type.
+    """
+    if isinstance(attachment, Message):
+        return
+    if not isinstance(attachment, (tuple, list)) or not 2 <= len(attachment) <= 3:
+        raise AnymailSerializationError(
+            "`attachments` must hold MIME parts, or tuples of file name, content and media type, "
+            f"not {type_and_length(attachment)}"
+        )
+    name, content, mimetype = (*attachment, None)[:3]
+    if not isinstance(name, (str, Promise, NoneType)):
+        raise AnymailSerializationError(
+            f"The file name of attachment {position} must be a string, not {type(name).__name__}"
+        )
+    _check_content(content, f"attachment {position}")
+    if mimetype:
+        _check_media_type(mimetype, f"attachment {position}")
+
+
+def check_alternative(alternative: Any, position: int) -> None:
+    """Raise unless it is a pair of content and media type.
+
+    :param position: in the message, from 1.
+    :raises AnymailSerializationError: names what has the wrong type.
+    """
+    if not isinstance(alternative, (tuple, list)) or len(alternative) != 2:
+        raise AnymailSerializationError(
+            "`alternatives` must hold pairs of content and media type, "
+            f"not {type_and_length(alternative)}"
+        )
+    _check_content(alternative[0], f"alternative {position}")
+    _check_media_type(alternative[1], f"alternative {position}")
+
+
+def type_and_length(value: Any) -> str:
+    """What to say of a value in an error: not the value itself."""
+    name = type(value).__name__
+    return f"{name} of {len(value)}" if isinstance(value, (tuple, list)) else name
+
+
+def _check_content(content: Any, what: str) -> None:
+    if not isinstance(content, CONTENT_TYPES):
+        raise AnymailSerializationError(
+            f"The content of {what} must be str, bytes or a message, not {type(content).__name__}"
+        )
+
+
+def _check_media_type(mimetype: Any, what: str) -> None:
+    if not isinstance(mimetype, (str, Promise)):
+        raise AnymailSerializationError(
+            f"The media type of {what} must be a string, not {type(mimetype).__name__}"
+        )
+    maintype, _, subtype = str(mimetype).partition("/")
+    if not (maintype and subtype):
+        raise AnymailSerializationError(
+            f'The media type of {what} must be of the form "type/subtype"'
+        )
 
 
 def _guessed_type(name: Any) -> str:

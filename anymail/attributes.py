@@ -14,6 +14,8 @@ from .exceptions import AnymailSerializationError
 
 #: Attributes whose defaults are merged two levels deep: address, then key.
 MERGED_BY_ADDRESS = ("merge_data", "merge_metadata", "merge_headers")
+#: Attributes whose keys are names of headers, or of parameters.
+KEYED_BY_NAME = ("extra_headers", "esp_extra")
 
 
 class AttributeReader:
@@ -26,6 +28,7 @@ class AttributeReader:
     def __init__(self, message: EmailMessage, defaults: Mapping[str, Any]) -> None:
         self.message = message
         self.defaults = defaults
+        self._items: dict[str, list[Any] | None] = {}  # an iterator can be read only once
 
     def _both(self, name: str) -> tuple[Any, Any]:
         return self.defaults.get(name, UNSET), getattr(self.message, name, UNSET)
@@ -39,12 +42,14 @@ class AttributeReader:
 
         :raises AnymailSerializationError: it is a string, or nothing that can be iterated.
         """
-        both = self._both(name)
-        for value in both:
-            if value is not UNSET and value is not None:
-                _check_list(name, value)
-        merged = _absent_to_none(combine(*both))
-        return None if merged is None else list(merged)
+        if name not in self._items:
+            both = self._both(name)
+            for value in both:
+                if value is not UNSET and value is not None:
+                    _check_list(name, value)
+            merged = _absent_to_none(combine(*both))
+            self._items[name] = None if merged is None else list(merged)
+        return self._items[name]
 
     def strings(self, name: str) -> tuple[str, ...] | None:
         """The same, which must all be strings.
@@ -82,6 +87,8 @@ class AttributeReader:
                 )
             if name in MERGED_BY_ADDRESS:
                 _check_by_address(name, value)
+            if name in KEYED_BY_NAME:
+                _check_names(name, value)
         try:
             return force_non_lazy_dict(_absent_to_none(_merged(name, both)))
         except RecursionError as err:
@@ -188,6 +195,23 @@ def force_non_lazy_dict(values: Mapping[Any, Any] | None) -> dict[Any, Any] | No
     return None if values is None else {key: _force_deeply(item) for key, item in values.items()}
 
 
+def has_recipients(message: EmailMessage) -> bool:
+    """Whether Django counts any recipients of a message.
+
+    :raises AnymailSerializationError: they are not in lists.
+    """
+    try:
+        return bool(message.recipients())
+    except TypeError:
+        for name in ("to", "cc", "bcc"):
+            value = getattr(message, name)
+            if not isinstance(value, list):
+                raise AnymailSerializationError(
+                    f"`{name}` must be a list, not {type(value).__name__}"
+                ) from None
+        raise
+
+
 def _merge(one: Mapping[str, Any], two: Mapping[str, Any], levels: int | None) -> dict[str, Any]:
     merged = dict(one)
     for key, value in two.items():
@@ -222,6 +246,14 @@ def _check_by_address(name: str, value: Mapping[Any, Any]) -> None:
             kinds = f"{type(address).__name__} to {type(data).__name__}"
             raise AnymailSerializationError(
                 f"`{name}` must be a dict of address to dict, not of {kinds}"
+            )
+
+
+def _check_names(name: str, value: Mapping[Any, Any]) -> None:
+    for key in value:
+        if not isinstance(key, str):
+            raise AnymailSerializationError(
+                f"`{name}` must have strings for keys, not {type(key).__name__}"
             )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timezone
+from email.charset import Charset
+from types import NoneType
 from typing import Any
 
 from django.core.mail import EmailMessage
@@ -12,8 +15,13 @@ from django.utils.encoding import force_str
 from django.utils.timezone import get_current_timezone, is_naive, make_aware
 
 from .addresses import EmailAddress, parse_address_list, parse_single_address
+from .attachments import check_alternative, check_attachment
 from .attributes import AttributeReader, force_non_lazy
-from .exceptions import AnymailInvalidAddress, AnymailUnsupportedFeature
+from .exceptions import (
+    AnymailInvalidAddress,
+    AnymailSerializationError,
+    AnymailUnsupportedFeature,
+)
 from .mime.headers import CaseInsensitiveCasePreservingDict, check_no_line_break
 
 #: Attributes that Django itself turns into MIME.
@@ -108,6 +116,7 @@ class OutgoingMessage:
             Django 6.0), as Django itself raises.
         """
         value = AttributeReader(message, defaults)
+        _check_encoding(message.encoding)
         headers = CaseInsensitiveCasePreservingDict(value.dictionary("extra_headers") or {})
         _check_line_breaks(value, headers)
         from_emails = _from_emails(value.single("from_email"))
@@ -124,12 +133,9 @@ class OutgoingMessage:
             reply_to=_reply_to(headers.pop("Reply-To", None), value),
             subject=str(value.single("subject") or ""),
             body=force_str(value.single("body") or "", errors="surrogateescape"),
-            content_subtype=message.content_subtype,
-            alternatives=tuple(
-                (force_non_lazy(content), mimetype)
-                for content, mimetype in value.items("alternatives") or ()
-            ),
-            attachments=tuple(value.items("attachments") or ()),
+            content_subtype=_content_subtype(message),
+            alternatives=_alternatives(value),
+            attachments=_attachments(value),
             header_to=headers.pop("To", None),
             headers=headers,
             envelope_sender=envelope_sender,
@@ -207,7 +213,45 @@ def _from_emails(from_email: Any) -> tuple[EmailAddress, ...]:
         raise AnymailInvalidAddress(
             "The message has no From: set from_email, or DEFAULT_FROM_EMAIL in your settings."
         )
-    return tuple(parse_address_list(from_email, "from_email"))
+    parsed = parse_address_list(from_email, "from_email")
+    if not parsed:
+        raise AnymailInvalidAddress("`from_email` holds no address.")
+    return tuple(parsed)
+
+
+def _attachments(value: AttributeReader) -> tuple[Any, ...]:
+    attachments = value.items("attachments") or ()
+    for position, attachment in enumerate(attachments, start=1):
+        check_attachment(attachment, position)
+    return tuple(attachments)
+
+
+def _alternatives(value: AttributeReader) -> tuple[tuple[Any, str], ...]:
+    alternatives = value.items("alternatives") or ()
+    for position, alternative in enumerate(alternatives, start=1):
+        check_alternative(alternative, position)
+    return tuple((force_non_lazy(content), str(mimetype)) for content, mimetype in alternatives)
+
+
+def _content_subtype(message: EmailMessage) -> str:
+    subtype: object = message.content_subtype
+    if not isinstance(subtype, str):
+        raise AnymailSerializationError(
+            f"`content_subtype` must be a string, not {type(subtype).__name__}"
+        )
+    check_no_line_break("content_subtype", subtype)
+    return subtype
+
+
+def _check_encoding(encoding: object) -> None:
+    if not isinstance(encoding, (str, Charset, NoneType)):
+        raise AnymailSerializationError(
+            f"`encoding` must be a string or a Charset, not {type(encoding).__name__}"
+        )
+    try:
+        codecs.lookup(str(encoding or "utf-8"))
+    except (LookupError, ValueError) as err:
+        raise AnymailSerializationError("`encoding` is not a charset that Python knows") from err
 
 
 def _reply_to(header: Any, value: AttributeReader) -> tuple[EmailAddress, ...]:
@@ -236,5 +280,8 @@ def _aware_datetime(value: Any) -> Any:
     if isinstance(value, date):
         return make_aware(datetime.combine(value, time.min), get_current_timezone())
     if isinstance(value, (int, float)):
-        return datetime.fromtimestamp(value, tz=timezone.utc)
+        try:
+            return datetime.fromtimestamp(value, tz=timezone.utc)
+        except (ValueError, OverflowError, OSError) as err:
+            raise AnymailSerializationError("`send_at` is not a valid timestamp") from err
     return value

@@ -14,7 +14,8 @@ from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.test import SimpleTestCase, override_settings
 from django.utils.translation import gettext_lazy
 
-from anymail.addresses import EmailAddress
+from anymail.addresses import EmailAddress, idna_encoder
+from anymail.amazon_ses.mime import build_mime
 from anymail.backends.test import EmailBackend as TestBackend
 from anymail.conf import AmazonSESSettings, SendDefaults
 from anymail.exceptions import (
@@ -131,6 +132,75 @@ class AddressTests(SimpleTestCase):
                 with self.assertRaisesRegex(AnymailSerializationError, f"`{name}`"):
                     OutgoingMessage.from_django(message, {})
                 self.assertEqual(TestBackend(fail_silently=True).send_messages([message]), 0)
+
+    def test_content_of_the_wrong_type_names_what_is_wrong(self):
+        form = "must hold MIME parts, or tuples of file name, content and media type, not "
+        for name, value, text in (
+            ("attachments", [3], form + "int"),
+            ("attachments", ["ab"], form + "str"),
+            ("attachments", [()], form + "tuple of 0"),
+            ("attachments", [("a", "b", "text/plain", "d")], form + "tuple of 4"),
+            ("attachments", [(3, "b", "text/plain")], "file name of attachment 1 must be a string"),
+            ("attachments", [("a", 3)], "content of attachment 1 must be str, bytes or a message"),
+            ("attachments", [("a", None)], "not NoneType"),
+            ("attachments", [("a", {"b": 1}, "text/plain")], "not dict"),
+            ("attachments", [("a", "b", 3)], "media type of attachment 1 must be a string"),
+            ("attachments", [("a", "b", "bogus")], 'must be of the form "type/subtype"'),
+            ("attachments", [("a", "b", "text/")], 'must be of the form "type/subtype"'),
+            ("alternatives", [3], "must hold pairs of content and media type, not int"),
+            ("alternatives", ["ab"], "must hold pairs of content and media type, not str"),
+            ("alternatives", [("a", "b", "c")], "not tuple of 3"),
+            ("alternatives", [("a", 3)], "media type of alternative 1 must be a string"),
+            ("alternatives", [("a", "bogus")], 'must be of the form "type/subtype"'),
+            ("alternatives", [(3, "text/html")], "content of alternative 1"),
+            ("extra_headers", {3: "x"}, "`extra_headers` must have strings for keys, not int"),
+            ("esp_extra", {3: "x"}, "`esp_extra` must have strings for keys, not int"),
+            ("content_subtype", 3, "`content_subtype` must be a string, not int"),
+            ("encoding", 3, "`encoding` must be a string or a Charset, not int"),
+            ("encoding", "bogus", "`encoding` is not a charset that Python knows"),
+            ("send_at", float("nan"), "`send_at` is not a valid timestamp"),
+            ("send_at", 1e300, "`send_at` is not a valid timestamp"),
+            ("to", 3, "`to` must be a list, not int"),
+            ("cc", ("ann@x.com",), "`cc` must be a list, not tuple"),
+        ):
+            message = EmailMultiAlternatives("Subject", "Text", "f@x.com", ["t@x.com"])
+            setattr(message, name, value)
+            with self.subTest(name=name, value=value):
+                with self.assertRaisesMessage(AnymailSerializationError, text):
+                    TestBackend().send_messages([message])
+                self.assertEqual(TestBackend(fail_silently=True).send_messages([message]), 0)
+
+    def test_an_address_of_the_wrong_type_names_its_field(self):
+        for name, value, text in (
+            ("from_email", 3, "`from_email` (item 1 of 1): a string is needed, not int"),
+            ("from_email", b"a@x.com", "a string is needed, not bytes"),
+            ("from_email", [None], "`from_email` holds no address"),
+            ("envelope_sender", 3, "`envelope_sender` (item 1 of 1): a string is needed, not int"),
+            ("extra_headers", {"From": 3}, "a string is needed, not int"),
+            ("extra_headers", {"Reply-To": 3}, "a string is needed, not int"),
+        ):
+            message = simple_message()
+            setattr(message, name, value)
+            with self.subTest(name=name, value=value):
+                with self.assertRaisesMessage(AnymailInvalidAddress, text):
+                    TestBackend().send_messages([message])
+                self.assertEqual(TestBackend(fail_silently=True).send_messages([message]), 0)
+
+    def test_an_error_of_an_overridden_recipients_is_left_alone(self):
+        class Message(EmailMessage):
+            def recipients(self) -> list[str]:
+                raise TypeError("of the application")
+
+        with self.assertRaisesMessage(TypeError, "of the application"):
+            TestBackend().send_messages([Message(to=["t@x.com"])])
+
+    def test_an_iterator_is_read_once(self):
+        message = simple_message()
+        message.reply_to = iter(["ann@x.com"])  # type: ignore[assignment]
+        message.attachments = iter([("a.txt", "b", "text/plain")])  # type: ignore[assignment]
+        read = OutgoingMessage.from_django(message, {})
+        self.assertEqual([address.addr_spec for address in read.reply_to], ["ann@x.com"])
+        self.assertIn(b"a.txt", build_mime(read, idna_encoder("idna2008")))
 
     def test_a_bare_string_is_no_list(self):
         for field in ("to", "cc", "bcc", "reply_to"):

@@ -142,7 +142,7 @@ def parse_address_list(
     """
     if address_list is None:
         return []
-    if isinstance(address_list, (str, Promise)):
+    if isinstance(address_list, (str, bytes, Promise)) or not isinstance(address_list, Iterable):
         address_list = [address_list]
     strings = [_force_str(address) for address in address_list if address is not None]
     parsed = []

@@ -13,9 +13,10 @@ from ..addresses import EmailAddress, IdnaEncoder
 from ..attachments import Attachment
 from ..calls import ApiCall
 from ..conf import AmazonSESSettings, SendSettings
+from ..exceptions import AnymailSerializationError
 from ..message import AnymailRecipientStatus
 from ..mime.headers import CaseInsensitiveCasePreservingDict, check_no_line_break
-from ..mime.policy import encode_header
+from ..mime.policy import encode_header, text_errors
 from ..outgoing import OutgoingMessage, unsupported
 from . import ESP_NAME, raw_calls, template_calls
 from .mime import check_headers, format_for_wire, metadata_value, tag_value
@@ -79,7 +80,8 @@ def build_calls(
 ) -> Sequence[ApiCall]:
     """The calls for a message; see :meth:`.calls.SendApi.build_calls`."""
     if message.template_id or _is_inline_template(message):
-        return _template_calls(message, settings, sending)
+        with text_errors():
+            return _template_calls(message, settings, sending)
     return _raw_calls(message, settings, sending)
 
 
@@ -244,7 +246,7 @@ def _member(params: Mapping[str, Any], name: str, where: str) -> Mapping[str, An
         return {}
     if not isinstance(value, Mapping):
         path = f"{where}[{name!r}]"
-        raise TypeError(f"`{path}` must be a dict, not {type(value).__name__}")
+        raise AnymailSerializationError(f"`{path}` must be a dict, not {type(value).__name__}")
     return value
 
 

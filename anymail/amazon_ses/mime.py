@@ -26,6 +26,7 @@ from ..mime.policy import (
     as_bytes,
     encode_header,
     longest_word,
+    text_errors,
 )
 from ..mime.seven_bit import make_seven_bit
 from ..mime.streaming import ChunkFile, join
@@ -54,9 +55,9 @@ def build_mime(message: OutgoingMessage, idna_encode: IdnaEncoder) -> bytes | Ch
     """
     check_headers(message)
     check_not_written_twice(message)
-    try:
+    with text_errors():
         stand_in = _with_encoded_addresses(message, idna_encode)
-        make_content_plain(stand_in)
+        make_content_plain(stand_in, message)
         attachments = stand_in.attachments
         large = set_aside_attachments(stand_in)
         data = _serialise(stand_in, message)
@@ -65,10 +66,6 @@ def build_mime(message: OutgoingMessage, idna_encode: IdnaEncoder) -> bytes | Ch
             stand_in.attachments = attachments
             pieces = [_serialise(stand_in, message)]
         return join(pieces)
-    except UnicodeEncodeError as err:
-        raise AnymailSerializationError(
-            f"The message holds text that {err.encoding} cannot encode: {err.reason}."
-        ) from err
 
 
 def _serialise(stand_in: Any, message: OutgoingMessage) -> bytes:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeVar
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
+from ..attributes import has_recipients
 from ..calls import ApiCall
 from ..conf import SendDefaults, SendSettings, current_settings, get_anymail_setting
 from ..exceptions import (
@@ -175,7 +176,7 @@ class AnymailBaseBackend(BaseEmailBackend):
             # Cancelled: what another receiver said about recipients does not matter any more.
             message.anymail_status = AnymailStatus()
             return ()
-        if not message.recipients():
+        if not has_recipients(message):
             return ()
         outgoing = OutgoingMessage.from_django(message, self.send_defaults)
         addressed.send(

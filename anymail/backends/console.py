@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any, ClassVar, TextIO
 
 from ..addresses import EmailAddress
 from ..calls import ApiCall
 from ..message import AnymailRecipientStatus
+from ..mime.attachments import make_content_plain
+from ..mime.policy import text_errors
 from ..outgoing import OutgoingMessage
 from .base import AnymailBaseBackend
 
@@ -30,7 +33,7 @@ class EmailBackend(AnymailBaseBackend):
 
     def build_calls(self, message: OutgoingMessage) -> Sequence[ApiCall]:
         """One call for the whole message, whatever features it uses."""
-        params = {"message": message.source, "not_in_mime": _not_in_mime(message)}
+        params = {"mime": _mime(message), "not_in_mime": _not_in_mime(message)}
         return [ApiCall(operation="print", params=params, recipients=message.recipients)]
 
     def run(self, call: ApiCall) -> Mapping[str, Any]:
@@ -38,9 +41,8 @@ class EmailBackend(AnymailBaseBackend):
 
         :return: ``message_id``, a new one each time.
         """
-        message = call.params["message"]
         stream = self.stream or sys.stdout
-        stream.write(message.message().as_string())
+        stream.write(call.params["mime"])
         stream.write("\n" + "-" * 79 + "\n")
         for name, value in call.params["not_in_mime"].items():
             stream.write(f"{name}: {value!r}\n")
@@ -53,6 +55,14 @@ class EmailBackend(AnymailBaseBackend):
         """``sent``, for every recipient."""
         sent = AnymailRecipientStatus(response["message_id"], "sent")
         return {recipient.addr_spec: sent for recipient in call.recipients}
+
+
+def _mime(message: OutgoingMessage) -> str:
+    copied = copy(message.source)
+    copied.subject, copied.body = message.subject, message.body
+    with text_errors():
+        make_content_plain(copied, message)
+        return str(copied.message().as_string())
 
 
 def _not_in_mime(message: OutgoingMessage) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from base64 import b64encode
 from email.message import Message
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import django
 from django.core.mail import EmailMessage, EmailMultiAlternatives
@@ -15,27 +15,31 @@ from ..attributes import force_non_lazy
 from ..conf import django_setting
 from .streaming import Base64Lines
 
+if TYPE_CHECKING:
+    from ..outgoing import OutgoingMessage
+
 #: In bytes. Smaller ones are not worth the detour.
 LARGE_ATTACHMENT = 32 * 1024
 #: Their Base64 fits on one line, and looks like nothing else.
 TOKEN_BYTES = 48
 
 
-def make_content_plain(message: Any) -> None:
+def make_content_plain(message: Any, outgoing: OutgoingMessage) -> None:
     """Attachments and alternatives as every Django can build them: with a media type, text as str,
     everything else as bytes (Django 5.2 writes a str with backslashes there).
 
     :param message: a Django message of ours, which is changed.
-    :raises UnicodeEncodeError: its charset cannot hold its text.
+    :param outgoing: what it gets them from.
+    :raises UnicodeError: its charset cannot hold its text.
     """
     encoding = str(message.encoding or django_setting("DEFAULT_CHARSET"))
     if django.VERSION >= (6, 0):
         message.encoding = encoding  # it may be a Charset, which only the old policy knows
-    message.attachments = [_plain_attachment(a, encoding) for a in message.attachments]
-    if alternatives := getattr(message, "alternatives", None):
+    message.attachments = [_plain_attachment(a, encoding) for a in outgoing.attachments]
+    if getattr(message, "alternatives", None):
         message.alternatives = [
             EmailAlternative(_plain_content(content, mimetype, encoding), mimetype)
-            for content, mimetype in alternatives
+            for content, mimetype in outgoing.alternatives
         ]
 
 
@@ -79,8 +83,10 @@ def split_at_tokens(data: bytes, large: dict[bytes, bytes]) -> list[bytes | Base
 def _plain_attachment(attachment: Any, encoding: str) -> Any:
     if isinstance(attachment, Message):
         return attachment
+    name, content, mimetype = map(force_non_lazy, (*attachment, None)[:3])
     holder = EmailMessage()
-    holder.attach(*map(force_non_lazy, attachment))  # guesses the media type
+    # It guesses the media type from the name.
+    holder.attach(name, content, mimetype or (None if name else "application/octet-stream"))
     name, content, mimetype = holder.attachments[0]
     return name, _plain_content(content, mimetype, encoding), mimetype
 

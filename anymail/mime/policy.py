@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from email.contentmanager import ContentManager, raw_data_manager
 from email.generator import BytesGenerator
 from email.message import Message
@@ -12,7 +13,7 @@ from io import BytesIO
 from typing import Any
 
 from ..addresses import parse_address_list
-from ..exceptions import AnymailError
+from ..exceptions import AnymailError, AnymailSerializationError
 from .encoded_words import encode_words
 from .headers import check_no_line_break
 
@@ -167,6 +168,21 @@ class WireContentManager(ContentManager):
 
 
 WIRE = WirePolicy(linesep="\r\n", cte_type="8bit", content_manager=WireContentManager())
+
+
+@contextmanager
+def text_errors() -> Iterator[None]:
+    """Have text that a charset cannot hold be an error of the message.
+
+    :raises AnymailSerializationError: within the block, some could not be encoded or decoded.
+    """
+    try:
+        yield
+    except (UnicodeEncodeError, UnicodeDecodeError) as err:
+        verb = "encode" if isinstance(err, UnicodeEncodeError) else "decode"
+        raise AnymailSerializationError(
+            f"The message holds text that {err.encoding} cannot {verb}: {err.reason}."
+        ) from err
 
 
 def encode_header(name: str, value: str) -> str:

@@ -17,7 +17,12 @@ from django.utils.translation import gettext_lazy
 from anymail.amazon_ses import api_v2
 from anymail.backends.amazon_sesv2 import EmailBackend
 from anymail.calls import ApiCall
-from anymail.exceptions import AnymailAPIError, AnymailError, AnymailUnsupportedFeature
+from anymail.exceptions import (
+    AnymailAPIError,
+    AnymailError,
+    AnymailSerializationError,
+    AnymailUnsupportedFeature,
+)
 from anymail.message import AnymailMessage
 
 from ..ses import CREDENTIALS, Sent, loopback_server, simple_message, stubbed
@@ -382,8 +387,17 @@ class TemplateParamsTests(SimpleTestCase):
             ({"Template": {"TemplateContent": []}}, f"{path}['Template']['TemplateContent']"),
         ):
             text = re.escape(f"`{where}` must be a dict, not ")
-            with self.subTest(content), self.assertRaisesRegex(TypeError, text):
+            with self.subTest(content), self.assertRaisesRegex(AnymailSerializationError, text):
                 params(template_message(esp_extra={"DefaultContent": content}))
+
+    def test_text_that_cannot_be_encoded_is_an_error_of_the_message(self) -> None:
+        latin = {"encoding": "latin-1", "attachments": [("a.txt", "\u20ac", "text/plain")]}
+        for arguments in ({"headers": {"X-A": "\ud800"}}, latin):
+            message = template_message()
+            for name, value in arguments.items():
+                setattr(message, "extra_headers" if name == "headers" else name, value)
+            with self.subTest(arguments), self.assertRaises(AnymailSerializationError):
+                params(message)
 
     def test_content_in_esp_extra_that_is_none_is_none(self) -> None:
         for content in (None, {"Template": None}):

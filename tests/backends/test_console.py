@@ -14,7 +14,7 @@ from django.core.mail import send_mail
 from django.test import SimpleTestCase
 
 from anymail.backends.console import EmailBackend
-from anymail.exceptions import AnymailInvalidAddress
+from anymail.exceptions import AnymailInvalidAddress, AnymailSerializationError
 from anymail.outgoing import FEATURES
 
 from ..ses import BODY, simple_message, use_backend
@@ -35,6 +35,16 @@ class ConsoleTests(SimpleTestCase):
         self.assertIn("Subject: Hello", text)
         self.assertIn("To: to@example.com", text)
         self.assertIn(f"\n{BODY}", text)
+
+    def test_a_message_whose_template_brings_subject_and_body_is_printed(self):
+        message = simple_message(template_id="welcome")
+        message.subject = message.body = None
+        self.assertIn("template_id: 'welcome'", printed(message))
+
+    def test_text_that_cannot_be_encoded_is_an_error_of_the_message(self):
+        for name in ("subject", "body"):
+            with self.subTest(name), self.assertRaises(AnymailSerializationError):
+                printed(simple_message(**{name: "\ud800"}))
 
     def test_it_prints_to_standard_output_at_the_time_of_sending(self):
         backend = EmailBackend()

@@ -479,6 +479,18 @@ class HeaderTests(SimpleTestCase):
             with self.subTest(kwargs), self.assertRaises(AnymailSerializationError):
                 wire(simple_message(**kwargs))
 
+    def test_bytes_that_are_not_text_are_a_clear_error(self) -> None:
+        message = EmailMultiAlternatives("Subject", "Text", "f@x.com", ["t@x.com"])
+        message.attach_alternative(b"\xff", "text/html")
+        with self.assertRaisesMessage(AnymailSerializationError, "utf-8 cannot decode"):
+            wire(message)
+
+    def test_an_attachment_without_name_and_type_is_binary(self) -> None:
+        message = simple_message()
+        message.attachments = [(None, b"a")]  # type: ignore[list-item]
+        [attachment] = parse(wire(message)).iter_attachments()
+        self.assertEqual(attachment.get_content_type(), "application/octet-stream")
+
     @override_settings(DEFAULT_CHARSET="iso-2022-jp")
     def test_another_default_charset(self) -> None:
         received = parse(wire(simple_message(subject="日本語", body="日本語")))

@@ -85,14 +85,14 @@ def _run(options: Options, ctrl_c: CtrlC) -> None:
         ctrl_c.check()
         if options.once:
             ctrl_c.immediate = True
-            run_demo(sandbox.aws, output)
+            output.demo(run_demo(sandbox.aws))
             return
         output.ready(sandbox)
         if sandbox.problem:
             output.problem(sandbox.problem)
         while not ctrl_c.requested:
-            for state in sandbox.watch.changes():
-                output.site(state)
+            for url, waits_for in sandbox.watch.changes():
+                output.site(url, waits_for)
             time.sleep(0.1)
         # From now on, the next one does not wait for the servers to stop.
         ctrl_c.requested, ctrl_c.immediate = False, True

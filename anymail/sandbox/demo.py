@@ -4,35 +4,65 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
 
+from ..message import AnymailMessage
 from ..signals import AnymailInboundEvent, AnymailTrackingEvent
 from . import SandboxError, samples
 from .aws.local import LocalAmazon
 from .journal import ReceivedMail, SentMail, SesEvent
-from .output import Output
 
 #: Seconds that the webhooks have for everything about a mail.
 PATIENCE = 60
 #: What SES publishes about the sample.
 KINDS = ["Send", "Delivery", "Delivery", "Bounce", "Complaint", "Click"]
+SENT_FIELDS = ("from_email", "to", "cc", "bcc", "reply_to", "subject", "tags", "metadata", "body")
+INBOUND_FIELDS = (
+    "from_email",
+    "to",
+    "subject",
+    "text",
+    "envelope_sender",
+    "envelope_recipients",
+    "spam_detected",
+    "virus_detected",
+    "spf_verdict",
+    "dkim_verdict",
+    "dmarc_verdict",
+)
 
 
-def run_demo(aws: LocalAmazon, output: Output) -> None:
+def run_demo(aws: LocalAmazon) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The steps, each with its name and what it brought."""
     message = samples.order()
     message.send()
-    output.sent(message)
+    yield "sent", {name: getattr(message, name) for name in SENT_FIELDS}
+    yield "anymail_status", _status(message)
     [mail] = aws.journal.sent()
-    output.accepted(mail)
+    yield "accepted", _accepted(mail)
     for event in _signals(mail, len(KINDS)):
         if isinstance(event, AnymailTrackingEvent):
-            output.tracked(event)
+            yield "tracking", asdict(event)
     received = aws.receive(
         samples.question(), sender=samples.CUSTOMER, recipients=[samples.SUPPORT]
     )
     for event in _signals(received, 1):
-        if isinstance(event, AnymailInboundEvent):
-            output.received(event)
-    output.finish()
+        if isinstance(event, AnymailInboundEvent) and event.message:
+            fields = {name: getattr(event.message, name) for name in INBOUND_FIELDS}
+            files = [part.get_filename() for part in event.message.attachments]
+            yield "inbound", {**fields, "attachments": files}
+
+
+def _status(message: AnymailMessage) -> dict[str, Any]:
+    status = message.anymail_status
+    recipients = {address: found.status for address, found in status.recipients.items()}
+    return {"message_id": status.message_id, "recipients": recipients}
+
+
+def _accepted(mail: SentMail) -> dict[str, Any]:
+    raw = mail.raw.decode("utf-8", "backslashreplace")
+    return {"id": mail.id, "source": mail.source, "recipients": mail.recipients, "raw": raw}
 
 
 def _signals(

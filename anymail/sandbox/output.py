@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import asdict
-from email import message_from_bytes, policy
-from email.message import EmailMessage as MimeMessage
-from email.message import MIMEPart
-from email.utils import getaddresses
-from textwrap import indent
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TextIO
-
-from ..message import AnymailMessage
-from ..signals import AnymailInboundEvent, AnymailTrackingEvent
-from .journal import SentMail
-from .webhooks import SiteState
 
 if TYPE_CHECKING:
     from .run import Sandbox
+
+Steps = Iterable[tuple[str, dict[str, Any]]]
 
 WIDTH = 78
 #: ANSI escape sequences (ECMA-48, "SGR").
@@ -28,6 +19,14 @@ SEVERITIES = {
     **dict.fromkeys(("sent", "queued", "delivered"), "good"),
     **dict.fromkeys(("bounced", "complained", "rejected", "failed"), "bad"),
 }
+#: The titles of the steps of the demo.
+TITLES = {
+    "sent": "Sent",
+    "anymail_status": "message.anymail_status",
+    "accepted": "What Amazon SES made of it",
+    "tracking": "What became of it: the tracking signal",
+    "inbound": "A mail that arrived: the inbound signal",
+}
 
 
 class JsonOutput:
@@ -35,46 +34,29 @@ class JsonOutput:
 
     def __init__(self, out: TextIO) -> None:
         self.out = out
-        self.demo: dict[str, Any] = {"tracking": [], "inbound": []}
 
     def doing(self, text: str) -> None:
-        self._line({"doing": text})
+        self._line("doing", text)
 
     def ready(self, sandbox: Sandbox) -> None:
         found = {"page": sandbox.page, "amazon": sandbox.aws.url, "anymail": sandbox.anymail}
-        self._line({"ready": {**found, "paste": sandbox.must_paste}})
+        self._line("ready", {**found, "paste": sandbox.must_paste})
 
     def problem(self, text: str) -> None:
-        self._line({"problem": text})
+        self._line("problem", text)
 
-    def site(self, state: SiteState) -> None:
-        self._line({"site": asdict(state)})
+    def site(self, url: str, waits_for: str) -> None:
+        self._line("site", {"url": url, "waits_for": waits_for})
 
-    def sent(self, message: AnymailMessage) -> None:
-        status = message.anymail_status
-        self.demo["sent"] = _written(message)
-        self.demo["anymail_status"] = {
-            "message_id": status.message_id,
-            "status": sorted(map(str, status.status or ())),
-            "recipients": {name: vars(found) for name, found in status.recipients.items()},
-        }
+    def demo(self, steps: Steps) -> None:
+        found: dict[str, list[Any]] = {}
+        for name, fields in steps:
+            found.setdefault(name, []).append(fields)
+        self._line("demo", found)
 
-    def accepted(self, mail: SentMail) -> None:
-        raw = mail.raw.decode("utf-8", "backslashreplace")
-        names = ("id", "source", "recipients")
-        self.demo["accepted"] = {**{name: getattr(mail, name) for name in names}, "raw": raw}
-
-    def tracked(self, event: AnymailTrackingEvent) -> None:
-        self.demo["tracking"].append(asdict(event))
-
-    def received(self, event: AnymailInboundEvent) -> None:
-        self.demo["inbound"].append(_inbound_fields(event))
-
-    def finish(self) -> None:
-        self._line({"demo": self.demo})
-
-    def _line(self, value: dict[str, Any]) -> None:
-        print(json.dumps(value, ensure_ascii=False, default=str), file=self.out, flush=True)
+    def _line(self, name: str, value: Any) -> None:
+        text = json.dumps({name: value}, ensure_ascii=False, default=str)
+        print(text, file=self.out, flush=True)
 
 
 class TextOutput:
@@ -84,14 +66,13 @@ class TextOutput:
         self.out = out
         wanted = out.isatty() and "NO_COLOR" not in os.environ
         self.color: bool = wanted if color is None else color
-        self.open_section: str = ""
 
     def doing(self, text: str) -> None:
         self._line(self._style("dim", f"· {text} …"))
 
     def ready(self, sandbox: Sandbox) -> None:
         if sandbox.must_paste and sandbox.aws.settings_text:
-            self._section("Put this at the end of your settings")
+            self._title("Put this at the end of your settings")
             self._line(sandbox.aws.settings_text)
         self._line()
         self._line(f"  {self._style('title', 'The sandbox is ready:')} {sandbox.page}")
@@ -103,134 +84,51 @@ class TextOutput:
         self._line()
         self._line(f"  {self._style('bad', text)}")
 
-    def site(self, state: SiteState) -> None:
-        if state.waits_for:
-            self._line(self._style("soft", f"· Waiting for {state.url}: {state.waits_for}"))
+    def site(self, url: str, waits_for: str) -> None:
+        if waits_for:
+            self._line(self._style("soft", f"· Waiting for {url}: {waits_for}"))
         else:
-            self._line(self._style("good", f"· {state.url} has confirmed"))
+            self._line(self._style("good", f"· {url} has confirmed"))
 
-    def sent(self, message: AnymailMessage) -> None:
-        self._section("Sent")
-        for name, value in _written(message).items():
-            self._field(name, value)
-        self._section("message.anymail_status")
-        self._field("message_id", str(message.anymail_status.message_id))
-        recipients = message.anymail_status.recipients.items()
-        lines = [f"{self._state(str(found.status))} {name}" for name, found in recipients]
-        self._field("recipients", "\n".join(lines))
-
-    def accepted(self, mail: SentMail) -> None:
-        mime = message_from_bytes(mail.raw, policy=policy.default)
-        self._section("What Amazon SES made of it")
-        self._field("Envelope", f"from {mail.source}")
-        visible = _addresses_in_headers(mime)
-        for address in mail.recipients:
-            note = "" if address in visible else self._style("dim", "  bcc: in no header")
-            self._field("", f"to {address}{note}")
-        self._heading("Parts")
-        for line in _tree(mime):
-            self._line(f"    {line}")
-        self._heading("Headers, decoded")
-        for name, value in mime.items():
-            self._field(f"  {name}", value, width=16)
-        self._heading(f"Source, {len(mail.raw):,} bytes")
-        source = mail.raw.decode("ascii", "backslashreplace").replace("\r\n", "\n")
-        self._line(indent(source.rstrip("\n"), self._style("dim", "    │ "), lambda _: True))
-
-    def tracked(self, event: AnymailTrackingEvent) -> None:
-        self._section("What became of it: the tracking signal")
-        details = event.description or event.mta_response or event.click_url
-        note = self._style("dim", f"  {details}") if details else ""
-        who = "perhaps " * event.recipient_uncertain + str(event.recipient)
-        self._line(f"  {self._state(event.event_type)}  {who}{note}")
-
-    def received(self, event: AnymailInboundEvent) -> None:
-        self._section("A mail that arrived: the inbound signal")
-        for name, value in _inbound_fields(event).items():
-            text = "\n".join(value) if isinstance(value, list) else str(value).strip()
-            self._field(name, text, width=19)
-
-    def finish(self) -> None:
+    def demo(self, steps: Steps) -> None:
+        title = ""
+        for name, fields in steps:
+            if title != TITLES[name]:
+                title = TITLES[name]
+                self._title(title)
+            if name == "tracking":
+                self._event(**fields)
+            else:
+                for field, value in fields.items():
+                    self._field(field, value)
         self._line()
         self._line("All of this went over HTTP on this machine, with signatures checked.")
 
-    def _section(self, title: str) -> None:
-        if title != self.open_section:
-            self.open_section = title
-            self._line()
-            self._line(self._style("title", f"── {title} ".ljust(WIDTH, "─")))
+    def _event(
+        self, event_type: str, recipient: str, recipient_uncertain: bool, **fields: Any
+    ) -> None:
+        severity = SEVERITIES.get(event_type, "soft")
+        who = "perhaps " * recipient_uncertain + recipient
+        details = fields["description"] or fields["mta_response"] or fields["click_url"] or ""
+        label, note = self._style(severity, event_type.ljust(11)), self._style("dim", details)
+        self._line(f"  {label} {who}  {note}".rstrip())
 
-    def _heading(self, title: str) -> None:
-        self._line(self._style("name", f"  {title}"))
-
-    def _field(self, name: str, value: str, width: int = 12) -> None:
-        first, *others = value.splitlines() or [""]
-        self._line(f"  {self._style('name', name.ljust(width))} {first}")
+    def _field(self, name: str, value: Any) -> None:
+        if isinstance(value, dict):
+            value = "\n".join(f"{key}: {one}" for key, one in value.items())
+        elif isinstance(value, list | set):
+            value = "\n".join(map(str, value))
+        first, *others = str(value).splitlines() or [""]
+        self._line(f"  {self._style('name', name.ljust(19))} {first}")
         for line in others:
-            self._line(f"  {'':{width}} {line}")
+            self._line(f"  {'':19} {line}")
 
-    def _state(self, label: str) -> str:
-        return self._style(SEVERITIES.get(label, "soft"), label.ljust(11))
+    def _title(self, title: str) -> None:
+        self._line()
+        self._line(self._style("title", f"── {title} ".ljust(WIDTH, "─")))
 
     def _style(self, name: str, text: str) -> str:
         return f"\x1b[{STYLES[name]}m{text}\x1b[0m" if self.color and text else text
 
     def _line(self, text: str = "") -> None:
         print(text, file=self.out, flush=True)
-
-
-Output = JsonOutput | TextOutput
-
-
-def _written(message: AnymailMessage) -> dict[str, str]:
-    """The fields of a message, as its author wrote them."""
-    return {
-        "from_email": str(message.from_email),
-        "to": ", ".join(message.to),
-        "cc": ", ".join(message.cc),
-        "bcc": ", ".join(message.bcc),
-        "reply_to": ", ".join(message.reply_to),
-        "subject": str(message.subject),
-        "tags": ", ".join(message.tags),
-        "metadata": json.dumps(message.metadata, ensure_ascii=False),
-        "body": str(message.body).strip(),
-    }
-
-
-def _inbound_fields(event: AnymailInboundEvent) -> dict[str, Any]:
-    """What an application reads first in a received message."""
-    message = event.message
-    if message is None:
-        return {}
-    sender = message.from_email
-    names = ("subject", "text", "envelope_sender", "envelope_recipients", "spam_detected")
-    more = ("virus_detected", "spf_verdict", "dkim_verdict", "dmarc_verdict")
-    return {
-        "from_email": None if sender is None else str(sender),
-        "to": [str(address) for address in message.to],
-        **{name: getattr(message, name) for name in names + more},
-        "attachments": [
-            f"{part.get_filename()}, {part.get_content_type()}, "
-            f"{len(part.get_content_bytes()):,} bytes"
-            for part in message.attachments
-        ],
-    }
-
-
-def _addresses_in_headers(mime: MimeMessage) -> set[str]:
-    values = [str(value) for name in ("To", "Cc") for value in mime.get_all(name, ())]
-    return {address for _, address in getaddresses(values)}
-
-
-def _tree(part: MIMEPart, depth: int = 0) -> Iterator[str]:
-    """The structure of a message, one line per part."""
-    facts: list[str | None] = [part.get_content_type()]
-    if not part.is_multipart():
-        content = part.get_payload(decode=True)
-        size = len(content) if isinstance(content, bytes) else 0
-        name = part.get_filename()
-        facts += [part.get_content_charset(), part.get("Content-Transfer-Encoding")]
-        facts += [f"{size:,} bytes", name and f"“{name}”"]
-    yield "  " * depth + ", ".join(filter(None, facts))
-    for child in part.iter_parts() if part.is_multipart() else ():
-        yield from _tree(child, depth + 1)

@@ -41,7 +41,7 @@ def order() -> AnymailMessage:
     """
     label = secrets.token_hex(2)
     message = AnymailMessage(
-        subject="Zoë, your tea is on its way 🍵",
+        subject="Zoë, your tea is on its way",
         body=_text("order.txt"),
         from_email=f'"Tea Shop, Kyōto" <{SENDER}>',
         to=[f"Zoë Müller <{CUSTOMER}>"],
@@ -64,7 +64,7 @@ def question() -> bytes:
     mail = MimeMessage(policy=SMTP)
     mail["From"] = f"Zoë Müller <{CUSTOMER}>"
     mail["To"] = f"Tea Shop <{SUPPORT}>"
-    mail["Subject"] = "Re: Zoë, your tea is on its way 🍵"
+    mail["Subject"] = "Re: Zoë, your tea is on its way"
     mail["Message-ID"] = f"<{secrets.token_hex(8)}@example.net>"
     mail["Date"] = format_datetime(now())
     mail.set_content("Lovely! Is this the right cup for it?\n\nZoë\n")

@@ -59,45 +59,32 @@ class Webhooks:
         return replace(self, url=url)
 
 
-@dataclass(frozen=True, kw_only=True)
-class SiteState:
-    """Whether a site gets events and mail.
-
-    :param url: without user name and password.
-    :param waits_for: why it does not yet; empty if both webhooks have confirmed.
-    """
-
-    url: str
-    waits_for: str = ""
-
-
 class WebhookWatch:
     """Notices when sites confirm, or answer in another way than before."""
 
     def __init__(self, sns: LocalSns, sites: Sequence[Webhooks]) -> None:
         self._sns = sns
         self._sites = sites
-        self._known: dict[str, SiteState] = {}
+        self._known: dict[str, str | None] = {}
 
-    def changes(self) -> Iterator[SiteState]:
-        """The states that are new."""
+    def changes(self) -> Iterator[tuple[str, str]]:
+        """The URL of each site whose state is new, and why it still waits; "" if it does not."""
         for site in self._sites:
-            state = self._state(site)
-            if state is not None and state != self._known.get(site.url):
-                self._known[site.url] = state
-                yield state
+            url, waits_for = without_credentials(site.url), self._waits_for(site)
+            if waits_for is not None and waits_for != self._known.get(url):
+                self._known[url] = waits_for
+                yield url, waits_for
 
-    def _state(self, site: Webhooks) -> SiteState | None:
+    def _waits_for(self, site: Webhooks) -> str | None:
         # The attempts first: a webhook confirms before it answers.
         found = [
             (self._sns.last_attempt(*pair), self._sns.is_confirmed(*pair))
             for pair in site.endpoints().items()
         ]
-        url = without_credentials(site.url)
         if all(is_confirmed for _, is_confirmed in found):
-            return SiteState(url=url)
-        answers = [attempt for attempt, is_confirmed in found if attempt and not is_confirmed]
-        return SiteState(url=url, waits_for=_reason(answers[0])) if answers else None
+            return ""
+        answers = (attempt for attempt, is_confirmed in found if attempt and not is_confirmed)
+        return next(map(_reason, answers), None)
 
 
 def _reason(attempt: Attempt) -> str:

@@ -542,7 +542,7 @@ class EveryPageTests(BrowserTestCase):
 
     def test_what_is_touched_is_large_enough(self):
         page = self.window(viewport={"width": 320, "height": 740}, has_touch=True)
-        small = """[...document.querySelectorAll("button, summary, .button, .all")].filter(
+        small = """[...document.querySelectorAll("button, summary, .button")].filter(
             e => e.offsetParent && !e.closest(".unseen") && e.getBoundingClientRect().height < 24
             ).map(e => e.textContent.trim())"""
         for path in self.every_page():

@@ -1065,15 +1065,6 @@ class ComposeTests(PageTestCase):
         self.assertIn(f"The whole error {whole}", problem)
 
     @override_settings(ANYMAIL={"AMAZON_SES_CLIENT_PARAMS": CREDENTIALS})
-    def test_advice_about_settings_is_followed_by_what_the_page_offers(self):
-        many = ", ".join(f"{number}@example.com" for number in range(51))
-        for fields, here in (
-            ({"template_id": "welcome", "metadata": "a=b"}, "choose API v2 below."),
-            ({"to": many}, "name fewer recipients."),
-        ):
-            self.assertIn(f"On this page: {here}", self.problems(**fields))
-
-    @override_settings(ANYMAIL={"AMAZON_SES_CLIENT_PARAMS": CREDENTIALS})
     def test_a_line_break_in_a_header_is_an_error_like_others(self):
         self.assertIn("can't contain newlines", self.problems(subject="a\nb"))
 
@@ -1320,7 +1311,7 @@ class ApiTests(PageTestCase):
         sent = add_sent(self.journal, order.message().as_bytes())
         happen(self.journal, sent, "bounce")
         found = self.json("/mail-0")
-        self.assertEqual(found["subject"], "Zoë, your tea is on its way 🍵")
+        self.assertEqual(found["subject"], "Zoë, your tea is on its way")
         self.assertEqual(found["outcomes"], {"bounced": ["ann@example.com"]})
         self.assertEqual(found["metadata"], {"order": 1042})
         self.assertIn("Zoë", found["text"])

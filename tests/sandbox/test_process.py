@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from unittest import mock
 from urllib.error import HTTPError
@@ -24,8 +25,7 @@ from anymail.sandbox.options import Options
 from anymail.sandbox.output import JsonOutput, TextOutput
 from anymail.sandbox.run import check_options
 from anymail.sandbox.servers import host_of, is_loopback, serve, url_of
-from anymail.sandbox.webhooks import SiteState, Webhooks, WebhookWatch
-from anymail.signals import AnymailInboundEvent
+from anymail.sandbox.webhooks import Webhooks, WebhookWatch
 from anymail.testing import tracking_event
 
 from ..local_sns import reserved_port
@@ -71,23 +71,17 @@ class OnceTests(SimpleTestCase):
         self.assertEqual((self.result.returncode, self.result.stderr), (0, ""))
 
     def test_it_shows_what_was_sent(self):
-        for text in ("Zoë Müller <zoe@example.net>", "Frühling", '"order": 1042', "🍵"):
+        for text in ("Zoë Müller <zoe@example.net>", "Frühling", "order: 1042"):
             self.assertIn(text, self.result.stdout)
 
     def test_it_shows_the_status_of_each_recipient(self):
         self.assertIn("message.anymail_status", self.result.stdout)
         for address in (samples.CUSTOMER, CLICK, BOUNCE, COMPLAINT):
-            self.assertRegex(self.result.stdout, rf"queued +{address}\n")
+            self.assertRegex(self.result.stdout, rf"{address}: queued\n")
 
-    def test_it_shows_the_structure_and_the_source_of_what_ses_made_of_it(self):
-        for text in (
-            "    multipart/mixed\n      multipart/alternative\n        text/plain, utf-8",
-            "      text/csv, utf-8, quoted-printable",
-            'From           "Tea Shop, Kyōto" <orders@tea.example>',
-            "│ From: =?utf-8?q?Tea_Shop=2C_Ky=C5=8Dto?=",
-        ):
+    def test_it_shows_the_source_of_what_ses_made_of_it(self):
+        for text in ("From: =?utf-8?q?Tea_Shop=2C_Ky=C5=8Dto?=", "Content-Type: text/csv"):
             self.assertIn(text, self.result.stdout)
-        self.assertRegex(self.result.stdout, f"to {BOUNCE}  bcc: in no header")
 
     def test_it_shows_what_became_of_each_recipient(self):
         for word, address in (
@@ -100,7 +94,7 @@ class OnceTests(SimpleTestCase):
             self.assertRegex(self.result.stdout, rf"\n  {word} +{address}")
 
     def test_it_shows_a_received_mail(self):
-        for text in ("Re: Zoë, your tea is on its way 🍵", "Täßchen.png, image/png, "):
+        for text in ("Re: Zoë, your tea is on its way", "Täßchen.png"):
             self.assertIn(text, self.result.stdout)
 
     def test_it_uses_no_colours_when_it_is_not_on_a_terminal(self):
@@ -115,7 +109,9 @@ class JsonTests(SimpleTestCase):
         super().setUpClass()
         cls.result = run("--once", "--json")
         cls.lines = [json.loads(line) for line in cls.result.stdout.splitlines()]
-        [cls.demo] = [line["demo"] for line in cls.lines if "demo" in line]
+        [demo] = [line["demo"] for line in cls.lines if "demo" in line]
+        [cls.accepted], [cls.status] = demo["accepted"], demo["anymail_status"]
+        cls.tracking, [cls.inbound] = demo["tracking"], demo["inbound"]
 
     def test_it_leaves_nothing_behind(self):
         with tempfile.TemporaryDirectory() as home:
@@ -129,8 +125,8 @@ class JsonTests(SimpleTestCase):
         self.assertGreaterEqual(len([line for line in self.lines if "doing" in line]), 4)
 
     def test_ses_accepted_what_was_sent(self):
-        accepted = self.demo["accepted"]
-        self.assertEqual(accepted["id"], self.demo["anymail_status"]["message_id"])
+        accepted = self.accepted
+        self.assertEqual(accepted["id"], self.status["message_id"])
         self.assertEqual(accepted["source"], samples.SENDER)
         everybody = [samples.CUSTOMER, CLICK, BOUNCE, COMPLAINT]
         for address, expected in zip(accepted["recipients"], everybody, strict=True):
@@ -138,9 +134,9 @@ class JsonTests(SimpleTestCase):
         self.assertIn("X-Tag: order-confirmation\r\n", accepted["raw"])
 
     def test_every_event_reaches_the_signal_with_tags_and_metadata(self):
-        everybody = self.demo["accepted"]["recipients"]
+        everybody = self.accepted["recipients"]
         customer, click, bounce, complaint = everybody
-        found = [(event["event_type"], event["recipient"]) for event in self.demo["tracking"]]
+        found = [(event["event_type"], event["recipient"]) for event in self.tracking]
         self.assertCountEqual(
             found,
             [
@@ -154,16 +150,15 @@ class JsonTests(SimpleTestCase):
             ],
         )
         sent = samples.order()
-        for event in self.demo["tracking"]:
+        for event in self.tracking:
             self.assertEqual((event["tags"], event["metadata"]), (sent.tags, sent.metadata))
-            self.assertEqual(event["message_id"], self.demo["accepted"]["id"])
+            self.assertEqual(event["message_id"], self.accepted["id"])
 
     def test_the_mail_in_s3_reaches_the_signal(self):
-        [mail] = self.demo["inbound"]
-        self.assertEqual(mail["subject"], "Re: Zoë, your tea is on its way 🍵")
+        mail = self.inbound
+        self.assertEqual(mail["subject"], "Re: Zoë, your tea is on its way")
         self.assertEqual(mail["envelope_recipients"], [samples.SUPPORT])
-        [attachment] = mail["attachments"]
-        self.assertRegex(attachment, r"^Täßchen\.png, image/png, [\d,]+ bytes$")
+        self.assertEqual(mail["attachments"], ["Täßchen.png"])
         self.assertIs(mail["spam_detected"], False)
 
 
@@ -468,20 +463,13 @@ class LoopbackTests(SimpleTestCase):
 
 class OutputTests(SimpleTestCase):
     def test_colours(self):
-        event = tracking_event("bounced", recipient="bob@example.com")
-        for color, shown in (
-            (True, "\x1b[31mbounced    \x1b[0m  bob"),
-            (False, "  bounced      bob"),
-        ):
+        event = asdict(tracking_event("bounced", recipient="bob@example.com"))
+        shown_as = {True: "\x1b[31mbounced    \x1b[0m bob", False: "  bounced     bob"}
+        for color, shown in shown_as.items():
             out = io.StringIO()
-            TextOutput(out, color=color).tracked(event)
+            TextOutput(out, color=color).demo([("tracking", event)])
             self.assertIn(shown, out.getvalue())
             self.assertEqual("\x1b" in out.getvalue(), color)
-
-    def test_an_inbound_event_without_a_message_is_shown_without_fields(self):
-        out = io.StringIO()
-        TextOutput(out, color=False).received(AnymailInboundEvent())
-        self.assertIn("A mail that arrived", out.getvalue())
 
 
 class Answers:
@@ -513,7 +501,7 @@ class WatchTests(SimpleTestCase):
     def seen(self, *attempts: Attempt | None) -> list[str]:
         found = []
         for self.answers.tracking in attempts:
-            found += [state.waits_for or "confirmed" for state in self.watch.changes()]
+            found += [waits_for or "confirmed" for _, waits_for in self.watch.changes()]
         return found
 
     def test_each_new_answer(self):
@@ -544,11 +532,11 @@ class WatchTests(SimpleTestCase):
 
     def test_both_outputs_tell_it_without_the_password(self):
         self.answers.tracking = Attempt(status=503)
-        states = list(self.watch.changes())
+        [state] = self.watch.changes()
         text, data = io.StringIO(), io.StringIO()
-        for state in (*states, SiteState(url="http://127.0.0.1:9000")):
-            TextOutput(text, color=False).site(state)
-        JsonOutput(data).site(*states)
+        for url, waits_for in (state, ("http://127.0.0.1:9000", "")):
+            TextOutput(text, color=False).site(url, waits_for)
+        JsonOutput(data).site(*state)
         waiting, confirmed = text.getvalue().splitlines()
         self.assertTrue(waiting.startswith("· Waiting for http://127.0.0.1:8000/: it answered 503"))
         self.assertEqual(confirmed, "· http://127.0.0.1:9000 has confirmed")

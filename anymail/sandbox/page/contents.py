@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
-from itertools import islice
 from os.path import splitext
 from typing import Any
 
@@ -18,10 +17,6 @@ from ...inbound.text import safe_filename
 
 #: Attachments and other parts of one mail that are listed.
 MAX_FILES = 200
-#: Headers of one mail that are shown, and characters of each.
-MAX_HEADERS, MAX_HEADER = 300, 4_000
-#: Characters of a text or source that are shown; all of it can be downloaded.
-MAX_TEXT = 250_000
 #: Characters of a file name, and of its extension.
 MAX_NAME, MAX_EXTENSION = 200, 20
 _TAG = re.compile(r"<[^<>]*>")
@@ -57,17 +52,6 @@ class File:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Text:
-    """Text for a page.
-
-    :param is_cut: whether there is more of it.
-    """
-
-    text: str
-    is_cut: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
 class Content:
     """What there is to show of a mail.
 
@@ -81,13 +65,8 @@ class Content:
     unlisted: int
 
     @property
-    def headers(self) -> list[tuple[str, Text]]:
-        items = islice(self.message.items(), MAX_HEADERS)
-        return [(name[:200], cut(str(value), MAX_HEADER)) for name, value in items]
-
-    @property
-    def hidden_headers(self) -> int:
-        return max(0, len(self.message.keys()) - MAX_HEADERS)
+    def headers(self) -> list[tuple[str, str]]:
+        return list(self.message.items())
 
 
 @lru_cache(maxsize=8)
@@ -143,16 +122,6 @@ def _without(html: str, element: str) -> str:
     first, *others = start.split(html)
     pieces = [end.split(other, maxsplit=1) for other in others]
     return first + "".join(piece[1] for piece in pieces if len(piece) > 1)
-
-
-def cut(text: str, length: int = MAX_TEXT) -> Text:
-    return Text(text=text[:length], is_cut=len(text) > length)
-
-
-def source(raw: bytes) -> Text:
-    """The source as text; bytes that are not UTF-8 look like ``\\xe9``."""
-    shown = raw[:MAX_TEXT].decode("utf-8", "backslashreplace").replace("\r\n", "\n")
-    return Text(text=shown, is_cut=len(raw) > MAX_TEXT)
 
 
 def _body(parts: list[AnymailInboundMessage], kind: str) -> AnymailInboundMessage | None:

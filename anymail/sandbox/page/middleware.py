@@ -1,4 +1,4 @@
-"""Headers that keep a stranger's mail harmless, and the visitor's log-in."""
+"""Headers that keep a stranger's mail harmless, besides Django's own, and the visitor's log-in."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ HEADERS = {
         "object-src 'none'"
     ),
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
 }
 
 

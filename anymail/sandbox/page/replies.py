@@ -7,7 +7,7 @@ from typing import Any
 from ...addresses import EmailAddress
 from ...inbound import AnymailInboundMessage
 from ..journal import ReceivedMail, SentMail
-from .contents import content_of, cut, tags_and_metadata, text_of_html
+from .contents import content_of, tags_and_metadata, text_of_html
 from .fields import header_lines, on_one_line
 
 #: Characters of a mail that are quoted, or copied into a form.
@@ -53,8 +53,8 @@ def again(mail: SentMail) -> dict[str, Any]:
         "bcc": ", ".join(hidden),
         "reply_to": _joined(message.get_address_header("Reply-To")),
         "subject": message.subject or "",
-        "text": cut(content.text or "", MAX_BODY).text,
-        "html": cut(content.html or "", MAX_BODY).text,
+        "text": (content.text or "")[:MAX_BODY],
+        "html": (content.html or "")[:MAX_BODY],
         "tags": ", ".join(found["tags"]),
         "metadata": found["metadata"] or None,
         "headers": header_lines(

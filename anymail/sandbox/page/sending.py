@@ -21,11 +21,6 @@ BACKENDS = {
 }
 #: What a backend can refuse a message with; Django raises ValueError for newlines in headers.
 REFUSALS = (AnymailError, ImproperlyConfigured, ValueError)
-#: What errors advise about settings -> what to do on the page.
-ADVICE = {
-    BACKENDS["v2"]: "On this page: choose API v2 below.",
-    "AMAZON_SES_SPLIT_RECIPIENTS": "On this page: name fewer recipients.",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,26 +28,22 @@ class Refusal:
     """Why a message was not sent, or a mail not received.
 
     :param code: Amazon's error code.
-    :param advice: what to do about it on the page.
     :param details: the whole error; empty if the text is.
     """
 
     text: str
     code: str = ""
-    advice: str = ""
     details: str = ""
 
     @classmethod
     def from_error(cls, error: Exception) -> Refusal:
         """Amazon's own words first."""
         whole = str(error)
-        advice = next((here for word, here in ADVICE.items() if word in whole), "")
         if not isinstance(error, AnymailAPIError):
-            return cls(text=whole, advice=advice)
+            return cls(text=whole)
         said = (error.response or {}).get("Error", {}).get("Message", "")
         text = "\n".join(map(str, (said, *error.args[1:]))) if said else whole
-        details = whole if text != whole else ""
-        return cls(text=text, code=error.error_code or "", advice=advice, details=details)
+        return cls(text=text, code=error.error_code or "", details=whole if said else "")
 
 
 def build(data: Mapping[str, Any], sent_before: SentMail | None = None) -> AnymailMessage:

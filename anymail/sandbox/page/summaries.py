@@ -10,7 +10,7 @@ from ...addresses import EmailAddress
 from ...inbound import AnymailInboundMessage
 from ..journal import ReceivedMail, SentMail
 from .badges import Badge, outcomes, verdicts, webhook_troubles
-from .contents import content_of, cut, leaves, parsed, text_of_html
+from .contents import content_of, leaves, parsed, text_of_html
 
 MAX_SUBJECT = 300
 MAX_TAGS = 5
@@ -84,7 +84,7 @@ def received_row(mail: ReceivedMail) -> Row:
 def summarise(raw: bytes) -> Summary:
     message = parsed(raw)
     return Summary(
-        subject=cut(message.subject or "", MAX_SUBJECT).text,
+        subject=(message.subject or "")[:MAX_SUBJECT],
         sender=_sender(message),
         tags=tuple(str(tag)[:60] for tag in message.get_all("X-Tag", [])[:MAX_TAGS]),
         files=_count_files(message),
@@ -103,7 +103,7 @@ def _sender(message: AnymailInboundMessage) -> str:
     found = message.from_email
     senders: list[EmailAddress] = found if isinstance(found, list) else [found] if found else []
     names = [sender.display_name or sender.addr_spec for sender in senders]
-    return cut(", ".join(names) or str(message.get("From", "")), MAX_SUBJECT).text
+    return (", ".join(names) or str(message.get("From", "")))[:MAX_SUBJECT]
 
 
 def _count_files(message: AnymailInboundMessage) -> int:

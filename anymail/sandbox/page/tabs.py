@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 
-from .contents import Content, Text, content_of, cut, source
+from .contents import Content, content_of
 from .origins import is_from_elsewhere
 from .previews import SANDBOX, Preview, preview_of
 
@@ -18,6 +18,8 @@ TABS = {
     "source": "Source",
     "files": "Attachments",
 }
+#: Bytes of a source that are shown; all of it can be downloaded.
+MAX_SOURCE = 250_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,12 +44,9 @@ class MailTabs:
         return preview_of(self.raw)
 
     @property
-    def text(self) -> Text | None:
-        return None if self.content.text is None else cut(self.content.text)
-
-    @property
-    def source(self) -> Text:
-        return source(self.raw)
+    def source(self) -> str:
+        """The source as text; bytes that are not UTF-8 look like ``\\xe9``."""
+        return self.raw[:MAX_SOURCE].decode("utf-8", "backslashreplace").replace("\r\n", "\n")
 
 
 def mail_tabs(request: HttpRequest, raw: bytes) -> MailTabs:

@@ -8,20 +8,30 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import django
 
 from . import SandboxError, own_site
-from .aws.local import LocalAmazon, check_installed, forget_environment, local_amazon
+from .aws.local import (
+    DelayedApplication,
+    LocalAmazon,
+    check_installed,
+    forget_environment,
+    run_services,
+)
 from .aws.set_up import set_up_account
 from .aws.sns.signing_key import SigningKey, default_key_file
 from .aws.switches import Switches
+from .journal import Journal
 from .options import Options, project_command
 from .servers import check_listener, check_site, local_hosts, serve, without_credentials
 from .settings import anymail_settings
 from .settings_snippet import settings_snippet
 from .webhooks import NO_SITE, NO_WEBHOOKS, Webhooks, WebhookWatch
+
+if TYPE_CHECKING:
+    from .aws.sns.local_sns import LocalSns
 
 #: Seconds that the sandbox waits for its own webhooks.
 PATIENCE = 60
@@ -71,25 +81,29 @@ def run_sandbox(options: Options, doing: Callable[[str], None]) -> Iterator[Sand
     forget_environment()
     with ExitStack() as stack:
         key, is_kept = _signing_key(options, doing)
-        aws = stack.enter_context(_local_aws(options, key))
+        hosts = ["*"] if options.allow_remote else local_hosts(options.bind)
+        apis = DelayedApplication()
+        url = stack.enter_context(serve(apis, options.bind, options.amazon_port))
+        aws = LocalAmazon(url=url, journal=Journal(), switches=_switches(options))
         if is_kept:
-            aws.settings_text = _snippet(options, aws.url)
+            aws.settings_text = _snippet(options, url)
         if options.is_beside_project:
             aws.sites = [without_credentials(url) for url in options.site]
         secret = options.project.get("secret") or key.secret
-        anymail = anymail_settings(aws.url, certificates=key.certificates, secret=secret)
+        anymail = anymail_settings(url, certificates=key.certificates, secret=secret)
         doing("Starting a site with the page, the admin and the product's own webhooks")
-        page = stack.enter_context(_page(options, anymail, aws))
+        page = stack.enter_context(_page(options, anymail, aws, hosts))
         # The page answers already: what takes long to import comes after it.
         doing(f"The page is at {page}/; setting up the account, its topics, rules, bucket and key")
+        stack.enter_context(run_services(aws, apis, key=key, hosts=hosts))
         set_up_account(aws, options.domain, options.configuration_set, options.verified)
         doing("Subscribing the webhooks, which check and confirm that")
         paths = options.project.get("paths", {})
         sites = [Webhooks(url=url, **paths).with_secret(secret) for url in options.site]
         own = [] if options.is_beside_project else [Webhooks(url=page).with_secret(secret)]
-        _subscribe(aws, [*own, *sites])
-        _wait_for_webhooks(aws, own)
-        watch = WebhookWatch(aws.sns, sites)
+        _subscribe(aws.started_sns, [*own, *sites])
+        _wait_for_webhooks(aws.started_sns, own)
+        watch = WebhookWatch(aws.started_sns, sites)
         yield Sandbox(page=f"{page}/", aws=aws, anymail=anymail, watch=watch, options=options)
         doing("Stopping everything")
 
@@ -122,26 +136,18 @@ def _snippet(options: Options, endpoint: str) -> str:
     )
 
 
-@contextmanager
-def _local_aws(options: Options, key: SigningKey) -> Iterator[LocalAmazon]:
-    switches = Switches(
+def _switches(options: Options) -> Switches:
+    return Switches(
         latency=options.latency,
         rate=options.max_send_rate,
         verified_only=bool(options.verified),
     )
-    with local_amazon(
-        options.bind,
-        options.amazon_port,
-        key=key,
-        switches=switches,
-        allow_remote=options.allow_remote,
-    ) as aws:
-        yield aws
 
 
 @contextmanager
-def _page(options: Options, anymail: dict[str, Any], aws: LocalAmazon) -> Iterator[str]:
-    hosts = ["*"] if options.allow_remote else local_hosts(options.bind)
+def _page(
+    options: Options, anymail: dict[str, Any], aws: LocalAmazon, hosts: list[str]
+) -> Iterator[str]:
     # A request that is being answered at the end may still write into the folder.
     with tempfile.TemporaryDirectory(
         prefix="anymail-sandbox-", ignore_cleanup_errors=True
@@ -155,16 +161,16 @@ def _page(options: Options, anymail: dict[str, Any], aws: LocalAmazon) -> Iterat
             yield url
 
 
-def _subscribe(aws: LocalAmazon, sites: list[Webhooks]) -> None:
+def _subscribe(sns: LocalSns, sites: list[Webhooks]) -> None:
     for site in sites:
         for topic, url in site.endpoints().items():
-            aws.sns.subscribe(topic, url)
+            sns.subscribe(topic, url)
 
 
-def _wait_for_webhooks(aws: LocalAmazon, own: list[Webhooks]) -> None:
+def _wait_for_webhooks(sns: LocalSns, own: list[Webhooks]) -> None:
     end = time.monotonic() + PATIENCE
     wanted = [pair for webhooks in own for pair in webhooks.endpoints().items()]
-    while not all(aws.sns.is_confirmed(*pair) for pair in wanted):
+    while not all(sns.is_confirmed(*pair) for pair in wanted):
         if time.monotonic() > end:
             raise SandboxError("The sandbox's own webhooks did not confirm their subscriptions.")
         time.sleep(0.01)

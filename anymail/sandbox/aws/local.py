@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from .. import SandboxError
 from ..journal import Journal, ReceivedMail
-from ..servers import local_hosts, serve
 from . import defaults
 from .sns.signing_key import SigningKey
 from .switches import Switches
@@ -27,13 +27,14 @@ class LocalAmazon:
     :param url: the endpoint of all of them.
     :param switches: how slow it is, and whom it refuses.
     :param settings_text: what a project has in its settings to use it; empty if none can.
+    :param sns: None until it has started.
     :param sites: of the project beside which it runs; None if it runs by itself.
     """
 
     url: str
     journal: Journal
     switches: Switches
-    sns: LocalSns
+    sns: LocalSns | None = None
     settings_text: str = ""
     sites: Sequence[str] | None = None
     _session: Any = None
@@ -62,11 +63,17 @@ class LocalAmazon:
             sender=sender,
             recipients=recipients,
             region=defaults.REGION,
-            sns=self.sns,
+            sns=self.started_sns,
             journal=self.journal,
             rule=rule,
             verdicts=verdicts,
         )
+
+    @property
+    def started_sns(self) -> LocalSns:
+        if self.sns is None:
+            raise SandboxError("The sandbox is still starting. Try again in a moment.")
+        return self.sns
 
     def client(self, service: str) -> Any:
         """A boto3 client of it."""
@@ -103,24 +110,40 @@ def check_installed() -> None:
         )
 
 
+class DelayedApplication:
+    """A WSGI application that other processes may call already, and that comes later."""
+
+    def __init__(self) -> None:
+        self._application: Callable[..., Iterable[bytes]] | None = None
+        self._is_there = Event()
+
+    def set(self, application: Callable[..., Iterable[bytes]]) -> None:
+        self._application = application
+        self._is_there.set()
+
+    def __call__(self, *arguments: Any) -> Iterable[bytes]:
+        self._is_there.wait()
+        return self._application(*arguments) if self._application else []
+
+
 @contextmanager
-def local_amazon(
-    host: str, port: int, *, key: SigningKey, switches: Switches, allow_remote: bool
-) -> Iterator[LocalAmazon]:
-    """Run the Amazon side for the length of a ``with`` block."""
+def run_services(
+    aws: LocalAmazon, application: DelayedApplication, *, key: SigningKey, hosts: Sequence[str]
+) -> Iterator[None]:
+    """Run the services for the length of a ``with`` block. Their imports take a second.
+
+    :param hosts: the names under which they may be called, and posted to; ``["*"]`` for all.
+    """
     from .endpoint import AmazonEndpoint
     from .events.publish import Publisher
     from .receive.receive import receive
     from .sns.local_sns import LocalSns
 
-    journal = Journal()
-    sns = LocalSns(journal, key, allow_remote=allow_remote)
-    publisher = Publisher(journal, sns, receive)
+    aws.sns = LocalSns(aws.journal, key, allow_remote="*" in hosts)
+    publisher = Publisher(aws.journal, aws.sns, receive)
     try:
-        hosts = ["*"] if allow_remote else local_hosts(host)
-        endpoint = AmazonEndpoint(publisher, sns, switches, hosts=hosts)
-        with serve(endpoint, host, port) as url:
-            yield LocalAmazon(url=url, journal=journal, switches=switches, sns=sns)
+        application.set(AmazonEndpoint(publisher, aws.sns, aws.switches, hosts=hosts))
+        yield
     finally:
         publisher.close()
-        sns.close()
+        aws.sns.close()

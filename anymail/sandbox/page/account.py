@@ -42,7 +42,8 @@ class Webhook:
 
 
 def webhooks() -> list[Webhook]:
-    return [_webhook(subscription) for subscription in aws().sns.webhooks()]
+    sns = aws().sns
+    return [] if sns is None else [_webhook(subscription) for subscription in sns.webhooks()]
 
 
 def _webhook(subscription: Any) -> Webhook:

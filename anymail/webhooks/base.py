@@ -197,7 +197,7 @@ class AnymailCoreWebhookView(View):
         """Call the receivers of each event, in order.
 
         :param events: the result of :meth:`parse_events`.
-        :raises RuntimeError: a receiver raised one of :data:`CLIENT_ERRORS`. Other exceptions are
+        :raises RuntimeError: a receiver raised one of ``CLIENT_ERRORS``. Other exceptions are
             passed on.
         """
         try:

@@ -14,7 +14,8 @@ from moto.sqs.models import sqs_backends
 from anymail.sandbox import SandboxError
 from anymail.sandbox.aws import bounds
 from anymail.sandbox.aws.defaults import ACCOUNT, CREDENTIALS
-from anymail.sandbox.aws.receive.actions import ActionInput, s3_action
+from anymail.sandbox.aws.receive.actions import s3_action
+from anymail.sandbox.journal import ReceivedMail
 
 from ..local_ses import LocalSesTestCase, unique
 
@@ -239,14 +240,14 @@ class OtherServicesTests(LocalSesTestCase):
         self.amazon.client("s3").create_bucket(Bucket=bucket)
         with mock.patch.object(bounds, "MAX_OBJECT_BYTES", sum(bounds._object_sizes()) + 10):
             for id in ("a", "b", "c"):
-                s3_action(
-                    ActionInput(id=id, mail=b"12345", rule="r", params={"BucketName": bucket})
-                )
+                s3_action(received(id, b"12345"), "r", {"BucketName": bucket})
             with self.assertRaisesMessage(SandboxError, "S3 is full"):
-                s3_action(
-                    ActionInput(id="d", mail=b"1" * 99, rule="r", params={"BucketName": bucket})
-                )
+                s3_action(received("d", b"1" * 99), "r", {"BucketName": bucket})
         self.assertEqual(list(s3_backends[ACCOUNT]["aws"].buckets[bucket].keys), [])
+
+
+def received(id: str, raw: bytes) -> ReceivedMail:
+    return ReceivedMail(id=id, sender="", recipients=[], raw=raw, rule="", action="", verdicts={})
 
 
 class Unread:

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from threading import Lock
 from typing import Any
 
 #: As v2 of the API spells them (API reference, "EventType").
 EVENT_TYPES = (
-    "SEND",
-    "REJECT",
-    "BOUNCE",
-    "COMPLAINT",
-    "DELIVERY",
-    "OPEN",
-    "CLICK",
-    "RENDERING_FAILURE",
-    "DELIVERY_DELAY",
-    "SUBSCRIPTION",
+    *("SEND", "REJECT", "BOUNCE", "COMPLAINT", "DELIVERY", "OPEN", "CLICK"),
+    *("RENDERING_FAILURE", "DELIVERY_DELAY", "SUBSCRIPTION"),
 )
 NOT_IN_V1 = frozenset({"DELIVERY_DELAY", "SUBSCRIPTION"})
 #: SES API reference, "SetIdentityNotificationTopic".
@@ -60,33 +51,28 @@ class IdentityTopics:
 
 
 class Subscribers:
-    """The destinations and topics of every region. Safe to use from several threads."""
+    """The destinations and topics of every region."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
         self._destinations: dict[tuple[str, str], dict[str, EventDestination]] = {}
         self._identities: dict[tuple[str, str], IdentityTopics] = {}
 
     def destinations(self, region: str, configuration_set: str) -> list[EventDestination]:
-        with self._lock:
-            return list(self._destinations.get((region, configuration_set), {}).values())
+        return list(self._destinations.get((region, configuration_set), {}).values())
 
     def put(self, region: str, configuration_set: str, destination: EventDestination) -> None:
         """Add a destination, or replace the one with its name."""
-        with self._lock:
-            known = self._destinations.setdefault((region, configuration_set), {})
-            known[destination.name] = destination
+        known = self._destinations.setdefault((region, configuration_set), {})
+        known[destination.name] = destination
 
     def remove(self, region: str, configuration_set: str, name: str) -> bool:
         """Remove a destination. False: there is none with this name."""
-        with self._lock:
-            known = self._destinations.get((region, configuration_set), {})
-            return known.pop(name, None) is not None
+        known = self._destinations.get((region, configuration_set), {})
+        return known.pop(name, None) is not None
 
     def forget(self, region: str, configuration_set: str) -> None:
         """Remove all destinations of a configuration set."""
-        with self._lock:
-            self._destinations.pop((region, configuration_set), None)
+        self._destinations.pop((region, configuration_set), None)
 
     def identity(self, region: str, name: str) -> IdentityTopics | None:
         """None if nothing was ever set for the identity."""

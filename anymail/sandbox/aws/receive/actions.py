@@ -11,24 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ... import SandboxError
+from ...journal import ReceivedMail
 from ..bounds import make_room
 from ..defaults import ACCOUNT
 from .encryption import encrypt
 
-
-@dataclass(frozen=True, kw_only=True)
-class ActionInput:
-    """A mail, and the action for it.
-
-    :param id: SES's id of the mail.
-    :param rule: the rule's name.
-    :param params: of the action, as boto3 takes them.
-    """
-
-    id: str
-    mail: bytes
-    rule: str
-    params: Mapping[str, Any]
+#: As boto3 takes them.
+Params = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,60 +27,56 @@ class ActionResult:
     :param action: ``receipt.action`` of the notification, without the topic.
     :param label: for people; empty if the action does not deliver the mail.
     :param content: ``content`` of the notification.
-    :param mail: the mail for later actions, if it was changed.
     """
 
     action: Mapping[str, Any]
     label: str = ""
     content: str | None = None
-    mail: bytes | None = None
 
 
-def sns_action(given: ActionInput) -> ActionResult:
+def sns_action(mail: ReceivedMail, rule: str, params: Params) -> ActionResult:
     """Publish the mail itself."""
-    if given.params.get("Encoding") == "Base64":
-        content, encoding = base64.b64encode(given.mail).decode(), "BASE64"
+    if params.get("Encoding") == "Base64":
+        content, encoding = base64.b64encode(mail.raw).decode(), "BASE64"
     else:
-        content, encoding = given.mail.decode("utf-8", "replace"), "UTF8"
+        content, encoding = mail.raw.decode("utf-8", "replace"), "UTF8"
     return ActionResult(action={"type": "SNS", "encoding": encoding}, label="SNS", content=content)
 
 
-def s3_action(given: ActionInput) -> ActionResult:
+def s3_action(mail: ReceivedMail, rule: str, params: Params) -> ActionResult:
     """Store the mail, encrypted if the action names a KMS key.
 
     :raises SandboxError: there is no such bucket or key.
     """
-    bucket, prefix = given.params.get("BucketName"), given.params.get("ObjectKeyPrefix") or ""
-    key = f"{prefix}{'/' if prefix and not prefix.endswith('/') else ''}{given.id}"
-    content, label = given.mail, "S3"
-    metadata: dict[str, str] = {}
-    kms_key = given.params.get("KmsKeyArn")
+    bucket, prefix = str(params.get("BucketName")), params.get("ObjectKeyPrefix") or ""
+    key = f"{prefix}{'/' if prefix and not prefix.endswith('/') else ''}{mail.id}"
+    kms_key = params.get("KmsKeyArn")
     if kms_key:
         context = {
-            "aws:ses:message-id": given.id,
-            "aws:ses:rule-name": given.rule,
+            "aws:ses:message-id": mail.id,
+            "aws:ses:rule-name": rule,
             "aws:ses:source-account": ACCOUNT,
         }
-        content, metadata = encrypt(given.mail, kms_key, context)
-        label = "S3, encrypted"
-    _store(str(bucket), key, content, metadata)
+        _store(bucket, key, *encrypt(mail.raw, kms_key, context))
+    else:
+        _store(bucket, key, mail.raw, {})
     action = {"type": "S3", "bucketName": bucket, "objectKeyPrefix": prefix, "objectKey": key}
-    return ActionResult(action=action, label=label)
+    return ActionResult(action=action, label="S3, encrypted" if kms_key else "S3")
 
 
-def add_header_action(given: ActionInput) -> ActionResult:
-    """Put a header on top of the mail."""
-    name, value = given.params.get("HeaderName"), given.params.get("HeaderValue")
-    mail = f"{name}: {value}\r\n".encode() + given.mail
-    return ActionResult(action={"type": "AddHeader"}, mail=mail)
+def add_header_action(mail: ReceivedMail, rule: str, params: Params) -> ActionResult:
+    """Put a header on top of the mail, for the actions that follow."""
+    mail.raw = f"{params.get('HeaderName')}: {params.get('HeaderValue')}\r\n".encode() + mail.raw
+    return ActionResult(action={"type": "AddHeader"})
 
 
-def stop_action(given: ActionInput) -> ActionResult:
+def stop_action(mail: ReceivedMail, rule: str, params: Params) -> ActionResult:
     """Do nothing; no action follows."""
     return ActionResult(action={"type": "Stop"})
 
 
-ACTIONS: Mapping[str, Callable[[ActionInput], ActionResult]] = {
+#: Each gets the mail, the name of the receipt rule, and the action's parameters.
+ACTIONS: Mapping[str, Callable[[ReceivedMail, str, Params], ActionResult]] = {
     "AddHeaderAction": add_header_action,
     "S3Action": s3_action,
     "SNSAction": sns_action,

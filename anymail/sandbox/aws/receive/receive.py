@@ -15,7 +15,7 @@ from ... import SandboxError
 from ...journal import Journal, ReceivedMail, SesEvent, now
 from ..api import ApiError
 from ..ses.state import receipt_rules
-from .actions import ACTIONS, ActionInput, ActionResult
+from .actions import ACTIONS, ActionResult
 from .envelope import Envelope, add_headers, check_addresses, choose_verdicts, new_id
 from .notification import received_document
 from .rules import RuleAction, actions_for
@@ -104,8 +104,7 @@ def _run(
                 f"The receipt rule {name!r} has a {kind} action, which the sandbox ignores."
             )
             continue
-        result = run(ActionInput(id=mail.id, mail=mail.raw, rule=name, params=action.params))
-        mail.raw = result.mail or mail.raw
+        result = run(mail, name, action.params)
         labels += [result.label] if result.label else []
         topic_arn = action.params.get("TopicArn")
         if topic_arn:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from moto.core.responses import ActionResult
 from moto.sns import models
-from moto.sns.exceptions import SNSException, SNSInvalidParameter, TopicNotFound
+from moto.sns.exceptions import SNSInvalidParameter, TopicNotFound
 from moto.sns.responses import SNSResponse
 
 from ....amazon_ses.sns import TOPIC_ARN, UNSUBSCRIBE_CONFIRMATION
@@ -92,22 +92,28 @@ class Subscription(models.Subscription):
         self._outbox.send(self, sns_request(self._sign(fields), self.arn))
 
     def publish(  # type: ignore[override]
-        self, message: str, message_id: str, event: SesEvent | None = None, **options: Any
+        self,
+        message: str,
+        message_id: str,
+        subject: str | None = None,
+        message_attributes: dict[str, Any] | None = None,
+        message_structure: str | None = None,
+        event: SesEvent | None = None,
+        **for_fifo_topics: Any,
     ) -> None:
         """Deliver a message, if the subscription is confirmed and its filter policy accepts it.
 
         :param event: the event that the message is about, for the journal.
         """
-        if options.pop("message_structure", None) == "json":
+        attributes = message_attributes or {}
+        if message_structure == "json":
             message = self._parse_message_structure(message, self.protocol)
         if not self.is_webhook:
-            check_room_for_message()
-            super().publish(message, message_id, **options)
+            self._send_to_queue(message, message_id, subject, attributes)
             return
         matcher = self._filter_policy_matcher
-        accepts = matcher is None or matcher.matches(options["message_attributes"], message)
-        if self.is_confirmed and accepts:
-            signed = self.get_post_data(message, message_id, **options)
+        if self.is_confirmed and (matcher is None or matcher.matches(attributes, message)):
+            signed = self.get_post_data(message, message_id, subject, attributes)
             is_raw = self.attributes["RawMessageDelivery"]
             self._outbox.send(self, sns_request(signed, self.arn, is_raw=is_raw), event)
 
@@ -123,6 +129,20 @@ class Subscription(models.Subscription):
         more = {"MessageAttributes": message_attributes} if message_attributes else {}
         url = f"{sns_url(self.topic_arn)}?Action=Unsubscribe&SubscriptionArn={self.arn}"
         return {**self._sign({**fields, "MessageId": message_id}), "UnsubscribeURL": url, **more}
+
+    def _send_to_queue(
+        self, message: str, message_id: str, subject: str | None, attributes: dict[str, Any]
+    ) -> None:
+        try:
+            check_room_for_message()
+            super().publish(message, message_id, subject, attributes)
+        except Exception as err:  # of moto's SQS; other subscribers get the message all the same
+            logger.warning(
+                "SNS cannot deliver to %s: %s",
+                self.endpoint,
+                err,
+                extra={"anymail_topic": self.topic_arn, "anymail_error_code": type(err).__name__},
+            )
 
     def _sign(self, fields: dict[str, Any]) -> dict[str, Any]:
         version = getattr(self.topic, "signature_version", None)
@@ -189,43 +209,18 @@ class LocalSnsBackend(models.SNSBackend):
         return [found for found in everybody if found.is_webhook]
 
     def publish(  # type: ignore[override]
-        self,
-        message: str,
-        arn: str | None,
-        event: SesEvent | None = None,
-        *,
-        subject: str | None = None,
-        message_attributes: dict[str, Any] | None = None,
-        message_structure: str | None = None,
-        **_others: Any,
+        self, message: str, arn: str | None, phone_number: str | None = None, **options: Any
     ) -> str:
         """Deliver a message to everybody who is subscribed to a topic.
 
-        :param event: the event that the message is about, for the journal.
+        :param options: of :meth:`Subscription.publish`.
         """
         topic, message_id = self.get_topic(arn), str(uuid.uuid4())
         if len(message.encode()) > models.MAXIMUM_MESSAGE_LENGTH:
             raise _invalid("Message too long")
-        everybody: list[Any] = list(self.subscriptions.values())
-        for found in [found for found in everybody if found.topic is topic]:
-            try:
-                found.publish(
-                    message,
-                    message_id,
-                    event,
-                    subject=subject,
-                    message_attributes=message_attributes or {},
-                    message_structure=message_structure,
-                )
-            except SNSException:
-                raise
-            except Exception as err:  # of moto's SQS; the others get it all the same
-                logger.warning(
-                    "SNS cannot deliver to %s: %s",
-                    found.endpoint,
-                    err,
-                    extra={"anymail_topic": arn, "anymail_error_code": type(err).__name__},
-                )
+        for found in list(self.subscriptions.values()):
+            if found.topic is topic:
+                found.publish(message, message_id, **options)
         return message_id
 
 

@@ -72,7 +72,7 @@ class LocalSns:
         :raises ApiError: there is no such topic, or SNS does not accept the message.
         """
         with self._backend(topic_arn) as backend:
-            return backend.publish(message, topic_arn, event, subject=subject)
+            return backend.publish(message, topic_arn, subject=subject, event=event)
 
     def subscribe(self, topic_arn: str, url: str) -> None:
         """Subscribe a webhook, and ask it in the background to confirm until it does.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -21,7 +21,7 @@ from ..exceptions import (
 from ..tracebacks import forget_locals
 from . import request_bodies
 from .aws_errors import api_errors, as_client_error, boto_client_api_error, watch
-from .client_cache import ClientParams, Clients, client_key
+from .client_cache import ClientKey, ClientParams, Clients, client_key
 from .per_process import PerProcess
 
 #: IAM policies of existing projects have conditions on it (``aws:UserAgent``).
@@ -63,20 +63,16 @@ def client(service: str, settings: AmazonSESSettings, **overrides: Any) -> Any:
     :raises AnymailAPIError: boto3 cannot make it: no region, no such profile.
     :raises AnymailConfigurationError: boto3 does not know a parameter.
     """
-    params = ClientParams(
-        service=service,
-        session=settings.session_params,
-        client={**_service_params(service, settings), **overrides},
-    )
-    session = _session_class()
-    key = client_key(
-        params,
-        settings.client_factory,
-        settings.max_concurrency,  # how many connections it keeps
-        session,
-        getattr(session, "client", None),  # people's tests patch both
-    )
-    return _clients.get().get(key, lambda: create_client(params, settings))
+    params = _params(service, settings, overrides)
+    return _clients.get().get(_key(params, settings), lambda: create_client(params, settings))
+
+
+def key_of_client(service: str, settings: AmazonSESSettings) -> ClientKey:
+    """What :func:`client` goes by now. When it changes, so does the client.
+
+    :param service: boto3's name.
+    """
+    return _key(_params(service, settings, {}), settings)
 
 
 def create_client(params: ClientParams, settings: AmazonSESSettings) -> Any:
@@ -191,6 +187,27 @@ def _refused_parameters() -> Iterator[None]:
             'boto3 does not accept ANYMAIL["AMAZON_SES_SESSION_PARAMS"] or '
             f'ANYMAIL["AMAZON_SES_CLIENT_PARAMS"]: {err}'
         ) from forget_locals(err)
+
+
+def _params(
+    service: str, settings: AmazonSESSettings, overrides: Mapping[str, Any]
+) -> ClientParams:
+    return ClientParams(
+        service=service,
+        session=settings.session_params,
+        client={**_service_params(service, settings), **overrides},
+    )
+
+
+def _key(params: ClientParams, settings: AmazonSESSettings) -> ClientKey:
+    session = _session_class()
+    return client_key(
+        params,
+        settings.client_factory,
+        settings.max_concurrency,  # how many connections it keeps
+        session,
+        getattr(session, "client", None),  # people's tests patch both
+    )
 
 
 def _session_class() -> Any:

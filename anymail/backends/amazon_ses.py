@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from ..amazon_ses import ESP_NAME, api_v1, api_v2, aws, delivery
@@ -49,6 +49,7 @@ class EmailBackend(AnymailBaseBackend):
         self.api: SendApi = self.fixed_api or APIS[self.settings.api_version]
         self.client: Any = None
         self._opened_by = os.getpid()
+        self._key: Hashable = None
         self.max_concurrency: int = self.settings.max_concurrency
 
     @property
@@ -74,25 +75,37 @@ class EmailBackend(AnymailBaseBackend):
     def open(self) -> bool:
         """Take a boto3 client from the cache, or create it.
 
+        A backend that stays open takes another client once the credentials that boto3 would find
+        have changed, or were refused.
+
         :return: whether there was none before.
         :raises AnymailAPIError: it cannot be created; not with ``fail_silently``.
         :raises AnymailConfigurationError: boto3 does not know a parameter.
         """
-        if self._opened_by != os.getpid() or aws.is_dropped(self.client):
-            # After a fork, parent and child would write to the same connections.
-            self.client, self._opened_by = None, os.getpid()
-        if self.client is not None:
+        was_open = self.client is not None
+        if was_open and not self._is_outdated():
             return False
+        self.client = self._key = None
         try:
+            self._key = aws.key_of_client(self.api.SERVICE, self.settings)
             self.client = aws.client(self.api.SERVICE, self.settings)
+            self._opened_by = os.getpid()
         except AnymailError:
             if not self.fail_silently:
                 raise
-        return self.client is not None
+        return self.client is not None and not was_open
+
+    def _is_outdated(self) -> bool:
+        # After a fork, parent and child would write to the same connections.
+        if self._opened_by != os.getpid() or aws.is_dropped(self.client):
+            return True
+        if self._key is None:  # somebody's own client
+            return False
+        return self._key != aws.key_of_client(self.api.SERVICE, self.settings)
 
     def close(self) -> None:
         """Let go of the client; it stays in the cache, with its connections."""
-        self.client = None
+        self.client = self._key = None
 
     def build_calls(self, message: OutgoingMessage) -> Sequence[ApiCall]:
         """The calls of this API for a message.

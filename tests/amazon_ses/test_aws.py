@@ -372,6 +372,30 @@ class ChangingCredentialsTests(CacheTestCase):
         self.send(backend)
         self.assertIsNot(backend.client, before)
 
+    def test_a_backend_that_stays_open_uses_rotated_credentials(self):
+        folder = self.stack.enter_context(tempfile.TemporaryDirectory())
+        os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.path.join(folder, "credentials")
+        self.write_credentials("BEFORE")
+        client_params = {"region_name": "us-east-1", "endpoint_url": self.server.url}
+        with EmailBackend(client_params=client_params) as backend:
+            for key in ("BEFORE", "BEFORE", "ROTATED"):
+                self.write_credentials(key)
+                self.send(backend)
+                self.assertIsNotNone(backend.client)
+            self.use_environment("TENANT")
+            self.send(backend)
+        self.assertEqual(self.keys(), ["BEFORE", "BEFORE", "ROTATED", "TENANT"])
+
+    def test_a_client_of_ones_own_stays_although_credentials_change(self):
+        client_params = {"region_name": "us-east-1", "endpoint_url": self.server.url}
+        settings = AmazonSESSettings.load({"client_params": client_params})
+        self.use_environment("OWN")
+        backend = EmailBackend(client_params=client_params)
+        backend.client = aws.client("ses", settings)
+        self.use_environment("ANOTHER")
+        self.send(backend)
+        self.assertEqual(self.keys(), ["OWN"])
+
     def test_a_client_that_found_no_credentials_is_made_anew(self):
         client_params = {"region_name": "us-east-1", "endpoint_url": self.server.url}
         before = aws.client("ses", AmazonSESSettings.load({"client_params": client_params}))

@@ -1,6 +1,6 @@
 """Fetch and cache the certificates that SNS signs with.
 
-Whoever calls must have checked the URL (:func:`.trust.check_certificate_url`).
+Callers must have checked the URL (:func:`.trust.check_certificate_url`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .x509 import load_certificate
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-#: Seconds for the connection, for each wait, and for the whole file. SNS gives us 15 altogether.
+#: Seconds for the connection, for each wait, and for the whole file. SNS waits 15 in all.
 TIMEOUT = 3.0
 #: A certificate has about 2 KB.
 MAX_SIZE = 64 * 1024
@@ -96,7 +96,7 @@ class Slots:
 
 @dataclass
 class Known:
-    """What a process knows of certificates.
+    """The certificates that a process has fetched, and its failures.
 
     :param fetched: URL to PEM text.
     :param failed: URL to the time (of the monotonic clock) until which it is not tried again; the
@@ -119,7 +119,7 @@ def fetch_certificate(url: str, cache_alias: str) -> str:
 
     :param url: :func:`.trust.check_certificate_url` let it pass.
     :param cache_alias: the Django cache that processes share it through: a key of ``CACHES``.
-    :raises AnymailAPIError: it cannot be had at present; ``is_transient`` is true.
+    :raises AnymailAPIError: it cannot be fetched at present; ``is_transient`` is true.
     """
     known = _known.get()
     if (pem := known.fetched.get(url)) is not None:
@@ -174,7 +174,7 @@ def download(url: str) -> str:
 
 
 def unavailable(url: str, reason: str) -> AnymailAPIError:
-    """The error for a certificate that cannot be had at present.
+    """The error for a certificate that cannot be fetched at present.
 
     :param reason: what happened.
     """
@@ -188,7 +188,7 @@ def unavailable(url: str, reason: str) -> AnymailAPIError:
 def _from_network(url: str, known: Known) -> str:
     _check_failed(url, known)
     with known.slots.one_for(url):
-        if (pem := known.fetched.get(url)) is None:  # another thread may have got it meanwhile
+        if (pem := known.fetched.get(url)) is None:  # another thread may have fetched it by now
             _check_failed(url, known)
             pem = _try(url, known)
     return pem
@@ -246,7 +246,7 @@ def _from_cache(cache: BaseCache, key: str) -> str | None:
             load_certificate(pem)
             return pem
     except Exception as err:
-        # Whatever is wrong with the cache or with what is in it, the network has it, too.
+        # Whatever is wrong with the cache or its content, there is still the network.
         _warn_of_cache(err)
     return None
 

@@ -18,7 +18,7 @@ from .inbound import UnreadableMail
 
 #: Metadata names of the client's other envelopes: version 1, and version 3.
 OTHER_ENVELOPES = frozenset({"x-amz-key", "x-amz-c", "x-amz-3", "x-amz-cek-alg", "x-amz-wrap-alg"})
-#: What must stand in the metadata, word for word.
+#: The allowed values in the metadata.
 SUITE: dict[str, tuple[str, ...]] = {
     "x-amz-cek-alg": ("AES/GCM/NoPadding",),
     "x-amz-tag-len": ("128",),
@@ -30,8 +30,8 @@ TAG_BYTES = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class Envelope:
-    """How an object is encrypted.
+class EncryptionEnvelope:
+    """The parameters of an object's encryption.
 
     :param wrapped_key: the data key, encrypted by KMS.
     :param iv: 12 bytes.
@@ -50,7 +50,9 @@ class Envelope:
         return self.context.get("kms_cmk_id")
 
 
-def parse_envelope(metadata: Mapping[str, str], message_id: str | None = None) -> Envelope | None:
+def parse_envelope(
+    metadata: Mapping[str, str], message_id: str | None = None
+) -> EncryptionEnvelope | None:
     """The envelope in an object's metadata, or None for an object that is not encrypted.
 
     :param metadata: user metadata, without ``x-amz-meta-``.
@@ -65,32 +67,32 @@ def parse_envelope(metadata: Mapping[str, str], message_id: str | None = None) -
     for name, allowed in SUITE.items():
         if fields.get(name) not in allowed:
             raise _refused(f"its {name} is not {' or '.join(allowed)}")
-    envelope = Envelope(
+    envelope = EncryptionEnvelope(
         wrapped_key=_base64(fields, "x-amz-key-v2"),
         iv=_base64(fields, "x-amz-iv"),
         context=_context(fields.get("x-amz-matdesc", "")),
         length=_length(fields.get("x-amz-unencrypted-content-length")),
     )
     if len(envelope.iv) != IV_BYTES:
-        raise _refused(f"its x-amz-iv has not {IV_BYTES} bytes")
+        raise _refused(f"its x-amz-iv is not {IV_BYTES} bytes long")
     if message_id and envelope.context.get("aws:ses:message-id", message_id) != message_id:
         raise _refused("it was encrypted for another mail than the notification announces")
     return envelope
 
 
-def decrypt(envelope: Envelope, key: bytes, ciphertext: bytes | bytearray) -> bytes:
+def decrypt(envelope: EncryptionEnvelope, key: bytes, ciphertext: bytes | bytearray) -> bytes:
     """The mail in an encrypted object (AES-GCM: NIST SP 800-38D).
 
-    :param envelope: how it is encrypted.
+    :param envelope: of the object.
     :param key: the data key, unwrapped by KMS: 32 bytes.
     :param ciphertext: the object's body, which ends with the authentication tag.
-    :raises UnreadableMail: it is not what was encrypted.
+    :raises UnreadableMail: it was changed, or encrypted with another key.
     """
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     if len(key) != KEY_BYTES:
-        raise _refused(f"its data key has not {KEY_BYTES} bytes")
+        raise _refused(f"its data key is not {KEY_BYTES} bytes long")
     if envelope.length is not None and len(ciphertext) != envelope.length + TAG_BYTES:
         raise _refused("its length is not the one in its metadata")
     try:
@@ -103,7 +105,7 @@ def _base64(fields: Mapping[str, str], name: str) -> bytes:
     try:
         return base64.b64decode(fields.get(name, ""), validate=True)
     except ValueError as err:
-        raise _refused(f"its {name} is not base64") from err
+        raise _refused(f"its {name} is not valid Base64") from err
 
 
 def _context(description: str) -> dict[str, str]:

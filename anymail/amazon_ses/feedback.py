@@ -1,4 +1,4 @@
-"""Tracking event -> what the rows about its notification hold.
+"""Tracking event -> the columns of the rows about its notification.
 
 A notification can be about several recipients. Each of them becomes a tracking event, and any one
 of these is enough to find the others: it carries SES's whole document.
@@ -23,9 +23,9 @@ Details = dict[str, Any]
 
 
 def is_feedback(event: AnymailTrackingEvent) -> bool:
-    """Whether there is something to store: a known type, and SES says which message it is about.
+    """Whether to store an event: it has a known type, and is about a message.
 
-    :param event: any; one without a document was not made from SES's, and is taken as it is.
+    :param event: any; one without a document is not from SES, and is taken as it is.
     """
     body = event.esp_event
     has_mail = not isinstance(body, dict) or not body or isinstance(body.get("mail"), dict)
@@ -33,10 +33,10 @@ def is_feedback(event: AnymailTrackingEvent) -> bool:
 
 
 def notification_details(event: AnymailTrackingEvent) -> Details:
-    """What to store of an event's notification in the rows of all its recipients.
+    """The columns that are the same for all recipients of an event's notification.
 
     :param event: one for which :func:`is_feedback` is true.
-    :return: column to value; what SES left out is empty or None.
+    :return: column to value; empty or None if SES left it out.
     """
     body = _object(event.esp_event)
     mail = _object(body.get("mail"))
@@ -45,13 +45,13 @@ def notification_details(event: AnymailTrackingEvent) -> Details:
         "sns_messageid": event.event_id or _made_up_id(event),
         "mail_timestamp": parse_timestamp(mail.get("timestamp")) or event.timestamp,
         "mail_id": event.message_id or "",
-        "mail_from": _text(mail.get("source")) or "",
+        "mail_from": _filled(mail.get("source")) or "",
         "event": body,
     }
 
 
 def recipient_details(event: AnymailTrackingEvent) -> list[Details]:
-    """What to store about each recipient of an event's notification, in SES's order.
+    """The columns about each recipient of an event's notification, in SES's order.
 
     :param event: one for which :func:`is_feedback` is true.
     :return: column to value, for each of them.
@@ -84,8 +84,8 @@ def bounce_details(events: list[AnymailTrackingEvent], body: Details) -> list[De
             "hard": event.is_hard_bounce,
             "bounce_type": event.bounce_type or "",
             "bounce_subtype": event.bounce_subtype or "",
-            "reporting_mta": _text(bounce.get("reportingMTA")),
-            "action": _text(recipient.get("action")),
+            "reporting_mta": _filled(bounce.get("reportingMTA")),
+            "action": _filled(recipient.get("action")),
             "status": event.smtp_status,
             "diagnostic_code": event.mta_response,
         }
@@ -94,7 +94,11 @@ def bounce_details(events: list[AnymailTrackingEvent], body: Details) -> list[De
 
 
 def complaint_details(events: list[AnymailTrackingEvent], body: Details) -> list[Details]:
-    """The columns of :class:`~anymail.feedback.models.Complaint`, likewise."""
+    """The columns of :class:`~anymail.feedback.models.Complaint`.
+
+    :param events: of one notification.
+    :param body: SES's document.
+    """
     complaint = _object(body.get("complaint"))
     return [
         {
@@ -108,7 +112,11 @@ def complaint_details(events: list[AnymailTrackingEvent], body: Details) -> list
 
 
 def delivery_details(events: list[AnymailTrackingEvent], body: Details) -> list[Details]:
-    """The columns of :class:`~anymail.feedback.models.Delivery`, likewise."""
+    """The columns of :class:`~anymail.feedback.models.Delivery`.
+
+    :param events: of one notification.
+    :param body: SES's document.
+    """
     delivery = _object(body.get("delivery"))
     return [
         {
@@ -138,7 +146,7 @@ def mail_event_details(events: list[AnymailTrackingEvent], body: Details) -> lis
     ]
 
 
-#: What to do for each type of event.
+#: By type of event.
 DETAILS: dict[str, Callable[[list[AnymailTrackingEvent], Details], list[Details]]] = {
     EventType.BOUNCED: bounce_details,
     EventType.COMPLAINED: complaint_details,
@@ -150,9 +158,9 @@ DETAILS: dict[str, Callable[[list[AnymailTrackingEvent], Details], list[Details]
 
 
 def sns_notification(event: AnymailTrackingEvent) -> Details:
-    """SNS's document around SES's, as it came.
+    """The document of SNS around that of SES.
 
-    Put together from the event where it came another way.
+    From another carrier, one is made from the event.
     """
     if event.sns_message:
         return dict(event.sns_message)
@@ -177,20 +185,20 @@ def _recipients(values: object, count: int) -> list[Details]:
     found = [
         value
         for value in (values if isinstance(values, list) else [values])
-        if isinstance(value, dict) and _text(value.get("emailAddress"))
+        if isinstance(value, dict) and _filled(value.get("emailAddress"))
     ]
     return found if len(found) == count else [{} for _ in range(count)]
 
 
 def _feedback(detail: Details, event: AnymailTrackingEvent) -> Details:
     return {
-        "feedback_id": _text(detail.get("feedbackId")),
+        "feedback_id": _filled(detail.get("feedbackId")),
         "feedback_timestamp": event.occurred_at,
     }
 
 
 def _made_up_id(event: AnymailTrackingEvent) -> str:
-    """What recognises a repetition where the carrier gave no id."""
+    """An id for events without one: the same for every repetition."""
     content = (event.message_id, event.timestamp, event.occurred_at, event.esp_event)
     return "sha256:" + sha256(repr(content).encode("utf-8", "backslashreplace")).hexdigest()
 
@@ -206,5 +214,5 @@ def _object(value: object) -> Details:
     return value if isinstance(value, dict) else {}
 
 
-def _text(value: object) -> str | None:
+def _filled(value: object) -> str | None:
     return value if isinstance(value, str) and value else None

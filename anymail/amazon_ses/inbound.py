@@ -18,27 +18,27 @@ from ..signals import AnymailInboundEvent, EventType
 from .notifications import SesNotification
 from .timestamps import parse_timestamp
 
-#: What SES writes and announces when a receipt rule is created or changed.
+#: The id of the mail that SES writes and announces when a receipt rule is created or changed.
 SETUP_ID = "AMAZON_SES_SETUP_NOTIFICATION"
 DMARC_POLICIES = frozenset({"none", "quarantine", "reject"})
 
-#: What no key of SES has: line breaks would make lines of their own in a log.
+#: Characters that no key of SES has; line breaks would begin new lines in a log.
 UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 
 
 class UnreadableMail(AnymailError):
-    """A received mail that no retry will make readable."""
+    """A received mail that cannot be read, now or later."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class S3Object:
-    """Where SES stored a mail.
+    """The S3 object in which SES stored a mail.
 
     :param bucket: its name.
     :param key: the whole key, prefix included, not URL-encoded.
-    :param region: where SES received the mail; None if the topic does not tell.
+    :param region: in which SES received the mail; None if it is not known.
     :param message_id: SES's id of the mail.
     """
 
@@ -52,9 +52,9 @@ class S3Object:
 
 
 def is_setup(notification: SesNotification) -> bool:
-    """Whether SES only tries a new receipt rule: there is no mail.
+    """Whether SES is testing a receipt rule: there is no mail.
 
-    It was seen to do so when a rule is created or changed; no page of AWS tells of it.
+    It does so when a rule is created or changed, which AWS does not document.
     """
     key = _action(notification).get("objectKey")
     name = key.rpartition("/")[2] if isinstance(key, str) else None
@@ -62,11 +62,11 @@ def is_setup(notification: SesNotification) -> bool:
 
 
 def locate_content(notification: SesNotification) -> bytes | S3Object:
-    """The received mail, or where it is.
+    """The received mail, or its place in S3.
 
     :raises AnymailConfigurationError: the receipt rule's action, for example Lambda, neither sends
         nor stores the mail.
-    :raises UnreadableMail: the notification says neither.
+    :raises UnreadableMail: the notification contains neither.
     """
     action = _action(notification)
     kind = action.get("type")
@@ -75,7 +75,7 @@ def locate_content(notification: SesNotification) -> bytes | S3Object:
     if kind == "S3":
         return _s3_object(notification, action)
     if not kind:
-        raise UnreadableMail("SES's notification of a received mail names no action.")
+        raise UnreadableMail("SES's notification of a received mail has no action.")
     raise AnymailConfigurationError(
         f"The SNS topic {notification.topic_arn} announces a mail that SES received with the "
         f"receipt rule action {kind!r:.50}, which neither sends nor stores the mail. Add an S3 "
@@ -115,7 +115,7 @@ def inbound_event(
 def failed_event(notification: SesNotification, description: str) -> AnymailInboundEvent:
     """The event for a received mail that cannot be read: without a message.
 
-    :param description: why.
+    :param description: the reason.
     """
     return _event(notification, EventType.INBOUND_FAILED, description=description)
 
@@ -137,8 +137,7 @@ def _event(notification: SesNotification, event_type: str, **fields: Any) -> Any
 def _decode_content(content: Any, encoding: Any) -> bytes:
     """The mail in an SNS action's notification.
 
-    Without ``encoding``, which old notifications lack, it is text, unless it cannot be a mail:
-    that begins with a header.
+    Old notifications have no ``encoding``: then it is Base64 unless it begins with a header.
     """
     if not isinstance(content, str):
         raise UnreadableMail("SES's notification of a received mail does not contain the mail.")
@@ -161,9 +160,9 @@ def _s3_object(notification: SesNotification, action: Mapping[str, Any]) -> S3Ob
     bucket, key = action.get("bucketName"), action.get("objectKey")
     message_id = notification.mail.get("messageId")
     if not isinstance(bucket, str) or not _BUCKET.fullmatch(bucket):
-        raise UnreadableMail("SES's notification of a received mail names no S3 bucket.")
+        raise UnreadableMail("SES's notification of a received mail has no valid S3 bucket.")
     if not isinstance(key, str) or not key or UNUSABLE.search(key):
-        raise UnreadableMail("SES's notification of a received mail names no S3 object.")
+        raise UnreadableMail("SES's notification of a received mail has no valid S3 object.")
     return S3Object(
         bucket=bucket,
         key=key,
@@ -194,14 +193,14 @@ def _envelope_sender(source: Any) -> str | None:
 
 
 def _verdict(receipt: Mapping[str, Any], name: str) -> str | None:
-    """PASS or FAIL; GRAY, DISABLED, PROCESSING_FAILED and whatever comes are no verdict."""
+    """PASS or FAIL; None for GRAY, DISABLED, PROCESSING_FAILED and anything else."""
     verdict = receipt.get(name)
     status = verdict.get("status") if isinstance(verdict, dict) else None
     return status if status in ("PASS", "FAIL") else None
 
 
 def _dmarc_policy(policy: Any) -> str | None:
-    # Not of any value: the text of None would be the policy "none".
+    # Only of strings: None is not the policy "none".
     lowered = policy.lower() if isinstance(policy, str) else ""
     return lowered if lowered in DMARC_POLICIES else None
 

@@ -1,4 +1,4 @@
-"""SesNotification: what every carrier of Amazon's notifications boils down to."""
+"""SesNotification: a document of SES, from whatever carrier."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ _CANONICAL = {kind: kind for kind in KINDS} | {
 
 @dataclass(frozen=True, kw_only=True)
 class SesNotification:
-    """A document that SES published, however it came to us.
+    """A document that SES published, by SNS or another carrier.
 
-    :param id: the carrier's id of it, the same for every retry.
+    :param id: given by the carrier, the same for every retry.
     :param timestamp: when it was published; aware, or None.
     :param body: the document: a JSON object, possibly with other things in it than expected.
     :param topic_arn: the SNS topic that it came through; None from another carrier.
     :param sns_message: the document of SNS around it, as it came; None from another carrier.
-    :param is_verified: it is proven to come from a topic (a queue, a bus) of yours. Otherwise
-        nothing is downloaded or deleted because of it, and no address suppressed.
+    :param is_verified: it provably comes from a topic (a queue, a bus) of yours. Otherwise nothing
+        is downloaded or deleted because of it, and no address is suppressed.
     """
 
     id: str | None
@@ -57,10 +57,10 @@ class SesNotification:
         *,
         is_verified: bool = False,
     ) -> SesNotification:
-        """One that came through SNS.
+        """A notification that came through SNS.
 
-        :param ses_event: the document inside.
-        :param sns_message: the document around it.
+        :param ses_event: the document of SES.
+        :param sns_message: the document of SNS around it.
         :param is_verified: as for the class.
         """
         return cls(
@@ -74,7 +74,7 @@ class SesNotification:
 
     @property
     def kind(self) -> str:
-        """What happened: one of :data:`KINDS`, or SES's word where it is none of them.
+        """The kind of event: one of :data:`KINDS`, or SES's word for a new one.
 
         Event publishing says ``eventType``, identity notifications ``notificationType``.
         """
@@ -86,13 +86,13 @@ class SesNotification:
 
     @property
     def mail(self) -> dict[str, Any]:
-        """What SES says about the mail; empty if it says nothing."""
+        """SES's object ``mail``; empty if it is missing."""
         mail = self.body.get("mail")
         return mail if isinstance(mail, dict) else {}
 
 
 def is_nested_deeper(value: object, limit: int) -> bool:
-    """Whether a value from JSON has lists or objects within each other on more levels than that."""
+    """Whether lists or objects in a value from JSON are nested deeper than ``limit`` levels."""
     level = [value]
     for _ in range(limit + 1):
         level = [item for container in level for item in _items(container)]

@@ -1,4 +1,4 @@
-"""The two recipes: trusted notification -> events. For every carrier, not only for HTTP."""
+"""A notification that was checked -> events, for every carrier."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def receive(
 ) -> list[AnymailTrackingEvent] | list[AnymailInboundEvent]:
     """The events in a notification of any kind.
 
-    :raises AnymailWebhookValidationFailure: as :func:`receive_inbound` does.
-    :raises AnymailAPIError: likewise.
+    :raises AnymailWebhookValidationFailure: see :func:`receive_inbound`.
+    :raises AnymailAPIError: see :func:`receive_inbound`.
     """
     if notification.kind == "Received":
         return receive_inbound(notification, settings)
@@ -63,12 +63,12 @@ def receive_inbound(
 ) -> list[AnymailInboundEvent]:
     """The event for a received mail, which may have to be downloaded first.
 
-    There is none when SES only tries a new receipt rule, and when the notification comes from an
-    action that does not hand the mail over, which is logged as an error. A mail that cannot be
-    read, now or later, is logged too and gives an ``inbound_failed`` event without a message.
+    There is no event when SES tests a new receipt rule, and none when the notification comes from
+    an action that neither sends nor stores the mail, which is logged as an error. A mail that
+    cannot be read, now or later, is logged too and gives an ``inbound_failed`` event without a
+    message.
 
-    Nothing is downloaded for a notification that is not verified: other people could name any
-    object.
+    Nothing is downloaded for an unverified notification: it could name any object.
 
     :raises AnymailConfigurationError: it is not about received mail.
     :raises AnymailWebhookValidationFailure: it names an S3 object and is not verified, or the
@@ -109,10 +109,10 @@ def finish_inbound(
     """Delete the S3 objects of received mails, if ``AMAZON_SES_INBOUND_DELETE_S3_OBJECT`` says so.
 
     Call it when every receiver has returned without an exception. Mails that could not be read
-    stay, and so do those of events that are not verified: other people could name any object. A
-    failure is only logged: the mail has been processed, and must not be processed again.
+    are kept, and so are those of unverified events. A failure is only logged: the mail has been
+    processed, and must not be processed again.
 
-    :param events: what :func:`receive_inbound` returned.
+    :param events: the result of :func:`receive_inbound`.
     :param settings: for Amazon SES.
     """
     if not settings.inbound_delete_s3_object:

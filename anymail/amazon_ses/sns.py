@@ -21,7 +21,7 @@ NOTIFICATION = "Notification"
 SUBSCRIPTION_CONFIRMATION = "SubscriptionConfirmation"
 UNSUBSCRIBE_CONFIRMATION = "UnsubscribeConfirmation"
 
-#: What Amazon signs, in this order, by the type of message.
+#: The fields that Amazon signs, in this order, by the type of message.
 SIGNED_FIELDS: dict[str, tuple[str, ...]] = {
     NOTIFICATION: ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
     SUBSCRIPTION_CONFIRMATION: (
@@ -36,30 +36,30 @@ SIGNED_FIELDS: dict[str, tuple[str, ...]] = {
 }
 SIGNED_FIELDS[UNSUBSCRIBE_CONFIRMATION] = SIGNED_FIELDS[SUBSCRIPTION_CONFIRMATION]
 
-#: SNS's headers that repeat something of the document.
+#: Headers of SNS that repeat a field of the document.
 REPEATING_HEADERS = {
     "x-amz-sns-message-type": "Type",
     "x-amz-sns-message-id": "MessageId",
     "x-amz-sns-topic-arn": "TopicArn",
 }
-#: There only with raw message delivery.
+#: Sent only with raw message delivery.
 RAW_DELIVERY_HEADER = "x-amz-sns-rawdelivery"
 
 #: A message has at most 256 KiB ("Amazon SNS endpoints and quotas"; SES publishes no larger ones).
 #: In a document it is escaped, which makes JSON at most twice as long. To parse a document takes up
 #: to 25 times its size in memory, before anything is known about who wrote it.
 MAX_BODY_SIZE = 512 * 1024
-#: Documents of SNS have 2 levels, those of SES 6. Python's own limit is much higher, and whoever
-#: reads a document by recursion, copies, compares or prints it would run into it.
+#: Documents of SNS have 2 levels, those of SES 6. Deeper ones could exceed Python's recursion limit
+#: wherever a document is copied, compared or printed.
 MAX_NESTING = 32
 #: The plain text that SES publishes when an event destination is created or edited.
 SETUP_TEXT = "Successfully validated SNS topic"
-#: What it publishes when a topic is set for an identity.
+#: The document that it publishes when a topic is set for an identity.
 SETUP_KIND = "AmazonSnsSubscriptionSucceeded"
 
 JSON_DECODER = json.JSONDecoder()
 JSON_WHITESPACE = " \t\r\n"  # RFC 8259 section 2
-#: What may be logged: on one line, of any alphabet.
+#: Text that may be logged: on one line, in any alphabet.
 PRINTABLE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{0,1024}")
 TOPIC_ARN = re.compile(
     r"arn:aws(?:-[a-z]{1,8}){0,3}:sns:[a-z]{2,4}(?:-[a-z]{1,16}){1,2}-[0-9]{1,2}"
@@ -69,15 +69,15 @@ TOPIC_ARN = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class SnsEnvelope:
-    """What SNS delivers: a notification, or a request to confirm something.
+    """A message of SNS: a notification, or a request to confirm a subscription or its end.
 
     :param type: ``"Notification"``, ``"SubscriptionConfirmation"`` or
         ``"UnsubscribeConfirmation"``.
     :param id: the same for every retry.
-    :param topic: the topic's ARN; :func:`.trust.check` looks whether it is one.
+    :param topic: the topic's ARN; :func:`.trust.check` checks its form.
     :param message: the text inside; for a notification of SES, JSON.
     :param timestamp: when it was published; aware, or None.
-    :param fields: the whole document as it came.
+    :param fields: the whole document.
     :param is_raw: the subscription has raw message delivery on: there was no document around the
         message, the other fields are from headers, and nothing is signed.
     """
@@ -92,10 +92,10 @@ class SnsEnvelope:
 
     @classmethod
     def from_http(cls, headers: Mapping[str, str], body: bytes) -> SnsEnvelope:
-        """Parse what SNS posted to an HTTPS endpoint.
+        """Parse a request of SNS to an HTTPS endpoint.
 
         :param headers: of the request; a dict needs lower-case names.
-        :param body: as it came; its ``Content-Type`` does not matter.
+        :param body: of the request; its ``Content-Type`` does not matter.
         :raises AnymailWebhookValidationFailure: SNS does not send such requests.
         """
         raw = headers.get(RAW_DELIVERY_HEADER, "").lower() == "true"
@@ -112,10 +112,10 @@ class SnsEnvelope:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> SnsEnvelope:
-        """Parse the JSON document of SNS, as SQS has it, too.
+        """Parse the JSON document of SNS, for example from an SQS queue.
 
         :param text: the document; bytes are UTF-8.
-        :raises AnymailWebhookValidationFailure: it is no such document.
+        :raises AnymailWebhookValidationFailure: it is not a document of SNS.
         """
         return cls._from_fields(parse_json(text, "The SNS message"))
 
@@ -147,16 +147,16 @@ class SnsEnvelope:
 
     @property
     def signing_cert_url(self) -> str:
-        """Where the certificate is, in the words of the sender; empty if it does not say."""
+        """The URL of the certificate, as the sender gives it; empty if missing."""
         # "Url" is how AWS Lambda spells it.
         url = self.fields.get("SigningCertURL") or self.fields.get("SigningCertUrl")
         return url if isinstance(url, str) else ""
 
     def string_to_sign(self) -> bytes:
-        """The text that the signature is about.
+        """The text that is signed.
 
-        Nothing in it tells a line break in a value from the end of the value. Only the message has
-        any; elsewhere, they would let the same text be read as other fields.
+        A line break ends a value in it. Values of SNS contain none, except for the message;
+        elsewhere one could make the same text stand for other fields.
 
         :raises AnymailWebhookValidationFailure: a field that is always signed is missing, or has
             line breaks that SNS never writes.
@@ -186,9 +186,9 @@ class SnsEnvelope:
         return None if document.get("notificationType") == SETUP_KIND else document
 
     def notification(self, *, is_verified: bool = False) -> SesNotification | None:
-        """What :meth:`.SesNotification.from_sns` makes of :meth:`ses_event`; None if that is None.
+        """The :meth:`ses_event` as a :class:`.SesNotification`; None if there is none.
 
-        :param is_verified: the topic is proven to be yours: see
+        :param is_verified: the topic is provably yours: see
             :func:`~anymail.amazon_ses.trust.topic_is_ours`.
         :raises AnymailWebhookValidationFailure: the message is not from SES.
         """
@@ -199,7 +199,7 @@ class SnsEnvelope:
 
 
 def parse_json(text: str | bytes, what: str) -> dict[str, Any]:
-    """A JSON object (RFC 8259) from anybody.
+    """Parse a JSON object (RFC 8259) from an untrusted source.
 
     :param text: bytes are UTF-8.
     :param what: for the error.

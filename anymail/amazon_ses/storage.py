@@ -12,7 +12,7 @@ from ..exceptions import AnymailAPIError
 from ..inbound.chunks import CHUNK_SIZE, slices
 from . import aws
 from .aws_errors import api_errors, as_client_error
-from .decryption import Envelope, decrypt, parse_envelope
+from .decryption import EncryptionEnvelope, decrypt, parse_envelope
 from .inbound import S3Object, UnreadableMail
 
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
@@ -44,7 +44,7 @@ HINTS = {
     ),
     ("Decrypt", "NotFoundException"): "There is no KMS key {kms_key} in its region.",
     ("Decrypt", "DisabledException"): "The KMS key {kms_key} is disabled.",
-    ("Decrypt", "KMSInvalidStateException"): "The KMS key {kms_key} cannot be used at present.",
+    ("Decrypt", "KMSInvalidStateException"): "The KMS key {kms_key} cannot be used now.",
     ("DeleteObject", "AccessDenied"): (
         "The IAM identity needs the permission s3:DeleteObject on {object}."
     ),
@@ -57,10 +57,10 @@ def download(stored: S3Object, settings: AmazonSESSettings) -> Iterator[bytes | 
     A plain object is never in memory as a whole. An encrypted one is, because none of it may be
     used before all of it is authenticated.
 
-    :param stored: where it is.
+    :param stored: the object.
     :param settings: for Amazon SES.
-    :raises AnymailAPIError: S3 or KMS refuses, or cannot be reached. Where they answered it is an
-        ``AnymailBotoClientAPIError``, which says what permission is missing.
+    :raises AnymailAPIError: S3 or KMS cannot be reached, or refuses (then it is an
+        ``AnymailBotoClientAPIError``, which names the missing permission).
     :raises UnreadableMail: it is larger than ``AMAZON_SES_INBOUND_MAX_SIZE``, or cannot be
         decrypted.
     """
@@ -71,7 +71,7 @@ def download(stored: S3Object, settings: AmazonSESSettings) -> Iterator[bytes | 
         envelope = parse_envelope(response.get("Metadata") or {}, stored.message_id)
         if envelope is None:
             if response.get("MissingMeta"):
-                raise UnreadableMail(f"S3 does not tell all metadata of {stored}.")
+                raise UnreadableMail(f"S3 does not return all metadata of {stored}.")
             yield from _read(body, stored, settings)
             return
         ciphertext = bytearray()
@@ -82,10 +82,12 @@ def download(stored: S3Object, settings: AmazonSESSettings) -> Iterator[bytes | 
     yield from slices(content)
 
 
-def unwrap_key(envelope: Envelope, stored: S3Object, settings: AmazonSESSettings) -> bytes:
+def unwrap_key(
+    envelope: EncryptionEnvelope, stored: S3Object, settings: AmazonSESSettings
+) -> bytes:
     """The data key of an encrypted object, from KMS (KMS API reference, "Decrypt").
 
-    :param envelope: how the object is encrypted.
+    :param envelope: of the object.
     :param stored: for the region, and for the error.
     :return: 32 bytes.
     :raises AnymailAPIError: KMS refuses, or cannot be reached.
@@ -104,7 +106,7 @@ def unwrap_key(envelope: Envelope, stored: S3Object, settings: AmazonSESSettings
 
 
 def delete_object(stored: S3Object, settings: AmazonSESSettings) -> None:
-    """Delete a mail from S3. To delete what is gone already is no error there.
+    """Delete a mail from S3. It is not an error if the object does not exist.
 
     :raises AnymailAPIError: S3 refuses, or cannot be reached.
     """

@@ -2,7 +2,7 @@
 
 Sources: Amazon SES Developer Guide, "Amazon SNS notification contents" and "Contents of event data
 that Amazon SES publishes to Amazon SNS". SES adds fields and words at any time, and leaves parts
-out, so nothing here insists on anything.
+out, so nothing is required here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .timestamps import parse_timestamp
 #: Keyword arguments of an event.
 Fields = dict[str, Any]
 
-#: Bounce and complaint subtypes that mean: SES did not even try.
+#: Bounce and complaint subtypes of messages that SES did not try to deliver.
 SUPPRESSED_SUBTYPES = frozenset(
     {
         "Suppressed",
@@ -34,11 +34,10 @@ SUPPRESSED_SUBTYPES = frozenset(
 def tracking_events(
     notification: SesNotification, message_tag_name: str | None = None
 ) -> list[AnymailTrackingEvent]:
-    """What happened, one event for each recipient.
+    """The events in a notification, one for each recipient.
 
-    :param message_tag_name: the SES message tag that stands in for ``X-Tag`` headers where there
-        are none.
-    :return: none if the notification names no recipient.
+    :param message_tag_name: the SES message tag to use as tags if there are no ``X-Tag`` headers.
+    :return: an empty list if the notification names no recipient.
     """
     body, mail = notification.body, notification.mail
     tags, metadata = custom_headers(mail.get("headers"))
@@ -48,7 +47,7 @@ def tracking_events(
     common: Fields = {
         "event_id": notification.id,
         "timestamp": notification.timestamp,
-        "message_id": _text(mail.get("messageId")),
+        "message_id": _string(mail.get("messageId")),
         "metadata": metadata,
         "tags": tags,
         "message_tags": message_tags,
@@ -66,7 +65,7 @@ def tracking_events(
 
 def describe_send(notification: SesNotification) -> list[Fields]:
     """SES accepted the message and will try to deliver it."""
-    return _to_everybody(notification, event_type=EventType.SENT)
+    return _to_destination(notification, event_type=EventType.SENT)
 
 
 def describe_delivery(notification: SesNotification) -> list[Fields]:
@@ -75,30 +74,30 @@ def describe_delivery(notification: SesNotification) -> list[Fields]:
     what: Fields = {
         "event_type": EventType.DELIVERED,
         "occurred_at": parse_timestamp(delivery.get("timestamp")),
-        "mta_response": _text(delivery.get("smtpResponse")),
+        "mta_response": _string(delivery.get("smtpResponse")),
     }
     recipients = _addresses(delivery.get("recipients")) or _destination(notification)
     return [{**what, "recipient": recipient} for recipient in recipients]
 
 
 def describe_delivery_delay(notification: SesNotification) -> list[Fields]:
-    """A temporary failure; SES goes on trying."""
+    """A temporary failure: SES will try again."""
     delay = _object(notification.body.get("deliveryDelay"))
-    delay_type = _text(delay.get("delayType"))
+    delay_type = _string(delay.get("delayType"))
     what: Fields = {
         "event_type": EventType.DEFERRED,
         "occurred_at": parse_timestamp(delay.get("timestamp")),
         "description": delay_type,
         "delay_type": delay_type,
     }
-    return _to_each(notification, _objects(delay.get("delayedRecipients")), what)
+    return _to_reported(notification, _objects(delay.get("delayedRecipients")), what)
 
 
 def describe_bounce(notification: SesNotification) -> list[Fields]:
     """The message was not delivered, and SES gave up."""
     bounce = _object(notification.body.get("bounce"))
     recipients = _objects(bounce.get("bouncedRecipients"))
-    bounce_type, subtype = _text(bounce.get("bounceType")), _text(bounce.get("bounceSubType"))
+    bounce_type, subtype = _string(bounce.get("bounceType")), _string(bounce.get("bounceSubType"))
     what: Fields = {
         "event_type": EventType.BOUNCED,
         "reject_reason": RejectReason.BOUNCED,
@@ -110,84 +109,84 @@ def describe_bounce(notification: SesNotification) -> list[Fields]:
         "is_suppressed": subtype in SUPPRESSED_SUBTYPES,
         "is_autoreply": is_autoreply(bounce, recipients),
     }
-    return _to_each(notification, recipients, what)
+    return _to_reported(notification, recipients, what)
 
 
 def describe_complaint(notification: SesNotification) -> list[Fields]:
-    """A recipient called it spam, or a mail server did."""
+    """A recipient, or a mail server, reported it as spam."""
     complaint = _object(notification.body.get("complaint"))
-    complaint_type = _text(complaint.get("complaintFeedbackType"))
+    complaint_type = _string(complaint.get("complaintFeedbackType"))
     what: Fields = {
         "event_type": EventType.COMPLAINED,
         "reject_reason": RejectReason.SPAM,
         "occurred_at": parse_timestamp(complaint.get("timestamp")),
         "description": complaint_type,
         "complaint_type": complaint_type,
-        "is_suppressed": _text(complaint.get("complaintSubType")) in SUPPRESSED_SUBTYPES,
-        "user_agent": _text(complaint.get("userAgent")),
+        "is_suppressed": _string(complaint.get("complaintSubType")) in SUPPRESSED_SUBTYPES,
+        "user_agent": _string(complaint.get("userAgent")),
     }
-    return _to_each(notification, _objects(complaint.get("complainedRecipients")), what)
+    return _to_reported(notification, _objects(complaint.get("complainedRecipients")), what)
 
 
 def describe_reject(notification: SesNotification) -> list[Fields]:
     """SES found a virus and did not deliver the message."""
-    return _to_everybody(
+    return _to_destination(
         notification,
         event_type=EventType.REJECTED,
         reject_reason=RejectReason.BLOCKED,
-        description=_text(_object(notification.body.get("reject")).get("reason")),
+        description=_string(_object(notification.body.get("reject")).get("reason")),
     )
 
 
 def describe_rendering_failure(notification: SesNotification) -> list[Fields]:
     """A template could not be filled in."""
     failure = _object(notification.body.get("failure"))
-    return _to_everybody(
+    return _to_destination(
         notification,
         event_type=EventType.FAILED,
-        description=_text(failure.get("errorMessage")),
+        description=_string(failure.get("errorMessage")),
     )
 
 
 def describe_open(notification: SesNotification) -> list[Fields]:
-    """Somebody, or some software, loaded the tracking image."""
-    return _to_anybody(
+    """A person, or a program, loaded the tracking image."""
+    return _to_any_recipient(
         notification, _object(notification.body.get("open")), event_type=EventType.OPENED
     )
 
 
 def describe_click(notification: SesNotification) -> list[Fields]:
-    """Somebody, or some software, followed a link."""
+    """A person, or a program, followed a link."""
     click = _object(notification.body.get("click"))
-    return _to_anybody(
-        notification, click, event_type=EventType.CLICKED, click_url=_text(click.get("link"))
+    return _to_any_recipient(
+        notification, click, event_type=EventType.CLICKED, click_url=_string(click.get("link"))
     )
 
 
 def describe_subscription(notification: SesNotification) -> list[Fields]:
-    """A contact changed what it wants to get."""
+    """A contact changed its topic preferences."""
     subscription = _object(notification.body.get("subscription"))
-    return _to_everybody(
+    return _to_destination(
         notification,
         event_type=subscription_change(
             _object(subscription.get("oldTopicPreferences")),
             _object(subscription.get("newTopicPreferences")),
         ),
         occurred_at=parse_timestamp(subscription.get("timestamp")),
-        description=_text(subscription.get("contactList")),
+        description=_string(subscription.get("contactList")),
     )
 
 
 def describe_unknown(notification: SesNotification) -> list[Fields]:
-    """Something that SES did not publish when this was written."""
-    return _to_everybody(
+    """A kind of event that is not known here."""
+    return _to_destination(
         notification,
         event_type=EventType.UNKNOWN,
         description=f"Unknown SES event type {notification.kind[:100]!r}",
     )
 
 
-#: What to do for each kind of SES.
+#: By SES's kind of event.
 DESCRIBERS: dict[str, Callable[[SesNotification], list[Fields]]] = {
     "Send": describe_send,
     "Delivery": describe_delivery,
@@ -222,10 +221,10 @@ def is_autoreply(bounce: Fields, recipients: list[Fields]) -> bool:
 
 
 def not_sent_to(addresses: set[str], destination: list[str]) -> set[str]:
-    """Those of some addresses that a message was not sent to.
+    """The addresses that a message was not sent to.
 
-    They are compared as :func:`~anymail.addresses.keys.comparison_form` spells them. Whoever gets
-    the mail by forwarding, or by another subaddress, is not among those it was sent to.
+    They are compared by their :func:`~anymail.addresses.keys.comparison_form`. An address that
+    mail is forwarded to, and another subaddress, count as not sent to.
 
     :param addresses: for example of a bounce's recipients.
     :param destination: SES's ``mail.destination``.
@@ -238,7 +237,7 @@ def not_sent_to(addresses: set[str], destination: list[str]) -> set[str]:
 
 
 def subscription_change(old: Fields, new: Fields) -> str:
-    """What a contact did: opt-outs count more than opt-ins.
+    """Whether a contact unsubscribed or subscribed; a change of both kinds is an unsubscription.
 
     :param old: the topic preferences before.
     :param new: those after.
@@ -254,16 +253,18 @@ def subscription_change(old: Fields, new: Fields) -> str:
     return EventType.SUBSCRIBED if "OptIn" in changed else EventType.UNKNOWN
 
 
-def _to_everybody(notification: SesNotification, **what: Any) -> list[Fields]:
+def _to_destination(notification: SesNotification, **what: Any) -> list[Fields]:
     what.setdefault("occurred_at", parse_timestamp(notification.mail.get("timestamp")))
     return [{"recipient": recipient, **what} for recipient in _destination(notification)]
 
 
-def _to_each(notification: SesNotification, recipients: list[Fields], what: Fields) -> list[Fields]:
-    """Each recipient that a report names; everybody if it names nobody.
+def _to_reported(
+    notification: SesNotification, recipients: list[Fields], what: Fields
+) -> list[Fields]:
+    """The recipients that a report names; all that the message was sent to if it names none.
 
-    SES takes the recipients of bounces and complaints from reports that strangers write, so only
-    those are certain that the message was sent to.
+    SES takes the recipients of bounces and complaints from reports that strangers write, so they
+    are certain only if the message was sent to them.
     """
     destination = _destination(notification)
     named = [
@@ -277,23 +278,23 @@ def _to_each(notification: SesNotification, recipients: list[Fields], what: Fiel
             {"recipient": address, "recipient_uncertain": is_uncertain, **what}
             for address in destination
         ]
-    strangers = not_sent_to({address for address, _ in named}, destination)
+    uncertain = not_sent_to({address for address, _ in named}, destination)
     return [
         {
             "recipient": address,
-            "recipient_uncertain": address in strangers,
-            "mta_response": _text(recipient.get("diagnosticCode")),
-            "smtp_status": _text(recipient.get("status")),
+            "recipient_uncertain": address in uncertain,
+            "mta_response": _string(recipient.get("diagnosticCode")),
+            "smtp_status": _string(recipient.get("status")),
             **what,
         }
         for address, recipient in named
     ]
 
 
-def _to_anybody(notification: SesNotification, detail: Fields, **what: Any) -> list[Fields]:
+def _to_any_recipient(notification: SesNotification, detail: Fields, **what: Any) -> list[Fields]:
     recipients = _destination(notification)
     what["occurred_at"] = parse_timestamp(detail.get("timestamp"))
-    what["user_agent"] = _text(detail.get("userAgent"))
+    what["user_agent"] = _string(detail.get("userAgent"))
     what["recipient_uncertain"] = len(recipients) > 1
     return [{"recipient": recipient, **what} for recipient in recipients]
 
@@ -338,5 +339,5 @@ def _as_list(value: object) -> Iterable[object]:
     return value if isinstance(value, list) else [value]
 
 
-def _text(value: object) -> str | None:
+def _string(value: object) -> str | None:
     return value if isinstance(value, str) else None

@@ -1,4 +1,4 @@
-"""May we believe this SNS message? Raise if not.
+"""Checks that an SNS message really comes from SNS, and from a topic of ours.
 
 Sources: Amazon SNS Developer Guide, "Verifying the signatures of Amazon SNS messages"; the
 partitions and DNS suffixes of botocore's endpoint data.
@@ -45,18 +45,18 @@ def check(
     fetch_certificate: Callable[[str], str],
     now: datetime | None = None,
 ) -> None:
-    """Raise unless the envelope is to be believed.
+    """Raise unless the envelope can be trusted.
 
-    The cheap checks come first: nothing is fetched for a message that is refused anyway. What
-    raw message delivery brings cannot be checked, apart from its topic: it proves nothing.
+    The cheap checks come first: nothing is fetched for a message that is refused anyway. Of raw
+    message delivery only the topic can be checked, which proves nothing.
 
     :param settings: ``allow_raw_message_delivery``, ``sns_topic_arns``, ``sns_max_age``,
         ``verify_sns_signatures``, ``sns_certificates`` and ``sns_cert_host_regex`` count.
-    :param fetch_certificate: the PEM text of the certificate at a URL, which is checked before.
-    :param now: the time to compare with, if not the present one.
+    :param fetch_certificate: returns the PEM text of the certificate at a URL, which was checked.
+    :param now: instead of the present time.
     :raises AnymailWebhookValidationFailure: with the reason.
-    :raises AnymailAPIError: the certificate cannot be had; let SNS repeat the message.
-    :raises AnymailConfigurationError: a setting is not a regular expression, or not a certificate.
+    :raises AnymailAPIError: the certificate cannot be fetched; let SNS repeat the message.
+    :raises AnymailConfigurationError: a setting is not a valid regular expression or certificate.
     """
     now = now or utc_now()
     check_topic(envelope, settings)
@@ -76,9 +76,9 @@ def check(
 
 
 def topic_is_ours(settings: AmazonSESSettings, *, knows_secret: bool) -> bool:
-    """Whether a message that passed :func:`check` is surely of a topic of ours.
+    """Whether a message that passed :func:`check` provably comes from a topic of ours.
 
-    Every AWS account can have SNS sign messages, so a signature alone does not prove that.
+    Any AWS account can have SNS sign messages, so a signature alone does not prove that.
 
     :param knows_secret: the request came with our shared secret.
     """
@@ -88,8 +88,7 @@ def topic_is_ours(settings: AmazonSESSettings, *, knows_secret: bool) -> bool:
 def check_topic(envelope: SnsEnvelope, settings: AmazonSESSettings) -> None:
     """Raise unless the topic is on the allow-list, if there is one, and is an ARN.
 
-    Messages that people write in their tests have anything there, or nothing: that will do for a
-    notification where no setting asks for a proof anyway.
+    The form of the ARN is not checked for notifications if all checks are turned off, as in tests.
 
     :raises AnymailWebhookValidationFailure: it is not.
     """
@@ -117,7 +116,7 @@ def _proofs_asked_for(settings: AmazonSESSettings) -> list[str]:
 
 
 def raw_delivery_refused(topic: str) -> AnymailWebhookValidationFailure:
-    """The error for a message that came by raw message delivery, and must not.
+    """The error for a message by raw message delivery where that is not allowed.
 
     :param topic: the topic's ARN.
     """
@@ -132,7 +131,7 @@ def check_age(envelope: SnsEnvelope, settings: AmazonSESSettings, now: datetime)
     """Raise if the envelope is too old, or from the future.
 
     :param now: aware.
-    :raises AnymailWebhookValidationFailure: it is, or has no time.
+    :raises AnymailWebhookValidationFailure: it is, or it has no valid time.
     """
     if settings.sns_max_age is None:
         return
@@ -151,11 +150,11 @@ def check_age(envelope: SnsEnvelope, settings: AmazonSESSettings, now: datetime)
 
 
 def check_certificate_url(url: str, topic: str, settings: AmazonSESSettings) -> None:
-    """Raise unless the certificate is where SNS keeps that of the topic's region.
+    """Raise unless the URL is that of a certificate of SNS in the topic's region.
 
-    Everybody can write any URL into an envelope; it is not signed.
+    The sender can write any URL into an envelope: it is not signed.
 
-    :param url: in the words of the sender.
+    :param url: as the sender gives it.
     :param topic: the topic's ARN.
     :raises AnymailWebhookValidationFailure: it is not.
     """
@@ -168,9 +167,9 @@ def check_certificate_url(url: str, topic: str, settings: AmazonSESSettings) -> 
 def check_subscribe_url(url: object, topic: str, settings: AmazonSESSettings) -> None:
     """Raise if a request to confirm a subscription links to another host than that of SNS.
 
-    The link is never followed; but SNS does not write such requests.
+    The link is never followed, but SNS does not send such requests.
 
-    :param url: in the words of the sender.
+    :param url: as the sender gives it.
     :param topic: the topic's ARN.
     :raises AnymailWebhookValidationFailure: it does.
     """
@@ -212,5 +211,5 @@ def _is_sns_host(host: str, topic: str, host_regex: str | None) -> bool:
         return re.fullmatch(host_regex, host) is not None
     except re.error as err:
         raise AnymailConfigurationError(
-            f'ANYMAIL["AMAZON_SES_SNS_CERT_HOST_REGEX"] is not a regular expression: {err}'
+            f'ANYMAIL["AMAZON_SES_SNS_CERT_HOST_REGEX"] is not a valid regular expression: {err}'
         ) from err

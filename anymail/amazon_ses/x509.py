@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Certificate:
-    """What we need of a signing certificate.
+    """A signing certificate, parsed.
 
-    :param verifiers: for each SignatureVersion, a function that takes signature and text, and
-        raises :exc:`~anymail.exceptions.AnymailWebhookValidationFailure`.
+    :param verifiers: for each SignatureVersion, a function that takes the signature and the text,
+        and raises :exc:`~anymail.exceptions.AnymailWebhookValidationFailure` if they do not match.
     :param not_before: the start of its validity.
     :param not_after: the end of it.
     """
@@ -39,15 +39,15 @@ def usable_certificate(pem: str, now: datetime) -> Certificate:
     """The certificate in a PEM text.
 
     :param now: aware.
-    :raises AnymailConfigurationError: it is none, so a setting is wrong: what is fetched was
-        looked at before.
+    :raises AnymailConfigurationError: it is not a valid certificate, so it comes from a setting:
+        fetched ones were checked before.
     :raises AnymailWebhookValidationFailure: it is not valid at this time.
     """
     try:
         certificate = load_certificate(pem)
     except (AttributeError, TypeError, ValueError) as err:
         raise AnymailConfigurationError(
-            f'A value in ANYMAIL["AMAZON_SES_SNS_CERTIFICATES"] is not a certificate: {err}'
+            f'A value in ANYMAIL["AMAZON_SES_SNS_CERTIFICATES"] is not a valid certificate: {err}'
         ) from err
     if not certificate.not_before <= now <= certificate.not_after:
         raise AnymailWebhookValidationFailure(
@@ -58,19 +58,19 @@ def usable_certificate(pem: str, now: datetime) -> Certificate:
 
 @lru_cache(maxsize=64)
 def load_certificate(pem: str) -> Certificate:
-    """Parse a PEM text; the result is kept.
+    """Parse a PEM text; results are cached.
 
-    :raises ValueError: it is not exactly one X.509 certificate of an RSA key.
+    :raises ValueError: it is not exactly one X.509 certificate with an RSA key.
     """
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
     found = x509.load_pem_x509_certificates(pem.encode("ascii", "replace"))
     if len(found) != 1:
-        raise ValueError(f"exactly one certificate is needed, and there are {len(found)}")
+        raise ValueError(f"expected one certificate, found {len(found)}")
     public_key = found[0].public_key()
     if not isinstance(public_key, RSAPublicKey):
-        raise ValueError("it is not of an RSA key")
+        raise ValueError("its key is not an RSA key")
     return Certificate(
         verifiers={version: _verifier(public_key, version) for version in signature_schemes()},
         not_before=found[0].not_valid_before_utc,
@@ -79,7 +79,7 @@ def load_certificate(pem: str) -> Certificate:
 
 
 def signature_schemes() -> dict[str, tuple[AsymmetricPadding, HashAlgorithm]]:
-    """SignatureVersion to the padding (RFC 8017 section 8.2) and the hash that it stands for."""
+    """By SignatureVersion: the padding (RFC 8017 section 8.2) and the hash."""
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 

@@ -68,8 +68,8 @@ NOT_EXPLAINED = {
     "The subscription to the SNS topic … was not confirmed. …": "composed of what is listed",
     "The subscription to the SNS topic … was not confirmed. … If it is yours, it can be confirmed "
     "by hand: the token is logged at DEBUG.": "the same, as it is logged",
-    "exactly one certificate is needed, and there are …": "follows 'is not a certificate:'",
-    "it is not of an RSA key": "follows 'is not a certificate:'",
+    "expected one certificate, found …": "follows 'is not a valid certificate:'",
+    "its key is not an RSA key": "follows 'is not a valid certificate:'",
     "The encrypted S3 object is refused: ….": "composed of what is listed",
 }
 

@@ -13,6 +13,7 @@ from django.test import SimpleTestCase
 from anymail.amazon_ses.notifications import SesNotification
 from anymail.amazon_ses.tracking import tracking_events
 from anymail.sandbox.aws.events import simulator
+from anymail.sandbox.aws.events.accepted import Accepted
 from anymail.sandbox.aws.events.documents import (
     common_headers,
     describe,
@@ -21,9 +22,8 @@ from anymail.sandbox.aws.events.documents import (
     notification_document,
 )
 from anymail.sandbox.aws.events.tracked import why_untracked
+from anymail.sandbox.aws.headers import parse_headers
 from anymail.sandbox.aws.schedule import Schedule
-from anymail.sandbox.aws.ses.accepted import Accepted
-from anymail.sandbox.aws.ses.raw_mail import parse_headers
 from anymail.sandbox.journal import SentMail
 
 from ..clock import cpu_growth
@@ -574,15 +574,6 @@ class PublishingTests(LocalSesTestCase):
             (notification["notificationType"], published["eventType"]), ("Delivery", "Delivery")
         )
         self.assertEqual(mail.events[1].topic_arns, [of_set.arn, of_identity.arn])
-
-    def test_the_default_configuration_set_of_an_identity(self):
-        topic = self.amazon.topic()
-        name, domain = self.amazon.configuration_set(topic, ["SEND"]), f"{unique('d')}.example"
-        self.sesv2.create_email_identity(EmailIdentity=domain, ConfigurationSetName=name)
-        mail = self.send_from(domain, "Send", "Delivery")
-        self.assertEqual((mail.configuration_set, len(topic.documents())), (name, 1))
-        self.sesv2.put_email_identity_configuration_set_attributes(EmailIdentity=domain)
-        self.assertIsNone(self.send_from(domain, "Send", "Delivery").configuration_set)
 
     def test_if_nothing_is_published_a_note_says_so(self):
         silent = self.amazon.configuration_set()

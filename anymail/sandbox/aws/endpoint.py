@@ -15,9 +15,9 @@ from .bounds import check_room, check_room_for_object
 from .moto_services import MotoServices
 from .protocol import build_error, build_response, parse_query_request, parse_rest_request
 from .routing import Call, Environ, named_operations, read_length, route, sent_path, service_of
-from .ses.desk import Desk
+from .ses.context import SesContext
+from .ses.errors import SesError
 from .ses.operations import OPERATIONS, SEND_OPERATIONS
-from .ses.refusals import Refused, api_error
 
 if TYPE_CHECKING:
     from .events.publish import Publisher
@@ -40,7 +40,7 @@ class AmazonEndpoint:
     def __init__(
         self, publisher: Publisher, sns: LocalSns, switches: Switches, *, hosts: Sequence[str]
     ) -> None:
-        self._desk = Desk(publisher=publisher, sns=sns, switches=switches)
+        self._ses = SesContext(publisher=publisher, sns=sns, switches=switches)
         self._hosts = hosts
         self._moto = MotoServices()
 
@@ -82,12 +82,12 @@ class AmazonEndpoint:
     def _play(self, request: ApiRequest) -> Mapping[str, Any] | None:
         """The result of a call; None leaves it to moto."""
         if (request.service, request.operation) in SEND_OPERATIONS:
-            time.sleep(self._desk.switches.latency)
+            time.sleep(self._ses.switches.latency)
         operation = OPERATIONS.get((request.service, request.operation))
         try:
-            return None if operation is None else operation(self._desk, request)
-        except Refused as err:
-            raise api_error(err, request.service) from err
+            return None if operation is None else operation(self._ses, request)
+        except SesError as err:
+            raise err.as_api_error(request.service) from err
 
 
 def _check(service: str, operations: Collection[str]) -> None:

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl
 
 from .api import ApiError
 from .defaults import REGION
+from .moto_state import is_region
 from .protocol import parse_form
-from .ses.state import is_region
 
 #: ``Authorization: AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, …``
 #: (AWS IAM User Guide, "Elements of an AWS API request signature").

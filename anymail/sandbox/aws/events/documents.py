@@ -16,9 +16,8 @@ from typing import Any
 
 from ....amazon_ses.timestamps import iso_time
 from ..defaults import ACCOUNT
-from ..ses.accepted import Accepted
-from ..ses.addresses import split
-from ..ses.raw_mail import Header, decoded, first, values
+from ..headers import Header, decoded, first, split, values
+from .accepted import Accepted
 from .simulator import MTA, ScheduledEvent
 from .tracked import first_link
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from ... import SandboxError
 from ...journal import Journal, SentMail, SesEvent, now
+from .. import moto_state
 from ..api import ApiError
 from ..schedule import Schedule
-from ..ses import state
-from ..ses.accepted import Accepted
+from .accepted import Accepted
 from .documents import Event, describe, event_document, notification_document
 from .simulator import ScheduledEvent, events_for
 from .subscribers import NOTIFICATION_TYPES, IdentityTopics, Subscribers
@@ -108,11 +108,11 @@ class Publisher:
 
     def _deliver_here(self, mail: SentMail, scheduled: ScheduledEvent) -> None:
         """Receive what is for a domain of this account, if a receipt rule is for it."""
-        rules = state.receipt_rules(mail.region)
+        rules = moto_state.receipt_rules(mail.region)
         recipients = [
             address
             for address in scheduled.recipients
-            if state.receives_for(mail.region, address)
+            if moto_state.receives_for(mail.region, address)
             and any(rule.takes(address) for rule in rules)
         ]
         if self._receive is None or not recipients:
@@ -131,8 +131,8 @@ class Publisher:
 
     def _identity_topics(self, mail: SentMail) -> tuple[str, IdentityTopics]:
         """The closest identity of the sender that has settings, or is verified."""
-        verified = state.verified_identity(mail.region, mail.source) or ""
-        for name in state.covering(mail.source):
+        verified = moto_state.verified_identity(mail.region, mail.source) or ""
+        for name in moto_state.covering(mail.source):
             settings = self.subscribers.identity(mail.region, name)
             if settings is not None:
                 return name, settings

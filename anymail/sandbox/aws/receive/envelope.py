@@ -16,7 +16,7 @@ from email.utils import format_datetime
 
 from ....addresses.parser import parse_mailboxes
 from ... import SandboxError
-from ..ses.raw_mail import first, parse_headers
+from ..headers import first, parse_headers
 
 VERDICTS = ("spam", "virus", "spf", "dkim", "dmarc")
 STATUSES = ("PASS", "FAIL", "GRAY", "PROCESSING_FAILED", "DISABLED")

@@ -11,7 +11,7 @@ from typing import Any
 from ....addresses.parser import parse_mailboxes
 from ....amazon_ses.timestamps import iso_time
 from ..events.documents import describe_headers
-from ..ses.raw_mail import first, parse_headers, unfold, values
+from ..headers import first, parse_headers, unfold, values
 from .envelope import VERDICTS, Envelope
 
 

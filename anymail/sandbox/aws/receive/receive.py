@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ... import SandboxError
 from ...journal import Journal, ReceivedMail, SesEvent, now
 from ..api import ApiError
-from ..ses.state import receipt_rules
+from ..moto_state import receipt_rules
 from .actions import ACTIONS, ActionResult
 from .envelope import Envelope, add_headers, check_addresses, choose_verdicts, new_id
 from .notification import received_document

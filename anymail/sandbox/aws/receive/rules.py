@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ... import SandboxError
-from ..ses.state import ReceiptRule
+from ..moto_state import ReceiptRule
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,19 +1,19 @@
-"""Stored templates, which both APIs share, and what becomes of them with data."""
+"""Stored templates, which both APIs share. moto has only those of v1."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from threading import Lock
 from typing import Any
 
 from ...journal import now
+from ..api import ApiRequest
 from . import handlebars
-from .composing import Content
+from .context import Operations, Result, SesContext
+from .errors import ErrorCode, SesError
 from .handlebars import TemplateError
-from .refusals import Reason, Refused
 
 #: Amazon SES Developer Guide, "Service quotas".
 MAX_SIZE = 500 * 1024
@@ -23,90 +23,37 @@ MAX_SIZE = 500 * 1024
 class Template:
     """A template.
 
-    :param name: empty if it came with the call.
-    :param inline: likewise: then it may only have variables (SES API reference v2,
-        "EmailTemplateContent").
+    :param name: empty if it came with the call. Then it may only have variables (SES API reference
+        v2, "EmailTemplateContent").
     """
 
     name: str = ""
     subject: str = ""
     text: str | None = None
     html: str | None = None
-    inline: bool = False
     created: datetime = field(default_factory=now)
 
     @property
-    def parts(self) -> list[str]:
-        """Everything in it that is a template."""
-        return [part for part in (self.subject, self.text, self.html) if part is not None]
+    def parts(self) -> tuple[str, str | None, str | None]:
+        """Subject, text and HTML."""
+        return self.subject, self.text, self.html
 
-    def render(self, data: Mapping[str, Any]) -> Content:
-        """What the message says.
+    def render(self, *data: str | None) -> tuple[str, str | None, str | None]:
+        """Subject, text and HTML of a message.
 
-        :raises TemplateError: the data lacks something.
+        :param data: JSON texts; later ones win.
+        :raises TemplateError: the data is not valid, or lacks something.
         """
+        known = parse_data(*data)
         subject, text, html = (
-            None if part is None else handlebars.render(part, data, blocks=not self.inline)
-            for part in (self.subject, self.text, self.html)
+            None if part is None else handlebars.render(part, known, blocks=bool(self.name))
+            for part in self.parts
         )
-        return Content(subject=subject or "", text=_encoded(text), html=_encoded(html))
-
-
-class Templates:
-    """The stored templates of each region. Safe to use from several threads."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._templates: dict[tuple[str, str], Template] = {}
-
-    def get(self, region: str, name: str) -> Template:
-        """A template.
-
-        :raises Refused: there is none with this name.
-        """
-        with self._lock:
-            found = self._templates.get((region, name))
-        if found is None:
-            raise Refused(Reason.NO_TEMPLATE, f"Template {name} does not exist.")
-        return found
-
-    def put(self, region: str, template: Template) -> None:
-        """Keep a template, in place of another one with its name."""
-        with self._lock:
-            self._templates[region, template.name] = template
-
-    def add(self, region: str, template: Template) -> bool:
-        """Keep a template, unless there is one with its name; tells whether it does."""
-        with self._lock:
-            return self._templates.setdefault((region, template.name), template) is template
-
-    def remove(self, region: str, name: str) -> None:
-        """Forget a template; without effect if there is none."""
-        with self._lock:
-            self._templates.pop((region, name), None)
-
-    def all(self, region: str) -> list[Template]:
-        """All templates of a region, the oldest first."""
-        with self._lock:
-            return [found for (where, _), found in self._templates.items() if where == region]
-
-
-def problem(template: Template) -> str:
-    """Why SES would not keep a template; empty if it would."""
-    if not template.subject:
-        return "The subject must be specified."
-    if sum(len(part.encode()) for part in template.parts) > MAX_SIZE:
-        return f"A template has at most {MAX_SIZE} bytes."
-    try:
-        for part in template.parts:
-            handlebars.parse(part)
-    except TemplateError as err:
-        return str(err)
-    return ""
+        return subject or "", text, html
 
 
 def parse_data(*texts: str | None) -> dict[str, Any]:
-    """Template data, the later texts before the earlier ones.
+    """Template data. Values of later texts replace those of earlier ones.
 
     :raises TemplateError: it is not a JSON object.
     """
@@ -122,17 +69,105 @@ def parse_data(*texts: str | None) -> dict[str, Any]:
     return data
 
 
-def page(
-    items: Iterable[Template], size: int, token: str | None
-) -> tuple[list[Template], str | None]:
-    """Some of the templates, and what to ask for the next ones with."""
-    found = list(items)
-    names = [template.name for template in found]
-    start = names.index(token) if token in names else 0
-    rest = names[start + size : start + size + 1]
-    return found[start : start + size], rest[0] if rest else None
+def find_template(ses: SesContext, region: str, name: str) -> Template:
+    """The template with a name.
+
+    :raises SesError: there is none.
+    """
+    found = ses.templates.get((region, name))
+    if found is None:
+        raise SesError(ErrorCode.NO_TEMPLATE, f"Template {name} does not exist.")
+    return found
 
 
-def _encoded(text: str | None) -> bytes | None:
-    # JSON can hold halves of characters.
-    return None if text is None else text.encode("utf-8", "replace")
+def template_of(content: Mapping[str, str], name: str = "") -> Template:
+    """A template from its content, as v2 has it."""
+    subject = content.get("Subject", "")
+    return Template(name=name, subject=subject, text=content.get("Text"), html=content.get("Html"))
+
+
+def create_template(ses: SesContext, request: ApiRequest) -> Result:
+    template = _checked(request)
+    if ses.templates.setdefault((request.region, template.name), template) is not template:
+        raise SesError(ErrorCode.EXISTS, f"Template {template.name} already exists.")
+    return {}
+
+
+def update_template(ses: SesContext, request: ApiRequest) -> Result:
+    template = _checked(request)
+    find_template(ses, request.region, template.name)
+    ses.templates[request.region, template.name] = template
+    return {}
+
+
+def get_template_v1(ses: SesContext, request: ApiRequest) -> Result:
+    found = find_template(ses, request.region, request.params["TemplateName"])
+    keys = ("SubjectPart", "TextPart", "HtmlPart")
+    return {"Template": {"TemplateName": found.name, **dict(zip(keys, found.parts, strict=True))}}
+
+
+def get_template_v2(ses: SesContext, request: ApiRequest) -> Result:
+    found = find_template(ses, request.region, request.params["TemplateName"])
+    content = dict(zip(("Subject", "Text", "Html"), found.parts, strict=True))
+    return {"TemplateName": found.name, "TemplateContent": content}
+
+
+def delete_template_v1(ses: SesContext, request: ApiRequest) -> Result:
+    """There need not be one."""
+    ses.templates.pop((request.region, request.params["TemplateName"]), None)
+    return {}
+
+
+def delete_template_v2(ses: SesContext, request: ApiRequest) -> Result:
+    find_template(ses, request.region, request.params["TemplateName"])
+    return delete_template_v1(ses, request)
+
+
+def list_templates(ses: SesContext, request: ApiRequest) -> Result:
+    """All on one page, the oldest first. v1 has ``Name``, v2 ``TemplateName``."""
+    metadata = [
+        {"Name": found.name, "TemplateName": found.name, "CreatedTimestamp": found.created}
+        for (region, _), found in list(ses.templates.items())
+        if region == request.region
+    ]
+    return {"TemplatesMetadata": metadata}
+
+
+def _checked(request: ApiRequest) -> Template:
+    """The template in a call.
+
+    :raises SesError: SES does not take it.
+    """
+    if request.service == "sesv2":
+        content, name = request.params["TemplateContent"], request.params["TemplateName"]
+    else:
+        given = request.params["Template"]
+        content = {key.removesuffix("Part"): value for key, value in given.items()}
+        name = given["TemplateName"]
+    template = template_of(content, name)
+    parts = [part for part in template.parts if part is not None]
+    if not template.subject:
+        raise SesError(ErrorCode.INVALID_TEMPLATE, "The subject must be specified.")
+    if sum(len(part.encode()) for part in parts) > MAX_SIZE:
+        text = f"A template has at most {MAX_SIZE} bytes."
+        raise SesError(ErrorCode.INVALID_TEMPLATE, text)
+    try:
+        for part in parts:
+            handlebars.parse(part)
+    except TemplateError as err:
+        raise SesError(ErrorCode.INVALID_TEMPLATE, str(err)) from err
+    return template
+
+
+OPERATIONS: Operations = {
+    ("ses", "CreateTemplate"): create_template,
+    ("ses", "DeleteTemplate"): delete_template_v1,
+    ("ses", "GetTemplate"): get_template_v1,
+    ("ses", "ListTemplates"): list_templates,
+    ("ses", "UpdateTemplate"): update_template,
+    ("sesv2", "CreateEmailTemplate"): create_template,
+    ("sesv2", "DeleteEmailTemplate"): delete_template_v2,
+    ("sesv2", "GetEmailTemplate"): get_template_v2,
+    ("sesv2", "ListEmailTemplates"): list_templates,
+    ("sesv2", "UpdateEmailTemplate"): update_template,
+}

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..defaults import ACCOUNT
+from .defaults import ACCOUNT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,23 +68,6 @@ def covering(address: str) -> Iterator[str]:
         name = name.partition(".")[2]
 
 
-def default_configuration_set(region: str, address: str) -> str | None:
-    """The configuration set of the identity that covers an address."""
-    name = verified_identity(region, address)
-    if name is None:
-        return None
-    found: str | None = _backend(region).email_identities[name].configuration_set_name
-    return found
-
-
-def set_default_configuration_set(region: str, identity: str, name: str | None) -> bool:
-    """Give an identity a default configuration set, or take it away. False: no such identity."""
-    found = _backend(region).email_identities.get(identity)
-    if found is not None:
-        found.configuration_set_name = name
-    return found is not None
-
-
 def has_configuration_set(region: str, name: str) -> bool:
     """Whether there is a configuration set with this name."""
     return name in _backend(region).config_sets
@@ -99,18 +82,6 @@ def describe_configuration_set(region: str, name: str) -> Mapping[str, Any]:
 def delete_configuration_set(region: str, name: str) -> None:
     """Forget a configuration set; without effect if there is none."""
     _backend(region).config_sets.pop(name, None)
-
-
-def sending_options(region: str, name: str) -> Mapping[str, Any]:
-    """``SendingOptions`` that a configuration set was made with; empty without it."""
-    found = _backend(region).config_sets.get(name)
-    options = found.enabled if found is not None else None
-    return options if isinstance(options, Mapping) else {}
-
-
-def set_sending_options(region: str, name: str, enabled: bool) -> None:
-    """Allow or pause sending with a configuration set."""
-    _backend(region).config_sets[name].enabled = {"SendingEnabled": enabled}
 
 
 def receipt_rules(region: str) -> list[ReceiptRule]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...journal import SentMail
-from .raw_mail import Header
+from ..headers import Header
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,53 +1,44 @@
-"""What identities are notified of. Only v1 of the API can set that up."""
+"""The SNS topics that identities notify. Only v1 of the API can set them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
 from ..api import ApiError, ApiRequest
 from ..events.subscribers import NOTIFICATION_TYPES, IdentityTopics
-
-if TYPE_CHECKING:
-    from .desk import Desk, Operation
-
-Result = Mapping[str, Any]
+from .context import Operations, Result, SesContext
 
 
-def set_topic(desk: Desk, request: ApiRequest) -> Result:
-    """SetIdentityNotificationTopic; without a topic it is taken away."""
+def set_topic(ses: SesContext, request: ApiRequest) -> Result:
+    """Without a topic, it is taken away."""
     identity, kind = request.params["Identity"], _kind(request)
     topic_arn = request.params.get("SnsTopic")
     if topic_arn:
         try:
-            desk.sns.publish(topic_arn, set_up_text(identity, kind, topic_arn))
+            ses.sns.publish(topic_arn, _set_up_text(identity, kind, topic_arn))
         except ApiError as err:
             text = f"Invalid SNS topic <{topic_arn}>: {err}"
             raise ApiError("InvalidParameterValue", text) from err
-    desk.subscribers.set_topic(request.region, identity, kind, topic_arn)
+    ses.subscribers.set_topic(request.region, identity, kind, topic_arn)
     return {}
 
 
-def set_headers(desk: Desk, request: ApiRequest) -> Result:
-    """SetIdentityHeadersInNotificationsEnabled."""
+def set_headers(ses: SesContext, request: ApiRequest) -> Result:
     identity, enabled = request.params["Identity"], request.params["Enabled"]
-    desk.subscribers.set_headers(request.region, identity, _kind(request), enabled)
+    ses.subscribers.set_headers(request.region, identity, _kind(request), enabled)
     return {}
 
 
-def set_forwarding(desk: Desk, request: ApiRequest) -> Result:
-    """SetIdentityFeedbackForwardingEnabled."""
+def set_forwarding(ses: SesContext, request: ApiRequest) -> Result:
     identity, enabled = request.params["Identity"], request.params["ForwardingEnabled"]
-    desk.subscribers.set_forwarding(request.region, identity, enabled)
+    ses.subscribers.set_forwarding(request.region, identity, enabled)
     return {}
 
 
-def get_attributes(desk: Desk, request: ApiRequest) -> Result:
-    """GetIdentityNotificationAttributes."""
+def get_attributes(ses: SesContext, request: ApiRequest) -> Result:
     found = {}
     for name in request.params["Identities"]:
-        known = desk.subscribers.identity(request.region, name) or IdentityTopics()
+        known = ses.subscribers.identity(request.region, name) or IdentityTopics()
         found[name] = {
             **{f"{kind}Topic": known.topics.get(kind) for kind in NOTIFICATION_TYPES},
             **{
@@ -59,7 +50,7 @@ def get_attributes(desk: Desk, request: ApiRequest) -> Result:
     return {"NotificationAttributes": found}
 
 
-def set_up_text(identity: str, kind: str, topic_arn: str) -> str:
+def _set_up_text(identity: str, kind: str, topic_arn: str) -> str:
     """What SES publishes when an identity gets a topic."""
     text = (
         f"You have successfully subscribed your Amazon SNS topic '{topic_arn}' to receive "
@@ -77,7 +68,7 @@ def _kind(request: ApiRequest) -> str:
     return kind
 
 
-OPERATIONS: Mapping[tuple[str, str], Operation] = {
+OPERATIONS: Operations = {
     ("ses", "GetIdentityNotificationAttributes"): get_attributes,
     ("ses", "SetIdentityFeedbackForwardingEnabled"): set_forwarding,
     ("ses", "SetIdentityHeadersInNotificationsEnabled"): set_headers,

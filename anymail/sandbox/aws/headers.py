@@ -1,0 +1,77 @@
+"""Reads the headers of a message, and the mailboxes in them, as SES does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from email.errors import MessageError
+from email.header import decode_header, make_header
+
+Header = tuple[str, str]
+#: ``name: value`` with its continuation lines.
+FIELD = re.compile(rb"([^\s:]*)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)(?:\n|\Z)")
+#: Quoted text, a comment, what is in brackets, what separates, everything else. What is not closed
+#: reaches to the end.
+TOKEN = re.compile(
+    r"\"(?:[^\"\\]|\\.)*\"?|\((?:[^()\\]|\\.)*\)?|<[^>]*>?|\[[^\]]*\]?|[,;:]|[^\",;:(<\[]+",
+    re.DOTALL,
+)
+
+
+def parse_headers(raw: bytes) -> list[Header]:
+    """The headers of a message as they are written, encoded-words and line breaks included."""
+    return [
+        (name.decode("utf-8", "replace"), value.decode("utf-8", "replace").lstrip(" \t"))
+        for name, value, _ in parse_fields(raw)
+    ]
+
+
+def parse_fields(raw: bytes) -> Iterator[tuple[bytes, bytes, slice]]:
+    """Name, value and place of each header; the first line that is not a header ends them."""
+    position = 0
+    while (found := FIELD.match(raw, position)) is not None:
+        yield found[1], found[2].rstrip(b"\r"), slice(*found.span())
+        position = found.end()
+
+
+def values(headers: Iterable[Header], *names: str) -> list[str]:
+    """The values of the headers with one of these names (in lower case), unfolded."""
+    return [unfold(value) for name, value in headers if name.lower() in names]
+
+
+def first(headers: Iterable[Header], name: str) -> str | None:
+    """The value of the first header with this name (in lower case), unfolded."""
+    return next(iter(values(headers, name)), None)
+
+
+def unfold(value: str) -> str:
+    """The value of a header on one line."""
+    return re.sub(r"\r?\n(?=[ \t])", "", value)
+
+
+def decoded(value: str) -> str:
+    """The value of a header without encoded-words; as it is if they are broken."""
+    text = unfold(value)
+    with suppress(LookupError, MessageError, ValueError):
+        text = str(make_header(decode_header(text)))
+    return text.encode("utf-8", "replace").decode()
+
+
+def split(text: str) -> list[str]:
+    """The mailboxes in an address header; those of groups too, without the group's name."""
+    return [part for tokens in _mailboxes(text) if (part := "".join(tokens).strip())]
+
+
+def _mailboxes(text: str) -> Iterator[list[str]]:
+    """The tokens of each mailbox, without comments."""
+    tokens: list[str] = []
+    for part in TOKEN.findall(text):
+        if part in (",", ";"):
+            yield tokens
+            tokens = []
+        elif part == ":":
+            tokens = []  # it was the name of a group
+        elif not part.startswith("("):
+            tokens.append(part)
+    yield tokens

@@ -1,0 +1,144 @@
+"""MIME: what SES checks in messages, what it changes, and the messages that it composes itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from email.header import Header as EncodedHeader
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from typing import Any
+
+from ..headers import Header, parse_fields
+from .errors import invalid
+
+_ONCE = """
+accept-language acceptlanguage archived-at auto-submitted bounces-to comments
+content-alternative content-base content-class content-description content-disposition
+content-duration content-id content-language content-length content-location content-md5
+content-transfer-encoding content-type date delivered-to disposition-notification-options
+disposition-notification-to dkim-signature domainkey-signature errors-to from importance
+in-reply-to keywords list-archive list-help list-id list-owner list-post list-subscribe
+list-unsubscribe message-context message-id mime-version organization original-from
+original-message-id original-recipient original-subject precedence priority references
+reply-to return-path return-receipt-to sender solicitation sensitivity subject
+thread-index thread-topic user-agent vbr-info
+"""
+#: What a message has only once (Amazon SES Developer Guide, "Header fields in Amazon SES").
+ONCE = frozenset(_ONCE.split())
+#: SES puts its own in their place (SES API reference, "SendRawEmail").
+REPLACED = frozenset({"message-id", "date"})
+#: RFC 5322 section 2.1.1, with the line break.
+MAX_LINE = 1000
+MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(;[ -~]*)?", re.ASCII)
+#: SES API reference v2, "MessageHeader".
+HEADER_NAME = re.compile(r"[!-9;-@A-~]{1,126}")
+HEADER_VALUE = re.compile(r"[ -~]{1,995}")
+MAX_HEADERS = 15
+
+#: A text and its character set.
+Body = tuple[bytes, str]
+
+
+def check_headers(headers: Iterable[Header]) -> None:
+    """Refuse headers without a name, and those that are there twice and may not be.
+
+    :raises SesError: there is one.
+    """
+    seen: set[str] = set()
+    for name, _ in headers:
+        if not name:
+            raise invalid("Empty header names are illegal.")
+        if name.lower() in seen & ONCE:
+            raise invalid(f"Duplicate header '{name}'.")
+        seen.add(name.lower())
+
+
+def check_custom_headers(headers: Sequence[Header]) -> None:
+    """Refuse headers that v2 does not take for messages that SES composes.
+
+    :raises SesError: there are too many, or one is not printable ASCII.
+    """
+    if len(headers) > MAX_HEADERS:
+        raise invalid(f"A message has at most {MAX_HEADERS} headers of its own.")
+    for name, value in headers:
+        if not HEADER_NAME.fullmatch(name):
+            raise invalid(f"Invalid header name <{name}>.")
+        if not HEADER_VALUE.fullmatch(value) or len(name) + len(value) > 996:
+            raise invalid(f"Invalid value of header <{name}>.")
+
+
+def has_long_line(raw: bytes) -> bool:
+    """Whether a line is longer than SMTP allows."""
+    start = 0
+    while (end := raw.find(b"\n", start)) >= 0:
+        if end + 1 - start > MAX_LINE:
+            return True
+        start = end + 1
+    return len(raw) - start > MAX_LINE
+
+
+def delivered(raw: bytes, message_id: str, region: str, at: datetime) -> bytes:
+    """A message as SES sends it: with its own ``Message-ID`` and ``Date``, without ``X-SES-*``."""
+    raw = re.sub(rb"\r?\n", b"\r\n", raw) if raw.count(b"\n") != raw.count(b"\r\n") else raw
+    kept, end = [], 0
+    for name, _, place in parse_fields(raw):
+        end = place.stop
+        lowered = name.decode("latin-1").lower()
+        if lowered not in REPLACED and not lowered.startswith("x-ses-"):
+            kept.append(raw[place])
+    host = "email" if region == "us-east-1" else region
+    own = f"Message-ID: <{message_id}@{host}.amazonses.com>\r\nDate: {format_datetime(at)}\r\n"
+    return b"".join([*kept, own.encode(), raw[end:]])
+
+
+def compose(
+    headers: Iterable[Header],
+    text: Body | None,
+    html: Body | None,
+    attachments: Iterable[Mapping[str, Any]],
+) -> bytes:
+    """A message that SES composes.
+
+    :param attachments: as v2 of the API takes them.
+    :raises SesError: a header or an attachment is not valid.
+    """
+    message = EmailMessage(SMTP)
+    bodies = [("plain", text), ("html", html)] if text or html else [("plain", (b"", "utf-8"))]
+    for subtype, body in bodies:
+        if body is not None:
+            add = message.add_alternative if "Content-Type" in message else message.set_content
+            lines = re.sub(rb"\r\n|\r|\n", b"\r\n", body[0])
+            add(lines, "text", subtype, params={"charset": body[1]})
+    for attachment in attachments:
+        _attach(message, attachment)
+    return b"".join([*(_header(name, value) for name, value in headers), message.as_bytes()])
+
+
+def _header(name: str, value: str) -> bytes:
+    if re.search(r"[\r\n]", value):
+        raise invalid(f"Header '{name}' contains a line break.")
+    charset = "us-ascii" if value.isascii() else "utf-8"
+    folded = EncodedHeader(value, charset, header_name=name).encode(linesep="\r\n")
+    return f"{name}: {folded}\r\n".encode()
+
+
+def _attach(message: EmailMessage, given: Mapping[str, Any]) -> None:
+    media_type = given.get("ContentType") or "application/octet-stream"
+    if not MEDIA_TYPE.fullmatch(media_type):
+        raise invalid(f"Invalid content type <{media_type}>.")
+    parsed: Any = SMTP.header_factory("Content-Type", media_type)
+    description = re.sub(r"[\r\n]", " ", given.get("ContentDescription", ""))
+    content_id = re.sub(r"[\r\n]", " ", given.get("ContentId", "")).strip("<>")
+    message.add_attachment(
+        given["RawContent"],
+        parsed.maintype,
+        parsed.subtype,
+        disposition=given.get("ContentDisposition", "ATTACHMENT").lower(),
+        filename=re.sub(r"[\x00-\x1f\x7f]", "_", given["FileName"]),
+        cid=f"<{content_id}>" if content_id else None,
+        params=dict(parsed.params),
+        headers=[f"Content-Description: {description}"] if description else None,
+    )

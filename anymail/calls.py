@@ -1,8 +1,8 @@
-"""ApiCall, and what a module must have to be a send API."""
+"""ApiCall, and the protocol of a send API."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 from typing import Any, Protocol
@@ -11,6 +11,12 @@ from .addresses import EmailAddress
 from .conf import AmazonSESSettings, SendSettings
 from .message import AnymailRecipientStatus
 from .outgoing import OutgoingMessage
+
+Statuses = dict[str, AnymailRecipientStatus]
+
+
+def _cannot_parse(call: ApiCall, response: Mapping[str, Any]) -> Statuses:
+    raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -22,13 +28,17 @@ class ApiCall:
     :param operation: the method of the boto3 client, for example ``"send_raw_email"``.
     :param params: its keyword arguments, as boto3 takes them.
     :param recipients: whom the response is about, in its order.
+    :param parse: takes this call and the dict that boto3 returned for it, and returns a status for
+        each recipient, by addr-spec. It raises ``AnymailAPIError`` if the response is not what SES
+        documents. Not needed by a backend that overrides ``parse_response()``.
     :param copies: how many addresses (cc and bcc) get a copy of what each recipient gets.
-    :param cancelled: set by the sender: whatever of the call waits gives up.
+    :param cancelled: set by the sender: the call gives up waiting.
     """
 
     operation: str
     params: dict[str, Any]
     recipients: tuple[EmailAddress, ...]
+    parse: Callable[[ApiCall, Mapping[str, Any]], Statuses] = _cannot_parse
     copies: int = 0
     cancelled: Event = field(default_factory=Event, init=False, compare=False)
 
@@ -48,19 +58,19 @@ class ApiCall:
 
 
 def _size(value: Any) -> int:
-    """How much it holds, roughly."""
+    """How many bytes or characters it holds, roughly."""
     if isinstance(value, Mapping):
         return sum(map(_size, value.values()))
     if isinstance(value, (list, tuple)):
         return sum(map(_size, value))
-    size = getattr(value, "size", None)  # of a ChunkFile
+    size = getattr(value, "size", None)  # of a StreamedFile
     if isinstance(size, int):
         return size
     return len(value) if isinstance(value, (str, bytes)) else 0
 
 
 class SendApi(Protocol):
-    """A module that turns messages into calls and responses into statuses, without any I/O."""
+    """A module that turns messages into calls, without any I/O."""
 
     #: The boto3 service.
     SERVICE: str
@@ -68,23 +78,12 @@ class SendApi(Protocol):
     def build_calls(
         self, message: OutgoingMessage, settings: AmazonSESSettings, sending: SendSettings
     ) -> Sequence[ApiCall]:
-        """What to send.
+        """Turn a message into calls.
 
         :param message: with at least one recipient.
         :param settings: for Amazon SES.
-        :param sending: for whatever service.
+        :param sending: for any service.
         :return: the calls, in order.
         :raises AnymailError: the message cannot be sent with this API; the text says why.
-        """
-        ...
-
-    def parse_response(
-        self, call: ApiCall, response: Mapping[str, Any]
-    ) -> dict[str, AnymailRecipientStatus]:
-        """What became of each recipient of a call, by addr-spec.
-
-        :param call: one of those that :meth:`build_calls` made.
-        :param response: the dict that boto3 returned for it.
-        :raises AnymailAPIError: the response is not what SES documents.
         """
         ...

@@ -23,8 +23,8 @@ LAYERS: dict[str, int] = {
     for layer, names in {
         0: """
             anymail anymail.conf anymail.conf.base anymail.conf.current anymail.conf.groups
-            anymail.conf.lookup anymail.conf.values anymail.exceptions anymail.installation
-            anymail.tracebacks
+            anymail.conf.lookup anymail.conf.values anymail.exceptions
+            anymail.exceptions.requests_error anymail.installation anymail.tracebacks
         """,
         1: """
             anymail.addresses anymail.addresses.keys anymail.addresses.parser anymail.inbound
@@ -43,7 +43,8 @@ LAYERS: dict[str, int] = {
         """,
         3: """
             anymail.amazon_ses anymail.amazon_ses.api_v1 anymail.amazon_ses.api_v2
-            anymail.amazon_ses.aws anymail.amazon_ses.aws_errors anymail.amazon_ses.certificates
+            anymail.amazon_ses.aws anymail.amazon_ses.aws_errors anymail.amazon_ses.boto_errors
+            anymail.amazon_ses.certificates
             anymail.amazon_ses.client_cache anymail.amazon_ses.decryption
             anymail.amazon_ses.delivery anymail.amazon_ses.errors anymail.amazon_ses.feedback
             anymail.amazon_ses.https anymail.amazon_ses.impatience anymail.amazon_ses.inbound
@@ -52,8 +53,9 @@ LAYERS: dict[str, int] = {
             anymail.amazon_ses.per_process anymail.amazon_ses.quota anymail.amazon_ses.raw_calls
             anymail.amazon_ses.receive anymail.amazon_ses.request_bodies anymail.amazon_ses.sns
             anymail.amazon_ses.storage anymail.amazon_ses.tags_and_metadata
-            anymail.amazon_ses.template_calls anymail.amazon_ses.tracking anymail.amazon_ses.trust
-            anymail.amazon_ses.timestamps anymail.amazon_ses.x509
+            anymail.amazon_ses.template_calls anymail.amazon_ses.template_content
+            anymail.amazon_ses.timestamps anymail.amazon_ses.tracking anymail.amazon_ses.trust
+            anymail.amazon_ses.x509
         """,
         4: """
             anymail.backends anymail.backends.amazon_ses anymail.backends.amazon_sesv1
@@ -94,6 +96,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "botocore": (
         "anymail.amazon_ses.aws",
         "anymail.amazon_ses.aws_errors",
+        "anymail.amazon_ses.boto_errors",
         "anymail.amazon_ses.storage",
         "anymail.sandbox",
     ),
@@ -105,8 +108,8 @@ MAX_DEPTH = 2
 DEEPER = {
     "anymail.backends.amazon_sesv1.EmailBackend": "one class attribute says which API it is",
     "anymail.backends.amazon_sesv2.EmailBackend": "likewise",
-    "anymail.exceptions.AnymailRequestsAPIError": "applications catch these bases",
-    "anymail.amazon_ses.aws_errors.AnymailBotoClientAPIError": "applications catch these bases",
+    "anymail.exceptions.requests_error.AnymailRequestsAPIError": "applications catch these bases",
+    "anymail.amazon_ses.boto_errors.AnymailBotoClientAPIError": "applications catch these bases",
     "anymail.feedback.models.Bounce": "django-bouncy's Feedback is not the base of every table",
     "anymail.feedback.models.Complaint": "likewise",
     "anymail.feedback.models.Delivery": "likewise",

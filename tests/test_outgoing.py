@@ -15,7 +15,7 @@ from django.test import SimpleTestCase, override_settings
 from django.utils.translation import gettext_lazy
 
 from anymail.addresses import EmailAddress, idna_encoder
-from anymail.amazon_ses.mime import build_mime
+from anymail.amazon_ses.mime import build_mime, encode_addresses
 from anymail.backends.test import EmailBackend as TestBackend
 from anymail.conf import AmazonSESSettings, SendDefaults
 from anymail.exceptions import (
@@ -200,7 +200,8 @@ class AddressTests(SimpleTestCase):
         message.attachments = iter([("a.txt", "b", "text/plain")])  # type: ignore[assignment]
         read = OutgoingMessage.from_django(message, {})
         self.assertEqual([address.addr_spec for address in read.reply_to], ["ann@x.com"])
-        self.assertIn(b"a.txt", build_mime(read, idna_encoder("idna2008")))
+        addresses = encode_addresses(read, idna_encoder("idna2008"))
+        self.assertIn(b"a.txt", build_mime(read, addresses))
 
     def test_a_bare_string_is_no_list(self):
         for field in ("to", "cc", "bcc", "reply_to"):

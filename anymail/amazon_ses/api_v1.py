@@ -1,4 +1,4 @@
-"""SES API v1: message -> SendRawEmail or SendBulkTemplatedEmail; response -> statuses.
+"""SES API v1: message -> calls of SendRawEmail or SendBulkTemplatedEmail.
 
 Source: Amazon Simple Email Service API Reference, "SendRawEmail", "SendBulkTemplatedEmail",
 "BulkEmailDestinationStatus".
@@ -10,12 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..addresses import EmailAddress
-from ..calls import ApiCall
+from ..calls import ApiCall, Statuses
 from ..conf import AmazonSESSettings, SendSettings
-from ..message import AnymailRecipientStatus
 from ..outgoing import OutgoingMessage, unsupported
 from . import ESP_NAME, raw_calls, template_calls
-from .mime import check_headers, format_for_wire
+from .mime import check_headers, encode_address, encode_addresses
 
 SERVICE = "ses"
 #: Amazon SES service quotas, "Maximum message size"; in bytes, after encoding.
@@ -74,35 +73,34 @@ def build_calls(
     return _raw_calls(message, settings, sending)
 
 
-def parse_response(call: ApiCall, response: Mapping[str, Any]) -> dict[str, AnymailRecipientStatus]:
-    """The status of each recipient; see :meth:`.calls.SendApi.parse_response`."""
-    if call.operation == "send_raw_email":
-        return raw_calls.parse_message_id(call, response)
-    return template_calls.parse_entries(call, response, "Status")
-
-
 def _raw_calls(
     message: OutgoingMessage, settings: AmazonSESSettings, sending: SendSettings
 ) -> list[ApiCall]:
     message = raw_calls.checked(message, sending, RAW_WORDING)
     idna_encode = raw_calls.encoder(settings, sending)
-    groups = raw_calls.recipient_groups(message, settings)
+    addresses = encode_addresses(message, idna_encode)
+    raw_calls.check_recipient_count(message, settings)
     params: dict[str, Any] = {}
     if settings.configuration_set_name is not None:
         params["ConfigurationSetName"] = settings.configuration_set_name
     if tags := list(raw_calls.message_tags(message, settings, sending)):
         params["Tags"] = tags
     if source := _source(message):
-        params["Source"] = format_for_wire(source, idna_encode, "envelope_sender")
+        params["Source"] = encode_address(source, idna_encode, "envelope_sender")
     params |= _extra_params(message, sending)
-    params["RawMessage"] = {"Data": raw_calls.build_data(message, idna_encode, MAX_SIZE, USE_V2)}
+    params["RawMessage"] = {"Data": raw_calls.build_data(message, addresses, MAX_SIZE, USE_V2)}
     return [
         ApiCall(
             operation="send_raw_email",
-            params={**params, "Destinations": [a.format(idna_encode=idna_encode) for a in group]},
+            params={**params, "Destinations": list(destinations)},
             recipients=group,
+            parse=raw_calls.parse_message_id,
         )
-        for group in groups
+        for group, destinations in zip(
+            raw_calls.in_groups(message.recipients),
+            raw_calls.in_groups(addresses.recipients),
+            strict=True,
+        )
     ]
 
 
@@ -133,14 +131,15 @@ def _template_calls(
     else:
         _check_template(message, settings)
     idna_encode = raw_calls.encoder(settings, sending)
+    default = template_calls.default_data(message)
     params: dict[str, Any] = {
         "Source": template_calls.single_from(message, idna_encode),
         "Template": message.template_id,
-        "DefaultTemplateData": template_calls.default_data(message),
+        "DefaultTemplateData": default,
     }
     if message.reply_to:
         params["ReplyToAddresses"] = [
-            format_for_wire(address, idna_encode, "reply_to") for address in message.reply_to
+            encode_address(address, idna_encode, "reply_to") for address in message.reply_to
         ]
     if message.envelope_sender:
         params["ReturnPath"] = message.envelope_sender.format_addr_spec(idna_encode)
@@ -155,12 +154,17 @@ def _template_calls(
     return [
         ApiCall(
             operation="send_bulk_templated_email",
-            params={**params, "Destinations": [_destination(entry) for entry in chunk]},
-            recipients=tuple(entry.recipient for entry in chunk),
+            params={**params, "Destinations": [_destination(entry) for entry in entries]},
+            recipients=tuple(entry.recipient for entry in entries),
+            parse=_parse_bulk_response,
             copies=len(message.cc) + len(message.bcc),
         )
-        for chunk in template_calls.chunks(message, idna_encode)
+        for entries in template_calls.entries(message, idna_encode, default)
     ]
+
+
+def _parse_bulk_response(call: ApiCall, response: Mapping[str, Any]) -> Statuses:
+    return template_calls.parse_entries(call, response, "Status")
 
 
 def _check_template(message: OutgoingMessage, settings: AmazonSESSettings) -> None:

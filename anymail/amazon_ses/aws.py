@@ -20,7 +20,7 @@ from ..exceptions import (
 )
 from ..tracebacks import forget_locals
 from . import request_bodies
-from .aws_errors import api_errors, as_client_error, boto_client_api_error, watch
+from .aws_errors import api_errors, as_client_error, watch
 from .client_cache import ClientKey, ClientParams, Clients, client_key
 from .per_process import PerProcess
 
@@ -212,10 +212,14 @@ def _key(params: ClientParams, settings: AmazonSESSettings) -> ClientKey:
 
 def _session_class() -> Any:
     # Always by attribute: people's tests patch boto3.session.Session.
-    return _boto3().session.Session
+    return import_boto3().session.Session
 
 
-def _boto3() -> Any:
+def import_boto3() -> Any:
+    """boto3, imported when it is first needed: that takes long.
+
+    :raises AnymailImproperlyInstalled: it is not installed.
+    """
     try:
         import boto3
     except ImportError as err:
@@ -252,16 +256,3 @@ def _config(service: str, users: Any, max_connections: int) -> Any:
 
 
 setting_changed.connect(clear_clients, dispatch_uid="anymail.amazon_ses.aws.clear_clients")
-
-
-def __getattr__(name: str) -> Any:
-    """boto3's own names, imported when they are first asked for."""
-    if name == "boto3":
-        return _boto3()
-    if name == "BOTO_BASE_ERRORS":
-        from botocore.exceptions import BotoCoreError, ClientError, ConnectionError
-
-        return globals().setdefault(name, (BotoCoreError, ClientError, ConnectionError))
-    if name == "AnymailBotoClientAPIError":
-        return globals().setdefault(name, boto_client_api_error())
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..exceptions import AnymailAPIError
 from ..tracebacks import forget_locals, signal_in
-from .errors import describe_exception, describe_response, mask_addresses
+from .errors import describe_client_error, describe_exception, mask_addresses
 
 HINTS = {
     "NoRegionError": (
@@ -92,44 +92,12 @@ def as_client_error(error: AnymailAPIError, *hints: str) -> AnymailAPIError:
     """
     from botocore.exceptions import ClientError
 
-    from . import aws
+    from .boto_errors import AnymailBotoClientAPIError
 
     cause = error.__cause__
     if not isinstance(cause, ClientError):
         return error
-    make: Any = aws.AnymailBotoClientAPIError
-    made: AnymailAPIError = make(*error.args, *hints, client_error=cause)
-    return made
-
-
-def boto_client_api_error() -> type[AnymailAPIError]:
-    """Make the class ``AnymailBotoClientAPIError``, whose base needs botocore."""
-    from botocore.exceptions import ClientError
-
-    class AnymailBotoClientAPIError(AnymailAPIError, ClientError):
-        """An error of S3, KMS or SNS in a webhook: also a botocore ``ClientError``.
-
-        :param client_error: the ``ClientError``; its response and operation are taken over.
-        """
-
-        def __init__(self, *args: object, client_error: ClientError) -> None:
-            meaning = _meaning(client_error.response)
-            super().__init__(*args, response=client_error.response, **meaning)
-            self.client_error = client_error
-            self.operation_name = client_error.operation_name
-
-        def __reduce__(self) -> Any:
-            return _unpickled_client_api_error, (self.args, self.client_error), self.picklable()
-
-    return AnymailBotoClientAPIError
-
-
-def _unpickled_client_api_error(args: tuple[object, ...], client_error: Any) -> Exception:
-    from . import aws
-
-    kind: Any = aws.__getattr__("AnymailBotoClientAPIError")
-    error: Exception = kind(*args, client_error=client_error)
-    return error
+    return AnymailBotoClientAPIError(*error.args, *hints, client_error=cause)
 
 
 def _note_signing(**_kwargs: Any) -> None:
@@ -148,7 +116,7 @@ def _api_error(error: Exception, doing: str, progress: Progress) -> AnymailAPIEr
 
     kind, text = type(error).__name__, mask_addresses(str(error).replace(NO_RETRIES, ""))
     if isinstance(error, ClientError):
-        meaning = _meaning(error.response)
+        meaning = describe_client_error(error.response)
         made = AnymailAPIError(f"{doing}: {text}", response=error.response, **meaning)
     elif isinstance(error, (BotoCoreError, ResponseParserError)):
         lines = [f"{doing}: {text}", *([HINTS[kind]] if kind in HINTS else [])]
@@ -162,15 +130,3 @@ def _api_error(error: Exception, doing: str, progress: Progress) -> AnymailAPIEr
     if progress.is_signing and not progress.is_posted:
         made.is_unsent = True  # whatever failed: it may be a call to AWS STS, for credentials
     return made
-
-
-def _meaning(response: Any) -> dict[str, Any]:
-    # Answers that no AWS service gives may have anything in there.
-    error = response.get("Error")
-    error = error if isinstance(error, dict) else {}
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    return describe_response(
-        str(error.get("Code") or ""),
-        str(error.get("Message") or ""),
-        status if isinstance(status, int) else 0,
-    )

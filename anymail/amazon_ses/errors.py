@@ -92,6 +92,21 @@ def describe_response(code: str, text: str, http_status: int) -> dict[str, Any]:
     }
 
 
+def describe_client_error(response: Any) -> dict[str, Any]:
+    """The meaning of a botocore ``ClientError``, as keyword arguments of ``AnymailAPIError``.
+
+    :param response: the error's ``response``; whatever a proxy made of it.
+    """
+    error = response.get("Error")
+    error = error if isinstance(error, dict) else {}
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return describe_response(
+        str(error.get("Code") or ""),
+        str(error.get("Message") or ""),
+        status if isinstance(status, int) else 0,
+    )
+
+
 def describe_exception(kind: str, is_posted: bool = False) -> dict[str, Any]:
     """The meaning of an exception that has no response, likewise.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from copy import copy as shallow_copy
+from dataclasses import dataclass
 from email.message import Message
 from typing import Any
 
@@ -15,29 +16,86 @@ from django.core.mail import EmailMessage
 from ..addresses import EmailAddress, IdnaEncoder
 from ..addresses.parser import CONTROL_CHARACTER, has_control_character
 from ..exceptions import AnymailInvalidAddress, AnymailSerializationError
-from ..mime.attachments import make_content_plain, set_aside_attachments, split_at_tokens
+from ..mime.attachments import (
+    normalise_attachments,
+    replace_large_attachments,
+    restore_large_attachments,
+)
 from ..mime.encoded_words import encode_words
 from ..mime.headers import bad_header, check_no_line_break
 from ..mime.policy import (
     ADDRESS_HEADERS,
     MAX_LINE,
+    SES_POLICY,
     STRUCTURED_HEADERS,
-    WIRE,
     as_bytes,
     encode_header,
     longest_word,
     text_errors,
 )
 from ..mime.seven_bit import make_seven_bit
-from ..mime.streaming import ChunkFile, join
+from ..mime.streaming import StreamedFile, join
 from ..outgoing import OutgoingMessage
 
 #: Headers that every message gets from its attributes; RFC 5322 section 3.6 allows one of each.
 WRITTEN = frozenset({"content-transfer-encoding", "content-type", "mime-version", "subject"})
 
 
-def build_mime(message: OutgoingMessage, idna_encode: IdnaEncoder) -> bytes | ChunkFile:
-    """The whole message as SES wants it, without a Bcc header.
+@dataclass(frozen=True, kw_only=True, repr=False)
+class EncodedAddresses:
+    """The addresses of a message in ASCII, as headers and calls show them."""
+
+    from_emails: tuple[str, ...]
+    to: tuple[str, ...]
+    cc: tuple[str, ...]
+    bcc: tuple[str, ...]
+    reply_to: tuple[str, ...]
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """To, Cc and Bcc, in this order."""
+        return self.to + self.cc + self.bcc
+
+
+def encode_addresses(message: OutgoingMessage, idna_encode: IdnaEncoder) -> EncodedAddresses:
+    """Check and encode every address of a message but the envelope sender.
+
+    :param idna_encode: encodes domains.
+    :raises AnymailInvalidAddress: SES cannot deliver to one of them.
+    :raises AnymailSerializationError: a display name has half of a surrogate pair.
+    """
+
+    def encoded(addresses: Iterable[EmailAddress], field: str) -> tuple[str, ...]:
+        return tuple(encode_address(address, idna_encode, field) for address in addresses)
+
+    with text_errors():
+        return EncodedAddresses(
+            to=encoded(message.to, "to"),
+            cc=encoded(message.cc, "cc"),
+            bcc=encoded(message.bcc, "bcc"),
+            from_emails=encoded(message.from_emails, "from_email"),
+            reply_to=encoded(message.reply_to, "reply_to"),
+        )
+
+
+def encode_address(address: EmailAddress, idna_encode: IdnaEncoder, field: str) -> str:
+    """A whole address in ASCII.
+
+    :param idna_encode: encodes its domain.
+    :param field: where it comes from, for the error.
+    :raises AnymailInvalidAddress: SES cannot deliver to it: its local part is not ASCII (Amazon SES
+        API reference, "Destination").
+    """
+    if not address.username.isascii():
+        raise AnymailInvalidAddress(
+            f"An address in `{field}` has a character before the @ that is not ASCII. "
+            "Amazon SES cannot send to or from such addresses (it does not support SMTPUTF8)."
+        )
+    return address.format(idna_encode=idna_encode)
+
+
+def build_mime(message: OutgoingMessage, addresses: EncodedAddresses) -> bytes | StreamedFile:
+    """Build the whole message as SES wants it, without a Bcc header.
 
     Up to 1 MB it is ``bytes``; above that a seekable binary file, which encodes attachments while
     it is read.
@@ -47,8 +105,8 @@ def build_mime(message: OutgoingMessage, idna_encode: IdnaEncoder) -> bytes | Ch
     "Raw email").
 
     :param message: its ``source`` is left alone.
-    :param idna_encode: encodes domains.
-    :raises AnymailInvalidAddress: an address that SES cannot deliver to.
+    :param addresses: what its headers show, from :func:`encode_addresses`.
+    :raises AnymailInvalidAddress: a control character in a header that holds addresses.
     :raises AnymailSerializationError: metadata that JSON cannot hold, text that cannot be encoded.
     :raises ValueError: a line break in a header or file name, or a header that is there twice
         (``BadHeaderError`` before Django 6.0).
@@ -56,21 +114,20 @@ def build_mime(message: OutgoingMessage, idna_encode: IdnaEncoder) -> bytes | Ch
     check_headers(message)
     check_not_written_twice(message)
     with text_errors():
-        stand_in = _with_encoded_addresses(message, idna_encode)
-        make_content_plain(stand_in, message)
-        attachments = stand_in.attachments
-        large = set_aside_attachments(stand_in)
-        data = _serialise(stand_in, message)
-        pieces = split_at_tokens(data, large)
+        copy = _with_encoded_headers(message, addresses)
+        normalise_attachments(copy, message)
+        attachments = copy.attachments
+        large = replace_large_attachments(copy)
+        pieces = restore_large_attachments(_serialise(copy, message), large)
         if pieces is None:  # not where they belong: a part was encoded in another way
-            stand_in.attachments = attachments
-            pieces = [_serialise(stand_in, message)]
+            copy.attachments = attachments
+            pieces = [_serialise(copy, message)]
         return join(pieces)
 
 
-def _serialise(stand_in: Any, message: OutgoingMessage) -> bytes:
+def _serialise(copy: Any, message: OutgoingMessage) -> bytes:
     # Django 5.2 has only the old policy; the later ones take ours while building already.
-    mime = stand_in.message() if django.VERSION < (6, 0) else stand_in.message(policy=WIRE)
+    mime = copy.message() if django.VERSION < (6, 0) else copy.message(policy=SES_POLICY)
     for name, value in anymail_headers(message):
         mime[name] = value
     del mime["Bcc"]  # of a class that builds its MIME in a way of its own
@@ -187,51 +244,23 @@ def _check_fields(fields: Mapping[str, Any], attribute: str) -> None:
             raise bad_header(f"A word in the {name} header is too long for a line (RFC 5322: 998).")
 
 
-def format_for_wire(address: EmailAddress, idna_encode: IdnaEncoder, field: str) -> str:
-    """A whole address in ASCII.
-
-    :param idna_encode: encodes its domain.
-    :param field: where it comes from, for the error.
-    :raises AnymailInvalidAddress: SES cannot deliver to it.
-    """
-    check_deliverable(address, field)
-    return address.format(idna_encode=idna_encode)
-
-
-def check_deliverable(address: EmailAddress, field: str) -> None:
-    """Refuse a local part that is not ASCII (Amazon SES API reference, "Destination").
-
-    :param field: where it comes from, for the error.
-    :raises AnymailInvalidAddress: names the field.
-    """
-    if not address.username.isascii():
-        raise AnymailInvalidAddress(
-            f"An address in `{field}` has a character before the @ that is not ASCII. "
-            "Amazon SES cannot send to or from such addresses (it does not support SMTPUTF8)."
-        )
-
-
-def _with_encoded_addresses(message: OutgoingMessage, idna_encode: IdnaEncoder) -> EmailMessage:
-    """A copy of the Django message whose addresses are ASCII; the caller's is left alone."""
-
-    def encoded(addresses: Sequence[EmailAddress], field: str) -> list[str]:
-        return [format_for_wire(address, idna_encode, field) for address in addresses]
-
-    stand_in = copy.copy(message.source)
+def _with_encoded_headers(message: OutgoingMessage, addresses: EncodedAddresses) -> EmailMessage:
+    """A copy of the Django message whose headers are ASCII; the caller's is left alone."""
+    copy = shallow_copy(message.source)
     # Encoded here: Django 5.2 takes more characters for line breaks than CR and LF.
-    stand_in.subject = encode_header("Subject", message.subject)
-    stand_in.body = message.body
-    stand_in.from_email = ", ".join(encoded(message.from_emails, "from_email"))
-    stand_in.to = encoded(message.to, "to")
-    stand_in.cc = encoded(message.cc, "cc")
-    stand_in.bcc = []
-    stand_in.reply_to = encoded(message.reply_to, "reply_to")
-    stand_in.extra_headers = {
+    copy.subject = encode_header("Subject", message.subject)
+    copy.body = message.body
+    copy.from_email = ", ".join(addresses.from_emails)
+    copy.to = list(addresses.to)
+    copy.cc = list(addresses.cc)
+    copy.bcc = []
+    copy.reply_to = list(addresses.reply_to)
+    copy.extra_headers = {
         name: encode_header(name, str(value)) for name, value in message.headers.items()
     }
     if message.header_to is not None:
-        stand_in.extra_headers["To"] = encode_header("To", str(message.header_to))
+        copy.extra_headers["To"] = encode_header("To", str(message.header_to))
     elif not message.to:
         # SES refuses messages without a To header, where all recipients are hidden.
-        stand_in.extra_headers["To"] = "undisclosed-recipients:;"
-    return stand_in
+        copy.extra_headers["To"] = "undisclosed-recipients:;"
+    return copy

@@ -1,20 +1,22 @@
-"""What both send APIs need for a message that is finished MIME."""
+"""Calls that send a whole MIME message, in both APIs."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
-from ..addresses import EmailAddress, IdnaEncoder, idna_encoder
+from ..addresses import IdnaEncoder, idna_encoder
 from ..calls import ApiCall
 from ..conf import AmazonSESSettings, SendSettings
 from ..exceptions import AnymailAPIError
 from ..message import AnymailRecipientStatus
-from ..mime.streaming import ChunkFile
+from ..mime.streaming import StreamedFile
 from ..outgoing import OutgoingMessage, unsupported
 from . import ESP_NAME
-from .mime import build_mime, check_deliverable
+from .mime import EncodedAddresses, build_mime
+
+T = TypeVar("T")
 
 #: Amazon SES service quotas: recipients of one message.
 MAX_RECIPIENTS = 50
@@ -29,11 +31,11 @@ RAW_WORDING = {
 def checked(
     message: OutgoingMessage, sending: SendSettings, wording: Mapping[str, str] = RAW_WORDING
 ) -> OutgoingMessage:
-    """The message, without what ``IGNORE_UNSUPPORTED_FEATURES`` lets us ignore.
+    """The message, without the features that ``IGNORE_UNSUPPORTED_FEATURES`` drops.
 
     :param sending: the settings.
     :param wording: feature to how the error calls it.
-    :raises AnymailUnsupportedFeature: it needs what no raw send can do.
+    :raises AnymailUnsupportedFeature: it uses a feature that no raw call has.
     """
     if sending.ignore_unsupported_features:
         return message.reduced_to(RAW_SUPPORTS)
@@ -51,43 +53,41 @@ def encoder(settings: AmazonSESSettings, sending: SendSettings) -> IdnaEncoder:
     return idna_encoder(settings.idna_encoder or sending.idna_encoder)
 
 
-def recipient_groups(
-    message: OutgoingMessage, settings: AmazonSESSettings
-) -> list[tuple[EmailAddress, ...]]:
-    """All recipients, in the groups that one call each can take: up to 50 (service quotas).
+def check_recipient_count(message: OutgoingMessage, settings: AmazonSESSettings) -> None:
+    """Refuse more recipients than one call can have, unless they may be split.
 
-    :raises AnymailInvalidAddress: SES cannot deliver to one of them.
-    :raises AnymailUnsupportedFeature: there are too many, and they may not be split.
+    :raises AnymailUnsupportedFeature: there are too many.
     """
-    for field, addresses in (("to", message.to), ("cc", message.cc), ("bcc", message.bcc)):
-        for address in addresses:
-            check_deliverable(address, field)
-    everyone = message.recipients
-    if len(everyone) > MAX_RECIPIENTS and not settings.split_recipients:
+    count = len(message.recipients)
+    if count > MAX_RECIPIENTS and not settings.split_recipients:
         raise unsupported(
-            f"more than {MAX_RECIPIENTS} recipients in one message; this one has {len(everyone)}. "
+            f"more than {MAX_RECIPIENTS} recipients in one message; this one has {count}. "
             'Send several messages, or set ANYMAIL["AMAZON_SES_SPLIT_RECIPIENTS"] = True to have '
             "it sent in several calls.",
             ESP_NAME,
         )
+
+
+def in_groups(recipients: Sequence[T]) -> list[tuple[T, ...]]:
+    """Recipients, in any form, in the groups that one call each can take."""
     return [
-        everyone[start : start + MAX_RECIPIENTS]
-        for start in range(0, len(everyone), MAX_RECIPIENTS)
+        tuple(recipients[start : start + MAX_RECIPIENTS])
+        for start in range(0, len(recipients), MAX_RECIPIENTS)
     ]
 
 
 def build_data(
-    message: OutgoingMessage, idna_encode: IdnaEncoder, max_size: int, advice: str
-) -> bytes | ChunkFile:
-    """The MIME to send; see :func:`.mime.build_mime`, which may raise too.
+    message: OutgoingMessage, addresses: EncodedAddresses, max_size: int, advice: str
+) -> bytes | StreamedFile:
+    """Build the MIME to send; see :func:`.mime.build_mime`, which may raise too.
 
-    :param idna_encode: encodes domains.
+    :param addresses: what its headers show.
     :param max_size: in bytes, after encoding.
     :param advice: what to do when it is larger.
     :raises AnymailUnsupportedFeature: it is larger.
     """
-    data = build_mime(message, idna_encode)
-    size = data.size if isinstance(data, ChunkFile) else len(data)
+    data = build_mime(message, addresses)
+    size = data.size if isinstance(data, StreamedFile) else len(data)
     if size > max_size:
         raise unsupported(
             f"messages larger than {max_size >> 20} MB with this API; this one has "

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-from ..mime.streaming import ChunkFile, encode_base64, percent_encode
+from ..mime.streaming import StreamedFile, encode_base64, percent_encode
 
 #: Stands for the content while botocore serialises the request. Nothing that a message may hold
 #: can look like it: it is not valid as an address, a name or a tag.
@@ -41,7 +41,7 @@ def set_aside_v1(params: dict[str, Any], context: dict[str, Any], **_kwargs: Any
     :param context: what the handlers of one request share.
     """
     data = (params.get("RawMessage") or {}).get("Data")
-    if isinstance(data, ChunkFile):
+    if isinstance(data, StreamedFile):
         context[CONTEXT_KEY] = data
         params["RawMessage"] = {"Data": STAND_IN}
 
@@ -49,7 +49,7 @@ def set_aside_v1(params: dict[str, Any], context: dict[str, Any], **_kwargs: Any
 def set_aside_v2(params: dict[str, Any], context: dict[str, Any], **_kwargs: Any) -> None:
     """The same as :func:`set_aside_v1`, for v2."""
     data = ((params.get("Content") or {}).get("Raw") or {}).get("Data")
-    if isinstance(data, ChunkFile):
+    if isinstance(data, StreamedFile):
         context[CONTEXT_KEY] = data
         params["Content"] = {"Raw": {"Data": STAND_IN}}
 
@@ -89,7 +89,7 @@ def build_json(params: dict[str, Any], context: dict[str, Any], **_kwargs: Any) 
 
 
 def _body(
-    prefix: bytes, content: ChunkFile, suffix: bytes, encode: Callable[[bytes], bytes]
+    prefix: bytes, content: StreamedFile, suffix: bytes, encode: Callable[[bytes], bytes]
 ) -> Iterator[bytes]:
     yield prefix
     for chunk in encode_base64(content.chunks()):
@@ -104,7 +104,7 @@ def _set_body(params: dict[str, Any], chunks: Callable[[], Iterator[bytes]]) -> 
     for chunk in chunks():
         digest.update(chunk)
         size += len(chunk)
-    params["body"] = ChunkFile(chunks, size)
+    params["body"] = StreamedFile(chunks, size)
     # Signature version 4 uses this instead of reading the body (AWS General Reference, "Create a
     # canonical request").
     params["headers"]["X-Amz-Content-SHA256"] = digest.hexdigest()

@@ -1,8 +1,8 @@
-"""What both send APIs need for an SES template: one entry per recipient, in chunks."""
+"""Calls that send an SES template, in both APIs: one entry for each recipient."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from ..message import AnymailRecipientStatus
 from ..outgoing import OutgoingMessage, unsupported
 from . import ESP_NAME
 from .errors import mask_addresses
-from .mime import dump_json, format_for_wire
+from .mime import dump_json, encode_address
 from .raw_calls import MAX_RECIPIENTS
 
 #: SES API reference, "BulkEmailDestination" and "BulkEmailEntry"; in characters.
@@ -34,21 +34,43 @@ class Entry:
     data: str = field(repr=False)
 
 
-def chunks(message: OutgoingMessage, idna_encode: IdnaEncoder) -> list[list[Entry]]:
+class ByRecipient:
+    """A merge attribute, looked up by the exact address, or else ignoring case.
+
+    :param by_address: addr-spec to data, or None.
+    """
+
+    def __init__(self, by_address: Mapping[str, Mapping[str, Any]] | None) -> None:
+        self._exact = by_address or {}
+        self._lowered: dict[str, Mapping[str, Any]] = {}
+        for address, data in self._exact.items():
+            self._lowered.setdefault(address.lower(), data)
+
+    def get(self, recipient: EmailAddress) -> Mapping[str, Any]:
+        """The data for one recipient; empty if there is none."""
+        if recipient.addr_spec in self._exact:
+            return self._exact[recipient.addr_spec]
+        return self._lowered.get(recipient.addr_spec.lower(), {})
+
+
+def entries(
+    message: OutgoingMessage, idna_encode: IdnaEncoder, default: str
+) -> list[tuple[Entry, ...]]:
     """An entry for each ``to``, with cc and bcc in every one, as many together as a call may have.
 
     AWS counts the 50 of a call as destinations in one place and as addresses in another: both
     hold here (Amazon SES service quotas; API reference, "SendBulkTemplatedEmail").
 
     :param idna_encode: encodes domains.
+    :param default: the data of a recipient that has none, from :func:`default_data`.
     :return: the entries of each call.
     :raises AnymailInvalidAddress: SES cannot deliver to one of them.
     :raises AnymailUnsupportedFeature: cc and bcc are too many, or the data of one entry too long.
     :raises AnymailSerializationError: JSON cannot hold the data.
     """
     copies = {
-        "CcAddresses": [format_for_wire(address, idna_encode, "cc") for address in message.cc],
-        "BccAddresses": [format_for_wire(address, idna_encode, "bcc") for address in message.bcc],
+        "CcAddresses": [encode_address(address, idna_encode, "cc") for address in message.cc],
+        "BccAddresses": [encode_address(address, idna_encode, "bcc") for address in message.bcc],
     }
     addresses = 1 + len(message.cc) + len(message.bcc)
     if addresses > MAX_RECIPIENTS:
@@ -57,13 +79,22 @@ def chunks(message: OutgoingMessage, idna_encode: IdnaEncoder) -> list[list[Entr
             f"this one has {addresses}",
             ESP_NAME,
         )
-    entries = list(_entries(message, idna_encode, {k: v for k, v in copies.items() if v}))
+    copies = {name: found for name, found in copies.items() if found}
+    data = ByRecipient(message.merge_data)
+    made = tuple(
+        Entry(
+            recipient=recipient,
+            destination={"ToAddresses": [encode_address(recipient, idna_encode, "to")], **copies},
+            data=_merged_data(message, data.get(recipient)) or default,
+        )
+        for recipient in message.to
+    )
     size = MAX_RECIPIENTS // addresses
-    return [entries[start : start + size] for start in range(0, len(entries), size)]
+    return [made[start : start + size] for start in range(0, len(made), size)]
 
 
 def default_data(message: OutgoingMessage) -> str:
-    """``merge_global_data`` as JSON: what SES uses for a recipient without data.
+    """``merge_global_data`` as JSON, which SES uses for a recipient without data.
 
     :raises AnymailSerializationError: JSON cannot hold it.
     :raises AnymailUnsupportedFeature: it is too long.
@@ -80,11 +111,11 @@ def single_from(message: OutgoingMessage, idna_encode: IdnaEncoder) -> str:
     """
     if len(message.from_emails) > 1:
         raise unsupported("multiple from emails with template", ESP_NAME)
-    return format_for_wire(message.from_emails[0], idna_encode, "from_email")
+    return encode_address(message.from_emails[0], idna_encode, "from_email")
 
 
 def check_no_content(message: OutgoingMessage) -> None:
-    """Refuse what the template brings itself.
+    """Refuse content, which comes from the template.
 
     :raises AnymailUnsupportedFeature: a subject, a body, or a To header of its own.
     """
@@ -101,29 +132,13 @@ def check_no_content(message: OutgoingMessage) -> None:
 def with_default_tags(extra: Mapping[str, Any], name: str, default_name: str) -> dict[str, Any]:
     """``esp_extra``, in which the tags of a raw call are those of a bulk call.
 
-    One ``esp_extra`` in ``SEND_DEFAULTS`` so serves messages with and without a template.
+    That way one ``esp_extra`` in ``SEND_DEFAULTS`` serves messages with and without a template.
 
     :param name: of the tags in a raw call.
-    :param default_name: of the tags in a bulk call; what has this name already wins.
+    :param default_name: of the tags in a bulk call; what already has this name wins.
     """
     others = {key: value for key, value in extra.items() if key != name}
     return {default_name: extra[name], **others} if name in extra else others
-
-
-def for_recipient(
-    by_address: Mapping[str, Mapping[str, Any]] | None, recipient: EmailAddress
-) -> Mapping[str, Any]:
-    """What a merge attribute holds for one recipient: by the exact address, or ignoring case.
-
-    :param by_address: addr-spec to data, or None.
-    :return: empty if it holds nothing.
-    """
-    if not by_address:
-        return {}
-    if recipient.addr_spec in by_address:
-        return by_address[recipient.addr_spec]
-    wanted = recipient.addr_spec.lower()
-    return next((data for key, data in by_address.items() if key.lower() == wanted), {})
 
 
 def parse_entries(
@@ -131,7 +146,7 @@ def parse_entries(
 ) -> dict[str, AnymailRecipientStatus]:
     """The status of each recipient of a bulk call, by addr-spec.
 
-    Of somebody who is in it twice, the first that is not a failure.
+    A recipient listed twice keeps the first status that is not a failure.
 
     :param response: its list has one entry per recipient, in the same order.
     :param key: where the response has its list.
@@ -160,7 +175,7 @@ def parse_entries(
 
 
 def _status(result: Any) -> AnymailRecipientStatus:
-    # A proxy may answer instead of SES: what is no text is treated as absent.
+    # A proxy may answer instead of SES: anything but text is treated as absent.
     code, message_id, text = (_text(result, name) for name in ("Status", "MessageId", "Error"))
     if code is None:
         return AnymailRecipientStatus(message_id, "unknown")
@@ -174,20 +189,11 @@ def _text(result: Any, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _entries(
-    message: OutgoingMessage, idna_encode: IdnaEncoder, copies: dict[str, list[str]]
-) -> Iterator[Entry]:
-    common = message.merge_global_data or {}
-    for recipient in message.to:
-        data = {**common, **for_recipient(message.merge_data, recipient)}
-        yield Entry(
-            recipient=recipient,
-            destination={
-                "ToAddresses": [format_for_wire(recipient, idna_encode, "to")],
-                **copies,
-            },
-            data=_template_data(data, "merge_data"),
-        )
+def _merged_data(message: OutgoingMessage, own: Mapping[str, Any]) -> str | None:
+    """A recipient's data with the common ones under it; None if it has none."""
+    if not own:
+        return None
+    return _template_data({**(message.merge_global_data or {}), **own}, "merge_data")
 
 
 def _template_data(data: Mapping[str, Any], name: str) -> str:

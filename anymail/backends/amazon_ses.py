@@ -10,7 +10,6 @@ from ..amazon_ses import ESP_NAME, api_v1, api_v2, aws, delivery
 from ..calls import ApiCall, SendApi
 from ..conf import AmazonSESSettings, current_settings
 from ..exceptions import AnymailError
-from ..message import AnymailRecipientStatus
 from ..outgoing import OutgoingMessage
 from .base import AnymailBaseBackend
 
@@ -124,18 +123,13 @@ class EmailBackend(AnymailBaseBackend):
         client = self.client or aws.client(self.api.SERVICE, self.settings)
         return delivery.run(call, client, self.settings)
 
-    def parse_response(
-        self, call: ApiCall, response: Mapping[str, Any]
-    ) -> dict[str, AnymailRecipientStatus]:
-        """What became of each recipient, by addr-spec: ``queued``, ``failed`` or ``unknown``.
-
-        :raises AnymailAPIError: the response is not what SES documents.
-        """
-        return self.api.parse_response(call, response)
-
 
 def __getattr__(name: str) -> Any:
     """``boto3`` and ``BOTO_BASE_ERRORS``, for existing code that takes them from here."""
-    if name in ("boto3", "BOTO_BASE_ERRORS"):
-        return getattr(aws, name)
+    if name == "boto3":
+        return aws.import_boto3()
+    if name == "BOTO_BASE_ERRORS":
+        from ..amazon_ses.boto_errors import BOTO_BASE_ERRORS
+
+        return BOTO_BASE_ERRORS
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

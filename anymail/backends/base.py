@@ -135,14 +135,15 @@ class AnymailBaseBackend(BaseEmailBackend):
     def parse_response(
         self, call: ApiCall, response: Mapping[str, Any]
     ) -> dict[str, AnymailRecipientStatus]:
-        """What became of each recipient. Runs in the caller's thread, without any I/O.
+        """The status of each recipient. Runs in the caller's thread, without any I/O.
 
-        :param call: that :meth:`build_calls` made.
+        :param call: one of those that :meth:`build_calls` made.
         :param response: what :meth:`run` returned for it.
-        :return: a status for each of the call's recipients, by addr-spec.
+        :return: a status for each of the call's recipients, by addr-spec; by default what the
+            call's own ``parse`` returns.
         :raises AnymailAPIError: the response makes no sense.
         """
-        raise NotImplementedError
+        return call.parse(call, response)
 
     def send_messages(self, email_messages: Iterable[EmailMessage] | None) -> int:
         """Send messages, with up to :attr:`max_concurrency` calls at once.

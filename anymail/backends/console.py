@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TextIO
 from ..addresses import EmailAddress
 from ..calls import ApiCall
 from ..message import AnymailRecipientStatus
-from ..mime.attachments import make_content_plain
+from ..mime.attachments import normalise_attachments
 from ..mime.policy import text_errors
 from ..outgoing import OutgoingMessage
 from .base import AnymailBaseBackend
@@ -61,7 +61,7 @@ def _mime(message: OutgoingMessage) -> str:
     copied = copy(message.source)
     copied.subject, copied.body = message.subject, message.body
     with text_errors():
-        make_content_plain(copied, message)
+        normalise_attachments(copied, message)
         return str(copied.message().as_string())
 
 

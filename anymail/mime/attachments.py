@@ -13,7 +13,7 @@ from django.core.mail.message import EmailAlternative
 
 from ..attributes import force_non_lazy
 from ..conf import django_setting
-from .streaming import Base64Lines
+from .streaming import Base64Body
 
 if TYPE_CHECKING:
     from ..outgoing import OutgoingMessage
@@ -24,7 +24,7 @@ LARGE_ATTACHMENT = 32 * 1024
 TOKEN_BYTES = 48
 
 
-def make_content_plain(message: Any, outgoing: OutgoingMessage) -> None:
+def normalise_attachments(message: Any, outgoing: OutgoingMessage) -> None:
     """Attachments and alternatives as every Django can build them: with a media type, text as str,
     everything else as bytes (Django 5.2 writes a str with backslashes there).
 
@@ -43,7 +43,7 @@ def make_content_plain(message: Any, outgoing: OutgoingMessage) -> None:
         ]
 
 
-def set_aside_attachments(message: EmailMessage) -> dict[bytes, bytes]:
+def replace_large_attachments(message: EmailMessage) -> dict[bytes, bytes]:
     """Replace large binary attachments by random tokens; return Base64 of token to content.
 
     Django would encode them as a whole, in Python. A class that builds its MIME in a way of its
@@ -64,18 +64,20 @@ def set_aside_attachments(message: EmailMessage) -> dict[bytes, bytes]:
     return large
 
 
-def split_at_tokens(data: bytes, large: dict[bytes, bytes]) -> list[bytes | Base64Lines] | None:
+def restore_large_attachments(
+    data: bytes, large: dict[bytes, bytes]
+) -> list[bytes | Base64Body] | None:
     """The serialised message with the real attachments; None if a token is not where it belongs.
 
     :param data: the message with tokens in it.
     :param large: Base64 of token to content, in the order of the attachments.
     """
-    pieces: list[bytes | Base64Lines] = []
+    pieces: list[bytes | Base64Body] = []
     for token, content in large.items():
         before, found, data = data.partition(b"\r\n" + token + b"\r\n")
         if not found:
             return None
-        pieces += [before + b"\r\n", Base64Lines(content)]
+        pieces += [before + b"\r\n", Base64Body(content)]
         data = b"\r\n" + data
     return [*pieces, data]
 

@@ -78,7 +78,7 @@ ONCE = frozenset(
 def as_bytes(mime: Message) -> bytes:
     """Serialise, with CRLF, and with long words in headers unbroken."""
     buffer = BytesIO()
-    BytesGenerator(buffer, mangle_from_=False, policy=WIRE).flatten(mime, linesep="\r\n")
+    BytesGenerator(buffer, mangle_from_=False, policy=SES_POLICY).flatten(mime, linesep="\r\n")
     data = buffer.getvalue()
     if not data.count(b"\r") == data.count(b"\n") == data.count(b"\r\n"):
         # The standard library writes the text of a message/* or multipart/* part as it is.
@@ -112,7 +112,7 @@ def fold_header(name: str, value: str) -> str:
     return "\r\n".join(lines) + "\r\n"
 
 
-class WirePolicy(EmailPolicy):
+class SmtpSafePolicy(EmailPolicy):
     """Builds and serialises messages; headers other than Content-* stay the strings they are.
 
     The standard library parses a header when it is stored, and its folding of parsed addresses and
@@ -151,7 +151,7 @@ class WirePolicy(EmailPolicy):
         return self.fold(name, value).encode("ascii")
 
 
-class WireContentManager(ContentManager):
+class EightBitContentManager(ContentManager):
     """Leaves the encoding of text to :func:`.seven_bit.make_seven_bit`.
 
     The standard library takes Base64 for some texts, and its quoted-printable is slow.
@@ -167,7 +167,9 @@ class WireContentManager(ContentManager):
         raw_data_manager.set_content(msg, obj, *args, **kwargs)
 
 
-WIRE = WirePolicy(linesep="\r\n", cte_type="8bit", content_manager=WireContentManager())
+SES_POLICY = SmtpSafePolicy(
+    linesep="\r\n", cte_type="8bit", content_manager=EightBitContentManager()
+)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ CHUNK_BYTES = LINE_BYTES * 1024
 _LINE = re.compile(rb".{1,76}")
 
 
-class ChunkFile:
+class StreamedFile:
     """A read-only, seekable binary file whose content is generated again for each reading.
 
     :param chunks: returns a new iterator over the content.
@@ -87,7 +87,7 @@ class ChunkFile:
             yield piece
 
 
-class Base64Lines:
+class Base64Body:
     """Bytes that become lines of Base64, without a line break after the last.
 
     :param content: what to encode; it is referred to, not copied.
@@ -107,21 +107,21 @@ class Base64Lines:
             yield lines if start == 0 else b"\r\n" + lines
 
 
-def join(pieces: Sequence[bytes | Base64Lines]) -> bytes | ChunkFile:
+def join(pieces: Sequence[bytes | Base64Body]) -> bytes | StreamedFile:
     """The pieces of a message one after the other.
 
     :return: ``bytes`` up to 1 MB, above that a file.
     """
-    size = sum(piece.size if isinstance(piece, Base64Lines) else len(piece) for piece in pieces)
+    size = sum(piece.size if isinstance(piece, Base64Body) else len(piece) for piece in pieces)
 
     def chunks() -> Iterator[bytes]:
         for piece in pieces:
-            if isinstance(piece, Base64Lines):
+            if isinstance(piece, Base64Body):
                 yield from piece.chunks()
             elif piece:
                 yield piece
 
-    return b"".join(chunks()) if size <= MAX_BYTES else ChunkFile(chunks, size)
+    return b"".join(chunks()) if size <= MAX_BYTES else StreamedFile(chunks, size)
 
 
 def encode_base64(chunks: Iterator[bytes]) -> Iterator[bytes]:

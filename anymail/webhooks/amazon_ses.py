@@ -276,10 +276,15 @@ def _refuse_confirmation(topic: str, token: str, reason: str) -> AnymailWebhookV
 
 
 def __getattr__(name: str) -> Any:
-    # Applications' tests patch anymail.webhooks.amazon_ses.boto3.session.Session.
-    if name in ("boto3", "AnymailBotoClientAPIError", "BOTO_BASE_ERRORS"):
-        return getattr(aws, name)
-    if name == "AnymailBotoClientSecurityError":
-        # django-anymail 15.2 has a class of its own for what KMS refuses.
-        return aws.AnymailBotoClientAPIError
+    if name == "boto3":  # tests of applications patch anymail.webhooks.amazon_ses.boto3
+        return aws.import_boto3()
+    if name in ("AnymailBotoClientAPIError", "AnymailBotoClientSecurityError"):
+        # The second is what django-anymail 15.2 raises where KMS refuses.
+        from ..amazon_ses.boto_errors import AnymailBotoClientAPIError
+
+        return AnymailBotoClientAPIError
+    if name == "BOTO_BASE_ERRORS":
+        from ..amazon_ses.boto_errors import BOTO_BASE_ERRORS
+
+        return BOTO_BASE_ERRORS
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.test import SimpleTestCase, override_settings
 
-from anymail.amazon_ses import api_v1
+from anymail.amazon_ses import raw_calls, template_calls
 from anymail.backends.amazon_ses import EmailBackend
 from anymail.calls import ApiCall
 from anymail.exceptions import (
@@ -251,7 +251,7 @@ class RawResponseTests(SimpleTestCase):
     def test_a_response_without_id_is_an_error_and_kept(self) -> None:
         call = ApiCall(operation="send_raw_email", params={}, recipients=())
         with self.assertRaisesRegex(AnymailAPIError, "MessageId") as caught:
-            api_v1.parse_response(call, {"ResponseMetadata": {}})
+            raw_calls.parse_message_id(call, {"ResponseMetadata": {}})
         self.assertEqual(caught.exception.response, {"ResponseMetadata": {}})
 
 
@@ -486,7 +486,7 @@ class TemplateResponseTests(SimpleTestCase):
     def test_a_missing_list_is_an_error(self) -> None:
         call = ApiCall(operation="send_bulk_templated_email", params={}, recipients=())
         with self.assertRaisesRegex(AnymailAPIError, "without Status"):
-            api_v1.parse_response(call, {})
+            template_calls.parse_entries(call, {}, "Status")
 
     def test_addresses_are_masked_in_error_texts(self) -> None:
         status = self.send(

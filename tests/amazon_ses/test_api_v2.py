@@ -14,7 +14,7 @@ import django
 from django.test import SimpleTestCase
 from django.utils.translation import gettext_lazy
 
-from anymail.amazon_ses import api_v2
+from anymail.amazon_ses import template_calls
 from anymail.backends.amazon_sesv2 import EmailBackend
 from anymail.calls import ApiCall
 from anymail.exceptions import (
@@ -518,7 +518,7 @@ class ResponseTests(SimpleTestCase):
     def test_a_missing_list_is_an_error(self) -> None:
         call = ApiCall(operation="send_bulk_email", params={}, recipients=())
         with self.assertRaisesRegex(AnymailAPIError, "without BulkEmailEntryResults"):
-            api_v2.parse_response(call, {})
+            template_calls.parse_entries(call, {}, "BulkEmailEntryResults")
 
 
 class BatchOnTheWireTests(SimpleTestCase):

@@ -17,7 +17,7 @@ from anymail.amazon_ses import request_bodies
 from anymail.backends.amazon_ses import EmailBackend as V1Backend
 from anymail.backends.amazon_sesv2 import EmailBackend as V2Backend
 from anymail.calls import ApiCall
-from anymail.mime.streaming import ChunkFile
+from anymail.mime.streaming import StreamedFile
 
 from ..docs_pages import DOCS, blocks
 from ..ses import CREDENTIALS, loopback_server, parse, send, simple_message, v1_success
@@ -73,7 +73,7 @@ class OracleTests(SimpleTestCase):
         for service in ("ses", "sesv2"):
             for content in self.CONTENTS:
                 chunks = [content[i : i + 999] for i in range(0, len(content), 999)]
-                file = ChunkFile(lambda chunks=chunks: iter(chunks), len(content))
+                file = StreamedFile(lambda chunks=chunks: iter(chunks), len(content))
                 with self.subTest(service=service, size=len(content)):
                     theirs = captured(service, False, **self.params(service, content))
                     ours = captured(service, True, **self.params(service, file))
@@ -81,7 +81,7 @@ class OracleTests(SimpleTestCase):
                     self.assertEqual(ours.headers["Content-Length"], str(len(ours.body)))
 
     def test_the_callers_parameters_are_left_alone(self) -> None:
-        file = ChunkFile(lambda: iter([b"abc"]), 3)
+        file = StreamedFile(lambda: iter([b"abc"]), 3)
         params = self.params("ses", file)
         captured("ses", True, **params)
         self.assertIs(params["RawMessage"]["Data"], file)
@@ -89,7 +89,7 @@ class OracleTests(SimpleTestCase):
     def test_the_hash_is_that_of_the_body(self) -> None:
         import hashlib
 
-        file = ChunkFile(lambda: iter([b"abc"]), 3)
+        file = StreamedFile(lambda: iter([b"abc"]), 3)
         request = captured("ses", True, **self.params("ses", file))
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.assertEqual(headers["x-amz-content-sha256"], hashlib.sha256(request.body).hexdigest())
@@ -137,7 +137,7 @@ class LargeMessageTests(SimpleTestCase):
         self.assertEqual([p.get_content() for p in received.iter_attachments()], contents)
 
     def test_up_to_a_megabyte_a_patched_client_sees_bytes(self) -> None:
-        for size, kind in ((100_000, bytes), (900_000, ChunkFile)):
+        for size, kind in ((100_000, bytes), (900_000, StreamedFile)):
             message = simple_message()
             message.attach("a.bin", os.urandom(size), "application/octet-stream")
             with mock.patch("anymail.backends.amazon_ses.boto3.session.Session") as session:

@@ -127,7 +127,7 @@ class ConfigurationTests(SimpleTestCase):
     def test_construction_touches_no_network_and_no_boto3(self) -> None:
         with (
             mock.patch.object(aws, "client") as client,
-            mock.patch.object(aws, "_boto3") as boto3,
+            mock.patch.object(aws, "import_boto3") as boto3,
             mock.patch("socket.socket.connect") as connect,
         ):
             EmailBackend()

@@ -158,7 +158,7 @@ def _texts_of(node: ast.AST, name: str) -> Iterator[tuple[int, str]]:
     if isinstance(node, ast.Call):
         if text := text_of(node):
             yield node.lineno, text
-        elif name == "exceptions.py" and callee(node)[1] == "__init__":
+        elif name == "exceptions/__init__.py" and callee(node)[1] == "__init__":
             for part in node.args:
                 for value in [part] if isinstance(part, ast.JoinedStr) else ast.walk(part):
                     if isinstance(value, (ast.Constant, ast.JoinedStr)) and " " in literal(value):

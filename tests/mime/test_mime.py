@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anymail.addresses import idna_encoder
-from anymail.amazon_ses.mime import build_mime, metadata_value, tag_value
+from anymail.amazon_ses.mime import build_mime, encode_addresses, metadata_value, tag_value
 from anymail.amazon_ses.tags_and_metadata import custom_headers
 from anymail.exceptions import AnymailInvalidAddress, AnymailSerializationError
 from anymail.outgoing import OutgoingMessage
@@ -33,7 +33,8 @@ IDNA2008 = idna_encoder("idna2008")
 
 
 def wire(message: EmailMessage, **defaults: Any) -> bytes:
-    return build_mime(OutgoingMessage.from_django(message, defaults), IDNA2008)
+    outgoing = OutgoingMessage.from_django(message, defaults)
+    return build_mime(outgoing, encode_addresses(outgoing, IDNA2008))
 
 
 def reported_headers(raw: bytes) -> list[dict[str, str]]:

@@ -14,26 +14,26 @@ from hypothesis import strategies as st
 from anymail.mime.streaming import (
     CHUNK_BYTES,
     MAX_BYTES,
-    Base64Lines,
-    ChunkFile,
+    Base64Body,
+    StreamedFile,
     encode_base64,
     join,
     percent_encode,
 )
 
 
-class Base64LinesTests(SimpleTestCase):
+class Base64BodyTests(SimpleTestCase):
     def test_lines_and_size_are_those_of_the_standard_library(self) -> None:
         for size in (*range(120), 5699, 5700, 5701, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1):
             content = os.urandom(size)
-            lines = Base64Lines(content)
+            lines = Base64Body(content)
             expected = encodebytes(content).rstrip(b"\n").replace(b"\n", b"\r\n")
             with self.subTest(size):
                 self.assertEqual(b"".join(lines.chunks()), expected)
                 self.assertEqual(lines.size, len(expected))
 
 
-class ChunkFileTests(SimpleTestCase):
+class StreamedFileTests(SimpleTestCase):
     @settings(max_examples=200, deadline=None)
     @given(
         st.lists(st.binary(min_size=1, max_size=20), max_size=8),
@@ -46,7 +46,7 @@ class ChunkFileTests(SimpleTestCase):
         self, chunks: list[bytes], steps: list[tuple[str, int]]
     ) -> None:
         content = b"".join(chunks)
-        ours, real = ChunkFile(lambda: iter(chunks), len(content)), io.BytesIO(content)
+        ours, real = StreamedFile(lambda: iter(chunks), len(content)), io.BytesIO(content)
         for step, number in steps:
             if step == "read":
                 self.assertEqual(ours.read(abs(number)), real.read(abs(number)))
@@ -63,21 +63,21 @@ class ChunkFileTests(SimpleTestCase):
             self.assertEqual(ours.tell(), real.tell())
 
     def test_it_says_what_it_can_do(self) -> None:
-        file = ChunkFile(lambda: iter([b"a"]), 1)
+        file = StreamedFile(lambda: iter([b"a"]), 1)
         self.assertTrue(file.seekable())
         self.assertTrue(file.readable())
 
 
 class JoinTests(SimpleTestCase):
     def test_up_to_a_megabyte_it_is_bytes(self) -> None:
-        self.assertEqual(join([b"a", Base64Lines(b"b"), b"c"]), b"aYg==c")
+        self.assertEqual(join([b"a", Base64Body(b"b"), b"c"]), b"aYg==c")
         self.assertIsInstance(join([b"x" * MAX_BYTES]), bytes)
 
     def test_above_it_is_a_file_that_can_be_read_twice(self) -> None:
         content = os.urandom(MAX_BYTES)
-        file = join([b"before", Base64Lines(content), b"after"])
-        assert isinstance(file, ChunkFile)
-        expected = b"before" + b"".join(Base64Lines(content).chunks()) + b"after"
+        file = join([b"before", Base64Body(content), b"after"])
+        assert isinstance(file, StreamedFile)
+        expected = b"before" + b"".join(Base64Body(content).chunks()) + b"after"
         self.assertEqual(file.read(), expected)
         file.seek(0)
         self.assertEqual(file.read(), expected)

@@ -23,6 +23,7 @@ from django.test import SimpleTestCase, override_settings
 from moto.server import ThreadedMotoServer
 
 from anymail.amazon_ses import aws
+from anymail.amazon_ses.boto_errors import AnymailBotoClientAPIError
 from anymail.amazon_ses.receive import finish_inbound
 from anymail.conf import AmazonSESSettings
 from anymail.exceptions import AnymailAPIError, AnymailConfigurationError
@@ -309,7 +310,7 @@ class ErrorTests(WebhookTestCase):
 
         with (
             mock.patch.object(aws, "client", client),
-            self.assertRaises(aws.AnymailBotoClientAPIError) as raised,
+            self.assertRaises(AnymailBotoClientAPIError) as raised,
         ):
             self.post(body)
         self.assertIsInstance(raised.exception, ClientError)
@@ -321,7 +322,7 @@ class ErrorTests(WebhookTestCase):
 
     def test_missing_object_is_an_error_that_names_it(self):
         body = document("s3-plain")
-        with self.assertRaises(aws.AnymailBotoClientAPIError) as raised:
+        with self.assertRaises(AnymailBotoClientAPIError) as raised:
             self.post(body)
         self.assertEqual(raised.exception.error_code, "NoSuchKey")
         self.assertIn(f"{BUCKET}:{body['receipt']['action']['objectKey']}", str(raised.exception))
@@ -337,7 +338,7 @@ class ErrorTests(WebhookTestCase):
     def test_missing_bucket_is_an_error(self):
         body = document("s3-plain")
         body["receipt"]["action"]["bucketName"] = "no-such-bucket"
-        with self.assertRaisesMessage(aws.AnymailBotoClientAPIError, "no such bucket"):
+        with self.assertRaisesMessage(AnymailBotoClientAPIError, "no such bucket"):
             self.post(body)
 
     def test_throttling_is_answered_with_5xx(self):
@@ -446,7 +447,7 @@ class EncryptedTests(WebhookTestCase):
         with stubbed_kms() as stub:
             stub._queue.clear()
             stub.add_client_error("decrypt", "AccessDeniedException", "no", 400)
-            with self.assertRaises(aws.AnymailBotoClientAPIError) as raised:
+            with self.assertRaises(AnymailBotoClientAPIError) as raised:
                 self.post(body)
         for text in ("kms:Decrypt", "alias/aws/ses", f"{BUCKET}:encrypted/"):
             self.assertIn(text, str(raised.exception))

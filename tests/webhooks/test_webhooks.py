@@ -16,7 +16,7 @@ from django.test import Client, SimpleTestCase, override_settings
 from django.urls import reverse
 
 from anymail import testing
-from anymail.amazon_ses import aws, storage
+from anymail.amazon_ses import aws, boto_errors, storage
 from anymail.amazon_ses.timestamps import iso_time, utc_now
 from anymail.conf import AmazonSESSettings
 from anymail.exceptions import (
@@ -843,8 +843,9 @@ class PatchPointTests(SimpleTestCase):
     def test_botos_errors_are_here(self):
         from anymail.webhooks import amazon_ses
 
-        self.assertIs(amazon_ses.AnymailBotoClientAPIError, aws.AnymailBotoClientAPIError)
-        self.assertIs(amazon_ses.BOTO_BASE_ERRORS, aws.BOTO_BASE_ERRORS)
+        error = boto_errors.AnymailBotoClientAPIError
+        self.assertIs(amazon_ses.AnymailBotoClientAPIError, error)
+        self.assertIs(amazon_ses.BOTO_BASE_ERRORS, boto_errors.BOTO_BASE_ERRORS)
         with self.assertRaises(AttributeError):
             _ = amazon_ses.boto2
 

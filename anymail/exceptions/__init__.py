@@ -28,6 +28,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 
+if TYPE_CHECKING:
+    from .requests_error import AnymailRequestsAPIError as AnymailRequestsAPIError
+
 
 class AnymailError(Exception):
     """The base of everything that ``fail_silently`` silences.
@@ -223,27 +226,9 @@ def warn_of_removed_hooks(subclass: type, names: Iterable[str]) -> None:
             )
 
 
-if TYPE_CHECKING:
-    AnymailRequestsAPIError: type[AnymailAPIError]
-
-
-def _requests_api_error() -> type[AnymailAPIError]:
-    import requests
-
-    class AnymailRequestsAPIError(AnymailAPIError, requests.HTTPError):
-        """Never raised here; kept so that ``except AnymailRequestsAPIError`` goes on working."""
-
-        request = None  # what requests' errors have; there is no response to take it from
-
-        def __init__(self, *args: object, **kwargs: Any) -> None:
-            AnymailAPIError.__init__(self, *args, **kwargs)
-
-    AnymailRequestsAPIError.__qualname__ = "AnymailRequestsAPIError"  # so that it pickles
-    return AnymailRequestsAPIError
-
-
 def __getattr__(name: str) -> Any:
-    # requests costs 50 ms to import, and only this one class needs it.
-    if name != "AnymailRequestsAPIError":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return globals().setdefault(name, _requests_api_error())
+    if name == "AnymailRequestsAPIError":
+        from .requests_error import AnymailRequestsAPIError
+
+        return AnymailRequestsAPIError
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,18 @@
+"""An error of requests, which costs 50 ms to import: only who names the error needs it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+
+from . import AnymailAPIError
+
+
+class AnymailRequestsAPIError(AnymailAPIError, requests.HTTPError):
+    """Never raised here; kept so that ``except AnymailRequestsAPIError`` goes on working."""
+
+    request = None  # requests' errors have it; there is no response to take it from
+
+    def __init__(self, *args: object, **kwargs: Any) -> None:
+        AnymailAPIError.__init__(self, *args, **kwargs)

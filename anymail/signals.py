@@ -38,7 +38,7 @@ inbound: Signal = Signal()
 
 
 class EventType(TextChoices):
-    """What happened to a message. Members are strings: ``EventType.BOUNCED == "bounced"``.
+    """The type of an event. Members are strings: ``EventType.BOUNCED == "bounced"``.
 
     The words are those of django-anymail. SES has no event for ``QUEUED`` and ``AUTORESPONDED``.
     """
@@ -62,7 +62,7 @@ class EventType(TextChoices):
 
 
 class RejectReason(TextChoices):
-    """Why a recipient did not get a message. Members are strings.
+    """The reason why a recipient did not get a message. Members are strings.
 
     SES's events give ``BOUNCED`` (every bounce), ``SPAM`` (every complaint) and ``BLOCKED`` (a
     virus was found).
@@ -79,17 +79,17 @@ class RejectReason(TextChoices):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class AnymailEvent:
-    """What tracking and inbound events have in common.
+    """The base of tracking and inbound events.
 
     Events are equal if all their fields are; they can be members of sets and keys of dicts.
 
     :param event_type: one of :class:`EventType`.
     :param timestamp: when SNS published it, or SES received the mail; aware, or None.
-    :param event_id: the same for every retry of one notification: use it to recognise repetitions.
-    :param esp_event: the SES document as it came: a dict.
-    :param is_verified: it is proven to come from a topic of yours: :setting:`WEBHOOK_SECRET` was
+    :param event_id: the same for every retry of one notification: use it to detect repetitions.
+    :param esp_event: the SES document: a dict.
+    :param is_verified: it provably comes from a topic of yours: :setting:`WEBHOOK_SECRET` was
         presented, or SNS signed it and the topic is in :setting:`AMAZON_SES_SNS_TOPIC_ARNS`.
-        Otherwise any AWS account may have made it up. False for raw message delivery, and for
+        Otherwise any AWS account may have invented it. False for raw message delivery, and for
         events that you make yourself unless you say so.
     """
 
@@ -113,32 +113,33 @@ class AnymailTrackingEvent(AnymailEvent):
 
     :param message_id: the id in ``anymail_status.message_id`` of the message that was sent.
     :param recipient: the address, as SES reports it.
-    :param metadata: what the message was sent with, as JSON gives it back: a dict, empty if there
-        was none or SES did not tell.
-    :param tags: likewise: a list of strings.
+    :param metadata: the metadata that the message was sent with, after a round trip through JSON:
+        a dict, empty if there was none or SES did not report it.
+    :param tags: the tags that the message was sent with; empty if SES did not report them.
     :param reject_reason: one of :class:`RejectReason`, or None.
-    :param description: a few words for people.
-    :param mta_response: what the recipient's server said.
+    :param description: a short text for people.
+    :param mta_response: the answer of the recipient's server.
     :param user_agent: the browser of an open or click, or the reporter of a complaint.
     :param click_url: the link that was clicked.
     :param occurred_at: when it happened (``timestamp`` is when SNS published it); aware, or None.
     :param bounce_type: SES's own word, for example ``"Permanent"``.
-    :param bounce_subtype: likewise, for example ``"NoEmail"``.
+    :param bounce_subtype: SES's own word, for example ``"NoEmail"``.
     :param complaint_type: the feedback type (RFC 5965), for example ``"abuse"``.
     :param delay_type: SES's word, for example ``"MailboxFull"``.
     :param is_hard_bounce: the bounce is permanent.
-    :param is_suppressed: SES never tried, because the address is on a suppression list.
+    :param is_suppressed: SES did not try, because the address is on a suppression list.
     :param is_autoreply: the bounce looks like an out-of-office reply. A guess: see
         :func:`~anymail.amazon_ses.tracking.is_autoreply`.
     :param smtp_status: the enhanced status code (RFC 3463), for example ``"5.1.1"``.
     :param message_tags: SES message tags, name to values, without SES's own ``ses:`` ones.
-    :param recipient_uncertain: it may have been somebody else: an open or click of a message with
-        several recipients, a complaint that names none of several, or a bounce or complaint that
-        names an address which the message was not sent to (not in SES's ``mail.destination``).
+    :param recipient_uncertain: the event may be about somebody else: an open or click of a message
+        with several recipients, a complaint that names none of several, or a bounce or complaint
+        that names an address which the message was not sent to (not in SES's
+        ``mail.destination``).
     :param is_first_in_notification: of the events of one notification, one for each recipient, this
         is the first. Receivers that need to do something once per notification skip the others.
     :param topic_arn: the SNS topic that it came through; None from another carrier.
-    :param sns_message: the document of SNS as it came: a dict; None from another carrier.
+    :param sns_message: the document of SNS: a dict; None from another carrier.
     """
 
     message_id: str | None = None
@@ -193,11 +194,11 @@ def dispatch(
     """Send each event to the receivers of its signal.
 
     :param events: tracking events, inbound events, or both.
-    :param sender: what receivers get as ``sender``: the view's class, or that of another carrier.
+    :param sender: passed on to receivers: the class of the view, or of another carrier.
     :param esp_name: the service's name, for receivers.
     :param signal: instead of ``tracking`` or ``inbound``.
-    :raises Exception: whatever a receiver raises; the events after it are not sent, so that the
-        whole notification is retried.
+    :raises Exception: a receiver raised it. The events after it are not sent, so that the whole
+        notification is retried.
     """
     for event in events:
         usual = inbound if isinstance(event, AnymailInboundEvent) else tracking

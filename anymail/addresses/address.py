@@ -20,7 +20,7 @@ class EmailAddress:
 
     :param display_name: without quotes or encoding. A ``(display_name, addr_spec)`` pair is
         accepted as the only argument.
-    :param addr_spec: likewise as a person would write it: Unicode, not Punycode.
+    :param addr_spec: as a person would write it: Unicode, not Punycode.
     :raises ValueError: a line break in either.
     """
 
@@ -38,12 +38,12 @@ class EmailAddress:
 
     @property
     def username(self) -> str:
-        """What stands before the ``@``; everything if there is none."""
+        """The part before the last ``@``; everything if there is none."""
         return self.addr_spec.rpartition("@")[0] if "@" in self.addr_spec else self.addr_spec
 
     @property
     def domain(self) -> str:
-        """What stands after the last ``@``; empty if there is none."""
+        """The part after the last ``@``; empty if there is none."""
         return self.addr_spec.rpartition("@")[2] if "@" in self.addr_spec else ""
 
     @property
@@ -55,7 +55,7 @@ class EmailAddress:
         return self.format(use_rfc2047=False)
 
     def __repr__(self) -> str:
-        # Error reports show it, so it does not tell who that is.
+        # It appears in error reports, so it must not identify a person.
         return f"<EmailAddress: ***@{self.domain}>"
 
     def __eq__(self, other: object) -> bool:
@@ -192,7 +192,7 @@ def _in_field(field: str | None) -> str:
 
 
 def _is_plain_ascii(text: str) -> bool:
-    """Whether it can stand in a quoted-string: no "=?" that a reader would decode."""
+    """Whether it can be written without encoding: no "=?" that a reader would decode."""
     return text.isascii() and text.isprintable() and "=?" not in text
 
 

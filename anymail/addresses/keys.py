@@ -1,4 +1,4 @@
-"""Addresses as SES reports them, and the form in which they are compared."""
+"""Addresses in the reports of SES, and a form for comparing them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from .parser import parse_mailboxes
 
 #: RFC 5321 allows 64 + 1 + 255 characters.
 MAX_LENGTH = 320
-#: The same with a display name before it. What is longer, or has more separators, is not taken
-#: apart: one notification may hold thousands of values.
+#: The same with a display name before it. Values that are longer, or have more separators, are not
+#: parsed: one notification may hold thousands.
 MAX_MAILBOX_LENGTH = 2 * MAX_LENGTH
 MAX_SEPARATORS = 16
 
@@ -19,7 +19,7 @@ MAX_SEPARATORS = 16
 def bare_address(value: str) -> str:
     """``user@domain`` from ``Name <user@domain>``, as SES spells it.
 
-    :param value: anything; what is not such a mailbox is returned as it is.
+    :param value: anything; it is returned unchanged if it is not a mailbox.
     """
     if "<" not in value or len(value) > MAX_MAILBOX_LENGTH:
         return value
@@ -30,7 +30,7 @@ def bare_address(value: str) -> str:
 
 
 def comparison_form(address: str, idna_encode: IdnaEncoder | None = None) -> str:
-    """The same text for every spelling of an address.
+    """A text that is the same for every spelling of an address.
 
     Upper and lower case are the same, before the ``@`` too; the domain is in its ASCII form. A
     subaddress stays (``ann+news@`` is not ``ann@``, RFC 5233): which separator a server uses, and

@@ -1,9 +1,9 @@
 """Address lists of mail (RFC 5322 section 3.4) -> mailboxes, in linear time.
 
 The same on every Python: ``email.utils`` gives different answers from one release to the next
-(CVE-2023-27043), and takes quadratic time. Whoever sends refuses a list with any problem; whoever
-receives takes the mailboxes that are clear. No address is ever made up: what is returned stands in
-the list between white space, commas or angle brackets.
+(CVE-2023-27043), and takes quadratic time. In sending, a
+list with any problem is refused; in receiving, the valid mailboxes are used. No address is ever
+made up: each stands in the list between white space, commas or angle brackets.
 """
 
 from __future__ import annotations
@@ -69,10 +69,10 @@ class Mailbox(NamedTuple):
 
 
 class MailboxList(NamedTuple):
-    """What :func:`parse_mailboxes` found.
+    """The result of :func:`parse_mailboxes`.
 
     :param mailboxes: in their order.
-    :param problems: what is wrong by RFC 5322, each once, without the text itself.
+    :param problems: violations of RFC 5322, each once, without the text itself.
     """
 
     mailboxes: list[Mailbox]
@@ -83,7 +83,7 @@ def parse_mailboxes(text: str) -> MailboxList:
     """The mailboxes in the value of an address header. Never raises.
 
     Members of groups are returned like others. A comment (``ann@example.com (Ann)``) is the
-    display name where there is no other.
+    display name if there is no other.
 
     :param text: unfolded or not. Bytes that are not ASCII may be escaped as surrogates.
     """
@@ -95,7 +95,7 @@ def parse_mailboxes(text: str) -> MailboxList:
 
 
 def has_control_character(text: str) -> bool:
-    """Whether there is a line break, a tab or another control character in it."""
+    """Whether a text contains a line break, a tab or another control character."""
     return bool(_CONTROL.search(text))
 
 
@@ -140,7 +140,7 @@ def _tokens(text: str) -> Iterator[_Token]:
 
 
 def _comment_ends(text: str) -> dict[int, int]:
-    """Where each comment (RFC 5322 section 3.2.2) ends, by where it begins; they may be nested."""
+    """The ends of comments (RFC 5322 section 3.2.2) by their beginnings; they may be nested."""
     ends: dict[int, int] = {}
     opened: list[int] = []
     for match in _BRACKET_OF_COMMENT.finditer(text) if "(" in text else ():
@@ -261,7 +261,7 @@ class _Parser:
         start = max(i for i, token in enumerate(self.words) if i == 0 or token.after_gap)
         before, last = self.words[:start], self.words[start:]
         if any(token.special == "@" for token in before):
-            return None, []  # which one is meant, or whether they are one, nobody can tell
+            return None, []  # it is unclear which one is meant, or whether they are one
         addr_spec, problem = _read_addr_spec(last, _may_have_gap_outside)
         self.note(problem)
         return addr_spec, before
@@ -275,7 +275,7 @@ class _Parser:
 
 
 def _read_addr_spec(tokens: list[_Token], may_have_gap: _GapRule) -> tuple[str | None, str | None]:
-    """The address that tokens make, and what is wrong if they make none."""
+    """The address that tokens form, or the problem with them."""
     if not tokens:
         return None, NO_ADDRESS
     if any(tokens[i].after_gap and not may_have_gap(tokens, i) for i in range(1, len(tokens))):
@@ -296,7 +296,7 @@ def _read_addr_spec(tokens: list[_Token], may_have_gap: _GapRule) -> tuple[str |
 def _may_have_gap(tokens: list[_Token], i: int) -> bool:
     """Whether white space before a token belongs into an address in angle brackets.
 
-    RFC 5322 section 4.4 allows it beside dots and the @.
+    RFC 5322 section 4.4 allows it next to dots and the @.
     """
     return tokens[i - 1].text[-1] in ".@" or tokens[i].text[0] in ".@"
 
@@ -331,7 +331,7 @@ def _is_domain(tokens: list[_Token]) -> bool:
 
 
 def _is_atom(token: _Token) -> bool:
-    # Some servers decode encoded-words in addresses, and send to somebody else.
+    # Some servers decode encoded-words in addresses, and send to another address.
     return token.kind == "word" and "=?" not in token.text
 
 

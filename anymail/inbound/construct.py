@@ -1,4 +1,4 @@
-"""Making received mails from their parts, for tests and for other sources than SES."""
+"""Making messages from their parts, for tests and for mail from elsewhere than SES."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _content(
     """The parts: a multipart/related with the bodies and what is inline, and the others."""
     inlines = [part for part in attachments if part.get_content_disposition() == "inline"]
     others = [part for part in attachments if part.get_content_disposition() != "inline"]
-    texts = [_text(cls, *body) for body in bodies if body[1] is not None]
+    texts = [_text_part(cls, *body) for body in bodies if body[1] is not None]
     alternative = _multipart(cls, "alternative", texts)
     return [_multipart(cls, "related", [alternative, *inlines]), *others]
 
@@ -105,7 +105,7 @@ def _multipart(cls: type[M], subtype: str, parts: list[M]) -> M:
     return multipart
 
 
-def _text(cls: type[M], subtype: str, content: str | None, charset: str) -> M:
+def _text_part(cls: type[M], subtype: str, content: str | None, charset: str) -> M:
     part = cls()
     part["Content-Type"] = f"text/{subtype}"
     part.set_param("charset", charset)

@@ -64,7 +64,7 @@ class OpenContainers:
         self._containers.append(Container(part, boundary))
 
     def close(self, depth: int, is_boundary: bool) -> None:
-        """Remove the containers inside of a depth: there is no more text for them.
+        """Remove the containers inside of a depth, whose text ends here.
 
         :param is_boundary: a delimiter follows.
         """
@@ -102,7 +102,7 @@ class OpenContainers:
         return Delimiter(max(depth, last), last > depth, match.end())
 
     def find_delimiter(self, text: str, position: int) -> int:
-        """Where the next line that is a delimiter begins; the end of the text if there is none."""
+        """The beginning of the next delimiter; the end of the text if there is none."""
         for match in _DASHES.finditer(text, position) if self._depths else ():
             line = match[1].rstrip(" \t")
             if line in self._depths or (line.endswith("--") and line[:-2] in self._depths):

@@ -42,7 +42,7 @@ def transfer_encoding(value: str) -> str:
 
     :param value: what stands in the header.
     :return: ``"base64"``, ``"quoted-printable"``, ``"uuencode"``, an empty string for content that
-        is not encoded, or the name, in lower case, of one that nobody knows.
+        is not encoded, or the name, in lower case, of an unknown one.
     """
     match = _TOKEN.match(_COMMENT.sub(" ", value[:1000]))
     name = match[1].strip().lower() if match else ""
@@ -54,7 +54,7 @@ def transfer_encoding(value: str) -> str:
 
 
 def is_identity(encoding: str) -> bool:
-    """Whether content in that encoding is as it was.
+    """Whether an encoding leaves content unchanged.
 
     :param encoding: what :func:`transfer_encoding` returns.
     """
@@ -64,12 +64,12 @@ def is_identity(encoding: str) -> bool:
 def decode_transfer(
     content: bytes, encoding: str, note: Callable[[MessageDefect], object]
 ) -> bytes:
-    """The content before it was encoded. Whatever stands there, something comes out.
+    """Decode content. It never raises.
 
     :param content: as it was transferred.
-    :param encoding: what :func:`transfer_encoding` returns; of one that nobody knows, the content
-        is returned as it is.
-    :param note: called with what was left out.
+    :param encoding: what :func:`transfer_encoding` returns; with an unknown one, the content is
+        returned unchanged.
+    :param note: called with a defect for anything that was left out.
     """
     if encoding == "base64":
         return decode_base64(content)
@@ -85,7 +85,7 @@ def decode_message(text: str, encoding: str, note: Callable[[MessageDefect], obj
 
     :param text: as it was transferred; bytes that are not ASCII are surrogates.
     :param encoding: what :func:`transfer_encoding` returns.
-    :param note: called with what was left out.
+    :param note: called with a defect for anything that was left out.
     """
     content = text.encode("ascii", "surrogateescape")
     if encoding == "base64" and _NOT_BASE64.search(b"".join(content.split())):
@@ -96,9 +96,9 @@ def decode_message(text: str, encoding: str, note: Callable[[MessageDefect], obj
 def decode_base64(content: bytes) -> bytes:
     """The bytes that base64 stands for (RFC 2045 section 6.8).
 
-    Characters of no meaning are ignored, so is the padding that is missing or too much, and a last
-    letter that is one too many. After padding, another piece may begin; but of what follows it,
-    only lines of base64 count, for mailing lists add their footers there.
+    Other characters are ignored, and so are missing or excess padding and a single letter at the
+    end. Another piece may follow the padding; but there, only lines of base64 count, for mailing
+    lists append their footers.
     """
     try:
         return base64.b64decode(content.translate(None, b"\r\n"), validate=True)
@@ -116,7 +116,7 @@ def decode_base64(content: bytes) -> bytes:
 def decode_uu(content: bytes, note: Callable[[MessageDefect], object]) -> bytes:
     """The bytes that uuencoded text stands for; the text itself if it is none.
 
-    :param content: as it was transferred. Characters of no meaning are ignored.
+    :param content: as it was transferred. Other characters are ignored.
     :param note: called if there are more lines than 1,000 and one for each 8 characters, for the
         others are not read.
     """

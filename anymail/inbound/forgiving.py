@@ -69,7 +69,7 @@ class ForgivingMessage(EmailMessage):
         return [value for _, value in self.items()]
 
     def set_raw(self, name: str, value: str) -> None:
-        """Add a header as it stands in the mail (the parser's way in).
+        """Add a header as it stands in the mail.
 
         :param name: beyond 1,000 characters it is cut off.
         :param value: folded or not; beyond 98,304 characters it is cut off.
@@ -81,7 +81,7 @@ class ForgivingMessage(EmailMessage):
         super().set_raw(name, value)
 
     def header_source(self, header: str) -> str | None:
-        """What stands in the first header of that name, unfolded, or None."""
+        """The source of the first header of that name, unfolded, or None."""
         header = header.lower()
         for name, value in self._headers:
             if name.lower() == header:
@@ -96,7 +96,7 @@ class ForgivingMessage(EmailMessage):
         del self._headers[count:]
 
     def note_defect(self, defect: MessageDefect) -> None:
-        """Add to ``defects`` what was wrong, once however often it is met."""
+        """Add a defect to ``defects``, unless it is there already."""
         if all((type(d), d.args) != (type(defect), defect.args) for d in self.defects):
             self.defects.append(defect)
 
@@ -109,7 +109,7 @@ class ForgivingMessage(EmailMessage):
         return "application/octet-stream" if is_deep else kind
 
     def is_nested_too_deep(self) -> bool:
-        """Whether there are parts in it that were left unparsed, for it is nested too deep."""
+        """Whether its parts were not parsed because it is nested too deep."""
         deep = self.nesting >= MAX_NESTING
         return deep and self._declared_type().startswith(("multipart/", "message/"))
 
@@ -120,10 +120,10 @@ class ForgivingMessage(EmailMessage):
 
     @property
     def transfer_encoding(self) -> str:
-        """How the content is encoded.
+        """The Content-Transfer-Encoding.
 
-        ``"base64"``, ``"quoted-printable"``, ``"uuencode"``; or empty for not at all, or the name
-        of an encoding that nobody knows.
+        ``"base64"``, ``"quoted-printable"``, ``"uuencode"``, empty if it is not encoded, or the
+        name of an unknown encoding.
         """
         return transfer_encoding(self.header_source("content-transfer-encoding") or "")
 
@@ -132,7 +132,7 @@ class ForgivingMessage(EmailMessage):
     ) -> Any:
         """The value and the parameters of a header, decoded, or ``failobj``.
 
-        :param unquote: has no meaning here.
+        :param unquote: ignored.
         """
         return self._get_params_preserve(failobj, header)
 
@@ -141,7 +141,7 @@ class ForgivingMessage(EmailMessage):
     ) -> Any:
         """A parameter of a header, decoded, or ``failobj``.
 
-        :param unquote: has no meaning here.
+        :param unquote: ignored.
         """
         source = self.header_source(header)
         if source is None or param.lower() not in source.lower():
@@ -159,7 +159,7 @@ class ForgivingMessage(EmailMessage):
         return failobj if boundary is None else boundary.rstrip()
 
     def get_content_charset(self, failobj: Any = None) -> Any:
-        """The declared charset in lower case, or ``failobj``. It may be one that nobody knows."""
+        """The declared charset in lower case, or ``failobj``. It may be unknown."""
         words = self.get_param("charset", "").replace('"', " ").replace("'", " ").split()
         return words[0].lower() if words else failobj
 
@@ -170,7 +170,7 @@ class ForgivingMessage(EmailMessage):
 
         That is as it came, with the line ends that it came with.
 
-        :raises ValueError: it is a multipart; ask its parts.
+        :raises ValueError: it is a multipart.
         """
         if self._source is not None:
             return self._source.content()
@@ -252,7 +252,7 @@ class ForgivingMessage(EmailMessage):
             if part.is_multipart():
                 waiting.extend(reversed(part._payload))
 
-    # The parser's way in: what came, where it is not the same as what is made of it
+    # For the parser: the source, where it differs from the content
 
     def raw_boundary(self) -> str | None:
         """The boundary as it stands in the mail."""
@@ -296,7 +296,7 @@ class ForgivingMessage(EmailMessage):
         """The source as text; bytes of it that are not UTF-8 become U+FFFD.
 
         :param unixfrom: begin with a line ``From …`` (of the mbox format).
-        :param maxheaderlen: has no meaning here: headers are written as they came.
+        :param maxheaderlen: ignored: headers are written as they came.
         :param policy: instead of the message's own; only its line ends count.
         """
         return self.as_bytes(unixfrom, policy).decode("utf-8", "replace")

@@ -62,9 +62,9 @@ class HeaderBlock:
         self._headers = 0  # how many there were before the first odd line
 
     def read(self, text: str, position: int, is_last: bool) -> int:
-        """Read one header, or what stands in its place.
+        """Read one header, or lines in its place.
 
-        :return: where it ends; -1 if that cannot be told before there is more text.
+        :return: the position after it; -1 if more text is needed.
         """
         if self._is_skipping:
             end = position if text[position] not in " \t" else _end(_END_OF_HEADER, text, position)
@@ -99,7 +99,7 @@ class HeaderBlock:
     def _read_line(
         self, name: re.Match[str] | None, text: str, position: int, is_last: bool
     ) -> int:
-        """Read a header, or lines that are none."""
+        """Read a header, or lines that are not headers."""
         end = _end(_END_OF_HEADER if name else _END_OF_ODD_LINES, text, position)
         if end == len(text) and not is_last:
             if end - position <= MAX_HEADER_LENGTH:
@@ -152,6 +152,6 @@ class HeaderBlock:
 
 
 def _end(pattern: re.Pattern[str], text: str, position: int) -> int:
-    """Where the next match ends; the end of the text if there is none."""
+    """The end of the next match, or of the text if there is none."""
     match = pattern.search(text, position)
     return match.end() if match else len(text)

@@ -1,7 +1,7 @@
-"""Headers of received mail, read forgivingly: whatever a sender wrote, nothing is raised.
+"""Headers of received mail. Reading them never raises.
 
-A header is a ``str``: its text, decoded, on one line. What the standard library's header objects
-have besides, and applications use, is there too: ``addresses`` of address headers, ``datetime`` of
+A header is a ``str``: its text, decoded, on one line. It also has those attributes of the standard
+library's header objects that applications use: ``addresses`` of address headers, ``datetime`` of
 dates, ``params``. Their parsers are not used, for they take quadratic time and worse.
 """
 
@@ -36,7 +36,7 @@ ADDRESS_HEADERS = frozenset(
     for name in ("from", "sender", "reply-to", "to", "cc", "bcc")
 )
 DATE_HEADERS = frozenset({"date", "resent-date", "orig-date"})
-#: What stands in them is read by programs, to whom encoded-words mean nothing.
+#: Programs read them, and do not decode encoded-words.
 RAW_HEADERS = frozenset(
     {
         "content-disposition",
@@ -57,14 +57,14 @@ class ReceivedHeader(str):
     """A header of a received mail: its text.
 
     :param name: as it was spelled.
-    :param source: what stands in the mail, unfolded.
+    :param source: the value in the mail, unfolded.
     """
 
     name: str
     source: str
-    #: Of the mail.
+    #: That of the mail.
     reader: HeaderReader
-    #: What was wrong with it.
+    #: Everything wrong with it.
     defects: tuple[MessageDefect, ...] = ()
 
     @property
@@ -105,19 +105,19 @@ class ReceivedHeader(str):
     def fold(self, *, policy: Any) -> str:
         """The header's line, for a message that is written again.
 
-        :param policy: of the standard library; tells the line ends.
+        :param policy: of the standard library; only its line ends count.
         """
         return header_source(self.name, self, policy.linesep).decode()
 
 
-#: Addresses, and what was wrong with others.
+#: Addresses and defects.
 Addresses = tuple[list[EmailAddress], tuple[MessageDefect, ...]]
-#: Parameters, and what was left out.
+#: Parameters and defects.
 ReadParameters = tuple[dict[str, str], tuple[MessageDefect, ...]]
 
 
 class HeaderReader:
-    """Reads the headers of one mail, and does no more work for them than there may be."""
+    """Reads the headers of one mail, within the limits."""
 
     def __init__(self) -> None:
         self._address_text_left = MAX_ADDRESS_TEXT
@@ -132,8 +132,8 @@ class HeaderReader:
         """A header.
 
         :param name: of any header.
-        :param value: what stands in the mail, unfolded; or what an application sets: text, an
-            address, a list of them, a datetime.
+        :param value: in the mail, unfolded; or set by an application: text, an address, a list of
+            addresses, a datetime.
         """
         source = value if isinstance(value, str) else header_text(value)
         lowered = name.lower()
@@ -153,19 +153,19 @@ class HeaderReader:
         return header
 
     def parameters(self, source: str) -> ReadParameters:
-        """The parameters of a header, and what was left out.
+        """The parameters of a header, and the defects.
 
-        :param source: what stands in the mail, unfolded.
+        :param source: the value in the mail, unfolded.
         """
         if source not in self._parameters:
             self._parameters[source] = self._read_parameters(source)
         return self._parameters[source]
 
     def addresses(self, name: str, source: str) -> Addresses:
-        """The addresses in a header, and what was wrong with the others.
+        """The valid addresses in a header, and the defects.
 
         :param name: the header's name; any, also of one that holds no addresses by the standards.
-        :param source: what stands in the mail, unfolded.
+        :param source: the value in the mail, unfolded.
         """
         if source in self._addresses:
             return self._addresses[source]
@@ -219,18 +219,18 @@ def _not_decoded(name: str) -> MessageDefect:
 class InboundPolicy(EmailPolicy):
     """The standard library's modern policy, with headers of our own.
 
-    Any header may be there any number of times, and headers are written again as they came.
+    Any header may occur any number of times, and headers are written again as they came.
     """
 
     #: Headers are checked when they are set; received ones are written as they came.
     verify_generated_headers = False
 
     def header_max_count(self, name: str) -> int | None:
-        """How often a header may be there: any number of times."""
+        """None: a header may occur any number of times."""
         return None
 
     def header_fetch_parse(self, name: str, value: str) -> Any:
-        """The header for what stands in the mail."""
+        """The header object for a value in the mail."""
         return value if hasattr(value, "name") else self.header_factory(name, unfold(value))
 
     def fold_binary(self, name: str, value: str) -> bytes:
@@ -251,7 +251,7 @@ def policy_for_one_mail() -> InboundPolicy:
 
 
 def header_text(value: Any) -> str:
-    """What to write in a header.
+    """The text of a header for a value.
 
     :param value: an :class:`~anymail.addresses.EmailAddress`, a datetime, a list, or any text.
     """
@@ -265,7 +265,7 @@ def header_text(value: Any) -> str:
 
 
 def _encode(header: ReceivedHeader) -> str:
-    """What to write for a header that was set."""
+    """The encoded text of a header that was set."""
     name = header.name.lower()
     if header.source.isascii() or name in RAW_HEADERS:
         return header.source

@@ -1,4 +1,4 @@
-"""How much of a received mail is read, and the defects that tell of what was wrong or left out.
+"""Limits for reading a mail, and the defects that note what was wrong or left out.
 
 The limits are for the mail as a whole, all its parts included: a limit for each header would still
 let a mail of many headers take any time.
@@ -65,7 +65,7 @@ class NestingTooDeepDefect(MessageDefect):
 
 
 class MailLimits:
-    """What has been read of a mail so far, and whether there may be more of it."""
+    """Counts the parts and headers of a mail, and says when there are too many."""
 
     def __init__(self) -> None:
         #: Characters.

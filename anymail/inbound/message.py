@@ -26,11 +26,11 @@ class AnymailInboundMessage(ForgivingMessage):
     """A received mail, or a part of one.
 
     Everything that :class:`email.message.EmailMessage` can do, with the modern policy. No mail,
-    however broken, makes a property or method raise where it is not documented to; what was wrong
-    is in ``defects`` as soon as it has been noticed, which for headers is when they are read.
+    however broken, makes a property or method raise where it is not documented to. Everything wrong
+    with it is in ``defects``: for headers, once they have been read.
 
-    Headers and contents are the sender's words, and anybody can write any. What SES found out is in
-    the attributes from ``envelope_sender`` on (Amazon SES Developer Guide, "Contents of
+    The sender can write anything into headers and contents. The results of SES's checks are in the
+    attributes from ``envelope_sender`` on (Amazon SES Developer Guide, "Contents of
     notifications for Amazon SES email receiving").
 
     :param policy: of the standard library; the one for received mail unless given.
@@ -40,9 +40,9 @@ class AnymailInboundMessage(ForgivingMessage):
     envelope_sender: str | None = None
     #: The first of :attr:`envelope_recipients`.
     envelope_recipient: str | None = None
-    #: The body without quoted replies and signature (SES does not provide it).
+    #: The text body without quoted replies and signature (SES does not provide it).
     stripped_text: str | None = None
-    #: Likewise.
+    #: The HTML body without quoted replies and signature (SES does not provide it).
     stripped_html: str | None = None
     #: True for a FAIL of SES's spam scan, False for a PASS, None for everything else.
     spam_detected: bool | None = None
@@ -50,11 +50,11 @@ class AnymailInboundMessage(ForgivingMessage):
     spam_score: float | None = None
     #: True for a FAIL of SES's virus scan, False for a PASS, None for everything else.
     virus_detected: bool | None = None
-    #: ``"PASS"``, ``"FAIL"``, or None for everything else.
+    #: Of the SPF check: ``"PASS"``, ``"FAIL"``, or None for everything else.
     spf_verdict: str | None = None
-    #: Likewise.
+    #: Of the DKIM check: ``"PASS"``, ``"FAIL"``, or None for everything else.
     dkim_verdict: str | None = None
-    #: Likewise.
+    #: Of the DMARC check: ``"PASS"``, ``"FAIL"``, or None for everything else.
     dmarc_verdict: str | None = None
     #: What the sender's domain asks for after a failed DMARC check: ``"none"``,
     #: ``"quarantine"`` or ``"reject"``. None where it was not reported.
@@ -118,7 +118,7 @@ class AnymailInboundMessage(ForgivingMessage):
     def get_address_header(self, header: str) -> list[EmailAddress]:
         """The addresses in all headers of that name.
 
-        What is no address is left out, and noted in ``defects``.
+        Anything that is not a valid address is left out, and noted in ``defects``.
 
         :param header: its name, in any case.
         """
@@ -147,16 +147,16 @@ class AnymailInboundMessage(ForgivingMessage):
     def text(self) -> str | None:
         r"""The first text/plain part that is not attached, with ``\n`` at line ends, or None.
 
-        It is never that of an attached message: those are somebody else's words.
+        Text of an attached message does not count.
         """
         body = find_body(self, "text/plain")
         return None if body is None else body.get_content_text()
 
     @property
     def html(self) -> str | None:
-        """The first text/html part that is not attached, likewise.
+        """The first text/html part that is not attached, or None. See :attr:`text`.
 
-        It may hold scripts: make it safe before you show it.
+        It may contain scripts: sanitise it before you show it.
         """
         body = find_body(self, "text/html")
         return None if body is None else body.get_content_text()
@@ -165,8 +165,8 @@ class AnymailInboundMessage(ForgivingMessage):
     def attachments(self) -> list[Self]:
         """The parts that are attached, those of attached messages included.
 
-        They have the disposition ``attachment``, or one that nobody knows; or none, and are neither
-        the body nor :attr:`inlines`.
+        They have the disposition ``attachment`` or an unknown one; or none, and are neither the
+        body nor :attr:`inlines`.
         """
         return cast("list[Self]", list(attached_parts(self)))
 
@@ -182,9 +182,8 @@ class AnymailInboundMessage(ForgivingMessage):
     def content_id_map(self) -> dict[str, Self]:
         """The parts by their Content-ID, without its angle brackets.
 
-        Whatever their disposition; only the body's own is left out. Of several with the same
-        Content-ID the first counts, and the mail's own parts count more than those of messages that
-        are attached to it.
+        Parts of any disposition, except the body. Of several with the same Content-ID the first
+        counts, and the mail's own parts take precedence over those of attached messages.
         """
         return cast("dict[str, Self]", parts_by_content_id(self))
 
@@ -256,10 +255,10 @@ class AnymailInboundMessage(ForgivingMessage):
 
     @classmethod
     def parse_raw_mime_chunks(cls, chunks: Iterable[bytes | memoryview]) -> Self:
-        """A message from its source in pieces, which need not all be in memory.
+        """A message from its source in pieces.
 
         :param chunks: of any size.
-        :raises Exception: what reading them raises.
+        :raises Exception: iterating over them raised it.
         """
         return parse_chunks(cls, chunks)
 
@@ -287,11 +286,11 @@ class AnymailInboundMessage(ForgivingMessage):
             ``bcc``.
         :param subject: not encoded.
         :param headers: more headers, in addition to those of the same name.
-        :param text: the body; None for none.
-        :param html: likewise; with both, they are alternatives.
+        :param text: the text body; None for none.
+        :param html: the HTML body; None for none. With both, they are alternatives.
         :param attachments: made by :meth:`construct_attachment`.
         :raises ValueError: a header has a line break in it, or a text is not of its charset.
-        :raises LookupError: there is no such charset.
+        :raises LookupError: the charset is unknown.
         """
         fields = {"From": from_email, "To": to, "Cc": cc, "Bcc": bcc, "Subject": subject}
         bodies = [("plain", text, text_charset), ("html", html, html_charset)]
@@ -316,7 +315,7 @@ class AnymailInboundMessage(ForgivingMessage):
         :param content_id: makes it an inline part; angle brackets may be left out.
         :param base64: ``content`` is base64, and is decoded first.
         :raises ValueError: ``content`` is not base64, or not of the charset.
-        :raises LookupError: there is no such charset.
+        :raises LookupError: the charset is unknown.
         """
         return attachment(cls, content_type, content, charset, filename, content_id, base64)
 

@@ -1,7 +1,7 @@
 """A structured header and its parameters, read in linear time (RFC 2045 section 5.1, RFC 2231).
 
-Read as mail programs write them, which is not always as the standards want it: a value without
-quotation marks goes up to the next semicolon, whatever is in it.
+They are read as mail programs write them, which is not always by the standards: a value without
+quotation marks goes up to the next semicolon.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ class Parameters(NamedTuple):
 def content_type(value: str) -> str | None:
     """The type and subtype in a Content-Type, in lower case; None if there is none.
 
-    :param value: what stands in the header, unfolded.
+    :param value: of the header, unfolded.
     """
     return _content_type(value[:MAX_TYPE_LENGTH])
 
 
-# The type of a part is asked for time and again.
+# The type of a part is read many times.
 @lru_cache(maxsize=256)
 def _content_type(value: str) -> str | None:
     match = _TYPE.match(value)
@@ -60,10 +60,10 @@ def _content_type(value: str) -> str | None:
 def disposition(value: str) -> str | None:
     """The disposition in a Content-Disposition, in lower case; None if there is none.
 
-    Where there are only parameters, it is ``attachment``, as for one that nobody knows (RFC 2183
+    Where there are only parameters, it is ``attachment``, as for an unknown one (RFC 2183
     section 2.8).
 
-    :param value: what stands in the header, unfolded.
+    :param value: of the header, unfolded.
     """
     if match := _DISPOSITION.match(value):
         return match[1].lower()
@@ -102,7 +102,7 @@ def parse_parameters(
 def split_parameters(value: str) -> Iterator[tuple[str, str]]:
     """The parameters of a header as they stand there, without quotation marks.
 
-    :param value: what stands in the header, unfolded.
+    :param value: of the header, unfolded.
     :return: names in lower case, and values; an empty name for what is not a parameter.
     """
     main = _TYPE.match(value) or _DISPOSITION.match(value)
@@ -131,7 +131,7 @@ def split_parameters(value: str) -> Iterator[tuple[str, str]]:
 
 
 def _closing_quote(value: str, start: int) -> int:
-    """Where a quoted value ends: at the quotation mark with nothing of a value after it."""
+    """The end of a quoted value: the quotation mark with nothing of a value after it."""
     first = -1
     for count, match in enumerate(_QUOTE.finditer(value, start)):
         position = match.start()

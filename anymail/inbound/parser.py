@@ -1,9 +1,9 @@
 """The bytes of a mail -> the tree of its parts (RFC 5322, RFC 2046), in linear time.
 
 The tree is the one that the standard library's parser makes of a mail without faults, which the
-tests compare. That parser is not used: its time grows with the product of what a sender may choose
-(lines that begin with ``--``, levels of nesting), and for it the headers end at the first line that
-is not one.
+tests compare. That parser is not used: its time grows with the product of two numbers that a sender
+chooses (lines that begin with ``--``, levels of nesting), and it ends the headers at the first line
+that is not one.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def parse_chunks(
     :param factory: the class of the message and of its parts.
     :param chunks: of any size.
     :param headersonly: everything after the headers is the body.
-    :return: whatever was wrong is in the ``defects`` of its parts.
+    :return: everything wrong with it is in the ``defects`` of its parts.
     """
     parser = MailParser(factory, is_flat=headersonly)
     for chunk in chunks:
@@ -73,7 +73,7 @@ class TextBlock:
 
 
 class MailParser:
-    """Parses a mail, and notes what it had to leave out in ``defects``.
+    """Parses a mail, and notes everything that it leaves out in ``defects``.
 
     :param factory: the class of the message and of its parts.
     :param is_flat: everything after the headers is the body.
@@ -123,7 +123,7 @@ class MailParser:
         self._waiting_length = 0
 
     def close(self) -> ForgivingMessage:
-        """There is no more text: return the message."""
+        """Read the rest, and return the message."""
         self._consume("".join(self._waiting), is_last=True)
         self._close_containers(0, is_boundary=False)
         return self._root
@@ -148,7 +148,7 @@ class MailParser:
     def _read(self, text: str, position: int, is_last: bool) -> int:
         """Read a delimiter, a header, or text up to the next delimiter.
 
-        :return: where it ends; -1 if that cannot be told before there is more text.
+        :return: the position after it; -1 if more text is needed.
         """
         block = self._block
         delimiter = None if self._is_full else self._containers.delimiter_at(text, position)
@@ -214,7 +214,7 @@ class MailParser:
     def _pass(self, delimiter: Delimiter, text: str, position: int) -> int:
         """Begin a new part, or end the multipart.
 
-        :return: where the next line begins.
+        :return: the beginning of the next line.
         """
         block = self._block
         is_innermost = self._containers.is_innermost(delimiter)
@@ -246,7 +246,7 @@ class MailParser:
             part.set_payload(text)
 
     def _close_containers(self, depth: int, is_boundary: bool) -> None:
-        """There is no more text for the current part and the containers inside of a depth.
+        """End the current part, and the containers inside of a depth.
 
         :param is_boundary: a delimiter follows, to which the last line end belongs (RFC 2046
             section 5.1.1); otherwise, nothing does.
@@ -304,7 +304,7 @@ class MailParser:
 
 
 def _blocks(text: str) -> Iterator[str]:
-    """What stands between blank lines; at least one block, which may be empty."""
+    """The blocks between blank lines; at least one, which may be empty."""
     position = 0
     while gap := _BLANK_LINES.search(text, position):
         if gap.start() > position:

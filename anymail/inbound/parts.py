@@ -1,7 +1,7 @@
-"""Which parts of a received mail are its body, and which are attached or shown in it.
+"""The parts of a received mail: its body, those shown in the body, and the attached ones.
 
 RFC 2183 makes the Content-Disposition optional, so the structure has a say too. An attached message
-is a mail of its own: its words are not those of the mail that it is attached to.
+is a mail of its own: its text is not part of the body.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def find_body(message: Message, content_type: str) -> Message | None:
 def attached_parts(message: Message) -> Iterator[Message]:
     """The parts that are attached, those of attached messages included.
 
-    They have the disposition ``attachment``, or one that nobody knows (RFC 2183 section 2.8); or
-    none, and are neither the body nor related to it.
+    They have the disposition ``attachment`` or an unknown one (RFC 2183 section 2.8); or none, and
+    are neither the body nor related to it.
     """
     return (part for part, kind, _ in _all_parts(message) if kind == "attachment")
 
@@ -45,7 +45,7 @@ def inline_parts(message: Message) -> Iterator[Message]:
 
 
 def parts_by_content_id(message: Message) -> dict[str, Message]:
-    """The parts that ``cid:`` links may mean (RFC 2392), whatever their disposition.
+    """The parts that ``cid:`` links may refer to (RFC 2392), of any disposition.
 
     The mail's own come before those of attached messages, and of several with the same Content-ID
     the first counts.

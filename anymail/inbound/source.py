@@ -14,12 +14,12 @@ class SourceText:
         self._source = b""
 
     def add(self, text: str) -> None:
-        """What comes next."""
+        """Append text."""
         self._pieces.append(text)
         self.length += len(text)
 
     def cut(self, start: int, end: int) -> bytes:
-        """A piece of it, from and to these positions."""
+        """The piece between two positions."""
         if self._pieces:
             self._source = "".join(self._pieces).encode("ascii", "surrogateescape")
             self._pieces.clear()

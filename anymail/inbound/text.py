@@ -18,7 +18,7 @@ META_LENGTH = 1024
 
 
 def encode_source(source: str) -> bytes:
-    """A mail that came as text, in bytes. Never raises, whatever surrogates are in it."""
+    """The bytes of a mail that is given as text. Surrogates never make it raise."""
     try:
         return source.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
@@ -33,34 +33,34 @@ def unfold(source: str) -> str:
 
 
 def with_line_ends(text: str, line_end: str) -> str:
-    """The same text with other ends of lines."""
+    """A text with its line ends replaced."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text if line_end == "\n" else text.replace("\n", line_end)
 
 
 def storable(text: str) -> str:
-    """The same text, without NUL, and with U+FFFD in place of halves of surrogate pairs."""
+    """A text without NUL, and with U+FFFD in place of halves of surrogate pairs."""
     if "\0" in text:
         text = text.replace("\0", "")
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def one_line(text: str) -> str:
-    """The same, with a space in place of line breaks."""
+    """Storable text with a space in place of line breaks."""
     text = storable(text)
     return _LINE_BREAKS.sub(" ", text) if "\n" in text or "\r" in text else text
 
 
 def raw_text(source: str) -> str:
-    """What stands in a header, with bytes that are not ASCII read as UTF-8 or windows-1252."""
+    """The text of a header, with bytes that are not ASCII read as UTF-8 or windows-1252."""
     if source.isascii():
         return one_line(source)
     return one_line(decode(encode_source(source), None))
 
 
 def decoded_text(source: str) -> str:
-    """The same, with encoded-words (RFC 2047) decoded."""
+    """The text of a header, with encoded-words (RFC 2047) decoded."""
     if source.isascii() and "=?" not in source:
         return one_line(source)
     return one_line(decode_encoded_words(source))

@@ -1,4 +1,4 @@
-"""A message -> its source, in one pass. Whatever came in is written again, broken mail as well."""
+"""A message -> its source, in one pass. A received mail is written as it came, even if broken."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from webencodings.labels import LABELS
 
-#: What text is read as whose charset is not declared, or not known.
+#: The charsets of text that does not declare one, or an unknown one.
 FALLBACK = ("utf-8", "cp1252")
 #: Names of the Encoding standard to codecs of Python: each is tried, the last one forgivingly.
 CODECS: dict[str, tuple[str, ...]] = {
@@ -34,7 +34,7 @@ CODECS: dict[str, tuple[str, ...]] = {
     "x-mac-cyrillic": ("mac-cyrillic",),
     "x-user-defined": FALLBACK,
 }
-#: Labels that the standard does not have, without punctuation, to codecs of Python.
+#: Labels that are not in the standard, without punctuation, to codecs of Python.
 FURTHER_LABELS = {
     "cp936": "gb18030",
     "ms936": "gb18030",
@@ -70,8 +70,8 @@ ASCII_LABELS = frozenset({"ansix341968", "ascii", "usascii"})
 #: No label is longer.
 MAX_LABEL = 50
 
-#: Escape sequences of any text in ISO-2022-JP. Where there are more than one for each 16 bytes
-#: beyond these, it is not written by a program that anybody uses.
+#: Escape sequences of any text in ISO-2022-JP. If there are more than one for each 16 bytes
+#: beyond these, no mail program wrote it.
 MIN_ESCAPES = 1000
 
 _PUNCTUATION = re.compile(r"[^a-z0-9]+")
@@ -89,7 +89,7 @@ def decode(data: bytes, label: str | None, guess: bool = False) -> str:
     :param label: the charset as a mail declares it, in any case; None for none. Text in an unknown
         charset, in none or in US-ASCII is read as UTF-8 if it is valid UTF-8, and as windows-1252
         if not.
-    :param guess: read bytes that are not of the declared charset in that way, too. Otherwise each
+    :param guess: do the same with bytes that are invalid in the declared charset. Otherwise each
         becomes U+FFFD.
     """
     *attempts, last = _candidates(label) + (FALLBACK if guess else ())
@@ -114,7 +114,7 @@ def is_known(label: str) -> bool:
 
 
 def python_codec(label: str | None) -> str:
-    """A codec of Python for a charset that a mail declares; UTF-8 for one that is not known."""
+    """The codec of Python for a charset that a mail declares; UTF-8 for an unknown one."""
     try:
         return codecs.lookup(label).name if label and is_known(label) else "utf-8"
     except (LookupError, ValueError):
@@ -129,7 +129,7 @@ def _candidates(label: str | None) -> tuple[str, ...]:
 
 @lru_cache(maxsize=256)
 def _codecs_of(label: str) -> tuple[str, ...]:
-    """The codecs for a label, in the order to try them; none if nobody knows it."""
+    """The codecs for a label, in the order to try them; none if it is unknown."""
     squashed = _squashed(label)
     if squashed in FURTHER_LABELS:
         return (FURTHER_LABELS[squashed],)

@@ -1,6 +1,6 @@
 """Encoded-words in headers (RFC 2047): text -> words, and words -> text.
 
-Reading takes linear time, and reads whatever a sender wrote.
+Reading takes linear time, and never raises.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def decode_encoded_words(text: str) -> str:
     """A header value as a person reads it. Never raises.
 
     White space between two encoded-words is dropped (RFC 2047 section 6.2). Adjacent words of one
-    charset are decoded together, for many senders cut characters in two. Words are found inside of
-    quoted strings and of other words' neighbourhood, too, since senders put them there.
+    charset are decoded together, for many senders cut characters in two. Words inside of
+    quoted strings and next to other text are decoded too, since senders put them there.
 
     :param text: unfolded. Bytes that are not ASCII may be in it as they came, escaped as
         surrogates: those inside of a word are of its charset, else UTF-8, else windows-1252.
@@ -69,9 +69,9 @@ def decode_encoded_words(text: str) -> str:
 
 
 def decode_raw_bytes(text: str) -> str:
-    """The same text with surrogate-escaped bytes read as UTF-8 or else windows-1252.
+    """A text with surrogate-escaped bytes read as UTF-8 or else windows-1252.
 
-    :return: without surrogates; others than those become U+FFFD.
+    :return: without surrogates; other ones become U+FFFD.
     """
     if text.isascii():
         return text
@@ -124,7 +124,7 @@ def _decode_words(words: list[re.Match[str]]) -> Iterator[str]:
         contents = [(word[3], word[2]) for word in run]
         data = b"".join(_decode_transfer(_encoded(text), encoding) for text, encoding in contents)
         raw = "".join(text for text, _ in contents if not text.isascii())
-        # Text that somebody decoded before is in no charset; it was encoded as UTF-8 here.
+        # Text that was decoded before has no charset; it was encoded as UTF-8 here.
         label = None if _UNICODE.search(raw) else charset
         yield decode(data, label, guess=bool(raw))
 

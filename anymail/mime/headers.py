@@ -10,9 +10,9 @@ from typing import Any
 
 import django
 
-#: Characters of a date that are looked at.
+#: Characters of a date that are read.
 MAX_DATE_LENGTH = 200
-#: Names of zones that mail programs write, beside those of RFC 5322, which email.utils knows.
+#: Names of zones that mail programs write, besides those of RFC 5322, which email.utils knows.
 ZONES = {
     "AEDT": "+1100",
     "AEST": "+1000",
@@ -130,7 +130,7 @@ def getfirst(mapping: Mapping[str, Any], keys: list[str], default: Any = ...) ->
 
     :param keys: in this order.
     :param default: returned if none is there.
-    :raises KeyError: none is there, and there is no default.
+    :raises KeyError: none of the keys is there, and no default is given.
     """
     for key in keys:
         if key in mapping:

@@ -15,7 +15,7 @@ from ..signals import AnymailInboundEvent, AnymailTrackingEvent, EventType
 from .ses import DEFAULT_MAIL, DEFAULT_RECIPIENT, OPTED_IN, OPTED_OUT, mail_bytes, ses_event
 from .sns import DEFAULT_TOPIC, Document
 
-#: Which kind of document makes an event of which type, and with which details.
+#: By type of event: the kind of document, and its details.
 EVENT_KINDS: dict[str, tuple[str, Document]] = {
     EventType.SENT: ("send", {}),
     EventType.DELIVERED: ("delivery", {}),
@@ -46,7 +46,7 @@ def tracking_event(
     :param recipient: the address that it is about.
     :param fields: of the event, for example ``message_id`` or ``metadata``; the others are those of
         a typical event of this type.
-    :raises TypeError: an event has no such field.
+    :raises TypeError: a field is unknown.
     """
     kind, detail = EVENT_KINDS.get(event_type, ("send", {}))
     notification = SesNotification(
@@ -76,7 +76,7 @@ def inbound_event(
     :param envelope_recipient: the only one in ``envelope_recipients``; None for none.
     :param spam_detected: see :attr:`.AnymailInboundMessage.spam_detected`.
     :param fields: of the event, for example ``event_id`` or ``esp_event``.
-    :raises TypeError: an event has no such field.
+    :raises TypeError: a field is unknown.
     """
     message = AnymailInboundMessage.parse_raw_mime_bytes(mail_bytes(mail))
     message.envelope_sender = envelope_sender

@@ -37,9 +37,9 @@ def sns_notification(
     secret: str | None = None,
     **detail: Any,
 ) -> dict[str, Any]:
-    """What SNS posts for an event, as arguments for ``client.post(url, **request)``.
+    """The request of SNS for an event, as arguments for ``client.post(url, **request)``.
 
-    Its signature counts within :func:`trusted_sns` only.
+    Its signature is accepted only within :func:`trusted_sns`.
 
     :param event: a kind (see :func:`ses_event`), or the whole document.
     :param topic: an ARN; the first in ``AMAZON_SES_SNS_TOPIC_ARNS`` unless given.
@@ -47,7 +47,7 @@ def sns_notification(
         ``WEBHOOK_SECRET`` unless given.
     :param detail: other arguments of :func:`ses_event`.
     :return: ``data``, ``content_type`` and ``headers``.
-    :raises KeyError: there is no such kind.
+    :raises KeyError: the kind is unknown.
     """
     document = ses_event(event, **detail) if isinstance(event, str) else event
     fields = notification_fields(
@@ -59,7 +59,7 @@ def sns_notification(
 
 
 def sns_subscription(*, topic: str | None = None, secret: str | None = None) -> dict[str, Any]:
-    """What SNS posts when a webhook is subscribed to a topic, likewise.
+    """The request of SNS to confirm a subscription, like :func:`sns_notification`.
 
     ``AMAZON_SES_AUTO_CONFIRM_SNS_SUBSCRIPTIONS`` then makes the webhook call SNS: stub boto3.
 
@@ -72,11 +72,11 @@ def sns_subscription(*, topic: str | None = None, secret: str | None = None) -> 
 def sns_request(
     fields: Mapping[str, Any], *, secret: str | None = None, signature_version: str = "2"
 ) -> dict[str, Any]:
-    """Sign an SNS document and make a request of it, likewise.
+    """Sign an SNS document and make a request of it, like :func:`sns_notification`.
 
     Source: Amazon SNS Developer Guide, "Verifying the signatures of Amazon SNS messages".
 
-    :param fields: the document, without what concerns the signature.
+    :param fields: the document, without the fields of the signature.
     :param secret: as in :func:`sns_notification`.
     :param signature_version: ``"1"`` (SHA-1) or ``"2"`` (SHA-256).
     """
@@ -99,10 +99,10 @@ def sns_request(
 
 
 def trusted_sns() -> override_settings:
-    """Makes the webhooks believe the signatures that are made here.
+    """Make the webhooks accept the signatures of this module.
 
-    A context manager, and a decorator for test methods and classes. The key is made anew in each
-    process, and nothing outside of the block believes it.
+    A context manager, and a decorator for test methods and classes. Each process makes a new
+    key, which is trusted only within the block.
     """
     name = "AMAZON_SES_SNS_CERTIFICATES"
     certificates = {

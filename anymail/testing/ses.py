@@ -1,4 +1,4 @@
-"""What SES publishes, made up: the documents of events, and of received mail.
+"""Sample documents of SES: of events, and of received mail.
 
 Source: Amazon SES Developer Guide, "Contents of event data that Amazon SES publishes to Amazon SNS"
 and "Contents of notifications for Amazon SES email receiving".
@@ -17,9 +17,9 @@ from typing import Any
 from ..amazon_ses.timestamps import iso_time, utc_now
 from .sns import DEFAULT_TOPIC, Document
 
-#: Whom events and mails are for, unless said otherwise.
+#: The recipient of events and mails, unless given.
 DEFAULT_RECIPIENT = "ann@example.com"
-#: What was received, unless said otherwise.
+#: The received mail, unless given.
 DEFAULT_MAIL = (
     b"From: Bob <bob@example.net>\r\nTo: ann@example.com\r\nSubject: Hello\r\n"
     b"Date: Tue, 04 Mar 2025 05:06:07 +0000\r\nMIME-Version: 1.0\r\n"
@@ -101,14 +101,13 @@ def ses_event(
 
     :param kind: a key of :data:`~anymail.testing.ses.KINDS`, for example ``"bounce"``.
     :param recipient: one address, or several.
-    :param message_id: what ``anymail_status.message_id`` was.
-    :param tags: what the message was sent with.
-    :param metadata: likewise; what JSON can hold.
+    :param message_id: that of ``anymail_status``.
+    :param tags: of the message.
+    :param metadata: of the message: anything that can be JSON.
     :param message_tags: SES message tags: name to values.
     :param occurred_at: when, aware; now, unless given.
-    :param detail: what the details of this kind shall have, in SES's words:
-        ``bounceType="Transient"``.
-    :raises KeyError: there is no such kind.
+    :param detail: details of this kind, by SES's names: ``bounceType="Transient"``.
+    :raises KeyError: the kind is unknown.
     """
     word, name, recipients_name, defaults = KINDS[kind]
     recipients = [recipient] if isinstance(recipient, str) else list(recipient)
@@ -150,8 +149,7 @@ def ses_received(
     :param sender: of the envelope.
     :param recipient: of the envelope; one address, or several.
     :param message_id: SES's id of the mail.
-    :param receipt: what ``receipt`` shall have, in SES's words:
-        ``spamVerdict={"status": "FAIL"}``.
+    :param receipt: members of ``receipt``, by SES's names: ``spamVerdict={"status": "FAIL"}``.
     """
     recipients = [recipient] if isinstance(recipient, str) else list(recipient)
     timestamp = iso_time(utc_now())
@@ -179,7 +177,7 @@ def ses_received(
 
 
 def mail_bytes(mail: bytes | str | os.PathLike[str]) -> bytes:
-    """A mail, however it was given.
+    """The bytes of a mail.
 
     :param mail: as in :func:`ses_received`.
     """

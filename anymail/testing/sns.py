@@ -1,4 +1,4 @@
-"""What SNS posts, made and signed as SNS does it, with a key of one's own.
+"""Documents of SNS, signed as SNS does it, but with another key.
 
 Source: Amazon SNS Developer Guide, "HTTP/HTTPS message JSON format" and "Verifying the signatures
 of Amazon SNS messages".
@@ -28,7 +28,7 @@ Document = dict[str, Any]
 
 
 def notification_fields(topic: str, message: str, *, subject: str | None = None) -> Document:
-    """A message in a topic, as SNS delivers it, without what concerns the signature.
+    """A message in a topic, as SNS delivers it, without the fields of the signature.
 
     :param topic: an ARN.
     """
@@ -43,10 +43,10 @@ def notification_fields(topic: str, message: str, *, subject: str | None = None)
 
 
 def confirmation_fields(topic: str, token: str) -> Document:
-    """SNS's request to confirm a subscription, likewise.
+    """SNS's request to confirm a subscription, without the fields of the signature.
 
     :param topic: an ARN.
-    :param token: what is to be confirmed with.
+    :param token: to confirm it with.
     """
     url = f"{sns_url(topic)}?Action=ConfirmSubscription&TopicArn={topic}&Token={token}"
     return {
@@ -75,10 +75,10 @@ def sign_document(
 ) -> Document:
     """Sign an SNS document as SNS does.
 
-    :param fields: the document, without what concerns the signature.
+    :param fields: the document, without the fields of the signature.
     :param certificate_url: where webhooks find the certificate.
     :param signature_version: ``"1"`` (SHA-1) or ``"2"`` (SHA-256).
-    :raises AnymailWebhookValidationFailure: SNS never sends such a document.
+    :raises AnymailWebhookValidationFailure: it is not a document of SNS.
     """
     unsigned = {
         **fields,

@@ -29,7 +29,7 @@ WEBHOOKS = {
 
 
 class Command(BaseCommand):
-    """Run the sandbox beside this project."""
+    """Run the sandbox next to this project."""
 
     help = (
         "Run a local Amazon SES for this project, with a page that shows every message. "

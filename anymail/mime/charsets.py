@@ -135,7 +135,7 @@ def _codecs_of(label: str) -> tuple[str, ...]:
         return (FURTHER_LABELS[squashed],)
     if _ISO_2022_JP.fullmatch(squashed):
         return ("iso-2022-jp",)
-    name = LABELS.get(label.strip().lower()) or _SQUASHED_LABELS.get(squashed)
+    name = _SQUASHED_LABELS.get(squashed)
     if name is not None:
         return CODECS.get(name, (name,))
     page = _CODE_PAGE.fullmatch(squashed)

@@ -17,12 +17,12 @@ from botocore.exceptions import ClientError
 from django.test import SimpleTestCase
 
 from anymail.sandbox.aws.defaults import CREDENTIALS
-from anymail.sandbox.aws.endpoint import AmazonEndpoint
+from anymail.sandbox.aws.endpoint import AwsEndpoint
 from anymail.sandbox.aws.events.publish import Publisher
+from anymail.sandbox.aws.faults import Faults
 from anymail.sandbox.aws.receive.receive import receive
 from anymail.sandbox.aws.sns.local_sns import LocalSns
 from anymail.sandbox.aws.sns.signing_key import SigningKey
-from anymail.sandbox.aws.switches import Switches
 from anymail.sandbox.journal import Journal, SentMail
 from anymail.sandbox.servers import local_hosts, serve
 
@@ -56,7 +56,7 @@ class LocalSes:
 
     url: str
     journal: Journal
-    switches: Switches
+    faults: Faults
     publisher: Publisher
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
 
@@ -154,21 +154,21 @@ class Topic:
 
 
 @contextmanager
-def local_ses(**switches: Any) -> Iterator[LocalSes]:
+def local_ses(**faults: Any) -> Iterator[LocalSes]:
     """All of the Amazon side for the length of a ``with`` block."""
-    journal, settings = Journal(), Switches(**switches)
+    journal, settings = Journal(), Faults(**faults)
     sns = LocalSns(journal, KEY, retry_pause=0.01, timeout=PATIENCE)
     publisher = Publisher(journal, sns, receive, pace=0.01)
     with ExitStack() as stack:
         stack.callback(sns.close)
         stack.callback(publisher.close)
-        endpoint = AmazonEndpoint(publisher, sns, settings, hosts=local_hosts("127.0.0.1"))
+        endpoint = AwsEndpoint(publisher, sns, settings, hosts=local_hosts("127.0.0.1"))
         url = stack.enter_context(serve(endpoint, "127.0.0.1", 0))
-        yield LocalSes(url=url, journal=journal, switches=settings, publisher=publisher)
+        yield LocalSes(url=url, journal=journal, faults=settings, publisher=publisher)
 
 
 class LocalSesTestCase(SimpleTestCase):
-    """Tests with an Amazon of their own; the switches are as they were after each of them."""
+    """Tests with an Amazon of their own; the faults are as they were after each of them."""
 
     amazon: LocalSes
 
@@ -182,12 +182,12 @@ class LocalSesTestCase(SimpleTestCase):
         cls.sesv2 = cls.amazon.client("sesv2")
 
     def tearDown(self) -> None:
-        switches = self.amazon.switches
-        switches.latency, switches.rate, switches.verified_only = 0.0, None, False
+        faults = self.amazon.faults
+        faults.latency, faults.rate, faults.verified_only = 0.0, None, False
 
     def stop_the_clock(self) -> None:
         """A send rate grants nothing more to who waits, or is slow."""
-        patch = mock.patch.object(self.amazon.switches, "_clock", return_value=0.0)
+        patch = mock.patch.object(self.amazon.faults, "_clock", return_value=0.0)
         patch.start()
         self.addCleanup(patch.stop)
 

@@ -10,7 +10,7 @@ from typing import Any
 from ..message import AnymailMessage
 from ..signals import AnymailInboundEvent, AnymailTrackingEvent
 from . import SandboxError, samples
-from .aws.local import LocalAmazon
+from .aws.local_aws import LocalAws
 from .journal import ReceivedMail, SentMail, SesEvent
 
 #: Seconds that the webhooks have for everything about a mail.
@@ -33,7 +33,7 @@ INBOUND_FIELDS = (
 )
 
 
-def run_demo(aws: LocalAmazon) -> Iterator[tuple[str, dict[str, Any]]]:
+def run_demo(aws: LocalAws) -> Iterator[tuple[str, dict[str, Any]]]:
     """The steps, each with its name and what it brought."""
     message = samples.order()
     message.send()

@@ -11,7 +11,7 @@ from math import inf, nan
 from pathlib import Path
 from typing import Any
 
-from .aws.switches import MAX_LATENCY
+from .aws.faults import MAX_LATENCY
 from .servers import without_credentials
 
 #: Where a project describes itself to the sandbox, as JSON. (There is a secret in it, and everybody

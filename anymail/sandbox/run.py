@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 import django
 
 from . import SandboxError, own_site
-from .aws.local import (
+from .aws.faults import Faults
+from .aws.local_aws import (
     DelayedApplication,
-    LocalAmazon,
+    LocalAws,
     check_installed,
     forget_environment,
     run_services,
 )
 from .aws.set_up import set_up_account
 from .aws.sns.signing_key import SigningKey, default_key_file
-from .aws.switches import Switches
 from .journal import Journal
 from .options import Options, project_command
 from .servers import check_listener, check_site, local_hosts, serve, without_credentials
@@ -47,7 +47,7 @@ class Sandbox:
     """
 
     page: str
-    aws: LocalAmazon
+    aws: LocalAws
     anymail: dict[str, Any]
     watch: WebhookWatch
     options: Options
@@ -84,7 +84,7 @@ def run_sandbox(options: Options, doing: Callable[[str], None]) -> Iterator[Sand
         hosts = ["*"] if options.allow_remote else local_hosts(options.bind)
         apis = DelayedApplication()
         url = stack.enter_context(serve(apis, options.bind, options.amazon_port))
-        aws = LocalAmazon(url=url, journal=Journal(), switches=_switches(options))
+        aws = LocalAws(url=url, journal=Journal(), faults=_faults(options))
         if is_kept:
             aws.settings_text = _snippet(options, url)
         if options.is_beside_project:
@@ -136,8 +136,8 @@ def _snippet(options: Options, endpoint: str) -> str:
     )
 
 
-def _switches(options: Options) -> Switches:
-    return Switches(
+def _faults(options: Options) -> Faults:
+    return Faults(
         latency=options.latency,
         rate=options.max_send_rate,
         verified_only=bool(options.verified),
@@ -146,7 +146,7 @@ def _switches(options: Options) -> Switches:
 
 @contextmanager
 def _page(
-    options: Options, anymail: dict[str, Any], aws: LocalAmazon, hosts: list[str]
+    options: Options, anymail: dict[str, Any], aws: LocalAws, hosts: list[str]
 ) -> Iterator[str]:
     # A request that is being answered at the end may still write into the folder.
     with tempfile.TemporaryDirectory(

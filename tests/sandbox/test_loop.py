@@ -23,7 +23,7 @@ from django.test import SimpleTestCase, override_settings
 from anymail.backends.amazon_ses import EmailBackend
 from anymail.backends.amazon_sesv2 import EmailBackend as EmailBackendV2
 from anymail.message import AnymailMessage
-from anymail.sandbox.aws.local import LocalAmazon
+from anymail.sandbox.aws.local_aws import LocalAws
 from anymail.sandbox.servers import serve
 from anymail.signals import inbound, tracking
 
@@ -113,9 +113,7 @@ class LoopTests(SimpleTestCase):
             cls.page = sandbox.page
             anymail = sandbox.ready["anymail"]
             stack.enter_context(override_settings(ANYMAIL=anymail, ALLOWED_HOSTS=["127.0.0.1"]))
-            cls.amazon = LocalAmazon(
-                url=sandbox.ready["amazon"], journal=None, switches=None, sns=None
-            )
+            cls.amazon = LocalAws(url=sandbox.ready["amazon"], journal=None, faults=None, sns=None)
             cls.site.is_set_up = True
             wait_until(cls.is_subscribed)
             cls.addClassCleanup(stack.pop_all().close)

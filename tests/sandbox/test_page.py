@@ -63,7 +63,7 @@ PNG = (samples.FOLDER / "cup.png").read_bytes()
 TEST_BACKEND = "anymail.backends.test.EmailBackend"
 
 
-class LocalAmazon:
+class LocalAws:
     """What the page needs of the Amazon side, with nothing behind it."""
 
     url = "http://127.0.0.1:8026"
@@ -72,20 +72,20 @@ class LocalAmazon:
 
     def __init__(self) -> None:
         self.journal = Journal()
-        self.switches = SimpleNamespace(latency=0.0, rate=None)
+        self.faults = SimpleNamespace(latency=0.0, rate=None)
         self.templates: list[str] = []
         self.subscriptions: list[SimpleNamespace] = []
         self.received: list[tuple[bytes, dict[str, Any]]] = []
         self.refusal: str | None = None
 
     @property
-    def sns(self) -> LocalAmazon:
+    def sns(self) -> LocalAws:
         return self
 
     def webhooks(self) -> list[SimpleNamespace]:
         return self.subscriptions
 
-    def client(self, service: str) -> LocalAmazon:
+    def client(self, service: str) -> LocalAws:
         return self
 
     def list_templates(self, **_params: Any) -> dict[str, Any]:
@@ -114,7 +114,7 @@ class LocalAmazon:
 )
 class PageTestCase(TestCase):
     def setUp(self) -> None:
-        self.amazon = LocalAmazon()
+        self.amazon = LocalAws()
         self.journal = self.amazon.journal
         connect(self.amazon)
         self.addCleanup(connect, None)
@@ -413,7 +413,7 @@ class ListTests(PageTestCase):
 
     def test_a_restarted_sandbox_has_other_versions(self):
         before = version()
-        connect(LocalAmazon())
+        connect(LocalAws())
         self.assertNotEqual(version(), before)
 
 
@@ -1179,14 +1179,14 @@ class ComposeTests(PageTestCase):
         self.assertEqual(set(data), used)
 
     def test_a_template_that_cannot_be_stored_costs_nothing_of_what_was_written(self):
-        gone = mock.patch.object(LocalAmazon, "create_template", side_effect=OSError("gone"))
+        gone = mock.patch.object(LocalAws, "create_template", side_effect=OSError("gone"))
         with gone, self.assertLogs("anymail.sandbox.page", "ERROR"):
             html = self.store_template(subject="Kept")
         self.assertIn("The template was not stored. gone", html)
         self.assertIn('value="Kept"', html)
 
     def test_the_form_is_there_without_an_answer_from_ses(self):
-        gone = mock.patch.object(LocalAmazon, "client", side_effect=OSError("gone"))
+        gone = mock.patch.object(LocalAws, "client", side_effect=OSError("gone"))
         with gone, self.assertLogs("anymail.sandbox.page", "WARNING"):
             self.get("/compose/")
 
@@ -1607,19 +1607,19 @@ class SettingsTests(PageTestCase):
         self.assertIn(self.amazon.settings_text, unescape(html))
         self.assertIn('data-copy="settings-text"', html)
 
-    def test_the_switches(self):
+    def test_the_faults(self):
         response = self.client.post("/settings/", {"latency": "250", "rate": "2.5"})
         self.assertRedirects(response, "/settings/")
-        self.assertEqual(vars(self.amazon.switches), {"latency": 0.25, "rate": 2.5})
+        self.assertEqual(vars(self.amazon.faults), {"latency": 0.25, "rate": 2.5})
         self.assertIn('value="250"', self.get("/settings/"))
         self.client.post("/settings/", {"latency": "0", "rate": ""})
-        self.assertEqual(vars(self.amazon.switches), {"latency": 0, "rate": None})
+        self.assertEqual(vars(self.amazon.faults), {"latency": 0, "rate": None})
 
-    def test_switches_that_make_no_sense(self):
+    def test_faults_that_make_no_sense(self):
         for fields in ({"latency": "-1"}, {"latency": "x"}, {"latency": "1", "rate": "0"}):
             response = self.client.post("/settings/", fields)
             self.assertContains(response, "Not saved")
-        self.assertEqual(vars(self.amazon.switches), {"latency": 0.0, "rate": None})
+        self.assertEqual(vars(self.amazon.faults), {"latency": 0.0, "rate": None})
 
     def test_webhooks_and_their_state(self):
         silent = Attempt(status=None, error="Nothing listens there.")

@@ -22,6 +22,7 @@ from anymail.backends.amazon_sesv2 import EmailBackend as BackendV2
 from anymail.exceptions import AnymailAPIError
 from anymail.message import AnymailMessage
 from anymail.sandbox.aws.defaults import ACCOUNT, CREDENTIALS
+from anymail.sandbox.aws.faults import Faults
 from anymail.sandbox.aws.headers import split
 from anymail.sandbox.aws.moto_state import ReceiptRule, receives_for, verified_identity
 from anymail.sandbox.aws.ses import handlebars
@@ -29,7 +30,6 @@ from anymail.sandbox.aws.ses.addresses import parse_address, parse_addresses
 from anymail.sandbox.aws.ses.context import DAY, SentRecipients
 from anymail.sandbox.aws.ses.errors import SesError
 from anymail.sandbox.aws.ses.handlebars import TemplateError
-from anymail.sandbox.aws.switches import Switches
 from anymail.sandbox.journal import now
 
 from ..local_ses import CUSTOMER, RAW, SENDER, LocalSesTestCase, unique
@@ -875,7 +875,7 @@ class BulkTests(LocalSesTestCase):
             )
 
     def test_a_sender_that_is_not_verified_refuses_the_call(self):
-        self.amazon.switches.verified_only = True
+        self.amazon.faults.verified_only = True
         for call, errors in (
             (self.send_v1, self.ses.exceptions),
             (self.send_v2, self.sesv2.exceptions),
@@ -890,7 +890,7 @@ class BulkTests(LocalSesTestCase):
 
     def test_who_comes_too_late_is_throttled(self):
         self.stop_the_clock()
-        self.amazon.switches.rate = 2
+        self.amazon.faults.rate = 2
         results = self.send_v1({}, {}, {})
         self.assertEqual(
             [result["Status"] for result in results], ["Success", "Success", "AccountThrottled"]
@@ -898,7 +898,7 @@ class BulkTests(LocalSesTestCase):
         self.assertEqual(results[2]["Error"], "Maximum sending rate exceeded.")
         code, _, _ = self.refusal(self.send_v1, {}, {})
         self.assertEqual(code, "Throttling")
-        self.amazon.switches.rate = 1
+        self.amazon.faults.rate = 1
         results = self.send_v2({}, {})
         self.assertEqual([result["Status"] for result in results], ["SUCCESS", "ACCOUNT_THROTTLED"])
 
@@ -911,7 +911,7 @@ class AccountTests(LocalSesTestCase):
 
     def test_both_apis_say_the_same(self):
         for rate in (None, 3.5):
-            self.amazon.switches.rate = rate
+            self.amazon.faults.rate = rate
             quota = self.ses.get_send_quota()
             self.assertEqual(quota["MaxSendRate"], rate or 14)
             del quota["ResponseMetadata"]
@@ -947,7 +947,7 @@ class AccountTests(LocalSesTestCase):
     def test_unverified_senders_are_refused_if_wanted(self):
         domain = f"{unique('verified')}.example"
         self.ses.verify_domain_identity(Domain=domain)
-        self.amazon.switches.verified_only = True
+        self.amazon.faults.verified_only = True
         text = (
             "Email address is not verified. The following identities failed the check in region "
             f"US-EAST-1: {SENDER}"
@@ -967,55 +967,45 @@ class AccountTests(LocalSesTestCase):
         self.refusal(self.send_raw)
 
 
-class SwitchTests(LocalSesTestCase):
+class FaultTests(LocalSesTestCase):
     """Slow, and too fast."""
 
     def test_throttling_has_the_names_that_amazon_has_for_it(self):
         self.stop_the_clock()
-        self.amazon.switches.rate = 1
+        self.amazon.faults.rate = 1
         self.send_raw()
         text = "Maximum sending rate exceeded."
         self.assertEqual(self.refusal(self.send_raw), ("Throttling", 400, text))
         self.assertEqual(self.refusal(self.send_raw_v2), ("TooManyRequestsException", 429, text))
         with self.assertRaises(self.sesv2.exceptions.TooManyRequestsException):
             self.send_raw_v2()
-        self.amazon.switches.rate = None
+        self.amazon.faults.rate = None
         self.send_raw()
 
     def test_the_rate(self):
         clock = [0.0]
-        switches = Switches(rate=2, clock=lambda: clock[0])
-        self.assertEqual([switches.admit(1) for _ in range(3)], [True, True, False])
+        faults = Faults(rate=2, clock=lambda: clock[0])
+        self.assertEqual([faults.allow(1) for _ in range(3)], [True, True, False])
         clock[0] = 0.5
-        self.assertEqual([switches.admit(1) for _ in range(2)], [True, False])
+        self.assertEqual([faults.allow(1) for _ in range(2)], [True, False])
         clock[0] = 100.0  # nothing is saved up for more than a second
-        self.assertEqual([switches.admit(1) for _ in range(3)], [True, True, False])
+        self.assertEqual([faults.allow(1) for _ in range(3)], [True, True, False])
 
     def test_many_recipients_use_up_the_following_seconds(self):
         clock = [0.0]
-        switches = Switches(rate=10, clock=lambda: clock[0])
-        self.assertTrue(switches.admit(50))
+        faults = Faults(rate=10, clock=lambda: clock[0])
+        self.assertTrue(faults.allow(50))
         clock[0] = 4.0
-        self.assertFalse(switches.admit(1))
+        self.assertFalse(faults.allow(1))
         clock[0] = 4.1
-        self.assertTrue(switches.admit(1))
+        self.assertTrue(faults.allow(1))
 
     def test_less_than_one_in_a_second(self):
         clock = [0.0]
-        switches = Switches(rate=0.5, clock=lambda: clock[0])
-        self.assertEqual([switches.admit(1) for _ in range(2)], [True, False])
+        faults = Faults(rate=0.5, clock=lambda: clock[0])
+        self.assertEqual([faults.allow(1) for _ in range(2)], [True, False])
         clock[0] = 2.0
-        self.assertTrue(switches.admit(1))
-
-    def test_a_rate_is_more_than_zero(self):
-        for rate in (0, -1, float("nan"), float("inf")):
-            with self.assertRaises(ValueError):
-                Switches(rate=rate)
-
-    def test_a_latency_is_a_time_that_somebody_would_wait(self):
-        for latency in (-1, float("nan"), float("inf")):
-            with self.assertRaises(ValueError):
-                Switches(latency=latency)
+        self.assertTrue(faults.allow(1))
 
     def test_latency(self):
         self.send_raw()
@@ -1023,7 +1013,7 @@ class SwitchTests(LocalSesTestCase):
             (self.send_raw, 0.3, True),
             (self.ses.get_send_quota, 30, False),
         ):
-            self.amazon.switches.latency = latency
+            self.amazon.faults.latency = latency
             start = time.monotonic()
             call()
             self.assertEqual(time.monotonic() - start >= latency, slow)
@@ -1097,13 +1087,13 @@ class BackendTests(LocalSesTestCase):
                 self.assertEqual(rendered.operation, operation)
 
     def test_refusals_are_errors(self):
-        self.amazon.switches.rate = 0.01
+        self.amazon.faults.rate = 0.01
         for backend, code in (
             (BackendV1, "Throttling"),
             (BackendV2, "TooManyRequestsException"),
         ):
             with self.subTest(code):
-                self.amazon.switches.admit(1)
+                self.amazon.faults.allow(1)
                 with self.assertRaisesMessage(AnymailAPIError, code):
                     backend().send_messages([self.message()])
 

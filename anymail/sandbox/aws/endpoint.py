@@ -21,26 +21,26 @@ from .ses.operations import OPERATIONS, SEND_OPERATIONS
 
 if TYPE_CHECKING:
     from .events.publish import Publisher
+    from .faults import Faults
     from .sns.local_sns import LocalSns
-    from .switches import Switches
 
 StartResponse = Callable[..., Any]
 logger: logging.Logger = logging.getLogger(__name__)
 
 
-class AmazonEndpoint:
+class AwsEndpoint:
     """A WSGI application.
 
     :param publisher: publishes what happens to the messages that are accepted.
     :param sns: publishes what SES asks it to.
-    :param switches: how slow SES is, and whom it refuses.
+    :param faults: how slow SES is, and whom it refuses.
     :param hosts: the names under which it may be called, as in Django's ``ALLOWED_HOSTS``.
     """
 
     def __init__(
-        self, publisher: Publisher, sns: LocalSns, switches: Switches, *, hosts: Sequence[str]
+        self, publisher: Publisher, sns: LocalSns, faults: Faults, *, hosts: Sequence[str]
     ) -> None:
-        self._ses = SesContext(publisher=publisher, sns=sns, switches=switches)
+        self._ses = SesContext(publisher=publisher, sns=sns, faults=faults)
         self._hosts = hosts
         self._moto = MotoServices()
 
@@ -82,7 +82,7 @@ class AmazonEndpoint:
     def _play(self, request: ApiRequest) -> Mapping[str, Any] | None:
         """The result of a call; None leaves it to moto."""
         if (request.service, request.operation) in SEND_OPERATIONS:
-            time.sleep(self._ses.switches.latency)
+            time.sleep(self._ses.faults.latency)
         operation = OPERATIONS.get((request.service, request.operation))
         try:
             return None if operation is None else operation(self._ses, request)

@@ -9,11 +9,11 @@ from . import defaults
 from .events.subscribers import EVENT_TYPES
 
 if TYPE_CHECKING:
-    from .local import LocalAmazon
+    from .local_aws import LocalAws
 
 
 def set_up_account(
-    amazon: LocalAmazon,
+    amazon: LocalAws,
     domains: Sequence[str],
     configuration_sets: Sequence[str],
     verified: Sequence[str],
@@ -35,7 +35,7 @@ def set_up_account(
     _create_rules(amazon.client("ses"), key)
 
 
-def _create_configuration_set(amazon: LocalAmazon, name: str) -> None:
+def _create_configuration_set(amazon: LocalAws, name: str) -> None:
     amazon.client("ses").create_configuration_set(ConfigurationSet={"Name": name})
     # v1 of the API does not know every type of event.
     amazon.client("sesv2").create_configuration_set_event_destination(

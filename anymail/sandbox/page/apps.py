@@ -10,7 +10,7 @@ from django.apps import AppConfig
 from ...signals import inbound, tracking
 
 if TYPE_CHECKING:
-    from ..aws.local import LocalAmazon
+    from ..aws.local_aws import LocalAws
 
 
 class SandboxPageConfig(AppConfig):
@@ -28,21 +28,21 @@ class SandboxPageConfig(AppConfig):
         inbound.connect(record_signal, dispatch_uid="anymail.sandbox.page")
 
 
-_aws: LocalAmazon | None = None
+_aws: LocalAws | None = None
 _run = ""
 
 
-def connect(aws: LocalAmazon | None) -> None:
+def connect(aws: LocalAws | None) -> None:
     """Show this one; None disconnects."""
     global _aws, _run
     _aws, _run = aws, uuid.uuid4().hex[:8]
 
 
-def connected() -> LocalAmazon | None:
+def connected() -> LocalAws | None:
     return _aws
 
 
-def aws() -> LocalAmazon:
+def aws() -> LocalAws:
     if _aws is None:
         raise RuntimeError("The page is not connected to a local AWS.")
     return _aws

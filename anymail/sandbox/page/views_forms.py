@@ -109,14 +109,14 @@ def receive_sample(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @live
 def settings(request: HttpRequest) -> HttpResponse:
-    switches = aws().switches
+    faults = aws().faults
     form = FaultsForm(
         request.POST if request.method == "POST" else None,
-        initial={"latency": round(switches.latency * 1000), "rate": switches.rate},
+        initial={"latency": round(faults.latency * 1000), "rate": faults.rate},
     )
     if form.is_valid():
-        switches.latency = form.cleaned_data["latency"] / 1000
-        switches.rate = form.cleaned_data["rate"]
+        faults.latency = form.cleaned_data["latency"] / 1000
+        faults.rate = form.cleaned_data["rate"]
         messages.success(request, "Saved: calls that send behave that way from now on.")
         return redirect("sandbox:settings")
     return page(request, "settings", "settings", form=form, webhooks=account.webhooks())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...journal import now
 from ..api import ApiRequest
-from ..switches import DEFAULT_RATE
+from ..faults import DEFAULT_RATE
 from .context import Operations, Result, SesContext
 
 MAX_24_HOUR_SEND = 50_000.0
@@ -13,7 +13,7 @@ MAX_24_HOUR_SEND = 50_000.0
 def get_send_quota(ses: SesContext, request: ApiRequest) -> Result:
     return {
         "Max24HourSend": MAX_24_HOUR_SEND,
-        "MaxSendRate": float(ses.switches.rate or DEFAULT_RATE),
+        "MaxSendRate": float(ses.faults.rate or DEFAULT_RATE),
         "SentLast24Hours": ses.sent.last_24_hours(request.region),
     }
 

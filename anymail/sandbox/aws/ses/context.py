@@ -14,8 +14,8 @@ from ..api import ApiRequest
 if TYPE_CHECKING:
     from ..events.publish import Publisher
     from ..events.subscribers import Subscribers
+    from ..faults import Faults
     from ..sns.local_sns import LocalSns
-    from ..switches import Switches
     from .templates import Template
 
 DAY = 24 * 60 * 60
@@ -55,7 +55,7 @@ class SesContext:
 
     publisher: Publisher
     sns: LocalSns
-    switches: Switches
+    faults: Faults
     sent: SentRecipients = field(default_factory=SentRecipients)
     templates: dict[tuple[str, str], Template] = field(default_factory=dict)
 

@@ -59,7 +59,7 @@ def submit(ses: SesContext, request: ApiRequest, submission: Submission) -> str:
     if submission.configuration_set:
         check_configuration_set(request.region, submission.configuration_set)
     check_senders(ses, request, submission.source, *submission.senders)
-    if not ses.switches.admit(len(submission.recipients)):
+    if not ses.faults.allow(len(submission.recipients)):
         raise SesError(ErrorCode.THROTTLED, "Maximum sending rate exceeded.")
     accepted = _accepted(request, submission)
     ses.sent.add(request.region, sum(not is_simulated(a) for a in submission.recipients))
@@ -81,7 +81,7 @@ def check_senders(ses: SesContext, request: ApiRequest, *addresses: str) -> None
 
     :raises SesError: one is not.
     """
-    if not ses.switches.verified_only:
+    if not ses.faults.verified_only:
         return
     region = request.region
     failed = [a for a in dict.fromkeys(addresses) if not moto_state.verified_identity(region, a)]

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 from .. import SandboxError
 from ..journal import Journal, ReceivedMail
 from . import defaults
+from .faults import Faults
 from .sns.signing_key import SigningKey
-from .switches import Switches
 
 if TYPE_CHECKING:
     from .sns.local_sns import LocalSns
 
 
 @dataclass(kw_only=True)
-class LocalAmazon:
+class LocalAws:
     """SES, SNS, S3, SQS and KMS behind one URL.
 
     :param url: the endpoint of all of them.
-    :param switches: how slow it is, and whom it refuses.
+    :param faults: how slow it is, and whom it refuses.
     :param settings_text: what a project has in its settings to use it; empty if none can.
     :param sns: None until it has started.
     :param sites: of the project beside which it runs; None if it runs by itself.
@@ -33,7 +33,7 @@ class LocalAmazon:
 
     url: str
     journal: Journal
-    switches: Switches
+    faults: Faults
     sns: LocalSns | None = None
     settings_text: str = ""
     sites: Sequence[str] | None = None
@@ -128,13 +128,13 @@ class DelayedApplication:
 
 @contextmanager
 def run_services(
-    aws: LocalAmazon, application: DelayedApplication, *, key: SigningKey, hosts: Sequence[str]
+    aws: LocalAws, application: DelayedApplication, *, key: SigningKey, hosts: Sequence[str]
 ) -> Iterator[None]:
     """Run the services for the length of a ``with`` block. Their imports take a second.
 
     :param hosts: the names under which they may be called, and posted to; ``["*"]`` for all.
     """
-    from .endpoint import AmazonEndpoint
+    from .endpoint import AwsEndpoint
     from .events.publish import Publisher
     from .receive.receive import receive
     from .sns.local_sns import LocalSns
@@ -142,7 +142,7 @@ def run_services(
     aws.sns = LocalSns(aws.journal, key, allow_remote="*" in hosts)
     publisher = Publisher(aws.journal, aws.sns, receive)
     try:
-        application.set(AmazonEndpoint(publisher, aws.sns, aws.switches, hosts=hosts))
+        application.set(AwsEndpoint(publisher, aws.sns, aws.faults, hosts=hosts))
         yield
     finally:
         publisher.close()

@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Any
 
 from ..signals import AnymailTrackingEvent, EventType
-from .notifications import SesNotification
+from .notifications import MAX_NESTING, SesNotification, is_nested_deeper
 from .timestamps import iso_time, parse_timestamp
 from .tracking import tracking_events
 
@@ -175,6 +175,8 @@ def sns_notification(event: AnymailTrackingEvent) -> Details:
 
 def _same_notification(event: AnymailTrackingEvent, body: Details) -> list[AnymailTrackingEvent]:
     """The events of all recipients, in SES's order; the event alone if it is not among them."""
+    if is_nested_deeper(body, MAX_NESTING):  # somebody made the event without a SesNotification
+        return [event]
     notification = SesNotification(id=event.event_id, timestamp=event.timestamp, body=body)
     events = [one for one in tracking_events(notification) if one.event_type == event.event_type]
     return events if event.recipient in [one.recipient for one in events] else [event]

@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from ..exceptions import AnymailWebhookValidationFailure
 from .timestamps import parse_timestamp
 
+#: Documents of SNS have 2 levels, those of SES 6. Deeper ones could exceed Python's recursion limit
+#: wherever a document is copied, compared or printed.
+MAX_NESTING = 32
 #: SES's spelling of what it publishes ("Contents of notifications", "Examples of event data").
 KINDS = (
     "Send",
@@ -40,6 +44,8 @@ class SesNotification:
     :param sns_message: the document of SNS around it, as it came; None from another carrier.
     :param is_verified: it provably comes from a topic (a queue, a bus) of yours. Otherwise nothing
         is downloaded or deleted because of it, and no address is suppressed.
+    :raises AnymailWebhookValidationFailure: the document is nested more than :data:`MAX_NESTING`
+        levels deep.
     """
 
     id: str | None
@@ -48,6 +54,10 @@ class SesNotification:
     topic_arn: str | None = None
     sns_message: Mapping[str, Any] | None = field(default=None, repr=False)
     is_verified: bool = False
+
+    def __post_init__(self) -> None:
+        if is_nested_deeper(self.body, MAX_NESTING):
+            raise nested_too_deep("The notification")
 
     @classmethod
     def from_sns(
@@ -89,6 +99,14 @@ class SesNotification:
         """SES's object ``mail``; empty if it is missing."""
         mail = self.body.get("mail")
         return mail if isinstance(mail, dict) else {}
+
+
+def nested_too_deep(what: str) -> AnymailWebhookValidationFailure:
+    """The error for a document that is nested more than :data:`MAX_NESTING` levels deep.
+
+    :param what: the document.
+    """
+    return AnymailWebhookValidationFailure(f"{what} is nested more than {MAX_NESTING} levels deep.")
 
 
 def is_nested_deeper(value: object, limit: int) -> bool:

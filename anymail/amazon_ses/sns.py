@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from ..exceptions import AnymailWebhookValidationFailure
-from .notifications import SesNotification, is_nested_deeper
+from .notifications import MAX_NESTING, SesNotification, is_nested_deeper, nested_too_deep
 from .timestamps import parse_timestamp
 
 NOTIFICATION = "Notification"
@@ -49,9 +49,6 @@ RAW_DELIVERY_HEADER = "x-amz-sns-rawdelivery"
 #: In a document it is escaped, which makes JSON at most twice as long. To parse a document takes up
 #: to 25 times its size in memory, before anything is known about who wrote it.
 MAX_BODY_SIZE = 512 * 1024
-#: Documents of SNS have 2 levels, those of SES 6. Deeper ones could exceed Python's recursion limit
-#: wherever a document is copied, compared or printed.
-MAX_NESTING = 32
 #: The plain text that SES publishes when an event destination is created or edited.
 SETUP_TEXT = "Successfully validated SNS topic"
 #: The document that it publishes when a topic is set for an identity.
@@ -217,16 +214,12 @@ def parse_json(text: str | bytes, what: str) -> dict[str, Any]:
             f"{what} is not JSON ({type(err).__name__})."
         ) from None
     except RecursionError:
-        raise _nested_too_deep(what) from None
+        raise nested_too_deep(what) from None
     if not isinstance(document, dict) or text[end:].strip(JSON_WHITESPACE):
         raise AnymailWebhookValidationFailure(f"{what} is not a JSON object.")
     if is_nested_deeper(document, MAX_NESTING):
-        raise _nested_too_deep(what)
+        raise nested_too_deep(what)
     return document
-
-
-def _nested_too_deep(what: str) -> AnymailWebhookValidationFailure:
-    return AnymailWebhookValidationFailure(f"{what} is nested more than {MAX_NESTING} levels deep.")
 
 
 def _raw_fields(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:

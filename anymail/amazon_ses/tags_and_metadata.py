@@ -8,11 +8,9 @@ from contextlib import suppress
 from typing import Any
 
 from ..mime.encoded_words import decode_encoded_words
-from .notifications import is_nested_deeper
+from .notifications import MAX_NESTING, is_nested_deeper
 
 CUSTOM_HEADERS = frozenset({"x-tag", "x-metadata"})
-#: Receivers may read metadata by recursion.
-MAX_NESTING = 32
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
 
 

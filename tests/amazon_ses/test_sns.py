@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from django.test import SimpleTestCase
 
-from anymail.amazon_ses.notifications import SesNotification
+from anymail.amazon_ses.notifications import MAX_NESTING, SesNotification
 from anymail.amazon_ses.sns import MAX_BODY_SIZE, SnsEnvelope, parse_json
 from anymail.amazon_ses.timestamps import parse_timestamp
 from anymail.exceptions import AnymailWebhookValidationFailure
@@ -251,6 +252,32 @@ class KindTests(SimpleTestCase):
         for value in (None, 1, [], {}, ""):
             with self.subTest(value):
                 self.assertEqual(self.kind(eventType=value), "")
+
+
+class NestingTests(SimpleTestCase):
+    """Receivers read documents by recursion, from whatever carrier they come."""
+
+    def nested(self, depth: int) -> dict[str, Any]:
+        document: dict[str, Any] = {}
+        for _ in range(depth - 1):
+            document = {"a": [document] if depth % 2 else document}
+        return document
+
+    def test_every_way_to_a_notification_is_bounded(self):
+        for depth in (MAX_NESTING + 1, 900, 50_000):
+            with self.subTest(depth):
+                for make in (
+                    lambda body: SesNotification(id=None, timestamp=None, body=body),
+                    lambda body: SesNotification.from_sns(body, {}),
+                ):
+                    with self.assertRaisesMessage(
+                        AnymailWebhookValidationFailure, "The notification is nested more than 32"
+                    ):
+                        make(self.nested(depth))
+
+    def test_what_is_less_deep_is_taken(self):
+        body = self.nested(MAX_NESTING)
+        self.assertIs(SesNotification(id=None, timestamp=None, body=body).body, body)
 
 
 class ParseTimestampTests(SimpleTestCase):

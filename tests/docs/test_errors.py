@@ -51,7 +51,7 @@ ARGUMENT = {"unavailable": 1, "_refuse_confirmation": 2, "wrong_type": 1, "wrong
 DICTS = {"WORDING": "Amazon SES does not support {}"}
 #: What is raised with the text of another error, or with one that its class has.
 COMPOSED = {
-    "_nested_too_deep",
+    "nested_too_deep",
     "_unusable",
     "raw_delivery_refused",
     "as_client_error",

@@ -1,4 +1,4 @@
-"""Lists of what happened, and of the addresses that get no more mail."""
+"""The admin's lists of events, and of suppressed addresses."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from .models import Bounce, Complaint, Delivery, MailEvent, Suppression
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
-#: How many addresses the question before lifting names.
+#: How many addresses the confirmation page names.
 MAX_NAMED = 20
 
 
 @admin.register(Bounce)
 class BounceAdmin(ListAdmin):
-    """The bounces."""
+    """Bounces."""
 
     list_display: tuple[str, ...] = (
         "created_at",
@@ -62,7 +62,7 @@ class BounceAdmin(ListAdmin):
 
 @admin.register(Complaint)
 class ComplaintAdmin(ListAdmin):
-    """The complaints."""
+    """Complaints."""
 
     list_display: tuple[str, ...] = (
         "created_at",
@@ -83,7 +83,7 @@ class ComplaintAdmin(ListAdmin):
 
 @admin.register(Delivery)
 class DeliveryAdmin(ListAdmin):
-    """The deliveries."""
+    """Deliveries."""
 
     list_display: tuple[str, ...] = ("created_at", "address", "mail_from")
     own_fields: ClassVar[tuple[str, ...]] = ("delivered_time", "processing_time", "smtp_response")
@@ -91,7 +91,7 @@ class DeliveryAdmin(ListAdmin):
 
 @admin.register(MailEvent)
 class MailEventAdmin(ListAdmin):
-    """The other events: rejects, rendering failures and delays."""
+    """Other events: rejects, rendering failures and delays."""
 
     list_display: tuple[str, ...] = (
         "created_at",
@@ -128,15 +128,15 @@ class SuppressionAdmin(ListAdmin):
     actions: tuple[str, ...] = ("lift",)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Whoever has Django's permission to add."""
+        """Whether the user has Django's permission to add."""
         return AnyModelAdmin.has_add_permission(self, request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Whoever has Django's permission to change."""
+        """Whether the user has Django's permission to change."""
         return AnyModelAdmin.has_change_permission(self, request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Whoever has Django's permission to delete, and that to lift: it is the same."""
+        """Whether the user may delete and lift: deleting an entry lifts the suppression."""
         return self.has_lift_permission(request) and AnyModelAdmin.has_delete_permission(
             self, request, obj
         )
@@ -144,18 +144,18 @@ class SuppressionAdmin(ListAdmin):
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> type[Any]:
-        """The form, which knows whether the user may lift suppressions."""
+        """The form, which is told whether the user may lift suppressions."""
         form: type[Any] = super().get_form(request, obj, change, **kwargs)
         form.may_lift = self.has_lift_permission(request)
         return form
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        """Everything of an entry, and links to what belongs to it once it is stored."""
+        """All fields of an entry; for a stored one, links to related rows as well."""
         fields = ["address", "reason", "expires_at", "note", "event_id", "created_at"]
         return fields if obj is None else ["address", "known", *fields[1:]]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Everything but expiry and note; when it is added, only what is filled in by itself."""
+        """All fields but expiry and note; for a new entry, only those that are filled in."""
         added = ("event_id", "created_at")
         return added if obj is None else ("address", "known", "reason", *added)
 
@@ -172,18 +172,18 @@ class SuppressionAdmin(ListAdmin):
         return (queryset.filter(address=address_key(term)) if term else queryset), False
 
     def has_lift_permission(self, request: HttpRequest) -> bool:
-        """Whether somebody may lift suppressions."""
+        """Whether the user may lift suppressions."""
         return request.user.has_perm("anymail_feedback.lift_suppression")
 
     @admin.action(description=_("Lift: send to these addresses again"), permissions=["lift"])
     def lift(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
-        """Take addresses off the list, whatever the reasons, once somebody said why.
+        """Take addresses off the list, whatever the reasons, after asking for a note.
 
-        The admin's log keeps who did it, and the note.
+        The admin's log keeps the user and the note.
         """
         form = LiftForm(request.POST if "lift" in request.POST else None)
         if not form.is_valid():
-            return self._ask_why(request, queryset, form)
+            return self._ask_for_note(request, queryset, form)
         addresses = set(queryset.values_list("address", flat=True))
         entries = Suppression.objects.filter(address__in=addresses)
         LogEntry.objects.log_actions(
@@ -195,7 +195,7 @@ class SuppressionAdmin(ListAdmin):
         self.message_user(request, done % count, messages.SUCCESS)
         return None
 
-    def _ask_why(
+    def _ask_for_note(
         self, request: HttpRequest, queryset: QuerySet[Any], form: LiftForm
     ) -> HttpResponse:
         addresses = sorted(set(queryset.values_list("address", flat=True)))

@@ -1,4 +1,4 @@
-"""The tables of django-bouncy, to be read. They are in no app, so no migration knows them."""
+"""Models for reading the tables of django-bouncy. They belong to no app, so have no migrations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ registry: Apps = Apps()
 
 
 class OldFeedback(models.Model):
-    """The columns that all three have."""
+    """The columns of all three tables."""
 
     created_at: models.DateTimeField[datetime, datetime] = models.DateTimeField()
     sns_topic: models.CharField[str, str] = models.CharField(max_length=350)
@@ -30,7 +30,7 @@ class OldFeedback(models.Model):
     )
 
     class Meta:
-        """In no table of its own."""
+        """Abstract."""
 
         abstract = True
 
@@ -47,7 +47,7 @@ class OldBounce(OldFeedback):  # noqa: DJ008
     diagnostic_code: models.TextField[str | None, str | None] = models.TextField(null=True)  # noqa: DJ001
 
     class Meta:
-        """Their table."""
+        """The table of django-bouncy."""
 
         apps = registry
         app_label = "django_bouncy"
@@ -66,7 +66,7 @@ class OldComplaint(OldFeedback):  # noqa: DJ008
     )
 
     class Meta:
-        """Their table."""
+        """The table of django-bouncy."""
 
         apps = registry
         app_label = "django_bouncy"
@@ -83,14 +83,14 @@ class OldDelivery(OldFeedback):  # noqa: DJ008
     smtp_response: models.TextField[str | None, str | None] = models.TextField(null=True)  # noqa: DJ001
 
     class Meta:
-        """Their table."""
+        """The table of django-bouncy."""
 
         apps = registry
         app_label = "django_bouncy"
         db_table = "django_bouncy_delivery"
 
 
-#: Their models, and ours.
+#: For each model of django-bouncy, ours.
 MODELS: dict[type[OldFeedback], type[Feedback]] = {
     OldBounce: Bounce,
     OldComplaint: Complaint,

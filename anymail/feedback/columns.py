@@ -1,4 +1,4 @@
-"""Values as every database takes them.
+"""Values that every database accepts.
 
 What SES sends is longer, stranger and less complete than its documentation says, and a row that
 the database refuses would be refused forever: nothing here raises.
@@ -20,26 +20,26 @@ from ..conf import AmazonSESSettings, SendSettings, current_settings, django_set
 
 ADDRESS_LENGTH = MAX_LENGTH
 MAX_INTEGER = 2**31 - 1
-#: MariaDB takes no JSON that is nested deeper than 32.
+#: MariaDB refuses JSON that is nested deeper than 32.
 MAX_DEPTH = 24
-# PostgreSQL stores no NUL; half of a surrogate pair is no text anywhere.
+# PostgreSQL cannot store NUL, and no database half of a surrogate pair.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def address_key(address: str) -> str:
-    """An address for comparison: however it is spelled, the same address gives the same key.
+    """A key for comparing addresses: the same for every spelling of an address.
 
     It is ``anymail.addresses.keys.comparison_form()`` in ASCII and at most
     :data:`ADDRESS_LENGTH` long, so that no database's collation finds two of them equal, and the
     key of a key is that key.
 
-    :param address: with or without a display name; anything else is kept as it is.
+    :param address: with or without a display name; or any text.
     """
     return truncate(_escape(comparison_form(address, _encode_domain)), ADDRESS_LENGTH)
 
 
 def storable_text(value: str) -> str:
-    """Text without what a database refuses."""
+    """Text without characters that a database refuses."""
     return _UNSTORABLE.sub("\ufffd", value)
 
 
@@ -75,10 +75,10 @@ def clamp_int(value: int) -> int:
 
 
 def storable_json(value: Any, depth: int = MAX_DEPTH) -> Any:
-    """A JSON document without what a database refuses.
+    """A JSON document without anything that a database refuses.
 
-    :param value: what is not valid JSON becomes text.
-    :param depth: how many levels to keep; what is below becomes text.
+    :param value: values that are not valid JSON become text.
+    :param depth: of levels that are kept; deeper ones become text.
     """
     if isinstance(value, str):
         return storable_text(value)

@@ -1,4 +1,4 @@
-"""The blacklist of django-ses, to be read. It is in no app, so no migration knows it."""
+"""A model for reading the blacklist of django-ses. It belongs to no app, so has no migrations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class BlacklistedEmail(models.Model):  # noqa: DJ008
     email: models.EmailField[str, str] = models.EmailField(max_length=255, unique=True)
 
     class Meta:
-        """Their table."""
+        """The table of django-ses."""
 
         apps = registry
         app_label = "django_ses"

@@ -1,4 +1,4 @@
-"""What people may type in the admin."""
+"""The forms of the admin."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class SuppressionForm(SuppressionModelForm):
     may_lift: bool = False
 
     class Meta:
-        """The admin chooses among the fields."""
+        """All fields: the admin chooses."""
 
         model = Suppression
         fields = "__all__"
 
     def clean_address(self) -> str:
-        """One e-mail address.
+        """The e-mail address.
 
-        :raises django.core.exceptions.ValidationError: it is something else.
+        :raises django.core.exceptions.ValidationError: it is not one valid address.
         """
         try:
             return parse_single_address(self.cleaned_data["address"]).addr_spec
@@ -42,7 +42,7 @@ class SuppressionForm(SuppressionModelForm):
             raise ValidationError(_("Enter a valid email address."), code="invalid") from err
 
     def clean_expires_at(self) -> datetime | None:
-        """When the suppression ends. Letting it end earlier is a way of lifting it.
+        """The end of the suppression. An earlier end is a way of lifting it.
 
         :raises django.core.exceptions.ValidationError: it is earlier than before, and the user may
             not lift suppressions.
@@ -58,7 +58,7 @@ class SuppressionForm(SuppressionModelForm):
 
 
 class LiftForm(forms.Form):
-    """Why addresses get mail again."""
+    """Asks why addresses get mail again."""
 
     note: Any = forms.CharField(
         label=_("Note"),

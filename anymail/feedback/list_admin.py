@@ -33,9 +33,9 @@ MAX_KNOWN = 1_000
 
 
 class ListAdmin(AnyModelAdmin):
-    """A list that may have millions of rows, to look at.
+    """A read-only list that may have millions of rows.
 
-    Rows can be deleted by whoever has the permission.
+    Users with Django's permission can delete rows.
     """
 
     paginator = CappedPaginator
@@ -49,27 +49,27 @@ class ListAdmin(AnyModelAdmin):
     search_help_text: ClassVar[StrOrPromise | None] = _(
         "A whole address, or the id of a message or notification."
     )
-    #: What a model has more than the others.
+    #: The fields of this model that the others do not have.
     own_fields: ClassVar[tuple[str, ...]] = ()
     #: The filters that are not combined with others.
     exclusive_filters: ClassVar[tuple[str, ...]] = ()
-    #: What is too large for lists.
+    #: Fields that are too large for lists.
     deferred: ClassVar[tuple[str, ...]] = ("event",)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody: SES reports what happened."""
+        """False: only SES reports events."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody: what happened has happened."""
+        """False: events do not change."""
         return False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """What makes the links of the list."""
+        """The class whose links keep exclusive filters apart."""
         return ExclusiveFiltersChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """The rows, without what is too large for lists."""
+        """The rows, without the ``deferred`` fields."""
         usual: QuerySet[Any] = super().get_queryset(request)
         rows: QuerySet[Any] = DateSpanQuerySet(self.model, usual.query, usual.db).defer(
             *self.deferred
@@ -91,7 +91,7 @@ class ListAdmin(AnyModelAdmin):
         return queryset.filter(sns_messageid=term), False
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        """Everything of a row, and links to what belongs to it."""
+        """All fields of a row, and links to related rows."""
         return [
             "address",
             "known",
@@ -138,7 +138,7 @@ class ListAdmin(AnyModelAdmin):
 
     @admin.display(description=_("SES event"))
     def document(self, row: Record) -> SafeString:
-        """What SES sent, as indented JSON."""
+        """The document of SES as indented JSON."""
         document = json.dumps(row.event, indent=2, ensure_ascii=False)
         return format_html("<pre>{}</pre>", document)
 

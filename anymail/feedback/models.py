@@ -1,4 +1,4 @@
-"""What happened to messages, and who gets no more of them.
+"""Events of sent messages, and the suppression list.
 
 The models and fields of django-bouncy keep their names and their meaning. ``address_key``,
 ``event`` and :class:`Suppression` are new.
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 class Record(models.Model):
-    """What SES said about one recipient of a message: the columns that every table has.
+    """An event about one recipient of a message: the columns of every table.
 
-    Times of SES are in UTC, also with ``USE_TZ = False``; they are then naive, as django-bouncy's.
+    Times of SES are in UTC, also with ``USE_TZ = False``; they are then naive, as in django-bouncy.
     """
 
     created_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(
@@ -46,8 +46,8 @@ class Record(models.Model):
     address_key: models.CharField[str, str] = models.CharField(
         _("Address for comparison"), max_length=ADDRESS_LENGTH, editable=False
     )
-    #: As far as SES tells, the message was not sent to this address, or may have been somebody
-    #: else's: it is never suppressed.
+    #: According to SES, the message was not sent to this address, or the event may be about
+    #: somebody else: the address is never suppressed.
     recipient_uncertain: models.BooleanField[bool, bool] = models.BooleanField(
         _("Recipient uncertain"), default=False, db_default=False
     )
@@ -61,12 +61,12 @@ class Record(models.Model):
         ordering: ClassVar[list[str]] = ["-created_at"]
         get_latest_by = "created_at"
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            # SNS repeats a notification until it is answered, and sometimes although it is.
+            # SNS repeats a notification until it is answered, and sometimes even then.
             models.UniqueConstraint(
                 fields=["sns_messageid", "address_key"], name="anymail_%(class)s_once"
             )
         ]
-        # The admin orders by created_at and id; whatever it filters by comes before these.
+        # The admin orders by created_at and id; the columns that it filters by come before them.
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["created_at", "id"], name="anymail_%(class)s_created"),
             models.Index(
@@ -82,7 +82,7 @@ class Record(models.Model):
 
 
 class Feedback(Record):
-    """What bounces, complaints and deliveries have in common."""
+    """The columns that bounces, complaints and deliveries have in common."""
 
     modified_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(
         _("Modified"), auto_now=True
@@ -95,7 +95,7 @@ class Feedback(Record):
     )
 
     class Meta(Record.Meta):
-        """In no table of its own."""
+        """Abstract."""
 
         abstract = True
 
@@ -150,7 +150,7 @@ class Bounce(Feedback):
 
 
 class Complaint(Feedback):
-    """A recipient called a message spam, or a mail server did."""
+    """A recipient, or a mail server, reported a message as spam."""
 
     useragent: models.TextField[str | None, str | None] = models.TextField(  # noqa: DJ001
         _("User Agent"), null=True, blank=True
@@ -202,9 +202,9 @@ class Delivery(Feedback):
 
 
 class MailEvent(Record):
-    """Something else that happened to a message: SES refused it, or goes on trying.
+    """Another event of a message: SES rejected it, could not render it, or will try again.
 
-    The table is made for events of every type, one row for each recipient.
+    The table can hold events of every type, one row for each recipient.
     """
 
     event_type: models.CharField[str, str] = models.CharField(
@@ -235,7 +235,7 @@ class MailEvent(Record):
 
 
 class Reason(models.TextChoices):
-    """Why an address is on the suppression list."""
+    """The reason why an address is on the suppression list."""
 
     HARD_BOUNCE = "hard_bounce", _("hard bounce")
     COMPLAINT = "complaint", _("complaint")
@@ -260,7 +260,7 @@ class Suppression(models.Model):
     created_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(
         _("Created"), default=timezone.now, editable=False
     )
-    #: From then on, messages are sent again. None: never.
+    #: From then on, messages are sent again; None for never.
     expires_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(
         _("Expires"), null=True, blank=True
     )
@@ -271,7 +271,7 @@ class Suppression(models.Model):
     )
 
     class Meta:
-        """Each address once for each reason; an index for what sending asks."""
+        """Each address once for each reason; an index for the query before sending."""
 
         verbose_name: ClassVar[StrOrPromise] = _("suppressed address")
         verbose_name_plural: ClassVar[StrOrPromise] = _("suppressed addresses")
@@ -280,7 +280,7 @@ class Suppression(models.Model):
             ("lift_suppression", _("Can lift suppressions"))
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            # In this order, so that databases look addresses up in the index that is made for it.
+            # In this order, so that databases look addresses up in the other index, made for that.
             models.UniqueConstraint(fields=["reason", "address"], name="anymail_suppression_once")
         ]
         indexes: ClassVar[list[models.Index]] = [

@@ -10,11 +10,11 @@ from django.db import connections
 
 
 def find_tables(alias: str, wanted: Collection[str], package: str) -> set[str]:
-    """Those of some tables that a database has.
+    """The names of the wanted tables that a database has.
 
     :param alias: the database's, in ``DATABASES``.
     :param wanted: names of tables.
-    :param package: whose they are, for the error.
+    :param package: to which they belong, for the error.
     :raises django.core.management.base.CommandError: there is no such database, or none of the
         tables in it.
     """

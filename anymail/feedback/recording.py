@@ -53,10 +53,10 @@ MODELS: dict[str, type[Record]] = {
     EventType.REJECTED: MailEvent,
     EventType.FAILED: MailEvent,
 }
-#: Up to so many rows of one notification have SES's document; with more, only the first row has it.
+#: If a notification has more rows, only the first of them gets the document of SES.
 #: SES takes 50 recipients for a message.
 MAX_DOCUMENTS = 50
-#: What one INSERT has at most: rows, and characters of documents (MariaDB takes 16 MB).
+#: Limits of one INSERT: rows, and characters of documents (MariaDB takes 16 MB).
 MAX_ROWS, MAX_CHARACTERS = 500, 2**20
 #: MySQL's and PostgreSQL's codes.
 DEADLOCKS = (1213, "40P01")
@@ -74,7 +74,7 @@ def record(event: AnymailTrackingEvent) -> list[Record]:
     :param event: any tracking event; nothing is done unless ``MODELS`` names its type, and its
         document says which message it is about.
     :return: the new rows; none if the notification is stored already.
-    :raises Exception: whatever a receiver raises; then nothing is stored.
+    :raises Exception: a receiver raised it; then nothing is stored.
     """
     if not is_feedback(event):
         return []
@@ -83,7 +83,7 @@ def record(event: AnymailTrackingEvent) -> list[Record]:
     try:
         return _record(model, event, using)
     except OperationalError as err:
-        # Within a transaction of somebody else's, only that can begin again.
+        # Within a transaction of the caller, only that can begin again.
         if not is_deadlock(err) or connections[using].in_atomic_block:
             raise
     return _record(model, event, using)
@@ -107,10 +107,10 @@ def build_rows(model: type[Record], event: AnymailTrackingEvent) -> list[Record]
 
 
 def column_values(model: type[Record], details: Details) -> Details:
-    """Values that fit into their columns.
+    """Values that their columns can hold.
 
     :param model: whose columns.
-    :param details: names of columns and their values; anything SES may send.
+    :param details: column to value; values may be anything that SES sends.
     """
     cleaned: Details = {}
     if "address" in details:
@@ -150,7 +150,7 @@ def is_stored(row: Record, using: str) -> bool:
 
 def _record(model: type[Record], event: AnymailTrackingEvent, using: str) -> list[Record]:
     rows = build_rows(model, event)
-    # Only to spare the database a failed insertion: it would find out by itself.
+    # This only avoids a failed insertion.
     if is_stored(rows[0], using):
         return []
     with transaction.atomic(using=using):
@@ -164,7 +164,7 @@ def _record(model: type[Record], event: AnymailTrackingEvent, using: str) -> lis
 def _insert(rows: list[Record], using: str) -> bool:
     """Insert rows, all or none, and send Django's signals of the model as ``save()`` does.
 
-    :return: False if another delivery of the notification was faster.
+    :return: False if another process has stored the notification by now.
     """
     model = type(rows[0])
     for row in rows:
@@ -185,7 +185,7 @@ def _insert(rows: list[Record], using: str) -> bool:
 
 
 def _batch_size(rows: list[Record]) -> int:
-    """How many rows to insert at once, by the size of their documents."""
+    """The number of rows to insert at once, by the size of their documents."""
     if len(rows) > MAX_DOCUMENTS:
         return MAX_ROWS
     return max(1, min(MAX_ROWS, MAX_CHARACTERS // len(json.dumps(rows[0].event))))

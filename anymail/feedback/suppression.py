@@ -1,6 +1,6 @@
 """Bounces and complaints -> the suppression list -> recipients that are not sent to.
 
-Both ends read ``FEEDBACK_SUPPRESS``; while it is empty, the list is neither filled nor asked.
+Both ends read ``FEEDBACK_SUPPRESS``; while it is empty, the list is neither filled nor queried.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from .models import Bounce, Complaint, Reason, Record, Suppression
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-#: Says that a contact left one list or topic of SES's, which is no reason to send no other mail.
+#: The bounce subtype for a contact that left one list or topic of SES; other mail may be sent.
 ONE_LIST_ONLY = "UnsubscribedRecipient"
-#: Says that somebody took a message out of the spam folder.
+#: The feedback type for a message that was taken out of the spam folder.
 NO_COMPLAINT = "not-spam"
 
 
 def enabled_reasons() -> tuple[str, ...]:
     """The setting ``FEEDBACK_SUPPRESS``.
 
-    :raises AnymailConfigurationError: it has the wrong type, or an unknown word in it.
+    :raises AnymailConfigurationError: it has the wrong type, or an unknown value in it.
     """
     reasons: tuple[str, ...] = current_settings().get(FeedbackSettings).feedback_suppress
     return reasons
 
 
 def reason_for(row: Record) -> str | None:
-    """Why the address of a row should get no more mail; None if there is no reason.
+    """The reason to send no more mail to the address of a row, or None.
 
-    What SES refused because of its own suppression lists comes as a permanent bounce too. Reports
-    of bounces and complaints are written by strangers: an address that the message was not sent to
-    is never a reason.
+    SES reports mail that its own suppression lists stopped as permanent bounces, too. Strangers
+    write the reports of bounces and complaints, so addresses that the message was not sent to are
+    never suppressed.
     """
     if row.recipient_uncertain:
         return None
@@ -51,8 +51,8 @@ def fill(rows: Sequence[Record], using: str, *, is_verified: bool) -> None:
     """Put the addresses of one notification's rows on the list, if the settings say so.
 
     :param using: the alias of the database.
-    :param is_verified: the notification is proven to be ours. Otherwise anybody could have made it
-        up, and a warning says why nothing is suppressed.
+    :param is_verified: the notification is provably ours. Otherwise anyone could have invented it,
+        and a warning says why nothing is suppressed.
     """
     for reason in enabled_reasons():
         found = [row for row in rows if reason_for(row) == reason]
@@ -65,7 +65,7 @@ def fill(rows: Sequence[Record], using: str, *, is_verified: bool) -> None:
 
 
 def on_addressed(message: Any, recipients: Sequence[EmailAddress], **kwargs: Any) -> None:
-    """The receiver of the ``addressed`` signal: tell which recipients are on the list.
+    """The receiver of the ``addressed`` signal: reject recipients on the list.
 
     They get the status ``rejected``, and the backend leaves them out. ``to``, ``cc`` and ``bcc``
     stay as they are. One query.
@@ -90,7 +90,7 @@ def _is_final(bounce: Bounce) -> bool:
 def _warn_of_unverified(row: Record, count: int) -> None:
     logger.warning(
         "%d recipients of the message %s were not put on the suppression list, because nothing "
-        "proves that the notification is yours (SNS topic %s): anybody could have made it up. Set "
+        "proves that the notification is yours (SNS topic %s): anyone could have invented it. Set "
         'ANYMAIL["WEBHOOK_SECRET"], or ANYMAIL["AMAZON_SES_SNS_TOPIC_ARNS"] with signature '
         "checking on, and leave raw message delivery off.",
         count,

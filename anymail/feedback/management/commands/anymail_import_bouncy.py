@@ -1,4 +1,4 @@
-"""``manage.py anymail_import_bouncy``: take over the tables of django-bouncy."""
+"""``manage.py anymail_import_bouncy``: import the tables of django-bouncy."""
 
 from __future__ import annotations
 
@@ -29,17 +29,19 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
         parser.add_argument(
-            "--from-database", default=DEFAULT_DB_ALIAS, help="alias of the one with their tables"
+            "--from-database",
+            default=DEFAULT_DB_ALIAS,
+            help="alias of the database to copy from",
         )
         parser.add_argument(
-            "--database", default=DEFAULT_DB_ALIAS, help="alias of the one to copy to"
+            "--database", default=DEFAULT_DB_ALIAS, help="alias of the database to copy to"
         )
         parser.add_argument(
             "--batch-size", type=int, default=1_000, help="rows to copy at once (default: 1000)"
         )
 
     def handle(self, **options: Any) -> None:
-        """Copy each table that there is, and tell how many rows.
+        """Copy each existing table, and print the number of rows.
 
         :raises django.core.management.base.CommandError: there is no such database, or none of
             the tables in it.
@@ -56,10 +58,10 @@ class Command(BaseCommand):
     ) -> None:
         """Copy one table.
 
-        :param old: the model of theirs.
-        :param new: that of ours.
+        :param old: the model of django-bouncy.
+        :param new: our model.
         :param source: the alias of the database to read.
-        :param target: that of the one to write.
+        :param target: the alias of the database to write.
         :param size: rows at once.
         """
         name = str(new._meta.verbose_name_plural)
@@ -82,7 +84,7 @@ class Command(BaseCommand):
 
     @property
     def shows_progress(self) -> bool:
-        """Whether a person is watching."""
+        """Whether the output is a terminal."""
         return self.verbosity > 0 and self.stdout.isatty()
 
     def show_progress(self, name: str, read: int, total: int) -> None:
@@ -98,7 +100,7 @@ class Command(BaseCommand):
 
 
 def to_row(new: type[Feedback], values: dict[str, Any]) -> Feedback:
-    """An unsaved row of ours for one of theirs; there is no SES document in theirs."""
+    """An unsaved row for a row of django-bouncy, which has no SES document."""
     return new(
         **column_values(new, {name: value for name, value in values.items() if name != "id"})
     )
@@ -107,7 +109,7 @@ def to_row(new: type[Feedback], values: dict[str, Any]) -> Feedback:
 def insert_missing(new: type[Feedback], rows: list[Feedback], target: str) -> int:
     """Insert the rows that are not there yet.
 
-    :return: how many.
+    :return: the number of inserted rows.
     """
     manager = new._default_manager.using(target)
     ids = {row.sns_messageid for row in rows}

@@ -1,4 +1,4 @@
-"""``manage.py anymail_import_django_ses``: take over the blacklist of django-ses."""
+"""``manage.py anymail_import_django_ses``: import the blacklist of django-ses."""
 
 from __future__ import annotations
 
@@ -28,12 +28,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
-        parser.add_argument("--dry-run", action="store_true", help="only tell how many there are")
+        parser.add_argument("--dry-run", action="store_true", help="only print the numbers")
         parser.add_argument(
-            "--from-database", default=DEFAULT_DB_ALIAS, help="alias of the one with their table"
+            "--from-database",
+            default=DEFAULT_DB_ALIAS,
+            help="alias of the database to copy from",
         )
         parser.add_argument(
-            "--database", default=DEFAULT_DB_ALIAS, help="alias of the one to copy to"
+            "--database", default=DEFAULT_DB_ALIAS, help="alias of the database to copy to"
         )
         parser.add_argument(
             "--batch-size",
@@ -43,7 +45,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, **options: Any) -> None:
-        """Copy the addresses, and tell how many.
+        """Copy the addresses, and print how many.
 
         :raises django.core.management.base.CommandError: there is no such database, or no
             blacklist in it.
@@ -69,7 +71,7 @@ class Command(BaseCommand):
 
 
 def missing_keys(addresses: Iterable[str], target: str) -> set[str]:
-    """Those addresses, in their form for comparison, that nobody entered yet.
+    """The keys of the addresses that are not on the list by hand yet.
 
     :param target: the alias of the database.
     """

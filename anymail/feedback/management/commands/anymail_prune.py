@@ -20,7 +20,7 @@ def duration(text: str) -> timedelta:
     """``90d``, ``12h`` or ``4w``.
 
     :param text: a whole number, and a unit: hours, days or weeks.
-    :raises argparse.ArgumentTypeError: it is something else, or nothing.
+    :raises argparse.ArgumentTypeError: it is not a valid duration.
     """
     match = re.fullmatch(r"([1-9][0-9]{0,4})([hdw])", text.strip().lower())
     if not match:
@@ -46,14 +46,14 @@ class Command(BaseCommand):
             metavar="90d",
             help="how old: a number with h, d or w for hours, days or weeks",
         )
-        parser.add_argument("--dry-run", action="store_true", help="only tell how many there are")
+        parser.add_argument("--dry-run", action="store_true", help="only print the numbers")
         parser.add_argument(
             "--batch-size", type=int, default=1_000, help="rows to delete at once (default: 1000)"
         )
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="the database's alias")
 
     def handle(self, **options: Any) -> None:
-        """Delete, and tell how many rows of each table there were."""
+        """Delete, and print the number of rows of each table."""
         limit: datetime = timezone.now() - options["older_than"]
         done = "would be deleted" if options["dry_run"] else "deleted"
         for model, column in (
@@ -71,12 +71,12 @@ class Command(BaseCommand):
 
 
 def delete(rows: Any, batch_size: int) -> int:
-    """Delete rows in batches, each in a transaction of its own, so that nobody waits for long.
+    """Delete rows in batches, each in a transaction of its own, so that locks are short.
 
-    Interrupted, it has deleted what it has deleted; run again, it goes on.
+    After an interruption it can be run again.
 
     :param rows: a queryset.
-    :return: how many.
+    :return: the number of deleted rows.
     """
     count = 0
     while batch := list(rows.values_list("pk", flat=True)[: max(batch_size, 1)]):

@@ -16,7 +16,6 @@ from anymail.inbound import AnymailInboundMessage
 from anymail.sandbox import SandboxError
 from anymail.sandbox.aws.receive.envelope import (
     VERDICTS,
-    Envelope,
     add_headers,
     choose_verdicts,
     new_id,
@@ -25,7 +24,7 @@ from anymail.sandbox.aws.receive.notification import received_document
 from anymail.sandbox.aws.receive.receive import MAX_SIZE, MAX_SNS_SIZE, receive
 from anymail.sandbox.aws.sns.local_sns import LocalSns
 from anymail.sandbox.aws.sns.signing_key import SigningKey
-from anymail.sandbox.journal import Journal, ReceivedMail, now
+from anymail.sandbox.journal import Journal, ReceivedMail
 from anymail.signals import AnymailInboundEvent, inbound
 
 from ..hostile_mail import LINES, mutations
@@ -553,22 +552,19 @@ class HostileMailTests(SimpleTestCase):
         many = b"Content-Type: text/plain; x*" + b"9" * 5000 + b"*=x\r\n\r\n"
         verdicts = choose_verdicts({}, scans=True)
         for raw in (deep, many, *LINES, *mutations(11, 300)):
-            envelope = Envelope(
+            mail = ReceivedMail(
                 id=new_id(),
                 sender=SENDER,
                 recipients=[RECIPIENT],
-                region="us-east-1",
-                at=now(),
+                raw=raw,
+                rule="",
+                action="",
                 verdicts=verdicts,
             )
             with self.subTest(raw=raw[:300]):
-                received = add_headers(raw, envelope)
+                mail.raw = add_headers(mail, "us-east-1")
                 document = received_document(
-                    envelope,
-                    received,
-                    recipients=[RECIPIENT],
-                    action={},
-                    milliseconds=1,
+                    mail, dmarc_policy="none", recipients=[RECIPIENT], action={}, milliseconds=1
                 )
                 json.dumps(document, ensure_ascii=False).encode()
 

@@ -777,7 +777,7 @@ class SubscriptionTests(SnsTestCase):
 
     def test_the_refusal_says_what_to_do(self):
         url = "http://192.0.2.1/"
-        with self.assertRaisesMessage(ApiError, "unless it is started with --allow-remote"):
+        with self.assertRaisesMessage(ApiError, "add --allow-remote"):
             self.sns.subscribe(self.topic, url)
 
     def test_other_machines_are_allowed_when_somebody_said_so(self):
@@ -811,17 +811,23 @@ class PublishTests(SnsTestCase):
             self.assertEqual(text, "Invalid parameter: Message too long")
         self.api.publish(TopicArn=self.topic, Message="x" * 262_144)
 
-    def test_a_batch(self):
+    def test_each_entry_of_a_batch_by_itself(self):
         hook = self.run_webhook()
         self.subscribe(hook)
         answer = self.api.publish_batch(
-            TopicArn=self.topic, PublishBatchRequestEntries=[{"Id": "one", "Message": "x"}]
+            TopicArn=self.topic,
+            PublishBatchRequestEntries=[
+                {"Id": "good", "Message": "x"},
+                {"Id": "bad", "Message": "x" * 262_145},
+            ],
         )
         wait_until(lambda: hook.requests)
         fields = json.loads(hook.requests[0]["body"])
         check_signature(fields)
         [published] = answer["Successful"]
-        self.assertEqual((published["Id"], published["MessageId"]), ("one", fields["MessageId"]))
+        self.assertEqual((published["Id"], published["MessageId"]), ("good", fields["MessageId"]))
+        [failed] = answer["Failed"]
+        self.assertEqual((failed["Id"], failed["Code"]), ("bad", "InvalidParameter"))
 
     def test_phones_functions_and_devices_get_nothing(self):
         for call, params in (

@@ -10,12 +10,11 @@ import base64
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from email.utils import format_datetime
 
 from ....addresses.parser import parse_mailboxes
 from ... import SandboxError
+from ...journal import ReceivedMail
 from ..headers import first, parse_headers
 
 VERDICTS = ("spam", "virus", "spf", "dkim", "dmarc")
@@ -36,26 +35,6 @@ _ADDRESS = re.compile(
     r"[^\s<>@\x00-\x1f\x7f\ud800-\udfff]{1,256}@[^\s<>@\x00-\x1f\x7f\ud800-\udfff]+"
 )
 _DOMAIN = re.compile(r"[A-Za-z0-9.-]{1,253}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Envelope:
-    """How a mail arrived.
-
-    :param id: SES's ``messageId``.
-    :param sender: MAIL FROM; empty for a bounce.
-    :param recipients: RCPT TO.
-    :param verdicts: for each of :data:`VERDICTS` one of :data:`STATUSES`.
-    :param dmarc_policy: one of :data:`DMARC_POLICIES`.
-    """
-
-    id: str
-    sender: str
-    recipients: Sequence[str]
-    region: str
-    at: datetime
-    verdicts: Mapping[str, str]
-    dmarc_policy: str = "none"
 
 
 def new_id() -> str:
@@ -93,28 +72,28 @@ def choose_verdicts(chosen: Mapping[str, str], *, scans: bool) -> dict[str, str]
     return {name: chosen.get(name, status) for name, status in usual.items()}
 
 
-def add_headers(raw: bytes, envelope: Envelope) -> bytes:
-    """A mail with SES's headers on top; with the line ends of SMTP."""
-    mail = re.sub(rb"(?<!\r)\n", b"\r\n", raw)
-    added = "".join(f"{name}: {value}\r\n" for name, value in _headers(mail, envelope).items())
-    return added.encode() + mail
+def add_headers(mail: ReceivedMail, region: str) -> bytes:
+    """The source of a mail with SES's headers on top; with the line ends of SMTP."""
+    raw = re.sub(rb"(?<!\r)\n", b"\r\n", mail.raw)
+    added = "".join(f"{name}: {value}\r\n" for name, value in _headers(mail, raw, region).items())
+    return added.encode() + raw
 
 
-def _headers(mail: bytes, envelope: Envelope) -> dict[str, str]:
-    verdicts = envelope.verdicts
+def _headers(mail: ReceivedMail, raw: bytes, region: str) -> dict[str, str]:
+    verdicts = mail.verdicts
     results = {name: RESULTS[status] for name, status in verdicts.items()}
-    envelope_domain = envelope.sender.rpartition("@")[2] or "localhost"
-    from_domain = _from_domain(mail) or envelope_domain
+    envelope_domain = mail.sender.rpartition("@")[2] or "localhost"
+    from_domain = _from_domain(raw) or envelope_domain
     designates = "designates" if results["spf"] == "pass" else "does not designate"
     spf = (
         f"{results['spf']} (spfCheck: domain of {envelope_domain} {designates} 127.0.0.1 as "
-        f"permitted sender) client-ip=127.0.0.1; envelope-from={envelope.sender}; helo=localhost;"
+        f"permitted sender) client-ip=127.0.0.1; envelope-from={mail.sender}; helo=localhost;"
     )
     return {
-        "Return-Path": f"<{envelope.sender}>",
+        "Return-Path": f"<{mail.sender}>",
         "Received": "from localhost (localhost [127.0.0.1])\r\n"
-        f" by inbound-smtp.{envelope.region}.amazonaws.com with SMTP id {envelope.id}\r\n"
-        f" for {envelope.recipients[0]};\r\n {format_datetime(envelope.at)} (UTC)",
+        f" by inbound-smtp.{region}.amazonaws.com with SMTP id {mail.id}\r\n"
+        f" for {mail.recipients[0]};\r\n {format_datetime(mail.at)} (UTC)",
         "X-SES-Spam-Verdict": verdicts["spam"],
         "X-SES-Virus-Verdict": verdicts["virus"],
         "Received-SPF": spf,
@@ -125,7 +104,7 @@ def _headers(mail: bytes, envelope: Envelope) -> dict[str, str]:
     }
 
 
-def _from_domain(mail: bytes) -> str | None:
-    mailboxes = parse_mailboxes(first(parse_headers(mail), "from") or "").mailboxes
+def _from_domain(raw: bytes) -> str | None:
+    mailboxes = parse_mailboxes(first(parse_headers(raw), "from") or "").mailboxes
     domain = mailboxes[0].addr_spec.rpartition("@")[2] if mailboxes else ""
     return domain if _DOMAIN.fullmatch(domain) else None

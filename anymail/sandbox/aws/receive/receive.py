@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ... import SandboxError
-from ...journal import Journal, ReceivedMail, SesEvent, now
+from ...journal import Journal, ReceivedMail, SesEvent
 from ..api import ApiError
 from ..moto_state import receipt_rules
-from .actions import ACTIONS, ActionResult
-from .envelope import Envelope, add_headers, check_addresses, choose_verdicts, new_id
+from .actions import ACTIONS
+from .envelope import add_headers, check_addresses, choose_verdicts, new_id
 from .notification import received_document
 from .rules import RuleAction, actions_for
 
@@ -51,27 +51,18 @@ def receive(
     check_addresses(sender, recipients)
     actions = actions_for(receipt_rules(region), recipients, rule)
     chosen = dict(verdicts or {})
-    envelope = Envelope(
+    mail = ReceivedMail(
         id=new_id(),
         sender=sender,
         recipients=list(recipients),
-        region=region,
-        at=now(),
-        verdicts=choose_verdicts(chosen, scans=any(found.rule.scans for found in actions)),
-        dmarc_policy=chosen.get("dmarc_policy", "none"),
-    )
-    mail = ReceivedMail(
-        id=envelope.id,
-        sender=sender,
-        recipients=list(recipients),
-        raw=add_headers(raw, envelope),
+        raw=raw,
         rule=", ".join(dict.fromkeys(found.rule.name for found in actions)),
         action="",
-        verdicts=envelope.verdicts,
-        at=envelope.at,
+        verdicts=choose_verdicts(chosen, scans=any(found.rule.scans for found in actions)),
     )
+    mail.raw = add_headers(mail, region)
     _check_size(len(mail.raw), actions)
-    events = _run(actions, mail, envelope, sns)
+    events = _run(actions, mail, sns, chosen.get("dmarc_policy", "none"))
     journal.add_received(mail)
     for event in events:
         _publish(event, mail, sns, journal)
@@ -91,7 +82,7 @@ def _check_size(size: int, actions: Sequence[RuleAction]) -> None:
 
 
 def _run(
-    actions: Sequence[RuleAction], mail: ReceivedMail, envelope: Envelope, sns: LocalSns
+    actions: Sequence[RuleAction], mail: ReceivedMail, sns: LocalSns, dmarc_policy: str
 ) -> list[SesEvent]:
     """Run the actions. Returns the events to publish."""
     start, events, labels = time.monotonic(), [], []
@@ -109,8 +100,14 @@ def _run(
         topic_arn = action.params.get("TopicArn")
         if topic_arn:
             _check_topic(topic_arn, name, sns)
-            milliseconds = int((time.monotonic() - start) * 1000)
-            document = _document(action, result, mail.raw, envelope, milliseconds)
+            document = received_document(
+                mail,
+                dmarc_policy=dmarc_policy,
+                recipients=action.recipients,
+                action={**result.action, "topicArn": topic_arn},
+                milliseconds=int((time.monotonic() - start) * 1000),
+                content=result.content,
+            )
             events.append(SesEvent(kind="Received", document=document, topic_arns=[topic_arn]))
         elif result.label:
             mail.notes.append(
@@ -128,19 +125,6 @@ def _check_topic(topic_arn: str, rule: str, sns: LocalSns) -> None:
         raise SandboxError(
             f"The receipt rule {rule!r} names the SNS topic {topic_arn}: {err}."
         ) from err
-
-
-def _document(
-    action: RuleAction, result: ActionResult, mail: bytes, envelope: Envelope, milliseconds: int
-) -> dict[str, Any]:
-    return received_document(
-        envelope,
-        mail,
-        recipients=action.recipients,
-        action={**result.action, "topicArn": action.params["TopicArn"]},
-        milliseconds=milliseconds,
-        content=result.content,
-    )
 
 
 def _publish(event: SesEvent, mail: ReceivedMail, sns: LocalSns, journal: Journal) -> None:

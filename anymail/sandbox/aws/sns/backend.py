@@ -9,19 +9,20 @@ import logging
 import re
 import secrets
 import uuid
-from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from moto.core.responses import ActionResult
 from moto.sns import models
-from moto.sns.exceptions import SNSInvalidParameter, TopicNotFound
+from moto.sns.exceptions import InvalidParameterValue, TopicNotFound
 from moto.sns.responses import SNSResponse
 
 from ....amazon_ses.sns import TOPIC_ARN, UNSUBSCRIBE_CONFIRMATION
 from ....testing.sns import confirmation_fields, notification_fields, sns_url
+from ... import SandboxError
 from ...journal import Attempt, SesEvent
-from ...servers import is_loopback
+from ...servers import check_site
 from ..bounds import check_room_for_message
 from .outbox import PAUSES, Outbox
 from .request import sns_request
@@ -29,6 +30,8 @@ from .signing_key import SigningKey
 
 logger: logging.Logger = logging.getLogger(__name__)
 
+#: Seconds to wait at most before a site is asked again to confirm.
+MAX_PAUSE = 2.0
 #: The characters of RFC 3986.
 URL = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{1,2048}")
 
@@ -63,22 +66,25 @@ class Subscription(models.Subscription):
         """As lists of subscriptions have it."""
         return self.arn if self.is_confirmed else "PendingConfirmation"
 
-    def ask(
-        self, pauses: Sequence[float] = PAUSES, done: Callable[[Attempt], object] | None = None
-    ) -> None:
+    def ask(self, *, until_confirmed: bool = False, refusals: int = 0) -> None:
         """Ask the webhook in the background to confirm.
 
-        :param pauses: seconds before each retry.
-        :param done: called with the last attempt.
+        :param until_confirmed: ask again and again, in place of the usual retries. Each request is
+            a new one: an old one may be too old for the site by then.
         """
 
-        def remember(attempt: Attempt) -> None:
+        def done(attempt: Attempt) -> None:
             self.last_attempt = attempt
-            if done is not None:
-                done(attempt)
+            if until_confirmed and not attempt.succeeded:
+                # A site that is being started is asked often; one that refuses, less and less.
+                count = 0 if attempt.status is None else min(refusals + 1, 10)
+                again = partial(self.ask, until_confirmed=True, refusals=count)
+                self._outbox.later(2**count, again, at_most=MAX_PAUSE)
 
-        message = self._sign(confirmation_fields(self.topic_arn, self.token))
-        self._outbox.send(self, sns_request(message, None), pauses=pauses, done=remember)
+        if not self.is_confirmed and self.arn in self.topic.sns_backend.subscriptions:
+            fields = confirmation_fields(self.topic_arn, self.token)
+            request = sns_request(self._sign(fields), None)
+            self._outbox.send(self, request, pauses=() if until_confirmed else PAUSES, done=done)
 
     def end(self) -> None:
         """Tell the webhook that it is no longer subscribed."""
@@ -231,8 +237,7 @@ class LocalSnsResponse(SNSResponse):
         super().subscribe()  # sets the attributes, too
         params = map(self._get_param, ("TopicArn", "Endpoint", "Protocol"))
         found: Any = self.backend.subscribe(*params)
-        if not found.is_confirmed:
-            found.ask()
+        found.ask()
         is_shown = found.is_confirmed or self._get_param("ReturnSubscriptionArn")
         return ActionResult({"SubscriptionArn": found.arn if is_shown else "pending confirmation"})
 
@@ -247,19 +252,14 @@ class LocalSnsResponse(SNSResponse):
 
 def check_endpoint(url: str, protocol: str, *, allow_remote: bool) -> None:
     """Refuse what is not the URL of a webhook, or leads to another machine."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname if parts.port != 0 else None
-    except ValueError:
-        host = None
-    if not host or not URL.fullmatch(url) or parts.scheme != protocol:
+    if not URL.fullmatch(url) or not url.startswith(f"{protocol}://"):
         raise _invalid(f"Endpoint Reason: it is not a valid {protocol} URL")
-    if not allow_remote and not is_loopback(host):
-        raise _invalid(
-            f"Endpoint Reason: the sandbox posts to this machine only, and {host} is another one, "
-            "unless it is started with --allow-remote"
-        )
+    try:
+        _port = urlsplit(url).port
+        check_site(url, allow_remote=allow_remote)
+    except (SandboxError, ValueError) as err:
+        raise _invalid(f"Endpoint Reason: {err}") from err
 
 
-def _invalid(what: str) -> SNSInvalidParameter:
-    return SNSInvalidParameter(f"Invalid parameter: {what}")
+def _invalid(what: str) -> InvalidParameterValue:
+    return InvalidParameterValue(f"Invalid parameter: {what}")

@@ -14,13 +14,9 @@ from ....amazon_ses.sns import TOPIC_ARN
 from ...journal import Attempt, Journal, SesEvent
 from ..api import ApiError
 from ..defaults import ACCOUNT, REGION
-from ..schedule import Schedule
 from .backend import LocalSnsBackend, Subscription
 from .outbox import TIMEOUT, Outbox
 from .signing_key import SigningKey
-
-#: Seconds to wait at most before a site is asked again to confirm.
-MAX_PAUSE = 2.0
 
 
 class LocalSns:
@@ -41,14 +37,8 @@ class LocalSns:
         allow_remote: bool = False,
         timeout: float = TIMEOUT,
     ) -> None:
-        self._retry_pause = retry_pause
-        self._schedule = Schedule()
         self._outbox = Outbox(
-            journal,
-            self._schedule,
-            allow_remote=allow_remote,
-            retry_pause=retry_pause,
-            timeout=timeout,
+            journal, allow_remote=allow_remote, retry_pause=retry_pause, timeout=timeout
         )
         # moto makes the backend of a region when it is first used.
         make_backend: Any = partial(
@@ -82,7 +72,7 @@ class LocalSns:
         """
         with self._backend(topic_arn) as backend:
             found = backend.subscribe(topic_arn, url, url.partition(":")[0])
-        self._ask(found)
+        found.ask(until_confirmed=True)
 
     def check_topic(self, topic_arn: str) -> None:
         """Refuse a topic that does not exist.
@@ -108,20 +98,6 @@ class LocalSns:
     def close(self) -> None:
         """Post nothing more."""
         self._outbox.close()
-        self._schedule.close()
-
-    def _ask(self, subscription: Subscription, refusals: int = 0) -> None:
-        """Ask with a new message each time: an old one may be too old for the site by now."""
-
-        def done(attempt: Attempt) -> None:
-            if not attempt.succeeded:
-                # A site that is being started is asked often; one that refuses, less and less.
-                count = 0 if attempt.status is None else min(refusals + 1, 10)
-                pause = min(self._retry_pause * 2**count, MAX_PAUSE)
-                self._schedule.add(pause, partial(self._ask, subscription, count))
-
-        if subscription in self.webhooks() and not subscription.is_confirmed:
-            subscription.ask(pauses=(), done=done)
 
     def _find(self, topic_arn: str, url: str) -> Subscription | None:
         wanted = (topic_arn, url)

@@ -67,14 +67,13 @@ class Outbox:
     def __init__(
         self,
         journal: Journal,
-        schedule: Schedule,
         *,
         allow_remote: bool,
         retry_pause: float,
         timeout: float,
     ) -> None:
         self._journal = journal
-        self._schedule = schedule
+        self._schedule = Schedule()
         self._allow_remote = allow_remote
         self._retry_pause = retry_pause
         self._timeout = timeout
@@ -109,6 +108,17 @@ class Outbox:
     def close(self) -> None:
         """Post nothing more. Does not wait for the responses to what is being posted."""
         self._closed = True
+        self._schedule.close()
+
+    def later(
+        self, pause: float, run: Callable[[], object], *, at_most: float = float("inf")
+    ) -> None:
+        """Run something after a pause.
+
+        :param pause: as a multiple of ``retry_pause``.
+        :param at_most: in seconds.
+        """
+        self._schedule.add(min(pause * self._retry_pause, at_most), run)
 
     def _add(self, delivery: Delivery) -> None:
         name, dropped = delivery.subscription.arn, None
@@ -151,8 +161,7 @@ class Outbox:
             return
         self._journal.add_attempt(delivery.post, attempt, "retrying")
         pause, *pauses = delivery.pauses
-        retry = partial(self._add, replace(delivery, pauses=pauses))
-        self._schedule.add(pause * self._retry_pause, retry)
+        self.later(pause, partial(self._add, replace(delivery, pauses=pauses)))
 
     def _finish(self, delivery: Delivery, attempt: Attempt) -> None:
         delivery.done(attempt)

@@ -12,6 +12,7 @@ from typing import Any
 from django.core.mail import EmailMessage
 from django.utils.functional import Promise
 
+from .attributes import force_non_lazy
 from .exceptions import AnymailSerializationError
 
 #: What Django makes a part of.
@@ -47,9 +48,9 @@ class Attachment:
             disposition = attachment.get_content_disposition()
             self.inline = disposition == "inline" or (disposition is None and bool(self.cid))
         else:
-            self.name, content, mimetype = (*attachment, None)[:3]
-            is_text = isinstance(content, (str, Promise))
-            self.content = str(content) if is_text else _content_bytes(content, self.encoding)
+            self.name, content, mimetype = map(force_non_lazy, (*attachment, None)[:3])
+            is_text = isinstance(content, str)
+            self.content = content if is_text else _content_bytes(content, self.encoding)
             self.mimetype = mimetype or _guessed_type(self.name)
             self.content_type = self.mimetype
 
@@ -153,8 +154,8 @@ def _part_content(part: Message) -> bytes:
 
 
 def _content_bytes(content: Any, encoding: str) -> bytes:
-    if isinstance(content, (str, Promise)):
-        return str(content).encode(encoding)
+    if isinstance(content, str):
+        return content.encode(encoding)
     if isinstance(content, EmailMessage):  # attached as message/rfc822
         content = content.message()
     return content.as_bytes() if isinstance(content, Message) else bytes(content)

@@ -32,8 +32,11 @@ class AttachmentTests(SimpleTestCase):
         self.assertEqual(attachment.content_bytes, b"\xfc")
         self.assertEqual(Attachment(("a.txt", "ü", "text/plain"), None).content_bytes, "ü".encode())
 
-    def test_lazy_text_is_forced(self):
-        self.assertEqual(Attachment((None, gettext_lazy("a"), "text/plain")).content, "a")
+    def test_lazy_strings_are_forced(self):
+        attachment = Attachment(map(gettext_lazy, ("a.txt", "text", "text/plain")))
+        found = (attachment.name, attachment.content, attachment.mimetype)
+        self.assertEqual(found, ("a.txt", "text", "text/plain"))
+        self.assertEqual([type(value) for value in found], [str] * 3)
 
     def test_bytes_stay(self):
         attachment = Attachment((None, b"\x00\xff", None))

@@ -44,7 +44,7 @@ class SesNotification:
     :param sns_message: the document of SNS around it, as it came; None from another carrier.
     :param is_verified: it provably comes from a topic (a queue, a bus) of yours. Otherwise nothing
         is downloaded or deleted because of it, and no address is suppressed.
-    :raises AnymailWebhookValidationFailure: the document is nested more than :data:`MAX_NESTING`
+    :raises AnymailWebhookValidationFailure: the document is nested more than ``MAX_NESTING``
         levels deep.
     """
 
@@ -102,7 +102,7 @@ class SesNotification:
 
 
 def nested_too_deep(what: str) -> AnymailWebhookValidationFailure:
-    """The error for a document that is nested more than :data:`MAX_NESTING` levels deep.
+    """The error for a document that is nested more than ``MAX_NESTING`` levels deep.
 
     :param what: the document.
     """

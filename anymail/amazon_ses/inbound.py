@@ -15,6 +15,7 @@ from ..exceptions import AnymailConfigurationError, AnymailError
 from ..inbound import AnymailInboundMessage
 from ..inbound.text import encode_source
 from ..signals import AnymailInboundEvent, EventType
+from .arns import arn_region
 from .notifications import SesNotification
 from .timestamps import parse_timestamp
 
@@ -158,7 +159,8 @@ def _decode_content(content: Any, encoding: Any) -> bytes:
 
 def _s3_object(notification: SesNotification, action: Mapping[str, Any]) -> S3Object:
     bucket, key = action.get("bucketName"), action.get("objectKey")
-    message_id = notification.mail.get("messageId")
+    # SES requires the topic, and until 2024 the bucket, to be in the region where it receives.
+    topic, message_id = notification.topic_arn, notification.mail.get("messageId")
     if not isinstance(bucket, str) or not _BUCKET.fullmatch(bucket):
         raise UnreadableMail("SES's notification of a received mail has no valid S3 bucket.")
     if not isinstance(key, str) or not key or UNUSABLE.search(key):
@@ -166,15 +168,9 @@ def _s3_object(notification: SesNotification, action: Mapping[str, Any]) -> S3Ob
     return S3Object(
         bucket=bucket,
         key=key,
-        region=_topic_region(notification.topic_arn) or _topic_region(action.get("topicArn")),
+        region=arn_region(topic, "sns") or arn_region(action.get("topicArn"), "sns"),
         message_id=message_id if isinstance(message_id, str) else None,
     )
-
-
-def _topic_region(topic: Any) -> str | None:
-    # SES requires the topic, and until 2024 the bucket, to be in the region where it receives.
-    parts = topic.split(":") if isinstance(topic, str) else []
-    return parts[3] if len(parts) == 6 and parts[2] == "sns" and parts[3] else None
 
 
 def _receipt(notification: SesNotification) -> Mapping[str, Any]:

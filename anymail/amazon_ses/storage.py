@@ -11,6 +11,7 @@ from ..conf import AmazonSESSettings
 from ..exceptions import AnymailAPIError
 from ..inbound.chunks import CHUNK_SIZE, slices
 from . import aws
+from .arns import arn_region
 from .aws_errors import api_errors, as_client_error
 from .decryption import EncryptionEnvelope, decrypt, parse_envelope
 from .inbound import S3Object, UnreadableMail
@@ -94,7 +95,7 @@ def unwrap_key(
     """
     pinned = settings.inbound_kms_key_id
     key_id = pinned or envelope.kms_key_id or ""
-    region = _arn_region(key_id) or _arn_region(envelope.kms_key_id or "") or stored.region
+    region = arn_region(key_id, "kms") or arn_region(envelope.kms_key_id, "kms") or stored.region
     params = {"KeyId": pinned} if pinned else {}
     with _api_errors("Decrypting the key of", stored, key_id):
         client = aws.client("kms", settings, **_in_region(region, settings.kms_client_params))
@@ -169,11 +170,6 @@ def _in_region(region: str | None, own_params: dict[str, Any] | None) -> dict[st
     if region is None or not _REGION.fullmatch(region) or "region_name" in (own_params or {}):
         return {}
     return {"region_name": region}
-
-
-def _arn_region(key_id: str) -> str | None:
-    parts = key_id.split(":")
-    return parts[3] if len(parts) == 6 and parts[0] == "arn" and parts[3] else None
 
 
 @contextmanager

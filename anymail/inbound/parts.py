@@ -59,14 +59,14 @@ def parts_by_content_id(message: Message) -> dict[str, Message]:
 
 
 def content_id_of(part: Message) -> str:
-    """The Content-ID without angle brackets and what stands around them; empty for none."""
+    """The Content-ID without angle brackets; empty if there is none."""
     value = raw_text(part.header_source("content-id") or "")
     match = _IN_BRACKETS.search(value)
     return (match[1] if match else value).strip(" \t<>")
 
 
 def is_unnamed_text(part: Message) -> bool:
-    """Whether it is text of a kind that bodies have, without a disposition and a file name."""
+    """Whether it is text/plain or text/html without a file name."""
     return part.get_content_type() in BODY_TYPES and not part.get_filename()
 
 
@@ -78,10 +78,11 @@ def _is_body(part: Message, content_type: str) -> bool:
     )
 
 
-def _all_parts(message: Message) -> Iterator[tuple[Message, str, bool]]:
+def _all_parts(message: Message) -> Iterator[tuple[Message, str | None, bool]]:
     """The parts of a mail and of those attached to it.
 
-    :return: for each what it is in its mail, and whether that is this one.
+    :return: for each ``"attachment"``, ``"inline"`` or None, and whether it is a part of the mail
+        itself, not of an attached one.
     """
     waiting = [_parts(message)]
     while waiting:
@@ -94,8 +95,8 @@ def _all_parts(message: Message) -> Iterator[tuple[Message, str, bool]]:
             waiting.pop()
 
 
-def _parts(message: Message) -> Iterator[tuple[Message, str]]:
-    """The parts of a mail, and what they are: attachment, inline, or an empty string: the body."""
+def _parts(message: Message) -> Iterator[tuple[Message, str | None]]:
+    """The parts of a mail, each with ``"attachment"``, ``"inline"``, or None for the body."""
     own = list(_own_parts(message))
     bodies = [
         next((part for part, _ in own if _is_body(part, content_type)), None)
@@ -106,15 +107,15 @@ def _parts(message: Message) -> Iterator[tuple[Message, str]]:
         if disposition is not None:
             yield part, "inline" if disposition == "inline" else "attachment"
         elif any(part is body for body in bodies) or is_unnamed_text(part):
-            yield part, ""
+            yield part, None
         else:
             yield part, "inline" if is_related and content_id_of(part) else "attachment"
 
 
 def _own_parts(message: Message) -> Iterator[tuple[Message, bool]]:
-    """The parts but for multiparts and what is in attached messages.
+    """The parts, except multiparts and the parts of attached messages.
 
-    :return: pairs: the part, and whether it is one of a multipart/related.
+    :return: each with whether it is in a multipart/related.
     """
     waiting = [(message, False)]
     while waiting:

@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from django.core.exceptions import RequestDataTooBig
 from django.dispatch import Signal
@@ -143,11 +143,11 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
                 raise AnymailWebhookValidationFailure("The SNS message has no valid Token.")
         settings = self.ses_settings
         if not settings.auto_confirm_sns_subscriptions:
-            raise _refuse_confirmation(
+            _refuse_confirmation(
                 topic, token, 'ANYMAIL["AMAZON_SES_AUTO_CONFIRM_SNS_SUBSCRIPTIONS"] is False.'
             )
         if not self.is_verified:
-            raise _refuse_confirmation(
+            _refuse_confirmation(
                 topic,
                 token,
                 'Nothing proves that the topic is yours: set ANYMAIL["WEBHOOK_SECRET"], or '
@@ -268,9 +268,9 @@ def _log_unconfirmed(topic: str, token: str, reason: str) -> None:
     logger.debug("The token of the subscription to %s: %s", topic, token, extra=about)
 
 
-def _refuse_confirmation(topic: str, token: str, reason: str) -> AnymailWebhookValidationFailure:
+def _refuse_confirmation(topic: str, token: str, reason: str) -> NoReturn:
     _log_unconfirmed(topic, token, reason)
-    return AnymailWebhookValidationFailure(
+    raise AnymailWebhookValidationFailure(
         f"The subscription to the SNS topic {topic} was not confirmed. {reason}"
     )
 

@@ -76,13 +76,13 @@ class SendApi(Protocol):
     SERVICE: str
 
     def build_calls(
-        self, message: OutgoingMessage, settings: AmazonSESSettings, sending: SendSettings
+        self, message: OutgoingMessage, settings: AmazonSESSettings, send_settings: SendSettings
     ) -> Sequence[ApiCall]:
         """Turn a message into calls.
 
         :param message: with at least one recipient.
         :param settings: for Amazon SES.
-        :param sending: for any service.
+        :param send_settings: for any service.
         :return: the calls, in order.
         :raises AnymailError: the message cannot be sent with this API; the text says why.
         """

@@ -1,4 +1,4 @@
-"""What the traceback of an error tells, and what it should not."""
+"""Tracebacks of errors: which raised exception is a signal handler's, and removing variables."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import traceback
 from collections.abc import Iterator
 
 
-def signal_in(error: BaseException) -> BaseException | None:
-    """The exception that a signal handler raised, if that is what an error comes from.
+def signal_handler_error(error: BaseException) -> BaseException | None:
+    """The exception of a signal handler that caused an error, or None.
 
     Python runs handlers between any two instructions of the main thread, so their exceptions
-    (Celery's ``SoftTimeLimitExceeded``) come out of whatever is being done; botocore wraps them
-    like errors of the network.
+    (Celery's ``SoftTimeLimitExceeded``) can come out of any call; botocore wraps them like network
+    errors.
     """
     handlers = (signal.getsignal(number) for number in signal.valid_signals())
     codes = {getattr(handler, "__code__", None) for handler in handlers} - {None}
@@ -22,11 +22,13 @@ def signal_in(error: BaseException) -> BaseException | None:
     return None
 
 
-def forget_locals(error: BaseException) -> BaseException:
-    """The same error, and its causes, without the variables of the functions that it left.
+def clear_locals(error: BaseException) -> BaseException:
+    """Clear the variables of the functions in the traceback of an error and of its causes.
 
     They hold keys, recipients and messages, and error reports (Sentry, Django's mails to ADMINS)
-    show variables. Where in the code it was stays known.
+    show variables. The files and lines stay.
+
+    :return: the same error.
     """
     for link in _chain(error):
         traceback.clear_frames(link.__traceback__)
@@ -34,7 +36,7 @@ def forget_locals(error: BaseException) -> BaseException:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error, and what it comes from."""
+    """An error, its cause or context, and so on."""
     seen: set[int] = set()
     link: BaseException | None = error
     while link is not None and id(link) not in seen:

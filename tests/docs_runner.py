@@ -132,7 +132,7 @@ class Amazon:
 
         def create_client(*args: Any) -> Any:
             client = create(*args)
-            if aws.is_real(client):
+            if aws.is_botocore_client(client):
                 client.meta.events.register("before-call.*.*", self.refuse)
                 accept_calls(client, self.sent)
             return client

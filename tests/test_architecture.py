@@ -47,10 +47,10 @@ LAYERS: dict[str, int] = {
             anymail.amazon_ses.certificates
             anymail.amazon_ses.client_cache anymail.amazon_ses.decryption
             anymail.amazon_ses.delivery anymail.amazon_ses.errors anymail.amazon_ses.feedback
-            anymail.amazon_ses.https anymail.amazon_ses.impatience anymail.amazon_ses.inbound
+            anymail.amazon_ses.https anymail.amazon_ses.timeouts anymail.amazon_ses.inbound
             anymail.amazon_ses.mime
             anymail.amazon_ses.notifications anymail.amazon_ses.pacing
-            anymail.amazon_ses.per_process anymail.amazon_ses.quota anymail.amazon_ses.raw_calls
+            anymail.amazon_ses.process_local anymail.amazon_ses.quota anymail.amazon_ses.raw_calls
             anymail.amazon_ses.receive anymail.amazon_ses.request_bodies anymail.amazon_ses.sns
             anymail.amazon_ses.storage anymail.amazon_ses.tags_and_metadata
             anymail.amazon_ses.template_calls anymail.amazon_ses.template_content
@@ -60,6 +60,7 @@ LAYERS: dict[str, int] = {
         4: """
             anymail.backends anymail.backends.amazon_ses anymail.backends.amazon_sesv1
             anymail.backends.amazon_sesv2 anymail.backends.base anymail.backends.batch
+            anymail.backends.compat
             anymail.backends.console anymail.backends.statuses anymail.backends.test
             anymail.webhooks anymail.webhooks.amazon_ses anymail.webhooks.base
             anymail.webhooks.credentials
@@ -121,7 +122,7 @@ DEEPER = {
     "anymail.webhooks.amazon_ses.AmazonSESWebhookView": "the same base, for both",
 }
 
-CATCH_ALL_NAMES = {"common", "compat", "helpers", "misc", "tools", "util", "utils"}
+CATCH_ALL_NAMES = {"common", "helpers", "misc", "tools", "util", "utils"}
 TOP_LEVEL = {
     "CHANGELOG.rst",
     "LICENSE",

@@ -22,7 +22,7 @@ from moto.server import ThreadedMotoServer
 from anymail import testing
 from anymail.amazon_ses import aws
 from anymail.backends import amazon_ses, amazon_sesv2
-from anymail.backends.base import REMOVED_HOOKS as REMOVED_BACKEND_HOOKS
+from anymail.backends.compat import REMOVED_HOOKS as REMOVED_BACKEND_HOOKS
 from anymail.conf import AmazonSESSettings
 from anymail.exceptions import (
     AnymailAPIError,

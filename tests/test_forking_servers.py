@@ -18,7 +18,7 @@ from unittest import mock, skipUnless
 
 from django.test import SimpleTestCase
 
-from anymail.amazon_ses.per_process import PerProcess
+from anymail.amazon_ses.process_local import ProcessLocal
 
 from .local_sns import PATIENCE, reserved_port
 from .ses import Answer, Request, loopback_server, v1_success
@@ -118,9 +118,9 @@ class ForkingServersTests(SimpleTestCase):
         )
 
 
-class PerProcessTests(SimpleTestCase):
+class ProcessLocalTests(SimpleTestCase):
     def test_each_process_makes_its_own_and_keeps_it(self) -> None:
-        made = PerProcess(list[int])
+        made = ProcessLocal(list[int])
         ours = made.get()
         self.assertIs(made.get(), ours)
         with mock.patch("os.getpid", return_value=-1):

@@ -65,29 +65,29 @@ V2_PARAMS = frozenset(
 
 
 def build_calls(
-    message: OutgoingMessage, settings: AmazonSESSettings, sending: SendSettings
+    message: OutgoingMessage, settings: AmazonSESSettings, send_settings: SendSettings
 ) -> Sequence[ApiCall]:
     """The calls for a message; see :meth:`.calls.SendApi.build_calls`."""
     if message.template_id:
-        return _template_calls(message, settings, sending)
-    return _raw_calls(message, settings, sending)
+        return _template_calls(message, settings, send_settings)
+    return _raw_calls(message, settings, send_settings)
 
 
 def _raw_calls(
-    message: OutgoingMessage, settings: AmazonSESSettings, sending: SendSettings
+    message: OutgoingMessage, settings: AmazonSESSettings, send_settings: SendSettings
 ) -> list[ApiCall]:
-    message = raw_calls.checked(message, sending, RAW_WORDING)
-    idna_encode = raw_calls.encoder(settings, sending)
+    message = raw_calls.checked(message, send_settings, RAW_WORDING)
+    idna_encode = raw_calls.encoder(settings, send_settings)
     addresses = encode_addresses(message, idna_encode)
     raw_calls.check_recipient_count(message, settings)
     params: dict[str, Any] = {}
     if settings.configuration_set_name is not None:
         params["ConfigurationSetName"] = settings.configuration_set_name
-    if tags := list(raw_calls.message_tags(message, settings, sending)):
+    if tags := list(raw_calls.message_tags(message, settings, send_settings)):
         params["Tags"] = tags
     if source := _source(message):
         params["Source"] = encode_address(source, idna_encode, "envelope_sender")
-    params |= _extra_params(message, sending)
+    params |= _extra_params(message, send_settings)
     params["RawMessage"] = {"Data": raw_calls.build_data(message, addresses, MAX_SIZE, USE_V2)}
     return [
         ApiCall(
@@ -112,10 +112,10 @@ def _source(message: OutgoingMessage) -> EmailAddress | None:
     return None
 
 
-def _extra_params(message: OutgoingMessage, sending: SendSettings) -> dict[str, Any]:
+def _extra_params(message: OutgoingMessage, send_settings: SendSettings) -> dict[str, Any]:
     extra = dict(message.esp_extra or {})
     if foreign := sorted(V2_PARAMS & extra.keys()):
-        if not sending.ignore_unsupported_features:
+        if not send_settings.ignore_unsupported_features:
             names = ", ".join(foreign)
             raise unsupported(f"esp_extra {names} with the v1 API. {USE_V2}", ESP_NAME)
         extra = {name: value for name, value in extra.items() if name not in foreign}
@@ -123,14 +123,14 @@ def _extra_params(message: OutgoingMessage, sending: SendSettings) -> dict[str, 
 
 
 def _template_calls(
-    message: OutgoingMessage, settings: AmazonSESSettings, sending: SendSettings
+    message: OutgoingMessage, settings: AmazonSESSettings, send_settings: SendSettings
 ) -> list[ApiCall]:
     check_headers(message)
-    if sending.ignore_unsupported_features:
+    if send_settings.ignore_unsupported_features:
         message = message.reduced_to(TEMPLATE_SUPPORTS | {"tags"})
     else:
         _check_template(message, settings)
-    idna_encode = raw_calls.encoder(settings, sending)
+    idna_encode = raw_calls.encoder(settings, send_settings)
     default = template_calls.default_data(message)
     params: dict[str, Any] = {
         "Source": template_calls.single_from(message, idna_encode),
@@ -145,11 +145,11 @@ def _template_calls(
         params["ReturnPath"] = message.envelope_sender.format_addr_spec(idna_encode)
     if settings.configuration_set_name is not None:
         params["ConfigurationSetName"] = settings.configuration_set_name
-    if tags := list(raw_calls.message_tags(message, settings, sending)):
+    if tags := list(raw_calls.message_tags(message, settings, send_settings)):
         params["DefaultTags"] = tags
     # django-anymail documents "Tags" here, although the call has no such parameter.
     params |= template_calls.with_default_tags(
-        _extra_params(message, sending), "Tags", "DefaultTags"
+        _extra_params(message, send_settings), "Tags", "DefaultTags"
     )
     return [
         ApiCall(

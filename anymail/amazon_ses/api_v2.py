@@ -60,28 +60,28 @@ V1_PARAMS = {
 
 
 def build_calls(
-    message: OutgoingMessage, settings: AmazonSESSettings, sending: SendSettings
+    message: OutgoingMessage, settings: AmazonSESSettings, send_settings: SendSettings
 ) -> Sequence[ApiCall]:
     """The calls for a message; see :meth:`.calls.SendApi.build_calls`."""
     if message.template_id or is_inline_template(message):
         with text_errors():
-            return _template_calls(message, settings, sending)
-    return _raw_calls(message, settings, sending)
+            return _template_calls(message, settings, send_settings)
+    return _raw_calls(message, settings, send_settings)
 
 
 def _raw_calls(
-    message: OutgoingMessage, settings: AmazonSESSettings, sending: SendSettings
+    message: OutgoingMessage, settings: AmazonSESSettings, send_settings: SendSettings
 ) -> list[ApiCall]:
-    message = raw_calls.checked(message, sending, RAW_WORDING)
+    message = raw_calls.checked(message, send_settings, RAW_WORDING)
     if len(message.from_emails) > 1:
         raise unsupported("multiple from emails", ESP_NAME)
-    idna_encode = raw_calls.encoder(settings, sending)
+    idna_encode = raw_calls.encoder(settings, send_settings)
     addresses = encode_addresses(message, idna_encode)
     raw_calls.check_recipient_count(message, settings)
     params = _common_params(message, settings, idna_encode)
-    if tags := list(raw_calls.message_tags(message, settings, sending)):
+    if tags := list(raw_calls.message_tags(message, settings, send_settings)):
         params["EmailTags"] = tags
-    params |= _extra_params(message, sending)
+    params |= _extra_params(message, send_settings)
     data = raw_calls.build_data(message, addresses, MAX_SIZE, TOO_LARGE)
     params["Content"] = {"Raw": {"Data": data}}
     groups = raw_calls.in_groups(message.recipients)
@@ -128,11 +128,11 @@ def _common_params(
     return params
 
 
-def _extra_params(message: OutgoingMessage, sending: SendSettings) -> dict[str, Any]:
+def _extra_params(message: OutgoingMessage, send_settings: SendSettings) -> dict[str, Any]:
     extra = dict(message.esp_extra or {})
     extra.pop("InlineTemplate", None)
     for name in sorted(V1_PARAMS.keys() & extra.keys()):
-        if not sending.ignore_unsupported_features:
+        if not send_settings.ignore_unsupported_features:
             raise unsupported(
                 f"esp_extra {name} with the v2 API; it is called {V1_PARAMS[name]} there", ESP_NAME
             )
@@ -141,23 +141,23 @@ def _extra_params(message: OutgoingMessage, sending: SendSettings) -> dict[str, 
 
 
 def _template_calls(
-    message: OutgoingMessage, settings: AmazonSESSettings, sending: SendSettings
+    message: OutgoingMessage, settings: AmazonSESSettings, send_settings: SendSettings
 ) -> list[ApiCall]:
     check_headers(message)
-    if sending.ignore_unsupported_features:
+    if send_settings.ignore_unsupported_features:
         message = message.reduced_to(TEMPLATE_SUPPORTS)
     else:
         _check_template(message)
-    idna_encode = raw_calls.encoder(settings, sending)
+    idna_encode = raw_calls.encoder(settings, send_settings)
     params = _common_params(message, settings, idna_encode)
     params["FromEmailAddress"] = template_calls.single_from(message, idna_encode)
     if message.reply_to:
         params["ReplyToAddresses"] = [
             encode_address(address, idna_encode, "reply_to") for address in message.reply_to
         ]
-    if tags := list(raw_calls.message_tags(message, settings, sending)):
+    if tags := list(raw_calls.message_tags(message, settings, send_settings)):
         params["DefaultEmailTags"] = tags
-    params |= _template_extra(message, sending)
+    params |= _template_extra(message, send_settings)
     data = template_calls.default_data(message)
     params["DefaultContent"] = default_content(message, data)
     headers = ReplacementHeaders(message)
@@ -199,8 +199,8 @@ def _check_template(message: OutgoingMessage) -> None:
                 )
 
 
-def _template_extra(message: OutgoingMessage, sending: SendSettings) -> dict[str, Any]:
-    extra = _extra_params(message, sending)
+def _template_extra(message: OutgoingMessage, send_settings: SendSettings) -> dict[str, Any]:
+    extra = _extra_params(message, send_settings)
     extra.pop("ListManagementOptions", None)  # refused above, unless that is ignored
     return template_calls.with_default_tags(extra, "EmailTags", "DefaultEmailTags")
 

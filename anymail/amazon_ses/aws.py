@@ -1,4 +1,4 @@
-"""The only maker of boto3 clients, which are kept and shared."""
+"""Creates all boto3 clients, which are cached and shared."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from ..exceptions import (
     AnymailConfigurationError,
     AnymailImproperlyInstalled,
 )
-from ..tracebacks import forget_locals
+from ..tracebacks import clear_locals
 from . import request_bodies
-from .aws_errors import api_errors, as_client_error, watch
-from .client_cache import ClientKey, ClientParams, Clients, client_key
-from .per_process import PerProcess
+from .aws_errors import api_errors, as_client_error, watch_requests
+from .client_cache import ClientCache, ClientKey, ClientParams, client_key
+from .process_local import ProcessLocal
 
 #: IAM policies of existing projects have conditions on it (``aws:UserAgent``).
 USER_AGENT = f"django-anymail/{__version__}-amazon-ses"
 #: Services whose calls must not be repeated by botocore.
 SEND_SERVICES = ("ses", "sesv2")
-#: Parameters that may change although the account stays the same, or are nobody's business.
+#: Parameters that may change for the same account, and that are secret.
 CREDENTIALS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 #: Errors after which other credentials may work, which only a new client looks for.
 #: Source: the API references of SES, SNS, S3 and KMS, "Common errors".
@@ -46,9 +46,9 @@ REFUSED_CREDENTIALS = frozenset(
         "UnrecognizedClientException",
     }
 )
-#: botocore's exceptions, likewise.
+#: botocore exceptions after which they may work, too.
 NO_CREDENTIALS = frozenset({"NoCredentialsError", "PartialCredentialsError"})
-_clients = PerProcess(Clients)
+_clients = ProcessLocal(ClientCache)
 
 
 def client(service: str, settings: AmazonSESSettings, **overrides: Any) -> Any:
@@ -95,30 +95,30 @@ def create_client(params: ClientParams, settings: AmazonSESSettings) -> Any:
                 made = _session_class()(**params.session).client(
                     params.service, **{**params.client, "config": config}
                 )
-    if is_real(made):
+    if is_botocore_client(made):
         _prepare(made, params.service)
     return made
 
 
 def is_dropped(client: Any) -> bool:
-    """Whether a client is not to be used any more, since AWS refused its credentials."""
+    """Whether a client must not be used any more, since AWS refused its credentials."""
     return _clients.get().is_dropped(client)
 
 
-def is_real(client: Any) -> bool:
-    """Whether a client is botocore's, and not a double of somebody's tests."""
+def is_botocore_client(client: Any) -> bool:
+    """Whether a client is botocore's, and not a test double."""
     from botocore.client import BaseClient
 
     return isinstance(client, BaseClient)
 
 
 def unknown_region(client: Any) -> str | None:
-    """The region of a client, if botocore knows of no such region of Amazon SES.
+    """The region of a client, if botocore does not list it for Amazon SES.
 
     New ones may not be in its lists yet, so this explains a failure, and causes none.
     """
-    region: str | None = client.meta.region_name if is_real(client) else None
-    if region is None or region not in client.meta.endpoint_url:  # an endpoint of somebody's own
+    region: str | None = client.meta.region_name if is_botocore_client(client) else None
+    if region is None or region not in client.meta.endpoint_url:  # a custom endpoint
         return None
     session = _session_class()()
     known = {
@@ -130,7 +130,7 @@ def unknown_region(client: Any) -> str | None:
 
 
 def confirm_subscription(topic: str, token: str, settings: AmazonSESSettings) -> None:
-    """Tell SNS that we want what a topic sends (SNS API, "ConfirmSubscription").
+    """Confirm a subscription to a topic (SNS API, "ConfirmSubscription").
 
     :param topic: the topic's ARN; the call goes to its region.
     :param token: from the request to confirm; SNS takes it for two days.
@@ -151,14 +151,14 @@ def confirm_subscription(topic: str, token: str, settings: AmazonSESSettings) ->
 
 
 def clear_clients(**_kwargs: Any) -> None:
-    """Forget every client, because settings changed."""
+    """Drop every client: settings have changed."""
     _clients.get().clear()
 
 
 def _prepare(made: Any, service: str) -> None:
     if service in SEND_SERVICES:
         request_bodies.register(made)
-    watch(made)
+    watch_requests(made)
     drop = partial(_drop_refused, ref(made))
     made.meta.events.register("after-call", drop)
     made.meta.events.register("after-call-error", drop)
@@ -186,7 +186,7 @@ def _refused_parameters() -> Iterator[None]:
         raise AnymailConfigurationError(
             'boto3 does not accept ANYMAIL["AMAZON_SES_SESSION_PARAMS"] or '
             f'ANYMAIL["AMAZON_SES_CLIENT_PARAMS"]: {err}'
-        ) from forget_locals(err)
+        ) from clear_locals(err)
 
 
 def _params(

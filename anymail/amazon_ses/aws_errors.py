@@ -1,4 +1,4 @@
-"""One form for everything that goes wrong in boto3."""
+"""Errors of boto3 -> AnymailAPIError."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..exceptions import AnymailAPIError
-from ..tracebacks import forget_locals, signal_in
+from ..tracebacks import clear_locals, signal_handler_error
 from .errors import describe_client_error, describe_exception, mask_addresses
 
 HINTS = {
@@ -34,8 +34,8 @@ NO_RETRIES = " (reached max retries: 0)"
 
 
 @dataclass
-class Progress:
-    """How far a request of a watched client has come.
+class RequestProgress:
+    """The progress of a request of a watched client.
 
     :param is_signing: it is being signed, for which credentials may have to be fetched.
     :param is_posted: it was handed to the network.
@@ -45,11 +45,11 @@ class Progress:
     is_posted: bool = False
 
 
-_progress: ContextVar[Progress | None] = ContextVar("anymail_request_progress", default=None)
+_progress: ContextVar[RequestProgress | None] = ContextVar("anymail_request_progress", default=None)
 
 
-def watch(client: Any) -> None:
-    """Have the requests of a boto3 client tell :func:`api_errors` how far they have come.
+def watch_requests(client: Any) -> None:
+    """Have the requests of a boto3 client report their progress to :func:`api_errors`.
 
     :param client: handlers of its events are registered.
     """
@@ -61,22 +61,22 @@ def watch(client: Any) -> None:
 def api_errors(doing: str, *, is_signing: bool = False) -> Iterator[None]:
     """Turn what boto3 raises into :exc:`~anymail.exceptions.AnymailAPIError`.
 
-    Where a watched client (see ``watch``) was signing or had posted a request, that is whatever
-    comes out: fetching credentials and reading nonsensical answers raise all kinds of exceptions.
-    Those of signal handlers pass.
+    Once a watched client (see ``watch_requests``) signs or has posted a request, that is every
+    exception: fetching credentials and parsing broken responses raise all kinds. Those of signal
+    handlers pass.
 
-    :param doing: what was tried, for the text.
+    :param doing: what was tried, for the error.
     :param is_signing: the block does nothing but fetch credentials.
     :raises AnymailAPIError: within the block, boto3 raised something.
     """
-    progress = Progress(is_signing=is_signing)
+    progress = RequestProgress(is_signing=is_signing)
     token = _progress.set(progress)
     try:
         yield
     except Exception as err:
-        if interruption := signal_in(err):
+        if interruption := signal_handler_error(err):
             raise interruption from interruption.__cause__
-        forget_locals(err)
+        clear_locals(err)
         if (error := _api_error(err, doing, progress)) is None:
             raise
         raise error from err
@@ -110,7 +110,7 @@ def _note_posted(**_kwargs: Any) -> None:
         progress.is_posted = True
 
 
-def _api_error(error: Exception, doing: str, progress: Progress) -> AnymailAPIError | None:
+def _api_error(error: Exception, doing: str, progress: RequestProgress) -> AnymailAPIError | None:
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 
@@ -128,5 +128,5 @@ def _api_error(error: Exception, doing: str, progress: Progress) -> AnymailAPIEr
             f"{doing}: {kind}: {text}", **describe_exception(kind, progress.is_posted)
         )
     if progress.is_signing and not progress.is_posted:
-        made.is_unsent = True  # whatever failed: it may be a call to AWS STS, for credentials
+        made.is_unsent = True  # it may be a call to AWS STS that failed, for credentials
     return made

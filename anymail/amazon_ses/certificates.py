@@ -21,7 +21,7 @@ from django.core.cache.backends.base import BaseCache
 from django.core.signals import setting_changed
 
 from ..exceptions import AnymailAPIError
-from .per_process import PerProcess
+from .process_local import ProcessLocal
 from .timestamps import utc_now
 from .x509 import load_certificate
 
@@ -111,7 +111,7 @@ class Known:
     slots: Slots = field(default_factory=Slots)
 
 
-_known = PerProcess(Known)
+_known = ProcessLocal(Known)
 
 
 def fetch_certificate(url: str, cache_alias: str) -> str:

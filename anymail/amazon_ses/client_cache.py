@@ -1,4 +1,4 @@
-"""Which boto3 clients are kept, and when one of them is the right one."""
+"""The cache of boto3 clients, and the key of a client in it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakSet
 
-#: Several sets of parameters are usual (regions, tenants); without a bound, parameters made anew
-#: for each send would fill the memory.
+#: Several sets of parameters are usual (regions, tenants); without a bound, parameters that differ
+#: with each send would fill the memory.
 MAX_CLIENTS = 64
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClientParams:
-    """What a client is made from. Its ``repr`` holds no keys: error reports show variables.
+    """The parameters of a client. Its ``repr`` holds no keys: error reports show variables.
 
     :param service: boto3's name.
     :param session: keywords for ``boto3.session.Session``.
@@ -31,13 +31,13 @@ class ClientParams:
 
 @dataclass(frozen=True)
 class ClientKey:
-    """What distinguishes clients; likewise without keys in its ``repr``."""
+    """Identifies a client; its ``repr`` holds no keys, either."""
 
     parts: tuple[Hashable, ...] = field(repr=False)
 
 
-class Clients:
-    """The clients of one process, those used last at the end."""
+class ClientCache:
+    """The clients of one process, the most recently used ones last."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -50,7 +50,7 @@ class Clients:
     def get(self, key: ClientKey, create: Callable[[], Any]) -> Any:
         """The client for a key.
 
-        :param create: makes it if there is none. Meanwhile other threads wait: it takes long.
+        :param create: creates it if there is none; other threads wait, since it takes long.
         """
         with self._lock:
             if key not in self._by_key:
@@ -61,7 +61,7 @@ class Clients:
             return self._by_key[key]
 
     def drop(self, client: Any) -> None:
-        """Have the next who asks get a new one."""
+        """Forget a client, so that the next caller gets a new one."""
         with self._lock:
             for key in [key for key, kept in self._by_key.items() if kept is client]:
                 del self._by_key[key]
@@ -71,20 +71,20 @@ class Clients:
         """Whether :meth:`drop` was called for it."""
         try:
             return client in self._dropped
-        except TypeError:  # a double of somebody's tests that cannot be hashed
+        except TypeError:  # a test double that cannot be hashed
             return False
 
     def clear(self) -> None:
-        """Forget all of them."""
+        """Forget every client."""
         with self._lock:
             self._by_key.clear()
 
 
 def client_key(params: ClientParams, *others: Hashable) -> ClientKey:
-    """What has to be the same for the same client to do.
+    """The key of a client: everything that has to be equal for it to be shared.
 
-    :param params: what it is made from.
-    :param others: what else counts.
+    :param params: its parameters.
+    :param others: anything else that counts.
     """
     return ClientKey(
         (params.service, _freeze(params.session), _freeze(params.client), _surroundings(), *others)
@@ -92,7 +92,7 @@ def client_key(params: ClientParams, *others: Hashable) -> ClientKey:
 
 
 def _surroundings() -> Hashable:
-    """What boto3 reads by itself when a client is made: environment variables, and two files.
+    """Everything that boto3 reads by itself: environment variables, and two files.
 
     Source: boto3 documentation, "Credentials", "Configuration".
     """
@@ -113,7 +113,7 @@ def _last_changed(path: str) -> Hashable:
 
 
 def _freeze(value: Any) -> Hashable:
-    """A hashable stand-in, equal for equal parameters."""
+    """A hashable form, equal for equal parameters."""
     if isinstance(value, Mapping):
         return tuple(sorted((str(key), _freeze(item)) for key, item in value.items()))
     if isinstance(value, (list, tuple, set, frozenset)):

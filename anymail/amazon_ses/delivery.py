@@ -1,4 +1,4 @@
-"""Runs ApiCalls: paced, and repeated only if SES surely did not accept them."""
+"""Runs ApiCalls: within the rate limits, repeated only if SES surely did not accept them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,15 @@ from ..exceptions import AnymailAPIError
 from .aws import unknown_region
 from .aws_errors import api_errors
 from .errors import NEVER_CONNECTED
-from .pacing import AccountRate, Governor, Pace, SharedPace
-from .per_process import PerProcess
-from .quota import account_send_rate, quota_owner
+from .pacing import (
+    AccountRate,
+    ConcurrencyLimiter,
+    RateLimiter,
+    SharedRateLimiter,
+    TokenBucket,
+)
+from .process_local import ProcessLocal
+from .quota import account_send_rate, rate_limit_key
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -38,24 +44,24 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.25, 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Traffic:
-    """What paces the calls of one client, by the settings that ask for it."""
+class ClientLimits:
+    """The limits of one client's calls, by the settings that ask for them."""
 
     account_rate: AccountRate = field(default_factory=AccountRate)
-    governors: dict[Any, Governor] = field(default_factory=dict)
+    limiters: dict[Any, ConcurrencyLimiter] = field(default_factory=dict)
 
 
-class Kept:
-    """What the calls of one process share."""
+class ProcessLimits:
+    """The limits that the calls of one process share."""
 
     def __init__(self) -> None:
         self.lock: threading.Lock = threading.Lock()
-        self.traffic: WeakKeyDictionary[Any, Traffic] = WeakKeyDictionary()
-        #: By whose quota, rate and cache; for as long as a governor uses them.
-        self.paces: WeakValueDictionary[Any, Pace | SharedPace] = WeakValueDictionary()
+        self.by_client: WeakKeyDictionary[Any, ClientLimits] = WeakKeyDictionary()
+        #: By account, rate and cache; for as long as a limiter uses them.
+        self.rate_limiters: WeakValueDictionary[Any, RateLimiter] = WeakValueDictionary()
 
 
-_kept = PerProcess(Kept)
+_process_limits = ProcessLocal(ProcessLimits)
 
 
 def run(call: ApiCall, client: Any, settings: AmazonSESSettings) -> Mapping[str, Any]:
@@ -71,63 +77,67 @@ def run(call: ApiCall, client: Any, settings: AmazonSESSettings) -> Mapping[str,
     :return: the dict that boto3 returned.
     :raises AnymailAPIError: what the last attempt failed with.
     """
-    governor = governor_for(client, settings)
+    limiter = limiter_for(client, settings)
     retrying = Retrying(
         retry=retry_if_exception(lambda err: _may_repeat(err, settings)),
         wait=wait_random_exponential(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE),
-        stop=lambda state: call.cancelled.is_set() or _is_over(state, settings),
+        stop=lambda state: call.cancelled.is_set() or _gives_up(state, settings),
         sleep=sleep_using_event(call.cancelled),
         before_sleep=_log_pause,
         reraise=True,
     )
-    response: Mapping[str, Any] = retrying(_post, call, client, governor)
+    response: Mapping[str, Any] = retrying(_post, call, client, limiter)
     return response
 
 
-def governor_for(client: Any, settings: AmazonSESSettings) -> Governor:
-    """What paces the calls of a client.
+def limiter_for(client: Any, settings: AmazonSESSettings) -> ConcurrencyLimiter:
+    """The limiter of a client's calls.
 
-    How many there are at once is a matter of each client, and so is what throttling teaches; a
-    rate is kept by all clients of an account and region together.
+    Calls at once are limited for each client by itself; the rate is limited for all clients of an
+    account and region together.
 
     :param client: the boto3 client.
     :param settings: ``max_concurrency``, ``max_send_rate`` and ``rate_limit_cache`` count.
-    :raises AnymailAPIError: there are no credentials to tell the account by.
+    :raises AnymailAPIError: there are no credentials, which identify the account.
     """
-    traffic = _traffic_of(client)
+    limits = _limits_of(client)
     rate: Any = settings.max_send_rate
     if rate == "account":
-        rate = traffic.account_rate.get(lambda: account_send_rate(client))
+        rate = limits.account_rate.get(lambda: account_send_rate(client))
     key = (settings.max_concurrency, rate, settings.rate_limit_cache)
-    if key not in traffic.governors:
-        pace = _pace_for(client, settings, rate) if rate and rate > 0 else None
-        traffic.governors.setdefault(key, Governor(settings.max_concurrency, pace))
-    return traffic.governors[key]
+    if key not in limits.limiters:
+        rate_limiter = _rate_limiter_for(client, settings, rate) if rate and rate > 0 else None
+        limits.limiters.setdefault(key, ConcurrencyLimiter(settings.max_concurrency, rate_limiter))
+    return limits.limiters[key]
 
 
-def _traffic_of(client: Any) -> Traffic:
-    kept = _kept.get()
-    with kept.lock:
+def _limits_of(client: Any) -> ClientLimits:
+    shared = _process_limits.get()
+    with shared.lock:
         try:
-            return kept.traffic.setdefault(client, Traffic())
-        except TypeError:  # a double of somebody's tests that cannot be a key
-            return Traffic()
+            return shared.by_client.setdefault(client, ClientLimits())
+        except TypeError:  # a test double that cannot be a key
+            return ClientLimits()
 
 
-def _pace_for(client: Any, settings: AmazonSESSettings, rate: float) -> Pace | SharedPace:
-    owner = quota_owner(client, settings)  # may have to fetch credentials
+def _rate_limiter_for(client: Any, settings: AmazonSESSettings, rate: float) -> RateLimiter:
+    key = rate_limit_key(client, settings)  # may have to fetch credentials
     alias = settings.rate_limit_cache
-    kept = _kept.get()
-    with kept.lock:
-        pace = kept.paces.get((owner, rate, alias))
-        if pace is None:
-            pace = Pace(rate) if alias is None else SharedPace(rate, lambda: caches[alias], owner)
-            kept.paces[owner, rate, alias] = pace
-        return pace
+    shared = _process_limits.get()
+    with shared.lock:
+        rate_limiter = shared.rate_limiters.get((key, rate, alias))
+        if rate_limiter is None:
+            rate_limiter = (
+                TokenBucket(rate)
+                if alias is None
+                else SharedRateLimiter(rate, lambda: caches[alias], key)
+            )
+            shared.rate_limiters[key, rate, alias] = rate_limiter
+        return rate_limiter
 
 
-def _post(call: ApiCall, client: Any, governor: Governor) -> Any:
-    with governor.turn(call.weight, call.cancelled):
+def _post(call: ApiCall, client: Any, limiter: ConcurrencyLimiter) -> Any:
+    with limiter.slot(call.weight, call.cancelled):
         if call.cancelled.is_set():
             raise AnymailAPIError("Sending was interrupted.", is_transient=True, is_unsent=True)
         try:
@@ -135,7 +145,7 @@ def _post(call: ApiCall, client: Any, governor: Governor) -> Any:
                 response = getattr(client, call.operation)(**call.params)
         except AnymailAPIError as err:
             if err.is_throttled:
-                governor.throttled()
+                limiter.throttled()
             if err.error_code in NEVER_CONNECTED and (region := unknown_region(client)):
                 raise AnymailAPIError(
                     f"Amazon SES cannot be reached in the region {region!r}, and botocore knows of "
@@ -146,7 +156,7 @@ def _post(call: ApiCall, client: Any, governor: Governor) -> Any:
                     is_unsent=True,
                 ) from err.__cause__
             raise
-        governor.accepted()
+        limiter.accepted()
         return response
 
 
@@ -156,9 +166,9 @@ def _may_repeat(error: BaseException, settings: AmazonSESSettings) -> bool:
     return error.is_unsent or settings.retry_timeouts
 
 
-def _is_over(state: RetryCallState, settings: AmazonSESSettings) -> bool:
+def _gives_up(state: RetryCallState, settings: AmazonSESSettings) -> bool:
     error = state.outcome.exception() if state.outcome else None
-    if state.attempt_number == 1:  # to wait for its turn is not to be throttled
+    if state.attempt_number == 1:  # waiting for a slot is not being throttled
         state.start_time = state.outcome_timestamp or state.start_time
     if isinstance(error, AnymailAPIError) and error.is_throttled:
         waited = (state.seconds_since_start or 0) + state.upcoming_sleep

@@ -1,4 +1,4 @@
-"""What the errors of AWS mean: may the call be repeated, was anything sent?"""
+"""The meaning of AWS's errors: may the call be repeated, was anything sent?"""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ TRANSIENT_CODES = frozenset(
         "TransientFailure",
     }
 )
-#: botocore exceptions after which nothing has reached the service.
+#: botocore exceptions that mean that nothing has reached the service.
 NEVER_CONNECTED = frozenset(
     {"ConnectTimeoutError", "EndpointConnectionError", "ProxyConnectionError"}
 )
-#: botocore exceptions after which nobody knows.
+#: botocore exceptions that leave open whether anything has.
 NO_ANSWER = frozenset(
     {
         "ConnectionClosedError",
@@ -56,7 +56,7 @@ NO_ANSWER = frozenset(
         "ResponseStreamingError",
     }
 )
-#: botocore exceptions for credentials that cannot be had at the moment: their service (instance
+#: botocore exceptions for credentials that are unavailable at the moment: their service (instance
 #: metadata, STS) is down or behind. "Credentials were refreshed, but the refreshed credentials are
 #: still expired" is a RuntimeError.
 NO_CREDENTIALS_NOW = frozenset(
@@ -95,7 +95,7 @@ def describe_response(code: str, text: str, http_status: int) -> dict[str, Any]:
 def describe_client_error(response: Any) -> dict[str, Any]:
     """The meaning of a botocore ``ClientError``, as keyword arguments of ``AnymailAPIError``.
 
-    :param response: the error's ``response``; whatever a proxy made of it.
+    :param response: the error's ``response``, which a proxy may have garbled.
     """
     error = response.get("Error")
     error = error if isinstance(error, dict) else {}
@@ -108,7 +108,7 @@ def describe_client_error(response: Any) -> dict[str, Any]:
 
 
 def describe_exception(kind: str, is_posted: bool = False) -> dict[str, Any]:
-    """The meaning of an exception that has no response, likewise.
+    """The meaning of an exception without a response, as arguments of ``AnymailAPIError``.
 
     :param kind: the name of its class: botocore's, or any.
     :param is_posted: the request was handed to the network: then the call may have been accepted,
@@ -124,7 +124,7 @@ def describe_exception(kind: str, is_posted: bool = False) -> dict[str, Any]:
 
 
 def describe_status(code: str | None) -> dict[str, Any]:
-    """The meaning of the status of one entry of a bulk send, likewise.
+    """The meaning of an entry's status in a bulk send, as arguments of ``AnymailAPIError``.
 
     :param code: as in v1 (``"AccountThrottled"``) or v2 (``"ACCOUNT_THROTTLED"``).
     """
@@ -141,8 +141,8 @@ def describe_status(code: str | None) -> dict[str, Any]:
 def mask_addresses(text: str) -> str:
     """The same text with the local part of every e-mail address hidden.
 
-    The domain stays: it tells which identity SES asks for.
+    The domain stays: it shows which identity SES asks for.
 
-    :param text: any, for example an error of AWS.
+    :param text: for example an error of AWS.
     """
     return _LOCAL_PART.sub("***@", text)

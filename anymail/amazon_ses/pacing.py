@@ -1,4 +1,4 @@
-"""How fast this process may send: a rate it is given, and what throttling teaches it."""
+"""Limits of sending: recipients per second, and calls at once."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .impatience import ImpatientCaller
+from .timeouts import TimeoutExecutor
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-#: Seconds for which the rate that SES grants the account is believed.
+#: Seconds for which the account's send rate is kept.
 ACCOUNT_RATE_LIFETIME = 3600
-#: Seconds.
+#: Seconds' worth of recipients that may go out at once.
 BURST = 0.8
-#: Of a shared pace: short enough that what is left of one is no burst.
+#: Of a shared rate limiter: so short that what is left of one period is not a burst.
 PERIODS_PER_SECOND = 10
-#: Seconds. Counters are needed for as long as calls wait for their turn.
+#: Seconds. Counters are needed for as long as calls wait for their slot.
 COUNTER_LIFETIME = 3600
 #: Seconds for which a cache that did not answer is left alone.
 CACHE_PAUSE = 10
-#: Seconds. The client libraries of caches wait for 5, or for ever.
+#: Seconds. The client libraries of caches wait for 5, or forever.
 CACHE_TIMEOUT = 1.0
 #: Seconds. Processes that send within such a span share the rate.
 SPAN = 10
 #: Seconds within which several throttled calls count as one sign.
-SAME_SIGN = 0.5
+THROTTLE_WINDOW = 0.5
 
 
-class Pace:
+class TokenBucket:
     """Spreads recipients over time: a token bucket that holds less than one second's worth.
 
     SES grants one second's worth at once; the rest is margin for calls that overtake each other.
     Source: Amazon SES Developer Guide, "Managing your Amazon SES sending limits".
 
     :param rate: recipients per second, more than 0.
-    :param start: the monotonic time of the first turn.
+    :param start: the monotonic time of the first slot.
     """
 
     def __init__(self, rate: float, start: float = -math.inf) -> None:
@@ -47,110 +47,110 @@ class Pace:
         self._free_at = start + BURST
         self._lock = threading.Lock()
 
-    def reserve(self, recipients: int) -> float:
-        """Take the next turn.
+    def acquire(self, recipients: int) -> float:
+        """Take the next slot.
 
         :param recipients: how many the call has.
         :return: for how many seconds to wait for it.
         """
         with self._lock:
             now = time.monotonic()
-            turn = max(now, self._free_at)
-            self._free_at = turn + recipients / self.rate
-            return max(0.0, turn - now - BURST)
+            slot = max(now, self._free_at)
+            self._free_at = slot + recipients / self.rate
+            return max(0.0, slot - now - BURST)
 
 
-class SharedPace:
-    """The same for all processes that share a Django cache.
+class SharedRateLimiter:
+    """Limits the rate of all processes that share a Django cache.
 
     Time is cut into short periods, and the cache counts the recipients of each: its ``incr()`` is
     atomic in Redis and Memcached. It also counts the processes, so that each keeps to its share of
-    the rate while the cache is away.
+    the rate while the cache is down.
 
     :param rate: recipients per second, of all processes together.
     :param cache: returns the Django cache; called in each thread, since caches are per thread.
-    :param owner: whose rate it is; without anything secret, since it is part of the cache's keys.
+    :param key: identifies the account and region, without secrets: it is part of the cache's keys.
     """
 
-    def __init__(self, rate: float, cache: Callable[[], Any], owner: str) -> None:
+    def __init__(self, rate: float, cache: Callable[[], Any], key: str) -> None:
         self.rate = rate
         self.cache = cache
-        self.owner = owner
+        self.key = key
         self.processes: int = 1
         self.allowance: int = max(1, math.ceil(rate / PERIODS_PER_SECOND))
         self.period: float = self.allowance / rate
         self._not_full = 0  # every period before is full, or over
-        self._away_until = -math.inf
+        self._cache_down_until = -math.inf
         self._has_warned = False
         self._lock = threading.Lock()
-        self._alone: Pace | None = None
-        self._last_turn = -math.inf  # that the cache granted, in monotonic time
-        self._caller = ImpatientCaller(CACHE_TIMEOUT)
+        self._own: TokenBucket | None = None
+        self._last_slot = -math.inf  # that the cache granted, in monotonic time
+        self._executor = TimeoutExecutor(CACHE_TIMEOUT)
         self._span = self._counted_at = -1
 
-    def reserve(self, recipients: int) -> float:
-        """Take the next turn; one of this process alone while the cache is away.
+    def acquire(self, recipients: int) -> float:
+        """Take the next slot; one of this process alone while the cache is down.
 
         :param recipients: how many the call has.
         :return: for how many seconds to wait for it.
         """
-        if time.monotonic() < self._away_until:
-            return self._pace_alone().reserve(recipients)
+        if time.monotonic() < self._cache_down_until:
+            return self._own_bucket().acquire(recipients)
         try:
-            wait = self._caller.call(lambda: self._ask(recipients))
+            wait = self._executor.run(lambda: self._ask(recipients))
         except Exception as err:  # whatever the client library of the cache raises
-            self._away_until = time.monotonic() + CACHE_PAUSE
+            self._cache_down_until = time.monotonic() + CACHE_PAUSE
             self._warn(err)
-            return self._pace_alone().reserve(recipients)
+            return self._own_bucket().acquire(recipients)
         with self._lock:
-            self._alone = None
-            self._last_turn = max(self._last_turn, time.monotonic() + wait)
+            self._own = None
+            self._last_slot = max(self._last_slot, time.monotonic() + wait)
         return wait
 
-    def _pace_alone(self) -> Pace:
-        """This process's share, after what the cache granted: without another burst."""
+    def _own_bucket(self) -> TokenBucket:
+        """A bucket for this process's share, starting after the slots that the cache granted."""
         with self._lock:
-            if self._alone is None:
-                start = max(time.monotonic(), self._last_turn)
-                self._alone = Pace(self.rate / self.processes, start)
-            return self._alone
+            if self._own is None:
+                start = max(time.monotonic(), self._last_slot)
+                self._own = TokenBucket(self.rate / self.processes, start)
+            return self._own
 
     def _ask(self, recipients: int) -> float:
         now = time.time()
-        turn = self._turn(recipients, now)
+        slot = self._next_slot(recipients, now)
         self._count_processes(int(now))
-        return max(0.0, turn - now)
+        return max(0.0, slot - now)
 
     def _count_processes(self, now: int) -> None:
-        """Once a second: how many processes send, in this span or the one before."""
+        """Count, once a second, the processes that send in this span or sent in the one before."""
         if now == self._counted_at:
             return
         self._counted_at, span, cache = now, now // SPAN, self.cache()
-        keys = [f"anymail:amazon_ses:processes:{self.owner}:{n}" for n in (span, span - 1)]
+        keys = [f"anymail:amazon_ses:processes:{self.key}:{n}" for n in (span, span - 1)]
         if span != self._span:
             self._span = span
             cache.add(keys[0], 0, timeout=3 * SPAN)
             cache.incr(keys[0])
         self.processes = max(1, *(int(cache.get(key) or 0) for key in keys))
 
-    def _turn(self, recipients: int, now: float) -> float:
-        """When the next free place is, in this period or a later one.
+    def _next_slot(self, recipients: int, now: float) -> float:
+        """The time of the next free slot, in this period or a later one.
 
-        What does not fit into a period goes on in the next, so that no place stays empty.
+        Recipients that do not fit into a period use the next one too, so that no slot stays empty.
         """
         period = max(math.floor(now / self.period), self._not_full)
         cache = self.cache()
-        turn = math.inf
+        slot = math.inf
         while True:
-            key = f"anymail:amazon_ses:rate:{self.owner}:{self.rate}:{period}"
+            key = f"anymail:amazon_ses:rate:{self.key}:{self.rate}:{period}"
             cache.add(key, 0, timeout=COUNTER_LIFETIME)
             taken = int(cache.incr(key, recipients)) - recipients
             if taken < self.allowance:
-                turn = min(turn, (period + taken / self.allowance) * self.period)
+                slot = min(slot, (period + taken / self.allowance) * self.period)
                 recipients -= self.allowance - taken
             if recipients <= 0:
                 self._not_full = period
-                return turn
+                return slot
             period += 1
 
     def _warn(self, err: Exception) -> None:
@@ -158,7 +158,7 @@ class SharedPace:
             self._has_warned = True
             name = type(err).__name__
             logger.warning(
-                "The cache of AMAZON_SES_RATE_LIMIT_CACHE is away (%s): this process keeps to its "
+                "The cache of AMAZON_SES_RATE_LIMIT_CACHE is down (%s): this process keeps to its "
                 "share of the send rate by itself, that of one of %d",
                 name,
                 self.processes,
@@ -166,16 +166,19 @@ class SharedPace:
             )
 
 
-class Governor:
-    """How many calls at once, and at which pace; shared by everything that uses one client.
+RateLimiter = TokenBucket | SharedRateLimiter
+
+
+class ConcurrencyLimiter:
+    """Limits the calls at once; everything that uses one client shares it.
 
     :param limit: calls at once.
-    :param pace: None for no limit of the rate.
+    :param rate_limiter: what limits the rate as well; None for no such limit.
     """
 
-    def __init__(self, limit: int, pace: Pace | SharedPace | None) -> None:
+    def __init__(self, limit: int, rate_limiter: RateLimiter | None) -> None:
         self.limit = limit
-        self.pace = pace
+        self.rate_limiter = rate_limiter
         #: How many at present; less than the limit after throttling.
         self.allowed: float = float(limit)
         self._running = 0
@@ -183,14 +186,14 @@ class Governor:
         self._changed = threading.Condition()
 
     @contextmanager
-    def turn(self, recipients: int, cancelled: threading.Event) -> Iterator[None]:
-        """Wait until a call may be made; it is being made within the ``with`` block.
+    def slot(self, recipients: int, cancelled: threading.Event) -> Iterator[None]:
+        """Wait until a call may be made, and make it within the ``with`` block.
 
         :param recipients: how many it has.
         :param cancelled: ends the waiting when it is set.
         """
-        if self.pace is not None:
-            cancelled.wait(self.pace.reserve(recipients))
+        if self.rate_limiter is not None:
+            cancelled.wait(self.rate_limiter.acquire(recipients))
         with self._changed:
             self._changed.wait_for(lambda: self._running < self.allowed or cancelled.is_set())
             self._running += 1
@@ -202,15 +205,15 @@ class Governor:
                 self._changed.notify_all()
 
     def throttled(self) -> None:
-        """A call was refused for the rate: half as many at once from here on."""
+        """Note that a call was refused for the rate: halve the calls at once."""
         with self._changed:
             now = time.monotonic()
-            if now - self._halved_at > SAME_SIGN:
+            if now - self._halved_at > THROTTLE_WINDOW:
                 self._halved_at = now
                 self.allowed = max(1.0, self.allowed / 2)
 
     def accepted(self) -> None:
-        """A call was accepted: in time one more at once (additive increase)."""
+        """Note that a call was accepted: slowly allow more calls at once (additive increase)."""
         with self._changed:
             if self.allowed < self.limit:
                 self.allowed = min(self.limit, self.allowed + 1 / self.allowed)
@@ -227,10 +230,10 @@ class AccountRate:
         self._has_warned = False
 
     def get(self, ask: Callable[[], float]) -> float | None:
-        """Recipients per second; None if SES does not tell.
+        """Recipients per second; None if SES does not report it.
 
-        :param ask: calls SES and returns recipients per second, or raises. Meanwhile other threads
-            wait, so that they do not send without a limit.
+        :param ask: calls SES and returns recipients per second, or raises. Other threads wait for
+            it, so that they do not send without a limit.
         """
         with self._lock:
             if time.monotonic() - self._asked_at > ACCOUNT_RATE_LIFETIME:
@@ -246,9 +249,9 @@ class AccountRate:
                 self._has_warned = True
                 code = getattr(err, "error_code", None) or type(err).__name__
                 logger.warning(
-                    'ANYMAIL["AMAZON_SES_MAX_SEND_RATE"] is "account", and SES does not tell its '
-                    "rate (%s): sending without a limit. The permission is ses:GetSendQuota, with "
-                    "the v2 API ses:GetAccount; or set a number.",
+                    'ANYMAIL["AMAZON_SES_MAX_SEND_RATE"] is "account", and SES does not report '
+                    "its rate (%s): sending without a limit. The permission is ses:GetSendQuota, "
+                    "with the v2 API ses:GetAccount; or set a number.",
                     code,
                     extra={"anymail_error_code": code},
                 )

@@ -1,4 +1,4 @@
-"""How fast an account may send, and which account that is."""
+"""The send rate of an account, and the key that identifies the account."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from ..conf import AmazonSESSettings
-from .aws import CREDENTIALS, is_real
+from .aws import CREDENTIALS, is_botocore_client
 from .aws_errors import api_errors
 
 
@@ -16,7 +16,7 @@ def account_send_rate(client: Any) -> float:
     Source: SES API reference, "GetSendQuota"; v2 reference, "GetAccount".
 
     :param client: of ``ses`` or ``sesv2``.
-    :raises AnymailAPIError: SES does not tell.
+    :raises AnymailAPIError: SES does not report it.
     """
     with api_errors("Cannot ask Amazon SES for the send rate"):
         if client.meta.service_model.service_name == "sesv2":
@@ -24,11 +24,11 @@ def account_send_rate(client: Any) -> float:
         return float(client.get_send_quota()["MaxSendRate"])
 
 
-def quota_owner(client: Any, settings: AmazonSESSettings) -> str:
-    """Whose quota a client uses up, as a hash: SES grants rates to an account, in each region.
+def rate_limit_key(client: Any, settings: AmazonSESSettings) -> str:
+    """A hash that identifies the quota of a client: SES grants rates by account and region.
 
-    The account is told by the credentials where they know it, otherwise by their access key.
-    Temporary keys differ from process to process: then it is told by the parameters of the client.
+    The credentials identify the account, by its id where they know it, otherwise by the access key.
+    Temporary keys differ from process to process: then the client's parameters identify it.
 
     Source: Amazon SES Developer Guide, "Service quotas in Amazon SES".
 
@@ -42,7 +42,7 @@ def quota_owner(client: Any, settings: AmazonSESSettings) -> str:
 
 def _account(client: Any, settings: AmazonSESSettings) -> list[str]:
     # botocore has no public way to a client's credentials.
-    signer = getattr(client, "_request_signer", None) if is_real(client) else None
+    signer = getattr(client, "_request_signer", None) if is_botocore_client(client) else None
     if credentials := getattr(signer, "_credentials", None):
         with api_errors("Cannot get credentials for Amazon SES", is_signing=True):
             frozen = credentials.get_frozen_credentials()

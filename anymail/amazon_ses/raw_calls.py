@@ -29,15 +29,15 @@ RAW_WORDING = {
 
 
 def checked(
-    message: OutgoingMessage, sending: SendSettings, wording: Mapping[str, str] = RAW_WORDING
+    message: OutgoingMessage, send_settings: SendSettings, wording: Mapping[str, str] = RAW_WORDING
 ) -> OutgoingMessage:
     """The message, without the features that ``IGNORE_UNSUPPORTED_FEATURES`` drops.
 
-    :param sending: the settings.
+    :param send_settings: the settings.
     :param wording: feature to how the error calls it.
     :raises AnymailUnsupportedFeature: it uses a feature that no raw call has.
     """
-    if sending.ignore_unsupported_features:
+    if send_settings.ignore_unsupported_features:
         return message.reduced_to(RAW_SUPPORTS)
     message.check_supported(RAW_SUPPORTS, wording, ESP_NAME)
     for name in sorted(message.defaulted):
@@ -45,12 +45,12 @@ def checked(
     return message
 
 
-def encoder(settings: AmazonSESSettings, sending: SendSettings) -> IdnaEncoder:
+def encoder(settings: AmazonSESSettings, send_settings: SendSettings) -> IdnaEncoder:
     """The function for internationalized domains that the settings name.
 
     :raises AnymailConfigurationError: there is no such function.
     """
-    return idna_encoder(settings.idna_encoder or sending.idna_encoder)
+    return idna_encoder(settings.idna_encoder or send_settings.idna_encoder)
 
 
 def check_recipient_count(message: OutgoingMessage, settings: AmazonSESSettings) -> None:
@@ -98,7 +98,7 @@ def build_data(
 
 
 def message_tags(
-    message: OutgoingMessage, settings: AmazonSESSettings, sending: SendSettings
+    message: OutgoingMessage, settings: AmazonSESSettings, send_settings: SendSettings
 ) -> Iterator[dict[str, str]]:
     """The Anymail tag as an SES message tag, if ``AMAZON_SES_MESSAGE_TAG_NAME`` is set.
 
@@ -107,7 +107,7 @@ def message_tags(
     """
     if not settings.message_tag_name or not message.tags:
         return
-    strict = not sending.ignore_unsupported_features
+    strict = not send_settings.ignore_unsupported_features
     if len(message.tags) > 1 and strict:
         raise unsupported("multiple tags with the AMAZON_SES_MESSAGE_TAG_NAME setting", ESP_NAME)
     value = message.tags[0]

@@ -1,4 +1,4 @@
-"""How raw messages get into HTTP requests: through botocore's own events, at C speed.
+"""Puts raw messages into HTTP requests through botocore's events, at C speed.
 
 botocore percent-encodes a v1 request in Python, which takes a second for 5 MB, and holds several
 copies of what it sends. Here the body of a request is generated while it is read.
@@ -15,10 +15,10 @@ from urllib.parse import urlencode
 
 from ..mime.streaming import StreamedFile, encode_base64, percent_encode
 
-#: Stands for the content while botocore serialises the request. Nothing that a message may hold
-#: can look like it: it is not valid as an address, a name or a tag.
-STAND_IN = b"\x00anymail: the raw message\x00"
-STAND_IN_BASE64 = b64encode(STAND_IN)
+#: Takes the place of the content while botocore serialises the request. It cannot occur in one: it
+#: is not valid as an address, a name or a tag.
+PLACEHOLDER = b"\x00anymail: the raw message\x00"
+PLACEHOLDER_BASE64 = b64encode(PLACEHOLDER)
 CONTEXT_KEY = "anymail_content"
 
 
@@ -28,37 +28,37 @@ def register(client: Any) -> None:
     :param client: of ``ses`` or ``sesv2``; handlers of its events are registered.
     """
     events = client.meta.events
-    events.register("before-parameter-build.ses.SendRawEmail", set_aside_v1)
+    events.register("before-parameter-build.ses.SendRawEmail", use_placeholder_v1)
     events.register("before-call.ses.SendRawEmail", build_form)
-    events.register("before-parameter-build.sesv2.SendEmail", set_aside_v2)
+    events.register("before-parameter-build.sesv2.SendEmail", use_placeholder_v2)
     events.register("before-call.sesv2.SendEmail", build_json)
 
 
-def set_aside_v1(params: dict[str, Any], context: dict[str, Any], **_kwargs: Any) -> None:
-    """Before botocore serialises: remember a file, and leave a stand-in.
+def use_placeholder_v1(params: dict[str, Any], context: dict[str, Any], **_kwargs: Any) -> None:
+    """Before botocore serialises a v1 call: remember a file, and leave a placeholder.
 
     :param params: of the call; changed.
-    :param context: what the handlers of one request share.
+    :param context: shared by the handlers of one request.
     """
     data = (params.get("RawMessage") or {}).get("Data")
     if isinstance(data, StreamedFile):
         context[CONTEXT_KEY] = data
-        params["RawMessage"] = {"Data": STAND_IN}
+        params["RawMessage"] = {"Data": PLACEHOLDER}
 
 
-def set_aside_v2(params: dict[str, Any], context: dict[str, Any], **_kwargs: Any) -> None:
-    """The same as :func:`set_aside_v1`, for v2."""
+def use_placeholder_v2(params: dict[str, Any], context: dict[str, Any], **_kwargs: Any) -> None:
+    """Before botocore serialises a v2 call; see :func:`use_placeholder_v1`."""
     data = ((params.get("Content") or {}).get("Raw") or {}).get("Data")
     if isinstance(data, StreamedFile):
         context[CONTEXT_KEY] = data
-        params["Content"] = {"Raw": {"Data": STAND_IN}}
+        params["Content"] = {"Raw": {"Data": PLACEHOLDER}}
 
 
 def build_form(params: dict[str, Any], context: dict[str, Any], **_kwargs: Any) -> None:
-    """After botocore serialised: replace the dict, which it would encode slowly, by the body.
+    """After botocore serialised a v1 call: encode the body, which botocore would do slowly.
 
     :param params: the request: ``body`` and ``headers`` are changed.
-    :param context: what the handlers of one request share.
+    :param context: shared by the handlers of one request.
     """
     fields = params["body"]
     if not isinstance(fields, dict) or "RawMessage.Data" not in fields:
@@ -77,14 +77,14 @@ def build_form(params: dict[str, Any], context: dict[str, Any], **_kwargs: Any) 
 
 
 def build_json(params: dict[str, Any], context: dict[str, Any], **_kwargs: Any) -> None:
-    """After botocore serialised: put the content where the stand-in is.
+    """After botocore serialised a v2 call: replace the placeholder by the content.
 
     :param params: the request: ``body`` and ``headers`` are changed.
-    :param context: what the handlers of one request share.
+    :param context: shared by the handlers of one request.
     """
     content = context.get(CONTEXT_KEY)
     if content is not None:
-        prefix, _, suffix = params["body"].partition(STAND_IN_BASE64)
+        prefix, _, suffix = params["body"].partition(PLACEHOLDER_BASE64)
         _set_body(params, partial(_body, prefix, content, suffix, bytes))
 
 
@@ -99,7 +99,7 @@ def _body(
 
 
 def _set_body(params: dict[str, Any], chunks: Callable[[], Iterator[bytes]]) -> None:
-    """One pass finds the length and the hash; botocore would make a pass for each."""
+    """Set the body, with its length and hash from one pass; botocore would make two."""
     digest, size = hashlib.sha256(), 0
     for chunk in chunks():
         digest.update(chunk)

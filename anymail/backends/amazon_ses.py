@@ -34,7 +34,7 @@ class EmailBackend(AnymailBaseBackend):
     """
 
     esp_name: ClassVar[str] = ESP_NAME
-    #: The API of a subclass that has the same one whatever the setting says.
+    #: The API of a subclass that ignores the setting.
     fixed_api: ClassVar[SendApi | None] = None
 
     def __init__(self, fail_silently: bool = False, **kwargs: Any) -> None:
@@ -111,7 +111,7 @@ class EmailBackend(AnymailBaseBackend):
 
         :raises AnymailError: SES cannot express it, or would not deliver it; the text says why.
         """
-        return self.api.build_calls(message, self.settings, self.sending)
+        return self.api.build_calls(message, self.settings, self.send_settings)
 
     def run(self, call: ApiCall) -> Mapping[str, Any]:
         """Post a call, at the pace that the settings ask for; see :func:`.delivery.run`.

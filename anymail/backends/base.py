@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import wraps
-from inspect import Parameter, signature
 from itertools import chain, zip_longest
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
@@ -25,8 +23,9 @@ from ..exceptions import (
 from ..message import AnymailRecipientStatus, AnymailStatus
 from ..outgoing import OutgoingMessage
 from ..signals import addressed, post_send, pre_send
-from ..tracebacks import forget_locals
-from .batch import Batch, Outcome, Sending, Window
+from ..tracebacks import clear_locals
+from .batch import CallPool, CallResult, MessageInFlight, MessageQueue
+from .compat import REMOVED_HOOKS, accept_payload, call_recipient_status_hook
 from .statuses import (
     add_counts,
     common_failure,
@@ -40,38 +39,19 @@ from .statuses import (
     without_addresses,
 )
 
-#: Hooks of django-anymail's backends that have another name here.
-REMOVED_HOOKS = ("_send", "build_message_payload", "post_to_esp", "parse_recipient_status")
-
-Hook = TypeVar("Hook", bound=Callable[..., None])
-
-
-def _with_payload_or_without(hook: Hook) -> Hook:
-    """Let a hook be called with ``(status, response, payload, message)``, too: that is how a
-    subclass that was written for django-anymail calls ``super()``."""
-
-    @wraps(hook)
-    def called(self: Any, anymail_status: AnymailStatus, *others: Any, **named: Any) -> None:
-        if len(others) + len(named) == 3:
-            message = named["message"] if "message" in named else others[-1]
-            return hook(self, anymail_status, message)
-        return hook(self, anymail_status, *others, **named)
-
-    return called  # type: ignore[return-value]
-
 
 class AnymailBaseBackend(BaseEmailBackend):
     """An e-mail backend with signals and per-recipient statuses.
 
     A subclass supplies :meth:`build_calls`, :meth:`run` and :meth:`parse_response`.
 
-    :param fail_silently: :exc:`~anymail.exceptions.AnymailError` is not raised. Statuses tell.
+    :param fail_silently: do not raise :exc:`~anymail.exceptions.AnymailError`; see the statuses.
     :param send_defaults: attribute name to value; win over ``SEND_DEFAULTS``.
     :param kwargs: settings by their lower-case names; what is left over goes to Django's class.
     :raises AnymailConfigurationError: a setting has the wrong type.
     """
 
-    #: How receivers, statuses and errors call the service.
+    #: The service's name for receivers and errors.
     esp_name: ClassVar[str]
     #: Calls at once within one ``send_messages()``.
     max_concurrency = 1
@@ -88,7 +68,7 @@ class AnymailBaseBackend(BaseEmailBackend):
         **kwargs: Any,
     ) -> None:
         current = current_settings()
-        self.sending: SendSettings = current.with_overrides(SendSettings, kwargs)
+        self.send_settings: SendSettings = current.with_overrides(SendSettings, kwargs)
         # Not passed on: from Django 6.1 the base class deprecates it.
         super().__init__(**kwargs)
         self.fail_silently = fail_silently
@@ -103,20 +83,20 @@ class AnymailBaseBackend(BaseEmailBackend):
     @property
     def ignore_unsupported_features(self) -> bool:
         """The setting ``IGNORE_UNSUPPORTED_FEATURES``."""
-        return self.sending.ignore_unsupported_features
+        return self.send_settings.ignore_unsupported_features
 
     @property
     def ignore_recipient_status(self) -> bool:
         """The setting ``IGNORE_RECIPIENT_STATUS``."""
-        return self.sending.ignore_recipient_status
+        return self.send_settings.ignore_recipient_status
 
     @property
     def debug_api_requests(self) -> bool:
         """The setting ``DEBUG_API_REQUESTS``."""
-        return self.sending.debug_api_requests
+        return self.send_settings.debug_api_requests
 
     def build_calls(self, message: OutgoingMessage) -> Sequence[ApiCall]:
-        """What to send for a message. Runs in the caller's thread, without any I/O.
+        """Turn a message into calls. Runs in the caller's thread, without any I/O.
 
         :param message: with at least one recipient.
         :return: the calls, in order.
@@ -127,8 +107,8 @@ class AnymailBaseBackend(BaseEmailBackend):
     def run(self, call: ApiCall) -> Mapping[str, Any]:
         """Send it, and return the response. May run in a worker thread.
 
-        :raises AnymailAPIError: that failed; whether recipients may have got it all the same is
-            told by its ``is_unsent``.
+        :raises AnymailAPIError: it failed; ``is_unsent`` is False if recipients may have got it all
+            the same.
         """
         raise NotImplementedError
 
@@ -151,22 +131,22 @@ class AnymailBaseBackend(BaseEmailBackend):
         :param email_messages: any iterable of Django messages; it is consumed as they go.
         :return: how many were sent.
         :raises AnymailError: the first failure in their order, unless ``fail_silently``. After it
-            nothing new is started, and what is on its way is finished.
+            nothing new is started, and messages in flight are finished.
         """
         messages = iter(email_messages or ())
         for first in messages:
             with self._named_in_errors(first):
                 opened = self.open()
             try:
-                with Window(self.run, self.max_concurrency) as window:
-                    return Batch(self, window).send(chain([first], messages))
+                with CallPool(self.run, self.max_concurrency) as pool:
+                    return MessageQueue(self, pool).send(chain([first], messages))
             finally:
                 if opened:
                     self.close()
         return 0
 
     def start(self, message: Any) -> Sequence[ApiCall]:
-        """Signals and calls of a message: the first half of sending it.
+        """Send a message's signals and build its calls: the first half of sending it.
 
         :param message: a Django message; gets a new ``anymail_status``.
         :return: no calls if it is not to be sent.
@@ -174,7 +154,7 @@ class AnymailBaseBackend(BaseEmailBackend):
         """
         status = message.anymail_status = AnymailStatus()
         if not self.run_pre_send(message):
-            # Cancelled: what another receiver said about recipients does not matter any more.
+            # Cancelled: statuses that another receiver has set do not count any more.
             message.anymail_status = AnymailStatus()
             return ()
         if not has_recipients(message):
@@ -192,17 +172,17 @@ class AnymailBaseBackend(BaseEmailBackend):
             record_copies_without_original(status, outgoing)
         return calls
 
-    def finish(self, sending: Sending) -> bool:
-        """Statuses and signals of a message whose calls have ended: the second half.
+    def finish(self, in_flight: MessageInFlight) -> bool:
+        """Record the statuses of a message whose calls have ended, and send its signal.
 
         :return: whether it was sent.
         :raises AnymailError: its error, unless ``fail_silently``.
         """
         try:
-            with self._named_in_errors(sending.message), self._all_have_a_status(sending):
-                return self._finish(sending)
+            with self._named_in_errors(in_flight.message), self._all_have_a_status(in_flight):
+                return self._finish(in_flight)
         except AnymailError as err:
-            if sending.may_have_arrived and isinstance(err, AnymailAPIError):
+            if in_flight.may_have_arrived and isinstance(err, AnymailAPIError):
                 err.is_unsent = False
             if self.fail_silently:
                 return False
@@ -210,65 +190,69 @@ class AnymailBaseBackend(BaseEmailBackend):
 
     @contextmanager
     def _named_in_errors(self, message: Any) -> Iterator[None]:
-        """Have errors tell which message, backend and service they are about, and no more."""
+        """Add the message, backend and service to errors, and clear their variables."""
         try:
             yield
         except AnymailError as err:
-            forget_locals(err)
+            clear_locals(err)
             err.email_message = err.email_message or message
             err.backend = err.backend or self
             err.esp_name = err.esp_name or self.esp_name
             raise
 
     @contextmanager
-    def _all_have_a_status(self, sending: Sending) -> Iterator[None]:
-        """On any error, those who may have got it all the same become ``unknown``."""
+    def _all_have_a_status(self, in_flight: MessageInFlight) -> Iterator[None]:
+        """On any error, set the recipients that may have got it to ``unknown``."""
         try:
             yield
         except BaseException as err:
-            record_unknown(sending.message.anymail_status, sending.calls, sending.outcomes, err)
+            record_unknown(
+                in_flight.message.anymail_status, in_flight.calls, in_flight.results, err
+            )
             raise
 
-    def _finish(self, sending: Sending) -> bool:
-        message = sending.message
+    def _finish(self, in_flight: MessageInFlight) -> bool:
+        message = in_flight.message
         status: AnymailStatus = message.anymail_status
-        if sending.error and not sending.outcomes:
-            raise sending.error
-        failure = self._record(sending, status)
-        error = sending.error or failure
+        if in_flight.error and not in_flight.results:
+            raise in_flight.error
+        failure = self._record(in_flight, status)
+        error = in_flight.error or failure
         if error and not count_accepted(status):
             raise error
-        if sending.calls or status.recipients:
+        if in_flight.calls or status.recipients:
             self.run_post_send(message)
         if error:
             raise error
-        self._raise_for_recipient_status(status, message)
-        return bool(sending.outcomes)
+        call_recipient_status_hook(self.raise_for_recipient_status, status, message)
+        return bool(in_flight.results)
 
-    def _record(self, sending: Sending, status: AnymailStatus) -> Exception | None:
-        """Write down what became of everyone; return the first failure of a call, or the one that
-        all recipients have in common."""
-        results = [
-            self._result(call, outcome, status)
-            for call, outcome in zip(sending.calls, sending.outcomes, strict=False)
+    def _record(self, in_flight: MessageInFlight, status: AnymailStatus) -> Exception | None:
+        """Record every recipient's status.
+
+        :return: the first error of a call, or the one that all recipients have in common.
+        """
+        answers = [
+            self._parse(call, result, status)
+            for call, result in zip(in_flight.calls, in_flight.results, strict=False)
         ]
-        failures = [result for result in results if isinstance(result, Exception)]
-        if failures and len(sending.calls) == 1:
+        failures = [answer for answer in answers if isinstance(answer, Exception)]
+        if failures and len(in_flight.calls) == 1:
             return failures[0]
-        for call, result in zip_longest(sending.calls, results):
-            told = result if isinstance(result, dict) else failed_statuses(call, result, failures)
-            status.set_recipient_status(told)
-            sending.may_have_arrived |= may_have_arrived(told)
+        for call, answer in zip_longest(in_flight.calls, answers):
+            known = answer if isinstance(answer, dict) else failed_statuses(call, answer, failures)
+            status.set_recipient_status(known)
+            in_flight.may_have_arrived |= may_have_arrived(known)
         if failures:
             add_counts(status, failures[0])
             return failures[0]
         return common_failure(status)
 
-    def _result(
-        self, call: ApiCall, outcome: Outcome, status: AnymailStatus
+    def _parse(
+        self, call: ApiCall, result: CallResult, status: AnymailStatus
     ) -> dict[str, AnymailRecipientStatus] | Exception:
         try:
-            status.esp_response = outcome.result()
+            status.esp_response = result.result()
             return self.parse_response(call, status.esp_response)
         except Exception as err:  # a client_factory may make anything
             return err
@@ -297,21 +281,13 @@ class AnymailBaseBackend(BaseEmailBackend):
             if isinstance(result, Exception):
                 raise result
 
-    def _raise_for_recipient_status(self, status: AnymailStatus, message: Any) -> None:
-        hook: Callable[..., None] = self.raise_for_recipient_status
-        own = AnymailBaseBackend.raise_for_recipient_status
-        if getattr(hook, "__func__", None) is not own and _takes_payload(hook):
-            hook(status, status.esp_response, None, message)
-        else:
-            hook(status, message)
-
-    @_with_payload_or_without
+    @accept_payload
     def raise_for_recipient_status(self, anymail_status: AnymailStatus, message: Any) -> None:
-        """Refuse to call it sent when nobody will get it.
+        """Raise an error if every recipient is refused.
 
         ``IGNORE_RECIPIENT_STATUS`` turns that off.
 
-        :param anymail_status: what became of everyone.
+        :param anymail_status: the statuses of all recipients.
         :param message: for the error.
         :raises AnymailRecipientsRefused: every recipient is invalid or rejected.
         """
@@ -323,13 +299,3 @@ class AnymailBaseBackend(BaseEmailBackend):
                 backend=self,
                 response=anymail_status.esp_response,
             )
-
-
-def _takes_payload(hook: Callable[..., None]) -> bool:
-    """Whether it is written for django-anymail: ``(status, response, payload, message)``."""
-    positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-    try:
-        parameters = signature(hook).parameters.values()
-    except (TypeError, ValueError):
-        return False
-    return sum(p.kind in positional and p.default is p.empty for p in parameters) > 2

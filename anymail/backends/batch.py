@@ -1,4 +1,4 @@
-"""Overlaps the waiting for SES: calls run in worker threads, everything else in the caller's."""
+"""Sends several messages at once: calls run in worker threads, all else in the caller's."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from typing import Any, Protocol
 
 from ..calls import ApiCall
 from ..exceptions import AnymailAPIError, AnymailError
-from ..tracebacks import signal_in
+from ..tracebacks import signal_handler_error
 from .statuses import INTERRUPTED
 
 Response = Mapping[str, Any]
-Outcome = Future[Response]
+CallResult = Future[Response]
 
 
-#: Seconds. A call that takes less is mostly computing, which threads of Python cannot overlap.
+#: Seconds. A call that takes less is mostly computing, which Python threads cannot overlap.
 QUICK = 0.008
 
 
-class Window:
+class CallPool:
     """Runs calls, up to ``limit`` at once.
 
-    The first runs here and now, and so do the others while answers come quickly: one message needs
-    no thread, and neither does a server next door.
+    The first runs in the caller's thread, and so do the others as long as responses come quickly:
+    one message needs no worker thread, and neither does a server nearby.
 
     :param run: posts one call and returns the response. Nothing else ever runs in a worker thread.
     :param limit: calls at once, 1 or more.
@@ -47,77 +47,77 @@ class Window:
         self._running: set[Future[None]] = set()
         self._pool: ThreadPoolExecutor | None = None
 
-    def __enter__(self) -> Window:
+    def __enter__(self) -> CallPool:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         if self._pool:
             self._pool.shutdown(wait=True)
 
-    def submit(self, call: ApiCall, outcomes: list[Outcome]) -> None:
+    def submit(self, call: ApiCall, results: list[CallResult]) -> None:
         """Start a call; wait first while too many are running.
 
-        :param outcomes: what its outcome is added to.
+        :param results: its result is added here.
         """
-        outcome: Outcome = Future()
+        result: CallResult = Future()
         runs_here = self._is_quick or self.limit == 1
         if not runs_here:
             self._make_room()
         try:
-            outcomes.append(outcome)
+            results.append(result)
             if runs_here:
                 started = time.perf_counter()
-                _run_into(outcome, self._run, call)
+                _run_into(result, self._run, call)
                 self._is_quick = time.perf_counter() - started < QUICK
             else:
-                self._run_in_worker(outcome, call)
-        except BaseException:  # of a signal handler, between any two instructions
-            _set_error(outcome, interrupted())
+                self._run_in_worker(result, call)
+        except BaseException:  # a signal handler may raise between any two instructions
+            _set_error(result, interrupted())
             raise
 
     def _make_room(self) -> None:
         while len(self._running) >= self.limit:
             _, self._running = wait(self._running, return_when=FIRST_COMPLETED)
 
-    def _run_in_worker(self, outcome: Outcome, call: ApiCall) -> None:
+    def _run_in_worker(self, result: CallResult, call: ApiCall) -> None:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.limit, "anymail")
         context = copy_context()  # traces and logs go by the caller's context variables
-        running = self._pool.submit(context.run, _run_into, outcome, self._run, call)
+        running = self._pool.submit(context.run, _run_into, result, self._run, call)
         self._running.add(running)
 
 
 @dataclass
-class Sending:
+class MessageInFlight:
     """A message on its way.
 
     :param message: the Django message.
     :param calls: none until it was built, or if it is not to be sent.
-    :param outcomes: of its calls, in order; fewer than calls if one failed before all were started.
+    :param results: of its calls, in order; fewer than calls if one failed before all were started.
     :param error: why it could not be started.
     :param may_have_arrived: whether a recipient was accepted, or may have been.
     """
 
     message: Any
     calls: Sequence[ApiCall] = ()
-    outcomes: list[Outcome] = field(default_factory=list)
+    results: list[CallResult] = field(default_factory=list)
     error: BaseException | None = None
     may_have_arrived: bool = False
 
     @property
     def errors(self) -> list[BaseException]:
-        """What is known by now to have failed."""
-        ended = [outcome.exception() for outcome in self.outcomes if outcome.done()]
+        """The errors that are known by now."""
+        ended = [result.exception() for result in self.results if result.done()]
         return [error for error in (self.error, *ended) if error is not None]
 
     @property
     def is_done(self) -> bool:
         """Whether finishing it would not wait."""
-        return all(outcome.done() for outcome in self.outcomes)
+        return all(result.done() for result in self.results)
 
 
-class BatchBackend(Protocol):
-    """What a batch asks of a backend."""
+class QueueBackend(Protocol):
+    """The methods of a backend that a queue calls."""
 
     fail_silently: bool
 
@@ -125,7 +125,7 @@ class BatchBackend(Protocol):
         """Signals and calls of a message; no calls if it is not to be sent."""
         ...
 
-    def finish(self, sending: Sending) -> bool:
+    def finish(self, in_flight: MessageInFlight) -> bool:
         """Statuses and signals of a message whose calls have ended; whether it was sent.
 
         :raises BaseException: its error.
@@ -133,20 +133,20 @@ class BatchBackend(Protocol):
         ...
 
 
-class Batch:
+class MessageQueue:
     """Sends messages in order, with their calls overlapping.
 
-    After the first failure nothing new is started; what is on its way ends, and gets its statuses
-    and signals.
+    After the first failure nothing new is started; messages in flight are finished, with their
+    statuses and signals.
 
     :param backend: builds calls, and finishes messages.
-    :param window: runs the calls.
+    :param pool: runs the calls.
     """
 
-    def __init__(self, backend: BatchBackend, window: Window) -> None:
+    def __init__(self, backend: QueueBackend, pool: CallPool) -> None:
         self.backend = backend
-        self.window = window
-        self.pending: deque[Sending] = deque()
+        self.pool = pool
+        self.pending: deque[MessageInFlight] = deque()
         self.sent: int = 0
         self.error: BaseException | None = None
 
@@ -173,42 +173,42 @@ class Batch:
     @property
     def _is_full(self) -> bool:
         """Whether so many wait behind a slow one that memory would not stay constant."""
-        return len(self.pending) >= 4 * self.window.limit
+        return len(self.pending) >= 4 * self.pool.limit
 
     @property
     def _is_over(self) -> bool:
         """Whether nothing new is to be started."""
-        errors = (error for sending in self.pending for error in sending.errors)
+        errors = (error for in_flight in self.pending for error in in_flight.errors)
         return self.error is not None or any(not self._is_silent(error) for error in errors)
 
     def _is_silent(self, error: BaseException) -> bool:
         return self.backend.fail_silently and isinstance(error, AnymailError)
 
     def _start(self, message: Any) -> None:
-        sending = Sending(message)
-        self.pending.append(sending)
+        in_flight = MessageInFlight(message)
+        self.pending.append(in_flight)
         try:
-            sending.calls = self.backend.start(message)
-            for call in sending.calls:
-                self.window.submit(call, sending.outcomes)
-                if sending.errors:
+            in_flight.calls = self.backend.start(message)
+            for call in in_flight.calls:
+                self.pool.submit(call, in_flight.results)
+                if in_flight.errors:
                     break
         except BaseException as err:
-            sending.error = err
+            in_flight.error = err
             self._cancel_if_interrupted(err)
 
     def _finish_oldest(self) -> None:
-        sending = self.pending[0]
-        while not sending.is_done:
+        in_flight = self.pending[0]
+        while not in_flight.is_done:
             with self._first_error_kept():
-                wait(sending.outcomes)
+                wait(in_flight.results)
         with self._first_error_kept():
             self.pending.popleft()
-            self.sent += self.backend.finish(sending)
+            self.sent += self.backend.finish(in_flight)
 
     @contextmanager
     def _first_error_kept(self) -> Iterator[None]:
-        """Keep an error for the end, so that everything on its way is finished first."""
+        """Keep an error for the end, so that messages in flight are finished first."""
         try:
             yield
         except BaseException as err:
@@ -218,36 +218,36 @@ class Batch:
                 self.error = err
 
     def _cancel_if_interrupted(self, error: BaseException) -> None:
-        """Have calls that wait, for their turn or to be repeated, give up."""
+        """Have calls give up that wait for a slot or to be repeated."""
         if _interrupts(error):
-            for sending in self.pending:
-                for call in sending.calls:
+            for in_flight in self.pending:
+                for call in in_flight.calls:
                     call.cancelled.set()
 
 
 def interrupted() -> AnymailAPIError:
-    """The outcome of a call that an exception of a signal handler hit: SES may have got it."""
+    """The error of a call that a signal handler interrupted: SES may have accepted it."""
     return AnymailAPIError(INTERRUPTED, is_transient=True)
 
 
 def _interrupts(error: BaseException) -> bool:
-    """Whether it ends what is being done: Ctrl-C, or any exception of a signal handler."""
-    return not isinstance(error, Exception) or signal_in(error) is not None
+    """Whether it is an interruption: Ctrl-C, or any exception of a signal handler."""
+    return not isinstance(error, Exception) or signal_handler_error(error) is not None
 
 
-def _run_into(outcome: Outcome, run: Callable[[ApiCall], Response], call: ApiCall) -> None:
+def _run_into(result: CallResult, run: Callable[[ApiCall], Response], call: ApiCall) -> None:
     try:
         response = run(call)
     except BaseException as err:
         if _interrupts(err):
-            _set_error(outcome, interrupted())
+            _set_error(result, interrupted())
             raise
-        _set_error(outcome, err)
+        _set_error(result, err)
     else:
-        with suppress(InvalidStateError):  # whoever started it was interrupted
-            outcome.set_result(response)
+        with suppress(InvalidStateError):  # the caller was interrupted
+            result.set_result(response)
 
 
-def _set_error(outcome: Outcome, error: BaseException) -> None:
+def _set_error(result: CallResult, error: BaseException) -> None:
     with suppress(InvalidStateError):
-        outcome.set_exception(error)
+        result.set_exception(error)

@@ -37,7 +37,7 @@ class EmailBackend(AnymailBaseBackend):
         return [ApiCall(operation="print", params=params, recipients=message.recipients)]
 
     def run(self, call: ApiCall) -> Mapping[str, Any]:
-        """Print it: its MIME, then the recipients and the features that are not in there.
+        """Print the message: its MIME, then recipients and features that are not in it.
 
         :return: ``message_id``, a new one each time.
         """

@@ -1,4 +1,4 @@
-"""What became of each recipient, and what follows from it."""
+"""Statuses of recipients, and the errors that follow from them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from ..exceptions import AnymailAPIError
 from ..message import AnymailRecipientStatus, AnymailStatus
 from ..outgoing import OutgoingMessage
 
-#: The text about recipients of a call that was not made, or not finished, for an exception such as
-#: Ctrl-C.
+#: The error text of recipients whose call was interrupted, for example by Ctrl-C.
 INTERRUPTED = "Sending was interrupted."
 
 
@@ -24,12 +23,12 @@ MAX_REASONS = 5
 
 
 def refused_addresses(status: AnymailStatus) -> set[str]:
-    """The recipients that will get nothing, as they are spelled in the message."""
+    """The recipients that are invalid or rejected, as they are spelled in the message."""
     return {name for name, r in status.recipients.items() if r.status in ("invalid", "rejected")}
 
 
 def refusals(status: AnymailStatus) -> str:
-    """Why recipients are refused, and how many for each reason, without their addresses."""
+    """The reasons why recipients are refused, with their numbers but without addresses."""
     counts = Counter(
         _refusal(result)
         for result in status.recipients.values()
@@ -52,19 +51,19 @@ def without_addresses(outgoing: OutgoingMessage, refused: set[str]) -> OutgoingM
 
 
 def record_copies_without_original(status: AnymailStatus, outgoing: OutgoingMessage) -> None:
-    """With a template, cc and bcc are copies of what goes to each ``to``. There is none left."""
+    """Reject cc and bcc of a template: they get copies of mail to each ``to``, and none is left."""
     text = "It is a copy of messages to other recipients, and all of those are refused."
     result = AnymailRecipientStatus(None, "rejected", "NoOriginal", text)
     status.set_recipient_status({r.addr_spec: result for r in outgoing.recipients})
 
 
 def count_accepted(status: AnymailStatus) -> int:
-    """How many recipients SES took."""
+    """How many recipients SES accepted."""
     return sum(r.status in ("queued", "sent") for r in status.recipients.values())
 
 
 def may_have_arrived(recipients: Mapping[str, AnymailRecipientStatus]) -> bool:
-    """Whether somebody may have got it: was accepted, or nobody knows."""
+    """Whether any recipient was accepted, or may have been."""
     surely_not = ("failed", "invalid", "rejected")
     return any(result.status not in surely_not for result in recipients.values())
 
@@ -72,50 +71,48 @@ def may_have_arrived(recipients: Mapping[str, AnymailRecipientStatus]) -> bool:
 def failed_statuses(
     call: ApiCall, error: BaseException | None, failures: Sequence[Exception]
 ) -> dict[str, AnymailRecipientStatus]:
-    """Why the recipients of a call got nothing, so that nobody has to send to everyone again.
+    """The statuses of a failed call's recipients: ``unknown`` if it may have arrived.
 
-    Where the outcome of a call is not known, neither is what became of its recipients.
-
-    :param error: what the call failed with; None if it was not tried.
+    :param error: the call's error; None if it was not tried.
     :param failures: those of all calls of the message.
     """
-    outcome = "unknown" if error and not getattr(error, "is_unsent", False) else "failed"
+    word = "unknown" if error and not getattr(error, "is_unsent", False) else "failed"
     reason = error or (failures[0] if failures else None)
     code = getattr(reason, "error_code", None)
     text = mask_addresses(str(reason) or type(reason).__name__) if reason else INTERRUPTED
-    result = AnymailRecipientStatus(None, outcome, code, text)
+    result = AnymailRecipientStatus(None, word, code, text)
     return {recipient.addr_spec: result for recipient in call.recipients}
 
 
 def record_unknown(
     status: AnymailStatus,
     calls: Sequence[ApiCall],
-    outcomes: Sequence[Future[Any]],
+    results: Sequence[Future[Any]],
     error: BaseException,
 ) -> None:
     """Give the recipients of calls that may have been accepted a status, if they have none.
 
     :param calls: of the message.
-    :param outcomes: of the calls that were started.
-    :param error: what ended the message, for calls that did not fail themselves.
+    :param results: of the calls that were started.
+    :param error: the error of the message, for calls without one of their own.
     """
-    for call, outcome in zip(calls, outcomes, strict=False):
-        reason = (outcome.exception() if outcome.done() else None) or error
+    for call, result in zip(calls, results, strict=False):
+        reason = (result.exception() if result.done() else None) or error
         if not getattr(reason, "is_unsent", False):
-            told = failed_statuses(call, reason, ())
+            found = failed_statuses(call, reason, ())
             known = status.recipients
-            status.set_recipient_status({k: v for k, v in told.items() if k not in known})
+            status.set_recipient_status({k: v for k, v in found.items() if k not in known})
 
 
 def add_counts(status: AnymailStatus, error: Exception) -> None:
-    """Let an error tell how many recipients it is about."""
+    """Add to an error how many recipients were accepted and how many were not."""
     found = Counter(result.status for result in status.recipients.values())
     accepted, unknown = count_accepted(status), found["unknown"]
     doubtful = f", {unknown} may have been" if unknown else ""
     error.args = (
         *error.args,
         f"{accepted} recipients were accepted, {found.total() - accepted - unknown} were not"
-        f"{doubtful}: the message's anymail_status.recipients tells which.",
+        f"{doubtful}: see the message's anymail_status.recipients.",
     )
 
 
@@ -135,7 +132,7 @@ def common_failure(status: AnymailStatus) -> AnymailAPIError | None:
 
 
 def _refusal(result: AnymailRecipientStatus) -> str:
-    """A few words: what the status says, as the end of a sentence."""
+    """The reason in a status, as the end of a sentence."""
     text = mask_addresses(result.error_message or "").strip().rstrip(".")
     if text:
         return text[0].lower() + text[1:]

@@ -18,10 +18,10 @@ from .base import AnymailBaseBackend
 class EmailBackend(AnymailBaseBackend):
     """Puts messages into ``django.core.mail.outbox``, with all signals and statuses.
 
-    Each message gets ``anymail_test_params``, a dict of what an API would be told. Before sending,
-    ``anymail_test_response`` may be set on it: an :exc:`~anymail.exceptions.AnymailAPIError` to
-    raise, or a dict whose ``"recipient_status"`` maps addresses to
-    :class:`~anymail.message.AnymailRecipientStatus`.
+    Each message gets ``anymail_test_params``, a dict of everything that an API would get. Before
+    sending, ``anymail_test_response`` may be set on it: an
+    :exc:`~anymail.exceptions.AnymailAPIError` to raise, or a dict whose
+    ``"recipient_status"`` maps addresses to :class:`~anymail.message.AnymailRecipientStatus`.
     """
 
     esp_name: ClassVar[str] = "Test"
@@ -37,7 +37,7 @@ class EmailBackend(AnymailBaseBackend):
         ]
 
     def run(self, call: ApiCall) -> Mapping[str, Any]:
-        """Record it.
+        """Record the message.
 
         :return: the message's ``anymail_test_response``, or a ``message_id``: its place in the
             outbox, from 0.

@@ -23,7 +23,7 @@ from ..exceptions import (
     warn_of_removed_hooks,
 )
 from ..signals import dispatch
-from ..tracebacks import forget_locals
+from ..tracebacks import clear_locals
 from .credentials import has_secret
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -145,7 +145,7 @@ class AnymailCoreWebhookView(View):
             return HttpResponse(status=400)
         except AnymailAPIError as err:
             if not err.is_transient:
-                forget_locals(err)
+                clear_locals(err)
                 raise
             # 5xx makes the service try again. It is not an error that needs attention.
             logger.warning(
@@ -155,7 +155,7 @@ class AnymailCoreWebhookView(View):
             )
             return HttpResponse(status=503)
         except Exception as err:
-            forget_locals(err)
+            clear_locals(err)
             raise
         self.dispatch_events(events)
         return HttpResponse(content_type="text/plain")

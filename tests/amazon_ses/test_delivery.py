@@ -12,7 +12,7 @@ from unittest import mock
 from django.test import SimpleTestCase
 
 from anymail.amazon_ses import aws, delivery, pacing
-from anymail.amazon_ses.pacing import Governor, Pace
+from anymail.amazon_ses.pacing import ConcurrencyLimiter, TokenBucket
 from anymail.backends.amazon_ses import EmailBackend
 from anymail.calls import ApiCall
 from anymail.conf import AmazonSESSettings
@@ -76,7 +76,7 @@ class DeliveryTests(SimpleTestCase):
         self.assertGreater(count, 1)
 
     def test_to_wait_for_the_first_turn_is_not_to_be_throttled(self) -> None:
-        with mock.patch.object(Pace, "reserve", side_effect=[0.3, 0]):
+        with mock.patch.object(TokenBucket, "acquire", side_effect=[0.3, 0]):
             script = [self.RATE, self.OK]
             _, error, count = self.send(script, throttle_timeout=0.2, max_send_rate=1)
         self.assertEqual((error, count), (None, 2))
@@ -195,15 +195,15 @@ class Pauses(threading.Event):
     def wait(self, timeout: float | None = None) -> bool:
         assert timeout is not None
         self.seconds.append(timeout)
-        self.clock.now += timeout + 2 * pacing.SAME_SIGN
+        self.clock.now += timeout + 2 * pacing.THROTTLE_WINDOW
         return False
 
 
 class PauseTests(SimpleTestCase):
     """What ``run()`` does between its attempts, against an SES that throttles."""
 
-    def run_throttled(self, times: int) -> tuple[list[float], Governor]:
-        """The pauses after so many throttled calls, and the governor after the one that is not."""
+    def run_throttled(self, times: int) -> tuple[list[float], ConcurrencyLimiter]:
+        """The pauses after so many throttled calls, and the limiter after the one that is not."""
         clock = Clock()
         answers = [(400, v1_error("Throttling", "Maximum sending rate exceeded."))] * times
         answers.append((200, v1_success()))
@@ -226,7 +226,7 @@ class PauseTests(SimpleTestCase):
             client = aws.client("ses", settings)
             delivery.run(call, client, settings)
             self.assertEqual(len(server.requests), times + 1)
-            return pauses.seconds, delivery.governor_for(client, settings)
+            return pauses.seconds, delivery.limiter_for(client, settings)
 
     def test_pauses_are_by_chance_and_grow_up_to_two_seconds(self) -> None:
         pauses, _ = self.run_throttled(6)
@@ -238,6 +238,6 @@ class PauseTests(SimpleTestCase):
     def test_two_runs_do_not_pause_alike(self) -> None:
         self.assertNotEqual(self.run_throttled(5)[0], self.run_throttled(5)[0])
 
-    def test_the_governor_is_told_of_each_refusal_and_each_success(self) -> None:
-        _, governor = self.run_throttled(2)
-        self.assertEqual(governor.allowed, 8 / 2 / 2 + 1 / 2)
+    def test_the_limiter_is_told_of_each_refusal_and_each_success(self) -> None:
+        _, limiter = self.run_throttled(2)
+        self.assertEqual(limiter.allowed, 8 / 2 / 2 + 1 / 2)

@@ -22,7 +22,12 @@ from django.core.cache import caches
 from django.test import SimpleTestCase, override_settings
 
 from anymail.amazon_ses import aws, delivery, pacing, quota
-from anymail.amazon_ses.pacing import AccountRate, Governor, Pace, SharedPace
+from anymail.amazon_ses.pacing import (
+    AccountRate,
+    ConcurrencyLimiter,
+    SharedRateLimiter,
+    TokenBucket,
+)
 from anymail.backends.amazon_ses import EmailBackend
 from anymail.backends.amazon_sesv2 import EmailBackend as V2Backend
 from anymail.conf import AmazonSESSettings
@@ -52,33 +57,36 @@ class ClockTestCase(SimpleTestCase):
         self.addCleanup(patch.stop)
 
 
-class PaceTests(ClockTestCase):
+class TokenBucketTests(ClockTestCase):
     def test_a_burst_then_evenly_spread(self) -> None:
-        pace = Pace(10)
-        waits = [pace.reserve(1) for _ in range(12)]
+        rate_limiter = TokenBucket(10)
+        waits = [rate_limiter.acquire(1) for _ in range(12)]
         self.assertEqual(waits[:9], [0.0] * 9)
         for wait, expected in zip(waits[9:], (0.1, 0.2, 0.3), strict=True):
             self.assertAlmostEqual(wait, expected)
 
     def test_recipients_count_not_calls(self) -> None:
-        pace = Pace(10)
-        self.assertEqual(pace.reserve(50), 0)
-        self.assertAlmostEqual(pace.reserve(1), 5 - pacing.BURST)
+        rate_limiter = TokenBucket(10)
+        self.assertEqual(rate_limiter.acquire(50), 0)
+        self.assertAlmostEqual(rate_limiter.acquire(1), 5 - pacing.BURST)
 
     def test_what_was_not_used_is_not_saved(self) -> None:
-        pace = Pace(10)
-        pace.reserve(1)
+        rate_limiter = TokenBucket(10)
+        rate_limiter.acquire(1)
         self.clock.now += 3600
-        waits = [pace.reserve(1) for _ in range(10)]
+        waits = [rate_limiter.acquire(1) for _ in range(10)]
         self.assertGreater(waits[-1], 0)
 
 
-class SharedPaceTests(ClockTestCase):
+class SharedRateLimiterTests(ClockTestCase):
     def test_two_processes_share_the_rate(self) -> None:
         cache = caches["default"]
         cache.clear()
-        one, two = SharedPace(50, lambda: cache, "owner"), SharedPace(50, lambda: cache, "owner")
-        waits = [pace.reserve(1) for _ in range(100) for pace in (one, two)]
+        one, two = (
+            SharedRateLimiter(50, lambda: cache, "owner"),
+            SharedRateLimiter(50, lambda: cache, "owner"),
+        )
+        waits = [rate_limiter.acquire(1) for _ in range(100) for rate_limiter in (one, two)]
         self.assertAlmostEqual(max(waits), 4, delta=0.4)
         for second in range(4):
             in_second = [wait for wait in waits if second <= wait < second + 1]
@@ -87,9 +95,11 @@ class SharedPaceTests(ClockTestCase):
     def test_at_most_one_short_period_of_the_rate_goes_at_once(self) -> None:
         """However long nobody has sent, and whatever the number of processes."""
         caches["default"].clear()
-        paces = [SharedPace(50, lambda: caches["default"], "owner") for _ in range(4)]
+        rate_limiters = [
+            SharedRateLimiter(50, lambda: caches["default"], "owner") for _ in range(4)
+        ]
         for _ in range(2):
-            waits = [pace.reserve(1) for _ in range(10) for pace in paces]
+            waits = [rate_limiter.acquire(1) for _ in range(10) for rate_limiter in rate_limiters]
             for start in waits:
                 at_once = [wait for wait in waits if start <= wait < start + 0.0999]
                 self.assertLessEqual(len(at_once), 50 / pacing.PERIODS_PER_SECOND + 1)
@@ -99,54 +109,54 @@ class SharedPaceTests(ClockTestCase):
         for rate in (0.5, 1, 14, 50, 333.3):
             cache = caches["default"]
             cache.clear()
-            pace = SharedPace(rate, lambda: caches["default"], "owner")
-            waits = [pace.reserve(1) for _ in range(100)]
+            rate_limiter = SharedRateLimiter(rate, lambda: caches["default"], "owner")
+            waits = [rate_limiter.acquire(1) for _ in range(100)]
             with self.subTest(rate):
                 self.assertAlmostEqual(max(waits) / (100 / rate), 1, delta=0.12)
 
     def test_large_calls_take_several_periods(self) -> None:
         cache = caches["default"]
         cache.clear()
-        pace = SharedPace(14, lambda: cache, "owner")
-        pace.reserve(50)
-        self.assertAlmostEqual(pace.reserve(1), 50 / 14, delta=0.2)
+        rate_limiter = SharedRateLimiter(14, lambda: cache, "owner")
+        rate_limiter.acquire(50)
+        self.assertAlmostEqual(rate_limiter.acquire(1), 50 / 14, delta=0.2)
 
     def test_calls_that_do_not_fit_into_a_period_leave_no_gap(self) -> None:
         for recipients in (2, 3, 4, 7):
             caches["default"].clear()
-            pace = SharedPace(50, lambda: caches["default"], "owner")
-            waits = [pace.reserve(recipients) for _ in range(100)]
+            rate_limiter = SharedRateLimiter(50, lambda: caches["default"], "owner")
+            waits = [rate_limiter.acquire(recipients) for _ in range(100)]
             with self.subTest(recipients):
                 self.assertAlmostEqual(max(waits) / (100 * recipients / 50), 1, delta=0.1)
 
     def test_without_the_cache_the_process_keeps_its_own_pace_and_warns_once(self) -> None:
         cache = mock.MagicMock()
         cache.add.side_effect = ConnectionError("away")
-        pace = SharedPace(10, lambda: cache, "owner")
+        rate_limiter = SharedRateLimiter(10, lambda: cache, "owner")
         with self.assertLogs("anymail.amazon_ses.pacing", "WARNING") as logs:
-            waits = [pace.reserve(1) for _ in range(20)]
+            waits = [rate_limiter.acquire(1) for _ in range(20)]
             self.clock.now += pacing.CACHE_PAUSE + 1
-            pace.reserve(1)
+            rate_limiter.acquire(1)
         self.assertEqual(len(logs.output), 1)
         self.assertGreater(waits[-1], 1)
         self.assertEqual(cache.add.call_count, 2)
 
 
-class GovernorTests(ClockTestCase):
-    def allowed(self, governor: Governor) -> int:
+class ConcurrencyLimiterTests(ClockTestCase):
+    def allowed(self, limiter: ConcurrencyLimiter) -> int:
         """How many calls it lets run at once."""
         inside: list[int] = []
         release = threading.Event()
 
         def call() -> None:
-            with governor.turn(1, threading.Event()):
+            with limiter.slot(1, threading.Event()):
                 inside.append(1)
                 release.wait(PATIENCE)
 
-        threads = [threading.Thread(target=call) for _ in range(governor.limit)]
+        threads = [threading.Thread(target=call) for _ in range(limiter.limit)]
         for thread in threads:
             thread.start()
-        waiting: Any = governor._changed
+        waiting: Any = limiter._changed
         while len(inside) + len(waiting._waiters) < len(threads):
             time.sleep(0.001)
         most = len(inside)
@@ -156,28 +166,28 @@ class GovernorTests(ClockTestCase):
         return most
 
     def test_throttling_halves_how_many_run_at_once(self) -> None:
-        governor = Governor(8, None)
-        self.assertEqual(self.allowed(governor), 8)
-        governor.throttled()
-        self.assertEqual(self.allowed(governor), 4)
+        limiter = ConcurrencyLimiter(8, None)
+        self.assertEqual(self.allowed(limiter), 8)
+        limiter.throttled()
+        self.assertEqual(self.allowed(limiter), 4)
 
     def test_several_refusals_of_one_moment_count_once(self) -> None:
-        governor = Governor(8, None)
+        limiter = ConcurrencyLimiter(8, None)
         for _ in range(8):
-            governor.throttled()
-        self.assertEqual(self.allowed(governor), 4)
+            limiter.throttled()
+        self.assertEqual(self.allowed(limiter), 4)
 
     def test_it_never_stops_and_recovers_step_by_step(self) -> None:
-        governor = Governor(4, None)
+        limiter = ConcurrencyLimiter(4, None)
         for _ in range(10):
             self.clock.now += 1
-            governor.throttled()
-        self.assertEqual(self.allowed(governor), 1)
-        governor.accepted()
-        self.assertEqual(self.allowed(governor), 2)
+            limiter.throttled()
+        self.assertEqual(self.allowed(limiter), 1)
+        limiter.accepted()
+        self.assertEqual(self.allowed(limiter), 2)
         for _ in range(20):
-            governor.accepted()
-        self.assertEqual(self.allowed(governor), 4)
+            limiter.accepted()
+        self.assertEqual(self.allowed(limiter), 4)
 
 
 class AccountRateTests(ClockTestCase):
@@ -237,11 +247,13 @@ class RealCacheTests(SimpleTestCase):
             mock.patch.object(pacing, "time", Clock()),
         ):
             owner = secrets.token_hex()  # whom no other run of the tests counts
-            paces = [SharedPace(50, lambda: caches["default"], owner) for _ in range(4)]
-            turns = [pace.reserve(1) for _ in range(50) for pace in paces]
+            rate_limiters = [
+                SharedRateLimiter(50, lambda: caches["default"], owner) for _ in range(4)
+            ]
+            turns = [rate_limiter.acquire(1) for _ in range(50) for rate_limiter in rate_limiters]
             self.assertAlmostEqual(max(turns), 200 / 50, delta=0.2)
-            for pace in paces:
-                self.assertFalse(pace._has_warned)
+            for rate_limiter in rate_limiters:
+                self.assertFalse(rate_limiter._has_warned)
 
     @skipUnless(answers(6379), "no Redis answers on 127.0.0.1:6379")
     def test_redis(self) -> None:
@@ -268,62 +280,64 @@ class RealCacheTests(SimpleTestCase):
             caches["default"].get("x")  # imports the client library, which may take long
         return redis, location
 
-    def paces_of_two_processes(self, location: str, rate: float = 20) -> list[SharedPace]:
+    def limiters_of_two_processes(self, location: str, rate: float = 20) -> list[SharedRateLimiter]:
         caches_setting = {"default": {"BACKEND": REDIS, "LOCATION": location}}
         changed = override_settings(CACHES=caches_setting)
         changed.enable()
         self.addCleanup(changed.disable)
-        return [SharedPace(rate, lambda: caches["default"], "owner") for _ in range(2)]
+        return [SharedRateLimiter(rate, lambda: caches["default"], "owner") for _ in range(2)]
 
-    def send_for_three_seconds(self, paces: list[SharedPace], clock: Clock) -> None:
+    def send_for_three_seconds(self, rate_limiters: list[SharedRateLimiter], clock: Clock) -> None:
         for _ in range(3):
             clock.now += 1
-            for pace in paces:
-                pace.reserve(1)
+            for rate_limiter in rate_limiters:
+                rate_limiter.acquire(1)
 
-    def check_share(self, paces: list[SharedPace]) -> None:
+    def check_share(self, rate_limiters: list[SharedRateLimiter]) -> None:
         """After the cache went away: no burst, and all together keep to the rate."""
         with self.assertLogs("anymail.amazon_ses.pacing", "WARNING"):
-            waits = [[pace.reserve(1) for _ in range(20)] for pace in paces]
+            waits = [[rate_limiter.acquire(1) for _ in range(20)] for rate_limiter in rate_limiters]
         for found in waits:
-            self.assertAlmostEqual(found[-1] - found[0], 19 / (paces[0].rate / 2), delta=0.2)
+            self.assertAlmostEqual(
+                found[-1] - found[0], 19 / (rate_limiters[0].rate / 2), delta=0.2
+            )
             self.assertLess(found[0], 0.5)
 
     def test_two_processes_keep_to_the_rate_while_redis_is_killed(self) -> None:
         redis, location = self.start_redis()
-        paces = self.paces_of_two_processes(location)
+        rate_limiters = self.limiters_of_two_processes(location)
         clock = Clock()
         with mock.patch.object(pacing, "time", clock):
-            self.send_for_three_seconds(paces, clock)
-            self.assertEqual([pace.processes for pace in paces], [2, 2])
+            self.send_for_three_seconds(rate_limiters, clock)
+            self.assertEqual([rate_limiter.processes for rate_limiter in rate_limiters], [2, 2])
             redis.kill()
             redis.wait()
-            self.check_share(paces)
+            self.check_share(rate_limiters)
 
     def test_a_redis_that_is_stopped_is_not_waited_for(self) -> None:
         redis, location = self.start_redis()
-        paces = self.paces_of_two_processes(location)
+        rate_limiters = self.limiters_of_two_processes(location)
         clock = Clock()
         with mock.patch.object(pacing, "time", clock):
-            self.send_for_three_seconds(paces, clock)
+            self.send_for_three_seconds(rate_limiters, clock)
             redis.send_signal(signal.SIGSTOP)
             self.addCleanup(redis.send_signal, signal.SIGCONT)
             started = time.monotonic()
-            self.check_share(paces)
+            self.check_share(rate_limiters)
             self.assertLess(time.monotonic() - started, PATIENCE)
             redis.send_signal(signal.SIGCONT)
             clock.now += pacing.CACHE_PAUSE + 1
-            self.assertLess(paces[0].reserve(1), 1)
-            self.assertIsNone(paces[0]._alone)
+            self.assertLess(rate_limiters[0].acquire(1), 1)
+            self.assertIsNone(rate_limiters[0]._own)
 
     def test_a_socket_that_never_answers_is_waited_for_once(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listening:
-            [pace, _] = self.paces_of_two_processes(
+            [rate_limiter, _] = self.limiters_of_two_processes(
                 f"redis://127.0.0.1:{listening.getsockname()[1]}/0?socket_timeout=120"
             )
             with self.assertLogs("anymail.amazon_ses.pacing", "WARNING") as logs:
                 before, started = threading.active_count(), time.monotonic()
-                waits = [pace.reserve(1) for _ in range(30)]
+                waits = [rate_limiter.acquire(1) for _ in range(30)]
             self.assertLess(time.monotonic() - started, PATIENCE)
             self.assertIn("TimeoutError", logs.output[0])
             self.assertGreater(waits[-1], 1)
@@ -367,7 +381,7 @@ class QuotaOwnerTests(SimpleTestCase):
     """SES grants rates to an account in each region."""
 
     def owner(self, client: Any, **settings: Any) -> str:
-        return quota.quota_owner(client, AmazonSESSettings.load(settings))
+        return quota.rate_limit_key(client, AmazonSESSettings.load(settings))
 
     def test_accounts_and_regions_differ_and_apis_do_not(self) -> None:
         owners = {
@@ -452,9 +466,9 @@ class SettingTests(SimpleTestCase):
                 stub.add_response(send, {"MessageId": "m"})
                 sender = backend(max_send_rate="account")
                 self.assertEqual(sender.send_messages([simple_message()]), 1)
-                governor = delivery.governor_for(stub.client, sender.settings)
-                assert governor.pace is not None
-                self.assertEqual(governor.pace.rate, 14)
+                limiter = delivery.limiter_for(stub.client, sender.settings)
+                assert limiter.rate_limiter is not None
+                self.assertEqual(limiter.rate_limiter.rate, 14)
 
     def test_a_client_that_cannot_be_a_key_works(self) -> None:
         class Double(dict[str, Any]):
@@ -464,16 +478,16 @@ class SettingTests(SimpleTestCase):
         with mock.patch.object(aws, "client", return_value=Double()):
             self.assertEqual(EmailBackend().send_messages([simple_message()]), 1)
 
-    def test_one_client_has_one_governor_for_all_threads(self) -> None:
+    def test_one_client_has_one_limiter_for_all_threads(self) -> None:
         settings = AmazonSESSettings.load({"max_send_rate": 5})
         client = mock.Mock()
-        found = {id(delivery.governor_for(client, settings)) for _ in range(3)}
+        found = {id(delivery.limiter_for(client, settings)) for _ in range(3)}
         self.assertEqual(len(found), 1)
 
     def test_clients_that_nobody_uses_any_more_are_freed(self) -> None:
         settings = AmazonSESSettings.load({"max_send_rate": "account"})
         client = FakeAccount()
-        self.assertIsNotNone(delivery.governor_for(client, settings).pace)
+        self.assertIsNotNone(delivery.limiter_for(client, settings).rate_limiter)
         freed = weakref.ref(client)
         del client
         gc.collect()
@@ -481,13 +495,13 @@ class SettingTests(SimpleTestCase):
 
     def test_backends_with_another_concurrency_keep_to_the_same_rate(self) -> None:
         client = mock.Mock()
-        paces = [
-            delivery.governor_for(
+        rate_limiters = [
+            delivery.limiter_for(
                 client, AmazonSESSettings.load({"max_send_rate": 5, "max_concurrency": limit})
-            ).pace
+            ).rate_limiter
             for limit in (1, 10)
         ]
-        self.assertIs(paces[0], paces[1])
+        self.assertIs(rate_limiters[0], rate_limiters[1])
 
     @override_settings(ANYMAIL={"AMAZON_SES_RATE_LIMIT_CACHE": "default"})
     def test_processes_of_one_account_count_together_and_those_of_others_do_not(self) -> None:
@@ -496,24 +510,24 @@ class SettingTests(SimpleTestCase):
             waits: dict[str, list[float]] = {"a": [], "b": []}
             for _ in range(2):  # processes, which know nothing of each other
                 for account, found in waits.items():
-                    delivery._kept.get().paces.clear()
+                    delivery._process_limits.get().rate_limiters.clear()
                     settings = AmazonSESSettings.load({"max_send_rate": 10})
-                    with mock.patch.object(delivery, "quota_owner", return_value=account):
-                        pace = delivery.governor_for(mock.Mock(), settings).pace
-                    assert pace is not None
-                    found += [pace.reserve(1) for _ in range(10)]
+                    with mock.patch.object(delivery, "rate_limit_key", return_value=account):
+                        rate_limiter = delivery.limiter_for(mock.Mock(), settings).rate_limiter
+                    assert rate_limiter is not None
+                    found += [rate_limiter.acquire(1) for _ in range(10)]
         for found in waits.values():
             self.assertAlmostEqual(max(found), 2, delta=0.3)
 
     def test_both_apis_keep_to_one_rate_together(self) -> None:
         settings = AmazonSESSettings.load({"max_send_rate": 5})
         clients = real_client("ses"), real_client("sesv2")
-        one, two = (delivery.governor_for(client, settings) for client in clients)
-        self.assertIs(one.pace, two.pace)
+        one, two = (delivery.limiter_for(client, settings) for client in clients)
+        self.assertIs(one.rate_limiter, two.rate_limiter)
         self.assertIsNot(one, two)
 
     @override_settings(ANYMAIL={"AMAZON_SES_RATE_LIMIT_CACHE": "default"})
     def test_the_cache_of_the_setting_is_used(self) -> None:
         settings = AmazonSESSettings.load({"max_send_rate": 5})
-        pace = delivery.governor_for(mock.Mock(), settings).pace
-        self.assertIsInstance(pace, SharedPace)
+        rate_limiter = delivery.limiter_for(mock.Mock(), settings).rate_limiter
+        self.assertIsInstance(rate_limiter, SharedRateLimiter)

@@ -13,7 +13,7 @@ from django.test import SimpleTestCase
 
 from anymail.backends import base
 from anymail.backends.amazon_ses import EmailBackend
-from anymail.backends.batch import Batch
+from anymail.backends.batch import MessageQueue
 
 from ..local_sns import PATIENCE
 from ..ses import CREDENTIALS, loopback_server, simple_message, v1_error, v1_success
@@ -88,12 +88,12 @@ class InterruptionTests(SimpleTestCase):
                 self.interrupt()
             return 200, v1_success()
 
-        class Waiting(Batch):
+        class Waiting(MessageQueue):
             def _finish_oldest(self) -> None:
                 waiting.set()
                 super()._finish_oldest()
 
-        with mock.patch.object(base, "Batch", Waiting):
+        with mock.patch.object(base, "MessageQueue", Waiting):
             messages = self.send(answer, 4, max_concurrency=4)
         self.assertEqual(self.statuses(messages), [{"queued"}] * 4)
 

@@ -1,4 +1,4 @@
-"""Waits for what may never answer, but only so long."""
+"""Calls with a time limit, for libraries that may never return."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from weakref import finalize
 T = TypeVar("T")
 Jobs = SimpleQueue[Any]  # pairs of a function and its future; None ends the thread
 
-#: Threads that hang at the same time; with so many, it is not tried again.
+#: With so many threads that hang, nothing new is tried.
 MAX_HANGING = 3
 
 
-class ImpatientCaller:
-    """Calls functions one after the other in a thread of its own, since a thread cannot be ended.
+class TimeoutExecutor:
+    """Runs functions one after the other in a thread of its own, with a time limit.
+
+    A thread cannot be ended: one that hangs is left behind.
 
     The thread stays the same, and with it what belongs to it: Django's connections to caches.
 
@@ -31,8 +33,8 @@ class ImpatientCaller:
         self._thread: threading.Thread | None = None
         self._hanging: list[threading.Thread] = []
 
-    def call(self, function: Callable[[], T]) -> T:
-        """What a function returns, or raises.
+    def run(self, function: Callable[[], T]) -> T:
+        """Run a function, and return its result or raise its exception.
 
         :raises TimeoutError: it takes longer than the limit, or earlier ones still do.
         """
@@ -61,7 +63,7 @@ class ImpatientCaller:
             return self._jobs
 
     def _leave(self, jobs: Jobs) -> None:
-        """Let a thread that hangs end by itself; whoever asks next gets another one."""
+        """Let a thread that hangs end by itself; the next call gets another one."""
         with self._lock:
             if self._jobs is jobs and self._thread is not None:
                 self._jobs = None

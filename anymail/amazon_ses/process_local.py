@@ -1,4 +1,4 @@
-"""What each process must have for itself: connections, locks, counters."""
+"""Values that forked processes must not share: connections, locks, counters."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class PerProcess(Generic[T]):
-    """A value that each process makes for itself when it first asks for it.
+class ProcessLocal(Generic[T]):
+    """A value that each process creates when it first asks for it.
 
     A forked process must not use its parent's connections, nor locks that a thread of the parent
     may hold. ``os.register_at_fork`` would not do: uWSGI forks in C and runs none of those hooks.
 
-    :param make: makes the value.
+    :param make: creates the value.
     """
 
     def __init__(self, make: Callable[[], T]) -> None:

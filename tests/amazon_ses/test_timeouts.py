@@ -7,12 +7,12 @@ import threading
 
 from django.test import SimpleTestCase
 
-from anymail.amazon_ses.impatience import MAX_HANGING, ImpatientCaller
+from anymail.amazon_ses.timeouts import MAX_HANGING, TimeoutExecutor
 
 from ..local_sns import PATIENCE, wait_until
 
 
-class ImpatientCallerTests(SimpleTestCase):
+class TimeoutExecutorTests(SimpleTestCase):
     def setUp(self) -> None:
         self.end = threading.Event()
         self.addCleanup(self.end.set)
@@ -23,37 +23,37 @@ class ImpatientCallerTests(SimpleTestCase):
         self.end.wait(PATIENCE)
 
     def test_results_and_errors_come_through(self) -> None:
-        caller = ImpatientCaller(PATIENCE)
-        self.assertEqual(caller.call(lambda: 5), 5)
+        executor = TimeoutExecutor(PATIENCE)
+        self.assertEqual(executor.run(lambda: 5), 5)
         with self.assertRaises(ZeroDivisionError):
-            caller.call(lambda: 1 / 0)
+            executor.run(lambda: 1 / 0)
 
     def test_its_thread_stays_the_same(self) -> None:
-        caller = ImpatientCaller(PATIENCE)
-        self.assertEqual(len({caller.call(threading.get_ident) for _ in range(5)}), 1)
+        executor = TimeoutExecutor(PATIENCE)
+        self.assertEqual(len({executor.run(threading.get_ident) for _ in range(5)}), 1)
 
     def test_after_one_that_hangs_the_next_has_another_thread(self) -> None:
-        caller = ImpatientCaller(0.05)
+        executor = TimeoutExecutor(0.05)
         with self.assertRaises(TimeoutError):
-            caller.call(self.hang)
-        caller.limit = PATIENCE
-        self.assertEqual(caller.call(lambda: 5), 5)
+            executor.run(self.hang)
+        executor.limit = PATIENCE
+        self.assertEqual(executor.run(lambda: 5), 5)
 
     def test_threads_that_hang_are_few_and_it_recovers(self) -> None:
-        caller = ImpatientCaller(0.05)
+        executor = TimeoutExecutor(0.05)
         for _ in range(3 * MAX_HANGING):
             with self.assertRaises(TimeoutError):
-                caller.call(self.hang)
+                executor.run(self.hang)
         self.assertEqual(self.started, MAX_HANGING)
         self.end.set()
-        wait_until(lambda: not any(thread.is_alive() for thread in caller._hanging))
-        caller.limit = PATIENCE
-        self.assertEqual(caller.call(lambda: 5), 5)
+        wait_until(lambda: not any(thread.is_alive() for thread in executor._hanging))
+        executor.limit = PATIENCE
+        self.assertEqual(executor.run(lambda: 5), 5)
 
     def test_its_thread_ends_with_it(self) -> None:
-        caller = ImpatientCaller(PATIENCE)
-        thread = caller.call(threading.current_thread)
-        del caller
+        executor = TimeoutExecutor(PATIENCE)
+        thread = executor.run(threading.current_thread)
+        del executor
         gc.collect()
         thread.join(PATIENCE)
         self.assertFalse(thread.is_alive())

@@ -22,7 +22,10 @@ pre_send: Signal = Signal()
 #: what ``SEND_DEFAULTS`` adds included. Arguments: ``sender`` (the backend's class), ``message``,
 #: ``recipients`` (:class:`~anymail.addresses.EmailAddress` of To, Cc and Bcc), ``esp_name``. A
 #: receiver may set the status of recipients to ``"rejected"``, so that they are not sent to.
-addressed: Signal = Signal()
+recipients_resolved: Signal = Signal()
+
+#: The same signal, by a shorter name.
+addressed: Signal = recipients_resolved
 
 #: Sent after SES answered. Arguments: ``sender`` (the backend's class), ``message``, ``status``
 #: (``message.anymail_status``), ``esp_name``.

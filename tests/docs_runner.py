@@ -369,7 +369,7 @@ def tasks_succeed(test: SimpleTestCase) -> Iterator[None]:
 
 
 def all_receivers() -> dict[Any, list[Any]]:
-    of_sending = (signals.pre_send, signals.addressed, signals.post_send)
+    of_sending = (signals.pre_send, signals.recipients_resolved, signals.post_send)
     of_events = (signals.tracking, signals.inbound, feedback)
     return {signal: list(signal.receivers) for signal in (*of_sending, *of_events)}
 

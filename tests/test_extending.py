@@ -31,7 +31,7 @@ from anymail.exceptions import (
     AnymailUnsupportedFeature,
 )
 from anymail.message import AnymailRecipientStatus, AnymailStatus
-from anymail.signals import EventType, addressed, inbound, pre_send, tracking
+from anymail.signals import EventType, inbound, pre_send, recipients_resolved, tracking
 from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView
 from anymail.webhooks.base import REMOVED_HOOKS as REMOVED_WEBHOOK_HOOKS
 
@@ -45,7 +45,7 @@ ROLE = "arn:aws:iam::123456789012:role/mail"
 
 def run_examples() -> dict[str, Any]:
     """What the Python blocks of the page define, run in their order."""
-    before = {signal: list(signal.receivers) for signal in (addressed, tracking)}
+    before = {signal: list(signal.receivers) for signal in (recipients_resolved, tracking)}
     names: dict[str, Any] = {"__name__": "anymail.extending_page"}
     for block in blocks(DOCS / "extending.rst"):
         if block.language == "python" and block.reason is None:
@@ -121,8 +121,8 @@ class BackendExampleTests(ExampleTestCase):
         with self.assertRaises(AnymailUnsupportedFeature):
             backend.send_messages([simple_message(metadata={"a": 1})])
 
-    def test_addressed_takes_out_who_is_not_ours(self) -> None:
-        self.connect(addressed, EXAMPLES["only_ours"])
+    def test_recipients_resolved_takes_out_who_is_not_ours(self) -> None:
+        self.connect(recipients_resolved, EXAMPLES["only_ours"])
         message = simple_message(to=["a@example.com"], cc=["b@example.net"])
         self.assertEqual(send(message).params["Destinations"], ["a@example.com"])
         self.assertEqual(message.anymail_status.recipients["b@example.net"].error_code, "Staging")

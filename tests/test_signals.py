@@ -16,11 +16,11 @@ from anymail.signals import (
     AnymailTrackingEvent,
     EventType,
     RejectReason,
-    addressed,
     dispatch,
     inbound,
     post_send,
     pre_send,
+    recipients_resolved,
     tracking,
 )
 
@@ -152,5 +152,5 @@ class DispatchTests(SimpleTestCase):
         self.assertEqual(self.calls, [])
 
     def test_the_five_signals_are_five(self):
-        signals = (pre_send, addressed, post_send, tracking, inbound)
+        signals = (pre_send, recipients_resolved, post_send, tracking, inbound)
         self.assertEqual(len({id(signal) for signal in signals}), 5)

@@ -22,7 +22,7 @@ from ..exceptions import (
 )
 from ..message import AnymailRecipientStatus, AnymailStatus
 from ..outgoing import OutgoingMessage
-from ..signals import addressed, post_send, pre_send
+from ..signals import post_send, pre_send, recipients_resolved
 from ..tracebacks import clear_locals
 from .batch import CallPool, CallResult, MessageInFlight, MessageQueue
 from .compat import REMOVED_HOOKS, accept_payload, call_recipient_status_hook
@@ -160,7 +160,7 @@ class AnymailBaseBackend(BaseEmailBackend):
         if not has_recipients(message):
             return ()
         outgoing = OutgoingMessage.from_django(message, self.send_defaults)
-        addressed.send(
+        recipients_resolved.send(
             type(self), message=message, recipients=outgoing.recipients, esp_name=self.esp_name
         )
         refused = refused_addresses(status)

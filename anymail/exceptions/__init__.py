@@ -117,8 +117,8 @@ class AnymailAPIError(AnymailError):
 class AnymailRecipientsRefused(AnymailError):
     """Every recipient was refused; ``email_message.anymail_status`` says why.
 
-    SES itself refuses nobody while sending: this is about recipients that a receiver of
-    ``addressed`` or ``pre_send`` (the suppression list is one) marked ``rejected`` or ``invalid``.
+    SES itself refuses no recipient of a call: a receiver of ``recipients_resolved`` (such as the
+    suppression list) or ``pre_send`` gave them the status ``rejected`` or ``invalid``.
     """
 
     def __init__(self, *args: object, **kwargs: Any) -> None:

@@ -8,7 +8,7 @@ from django.apps import AppConfig
 from ..installation import explain_import_errors
 
 with explain_import_errors():
-    from ..signals import addressed, tracking
+    from ..signals import recipients_resolved, tracking
 
 
 class AnymailFeedbackConfig(AppConfig):
@@ -24,4 +24,6 @@ class AnymailFeedbackConfig(AppConfig):
         from . import recording, suppression
 
         tracking.connect(recording.on_tracking, dispatch_uid="anymail.feedback")
-        addressed.connect(suppression.on_addressed, dispatch_uid="anymail.feedback")
+        recipients_resolved.connect(
+            suppression.on_recipients_resolved, dispatch_uid="anymail.feedback"
+        )

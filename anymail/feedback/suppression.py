@@ -64,8 +64,8 @@ def fill(rows: Sequence[Record], using: str, *, is_verified: bool) -> None:
             )
 
 
-def on_addressed(message: Any, recipients: Sequence[EmailAddress], **kwargs: Any) -> None:
-    """The receiver of the ``addressed`` signal: reject recipients on the list.
+def on_recipients_resolved(message: Any, recipients: Sequence[EmailAddress], **kwargs: Any) -> None:
+    """The receiver of the ``recipients_resolved`` signal: reject recipients on the list.
 
     They get the status ``rejected``, and the backend leaves them out. ``to``, ``cc`` and ``bcc``
     stay as they are. One query.

@@ -28,7 +28,7 @@ from anymail.exceptions import (
     AnymailUnsupportedFeature,
 )
 from anymail.message import AnymailRecipientStatus
-from anymail.signals import addressed, post_send, pre_send
+from anymail.signals import post_send, pre_send, recipients_resolved
 
 from ..ses import (
     CREDENTIALS,
@@ -289,7 +289,7 @@ class SignalTests(SimpleTestCase):
         self.assertEqual(message.cc, ["c@example.com"])
         self.assertEqual(message.anymail_status.recipients["c@example.com"].status, "rejected")
 
-    def test_addressed_tells_everybody_who_will_be_sent_to(self) -> None:
+    def test_recipients_resolved_tells_everybody_who_will_be_sent_to(self) -> None:
         told = []
 
         def receiver(sender: Any, message: Any, recipients: Any, esp_name: str, **kw: Any) -> None:
@@ -301,7 +301,7 @@ class SignalTests(SimpleTestCase):
         def add(message: Any, **kwargs: Any) -> None:
             message.cc = ["c@example.com"]
 
-        with connected(addressed, receiver), connected(pre_send, add):
+        with connected(recipients_resolved, receiver), connected(pre_send, add):
             message = simple_message(to=["To <to@example.com>"])
             options = {
                 "send_defaults": {"bcc": ["d@example.com"]},

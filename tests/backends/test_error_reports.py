@@ -19,7 +19,7 @@ from anymail.backends.amazon_sesv2 import EmailBackend as V2Backend
 from anymail.conf import AmazonSESSettings, SendSettings, current_settings
 from anymail.exceptions import AnymailAPIError
 from anymail.outgoing import OutgoingMessage
-from anymail.signals import addressed
+from anymail.signals import recipients_resolved
 
 from ..error_reports import ErrorReportTests, raised_by
 from ..ses import loopback_server, v1_error
@@ -79,7 +79,7 @@ class BackendTests(ErrorReportTests, SimpleTestCase):
             errors["large"] = raised_by(
                 send(server.url, cc=[f"{PERSON}{n}@example.com" for n in range(60)])
             )
-            with connected(addressed, refuse):
+            with connected(recipients_resolved, refuse):
                 errors["receiver"] = raised_by(send(server.url))
         failing = V1Backend(session_params=KEYS, client_factory=client_whose_handler_fails)
         mail = message()

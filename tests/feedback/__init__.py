@@ -15,7 +15,7 @@ from anymail import testing
 from anymail.amazon_ses.notifications import SesNotification
 from anymail.amazon_ses.tracking import tracking_events
 from anymail.feedback.apps import AnymailFeedbackConfig
-from anymail.signals import AnymailTrackingEvent, addressed, tracking
+from anymail.signals import AnymailTrackingEvent, recipients_resolved, tracking
 
 TRACKING_URL = "/anymail/amazon_ses/tracking/"
 EVENTS = Path(__file__).parent.parent / "payloads" / "events"
@@ -36,7 +36,7 @@ def connect() -> None:
 def disconnect() -> None:
     """Undo it."""
     tracking.disconnect(dispatch_uid="anymail.feedback")
-    addressed.disconnect(dispatch_uid="anymail.feedback")
+    recipients_resolved.disconnect(dispatch_uid="anymail.feedback")
 
 
 class _Connected:

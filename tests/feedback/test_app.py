@@ -12,7 +12,7 @@ from django.test import SimpleTestCase, override_settings
 
 from anymail import testing
 from anymail.feedback.models import Bounce, Complaint, Delivery, Feedback
-from anymail.signals import addressed, tracking
+from anymail.signals import recipients_resolved, tracking
 
 from . import FeedbackTestCase, connect, disconnect
 
@@ -76,7 +76,9 @@ assert not [model for model in django.apps.apps.get_models() if "anymail" in mod
 class AppTests(SimpleTestCase):
     def receivers(self) -> set[str]:
         found = [
-            receiver[0][0] for signal in (tracking, addressed) for receiver in signal.receivers
+            receiver[0][0]
+            for signal in (tracking, recipients_resolved)
+            for receiver in signal.receivers
         ]
         return {key for key in found if key == "anymail.feedback"}
 
@@ -89,10 +91,10 @@ class AppTests(SimpleTestCase):
     def test_it_connects_its_receivers_once(self) -> None:
         self.assertEqual(self.receivers(), set())
         self.addCleanup(disconnect)
-        before = len(tracking.receivers), len(addressed.receivers)
+        before = len(tracking.receivers), len(recipients_resolved.receivers)
         connect()
         connect()
-        after = len(tracking.receivers), len(addressed.receivers)
+        after = len(tracking.receivers), len(recipients_resolved.receivers)
         self.assertEqual((after[0] - before[0], after[1] - before[1]), (1, 1))
 
     def test_everything_else_works_without_its_folder(self) -> None:

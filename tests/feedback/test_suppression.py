@@ -24,7 +24,7 @@ from anymail.feedback.models import Bounce, Complaint, Suppression
 from anymail.feedback.recording import record
 from anymail.feedback.signals import feedback
 from anymail.message import AnymailRecipientStatus, AnymailStatus
-from anymail.signals import addressed, post_send, pre_send
+from anymail.signals import post_send, pre_send, recipients_resolved
 
 from ..ses import Sent, accepting, send, simple_message
 from . import FeedbackTestCase
@@ -368,8 +368,8 @@ class EnforceTests(FeedbackTestCase):
         def refuse(message: Any, **kwargs: Any) -> None:
             message.anymail_status.set_recipient_status(results)
 
-        addressed.connect(refuse)
-        self.addCleanup(addressed.disconnect, refuse)
+        recipients_resolved.connect(refuse)
+        self.addCleanup(recipients_resolved.disconnect, refuse)
         to = ["gone@example.com", "Gone2@example.com", "angry@example.com", *results]
         with accepting(Sent()), self.assertRaises(AnymailRecipientsRefused) as caught:
             amazon_ses.EmailBackend().send_messages([simple_message(to=to)])

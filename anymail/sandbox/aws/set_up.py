@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..samples import TEMPLATE
 from . import defaults
 from .events.subscribers import EVENT_TYPES
 
@@ -18,7 +19,7 @@ def set_up_account(
     configuration_sets: Sequence[str],
     verified: Sequence[str],
 ) -> None:
-    """Topics, configuration sets that publish everything, a bucket, and receipt rules.
+    """Topics, configuration sets that publish everything, a template, a bucket, and receipt rules.
 
     :param domains: that receive mail; :data:`~.defaults.DOMAIN` if empty.
     :param configuration_sets: to have beside :data:`~.defaults.CONFIGURATION_SET`.
@@ -30,6 +31,7 @@ def set_up_account(
         _create_configuration_set(amazon, name)
     for identity in dict.fromkeys([*(domains or [defaults.DOMAIN]), *verified]):
         _verify(amazon.client("ses"), identity)
+    amazon.client("ses").create_template(Template=TEMPLATE)
     amazon.client("s3").create_bucket(Bucket=defaults.BUCKET)
     key = amazon.client("kms").create_key(Description="Received mail")["KeyMetadata"]["Arn"]
     _create_rules(amazon.client("ses"), key)

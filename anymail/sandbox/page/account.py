@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..journal import Attempt
-from ..samples import TEMPLATE
 from ..servers import without_credentials
 from .apps import aws
 
@@ -62,14 +61,6 @@ def _webhook(subscription: Any) -> Webhook:
 def template_names() -> list[str]:
     found = aws().client("ses").list_templates(MaxItems=100)
     return sorted(str(template["Name"]) for template in found.get("TemplatesMetadata", []))
-
-
-def create_sample_template() -> str:
-    """Store a template to try; returns its name."""
-    name: str = TEMPLATE["TemplateName"]
-    if name not in template_names():
-        aws().client("ses").create_template(Template=TEMPLATE)
-    return name
 
 
 def rule_names() -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ...amazon_ses.notifications import SesNotification
 from ...amazon_ses.tracking import tracking_events
+from ...exceptions import AnymailWebhookValidationFailure
 from ...signals import AnymailTrackingEvent, EventType
 from ..journal import ReceivedMail, SentMail, SesEvent
 
@@ -54,10 +55,13 @@ class Badge:
 
 
 def events_of(event: SesEvent) -> list[AnymailTrackingEvent]:
-    """What the product makes of a document, whether a webhook got it or not."""
-    return tracking_events(
-        SesNotification(id=event.id, timestamp=event.at, body=dict(event.document))
-    )
+    """What the product makes of a document, whether a webhook got it or not; [] if it refuses."""
+    try:
+        return tracking_events(
+            SesNotification(id=event.id, timestamp=event.at, body=dict(event.document))
+        )
+    except AnymailWebhookValidationFailure:
+        return []
 
 
 def outcome(event: AnymailTrackingEvent) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from ...exceptions import AnymailAPIError, AnymailError
+from ...exceptions import AnymailError
 from ...message import AnymailMessage, AnymailRecipientStatus
 from ..journal import SentMail
 from .contents import content_of
@@ -21,29 +20,6 @@ BACKENDS = {
 }
 #: What a backend can refuse a message with; Django raises ValueError for newlines in headers.
 REFUSALS = (AnymailError, ImproperlyConfigured, ValueError)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Refusal:
-    """Why a message was not sent, or a mail not received.
-
-    :param code: Amazon's error code.
-    :param details: the whole error; empty if the text is.
-    """
-
-    text: str
-    code: str = ""
-    details: str = ""
-
-    @classmethod
-    def from_error(cls, error: Exception) -> Refusal:
-        """Amazon's own words first."""
-        whole = str(error)
-        if not isinstance(error, AnymailAPIError):
-            return cls(text=whole)
-        said = (error.response or {}).get("Error", {}).get("Message", "")
-        text = "\n".join(map(str, (said, *error.args[1:]))) if said else whole
-        return cls(text=text, code=error.error_code or "", details=whole if said else "")
 
 
 def build(data: Mapping[str, Any], sent_before: SentMail | None = None) -> AnymailMessage:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -21,13 +20,10 @@ from .apps import aws
 from .contents import content_of
 from .forms import SIMULATOR, ComposeForm, FaultsForm, ReceiveForm, SourceForm, WriteForm
 from .rendering import live, page
-from .sending import REFUSALS, Refusal, build, send, unsent
+from .sending import REFUSALS, build, send, unsent
 from .views_mails import received_mail, sent_mail
 
 logger: logging.Logger = logging.getLogger(__name__)
-
-#: Fields that a link to the form may fill in.
-PREFILLED = ("to", "subject", "template_id")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -35,10 +31,6 @@ PREFILLED = ("to", "subject", "template_id")
 def compose(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _compose(request, ComposeForm(initial=_initial_message(request)))
-    if "add" in request.POST:
-        return _compose(request, ComposeForm(initial=_with_address(request)))
-    if "sample-template" in request.POST:
-        return _compose(request, ComposeForm(initial=_with_template(request)))
     form = ComposeForm(request.POST, request.FILES)
     if not form.is_valid():
         return _compose(request, form)
@@ -46,8 +38,7 @@ def compose(request: HttpRequest) -> HttpResponse:
     try:
         ids = send(message, form.cleaned_data["api"])
     except REFUSALS as err:
-        error = Refusal.from_error(err)
-        return _compose(request, form, error=error, refused=unsent(message))
+        return _compose(request, form, error=err, refused=unsent(message))
     return _sent(request, message, ids)
 
 
@@ -57,7 +48,7 @@ def send_sample(request: HttpRequest) -> HttpResponse:
     try:
         return _sent(request, message, send(message, "v1"))
     except REFUSALS as err:
-        messages.error(request, f"The sample was not sent. {Refusal.from_error(err).text}")
+        messages.error(request, f"The sample was not sent. {err}")
         return redirect("sandbox:messages")
 
 
@@ -67,14 +58,14 @@ def receive(request: HttpRequest) -> HttpResponse:
     how = "source" if request.GET.get("how") == "source" else "write"
     form_class: type[ReceiveForm] = SourceForm if how == "source" else WriteForm
     rules = _names(account.rule_names)
-    error = None
+    error: SandboxError | None = None
     if request.method == "POST":
         form = form_class(request.POST, request.FILES, rules=rules)
         try:
             if form.is_valid():
                 return _receive(form)
         except SandboxError as err:
-            error = Refusal(text=str(err))
+            error = err
     else:
         id = request.GET.get("reply")
         initial = replies.reply_as_recipient(sent_mail(id)) if id is not None else {}
@@ -150,34 +141,14 @@ def _sent_before(form: ComposeForm) -> SentMail | None:
 
 
 def _initial_message(request: HttpRequest) -> dict[str, Any]:
-    """What a link asks for: a reply to a received mail, a message once more, or some fields."""
+    """What a link asks for."""
     if "reply" in request.GET:
         return replies.reply(received_mail(request.GET["reply"]))
     if "again" in request.GET:
         return replies.again(sent_mail(request.GET["again"]))
-    return {name: request.GET[name] for name in PREFILLED if name in request.GET}
-
-
-def _with_address(request: HttpRequest) -> dict[str, Any]:
-    """What is in the form, and one more address in To, unless it is there."""
-    fields = request.POST.dict()
-    to, added = str(fields.get("to", "")).rstrip(" ,"), fields["add"]
-    if added in re.split(r"[\s,;<>]+", to):
-        return fields
-    return {**fields, "to": ", ".join(filter(None, (to, str(added))))}
-
-
-def _with_template(request: HttpRequest) -> dict[str, Any]:
-    """What is in the form, and in its empty fields what the sample template needs; stores that."""
-    fields = request.POST.dict()
-    try:
-        name = account.create_sample_template()
-    except Exception as err:
-        logger.exception("The sample template cannot be stored")
-        messages.error(request, f"The template was not stored. {err}")
-        return fields
-    messages.success(request, f"The template “{name}” is stored.")
-    return {**samples.TEMPLATE_DATA, **{name: value for name, value in fields.items() if value}}
+    if "template" in request.GET:
+        return samples.TEMPLATE_DATA
+    return {name: request.GET[name] for name in ("to", "subject") if name in request.GET}
 
 
 def _names(get: Callable[[], list[str]]) -> list[str]:

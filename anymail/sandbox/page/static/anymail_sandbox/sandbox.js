@@ -70,18 +70,13 @@ const asks = document.body.dataset.version && !("still" in document.body.dataset
 let timer = 0;
 let failures = 0;
 
-async function load(url, headers = {}) {
-  const response = await fetch(url, { headers, cache: "no-store" });
-  if (response.status === 204) return null;
-  if (!response.ok) throw new Error(response.status);
-  return new DOMParser().parseFromString(await response.text(), "text/html");
-}
-
 async function ask() {
   try {
-    const url = location.href;
-    const fresh = await load(url, { [VERSION]: document.body.dataset.version });
-    if (fresh && url === location.href) {
+    const headers = { [VERSION]: document.body.dataset.version };
+    const response = await fetch(location.href, { headers, cache: "no-store" });
+    if (!response.ok) throw new Error(response.status);
+    if (response.status !== 204) {
+      const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
       document.body.dataset.version = fresh.body.dataset.version;
       update(fresh);
     }
@@ -114,27 +109,6 @@ function showGone(isGone) {
   if (isGone) showConnection("No longer kept");
 }
 
-/* Tabs are links; with this they change a part of the page only. */
-
-let tab = location.search;
-
-async function swap(link) {
-  const id = link.dataset.swap;
-  try {
-    const fresh = await load(link.href, { [VERSION]: "" });
-    document.getElementById(id).replaceChildren(...fresh.getElementById(id).childNodes);
-    history.pushState({ swap: true }, "", link.href);
-    tab = location.search;
-    document.getElementById(link.id)?.focus({ preventScroll: true });
-    refreshTimes();
-  } catch {
-    location.href = link.href;
-  }
-}
-
-// Links to a place on the page change the history, too: those need nothing else.
-addEventListener("popstate", () => location.search === tab || location.reload());
-
 /* Small helpers: copy, fill in, and say that something is under way. */
 
 function showCopyButtons() {
@@ -161,12 +135,9 @@ function fill(button) {
 }
 
 document.addEventListener("click", (event) => {
-  const target = event.target.closest("[data-swap], [data-copy], [data-fill]");
-  if (!target || event.metaKey || event.ctrlKey || event.shiftKey) return;
-  event.preventDefault();
-  if (target.dataset.swap) swap(target);
-  else if (target.dataset.copy) copy(target);
-  else fill(target);
+  const target = event.target.closest("[data-copy], [data-fill]");
+  if (target?.dataset.copy) copy(target);
+  else if (target) fill(target);
 });
 
 // A form is sent once; coming back to its page, it can be sent again.

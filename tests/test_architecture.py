@@ -10,6 +10,7 @@ import ast
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 from django.test import SimpleTestCase
@@ -78,6 +79,26 @@ LAYERS: dict[str, int] = {
 }
 #: Whole folders of layer 5. Deleting one breaks nothing outside of it.
 OPTIONAL_FOLDERS = ("anymail.feedback", "anymail.management", "anymail.sandbox")
+
+#: The sandbox has layers of its own, by the longest name that a module begins with. The page reads
+#: what AWS writes into the journal, and gets everything else of AWS from who starts it.
+SANDBOX_LAYERS: dict[str, int] = {
+    f"anymail.sandbox{name}": layer
+    for layer, names in {
+        0: ". .journal .samples .servers",
+        1: """
+            .aws. .aws.api .aws.bounds .aws.defaults .aws.faults .aws.headers .aws.moto_state
+            .aws.schedule
+        """,
+        2: ".aws.sns",
+        3: ".aws.events",
+        4: ".aws.receive .aws.ses",
+        5: ".aws",
+        6: "",
+    }.items()
+    for name in names.split() or [""]
+}
+PAGE = "anymail.sandbox.page"
 
 #: What may use them all the same: the sandbox shows everything, and a command starts what it is
 #: named after.
@@ -235,6 +256,37 @@ def imports_of_optional_folders(sources: Sources) -> list[str]:
     )
 
 
+def sandbox_imports(sources: Sources) -> dict[str, set[str]]:
+    """The modules of the sandbox, and which of them each imports when it runs."""
+    modules = {name for name in sources if is_in(name, ("anymail.sandbox",))}
+    graph = {}
+    for module in modules:
+        named = (
+            next((name for name in found.names if name in modules), None)
+            for found in imports_of(module, sources)
+            if not found.type_only
+        )
+        graph[module] = {target for target in named if target not in (None, module)}
+    return graph
+
+
+def sandbox_layer(module: str) -> int:
+    dotted = f"{module}." if module in ("anymail.sandbox", "anymail.sandbox.aws") else module
+    return SANDBOX_LAYERS[max((n for n in SANDBOX_LAYERS if is_in(dotted, (n,))), key=len)]
+
+
+def sandbox_upward_imports(sources: Sources) -> list[str]:
+    """Imports of a higher layer of the sandbox; by the page, of anything but the journal's."""
+    problems = []
+    for module, targets in sandbox_imports(sources).items():
+        is_page = is_in(module, (PAGE,))
+        for target in targets:
+            allowed = 0 if is_page and not is_in(target, (PAGE,)) else sandbox_layer(module)
+            if sandbox_layer(target) > allowed:
+                problems.append(f"{module} imports {target}")
+    return sorted(problems)
+
+
 def network_imports(sources: Sources) -> list[str]:
     """Imports of a network module by one of the pure modules of layer 3."""
     return sorted(
@@ -342,6 +394,12 @@ class PackageTests(SimpleTestCase):
     def test_nothing_imports_an_optional_folder(self):
         self.assertEqual(imports_of_optional_folders(self.sources), [])
 
+    def test_imports_in_the_sandbox_point_down(self):
+        self.assertEqual(sandbox_upward_imports(self.sources), [])
+
+    def test_imports_in_the_sandbox_have_no_circles(self):
+        TopologicalSorter(sandbox_imports(self.sources)).prepare()
+
     def test_pure_modules_import_no_network_module(self):
         self.assertEqual(network_imports(self.sources), [])
 
@@ -433,6 +491,27 @@ class CheckerTests(SimpleTestCase):
         self.assertEqual(len(imports_of_optional_folders({"anymail.urls": source})), 1)
         for module in ("anymail.feedback.admin", "anymail.sandbox.x"):
             self.assertEqual(imports_of_optional_folders({module: source}), [])
+
+    def test_imports_in_the_sandbox(self):
+        for module, source, is_allowed in (
+            ("anymail.sandbox.page.views", "from ..journal import Journal", True),
+            ("anymail.sandbox.page.views", "from ..aws.api import ApiError", False),
+            ("anymail.sandbox.page.views", "from ..run import run_sandbox", False),
+            ("anymail.sandbox.aws.sns.outbox", "from .. import api", True),
+            ("anymail.sandbox.aws.sns.outbox", "from ..events import publish", False),
+            ("anymail.sandbox.aws.events.publish", "from ..ses.mime import compose", False),
+            ("anymail.sandbox.aws.api", "from ..page.views import View", False),
+            ("anymail.sandbox.aws.endpoint", "from .ses.mime import compose", True),
+            ("anymail.sandbox.journal", "def f():\n    from .aws import api", False),
+        ):
+            with self.subTest(module=module, source=source):
+                names = """
+                    anymail.sandbox.journal anymail.sandbox.page.views anymail.sandbox.run
+                    anymail.sandbox.aws anymail.sandbox.aws.api anymail.sandbox.aws.ses.mime
+                    anymail.sandbox.aws.events.publish
+                """
+                sources = {**dict.fromkeys(names.split(), ""), module: source}
+                self.assertEqual(sandbox_upward_imports(sources) == [], is_allowed)
 
     def test_imports_of_the_network(self):
         for source in (

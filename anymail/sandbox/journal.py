@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -93,6 +93,10 @@ class SentMail:
     :param raw: the MIME source as SES delivers it (``Message-ID`` and ``Date`` are SES's); of a
         template that could not be rendered, empty.
     :param message_tags: SES message tags.
+    :param headers: as the sender wrote them, before SES replaced some.
+    :param source_ip: of the caller.
+    :param identity: the one that covers the sender.
+    :param failure: why its template could not be rendered.
     :param notes: what the developer should know, for example that the events are published nowhere.
     """
 
@@ -105,6 +109,10 @@ class SentMail:
     configuration_set: str | None = None
     template: str | None = None
     message_tags: Mapping[str, list[str]] = field(default_factory=dict)
+    headers: Sequence[tuple[str, str]] = ()
+    source_ip: str = "127.0.0.1"
+    identity: str = ""
+    failure: str | None = None
     notes: list[str] = field(default_factory=list)
     events: list[SesEvent] = field(default_factory=list)
     at: datetime = field(default_factory=now)

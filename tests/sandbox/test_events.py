@@ -13,7 +13,6 @@ from django.test import SimpleTestCase
 from anymail.amazon_ses.notifications import SesNotification
 from anymail.amazon_ses.tracking import tracking_events
 from anymail.sandbox.aws.events import simulator
-from anymail.sandbox.aws.events.accepted import Accepted
 from anymail.sandbox.aws.events.documents import (
     common_headers,
     describe,
@@ -97,15 +96,19 @@ class SimulatorTests(SimpleTestCase):
                 self.assertLessEqual(found.delay, 1)
 
 
-def accepted(raw: bytes = RAW, *, recipients: Any = (CUSTOMER,), **fields: Any) -> Accepted:
+def accepted(raw: bytes = RAW, *, recipients: Any = (CUSTOMER,), **fields: Any) -> SentMail:
     """A message that was sent as in the samples."""
-    mail = SentMail(
+    return SentMail(
         id="0100019560000011-00000011-7a10-4c5e-9b1d-0a1b2c3d4e11-000000",
         operation="SendRawEmail",
         region="us-east-1",
         source=SENDER,
         recipients=list(recipients),
         raw=raw,
+        headers=parse_headers(raw),
+        source_ip="203.0.113.17",
+        identity="example.com",
+        failure=None if raw else "Attribute 'first_name' is not present in the rendering data.",
         **{
             "configuration_set": "tracking",
             "message_tags": {"app_tag": ["welcome"], "campaign": ["spring-2025"]},
@@ -113,21 +116,14 @@ def accepted(raw: bytes = RAW, *, recipients: Any = (CUSTOMER,), **fields: Any) 
             **fields,
         },
     )
-    return Accepted(
-        mail=mail,
-        headers=parse_headers(raw),
-        source_ip="203.0.113.17",
-        identity="example.com",
-        failure=None if raw else "Attribute 'first_name' is not present in the rendering data.",
-    )
 
 
-def scheduled(message: Accepted, kind: str) -> simulator.ScheduledEvent:
-    found = simulator.events_for(message.mail.recipients, is_rendered=message.failure is None)
+def scheduled(message: SentMail, kind: str) -> simulator.ScheduledEvent:
+    found = simulator.events_for(message.recipients, is_rendered=message.failure is None)
     return next(one for one in found if one.kind == kind)
 
 
-def event(message: Accepted, kind: str) -> dict[str, Any]:
+def event(message: SentMail, kind: str) -> dict[str, Any]:
     return event_document(describe(message, scheduled(message, kind), LATER))
 
 
@@ -226,7 +222,7 @@ class EventDocumentTests(SimpleTestCase):
             [address("bounce")],
         )
         self.assertEqual(event(message, "Delivery")["delivery"]["recipients"], [CUSTOMER])
-        self.assertEqual(event(message, "Bounce")["mail"]["destination"], message.mail.recipients)
+        self.assertEqual(event(message, "Bounce")["mail"]["destination"], message.recipients)
 
     def test_times(self):
         document = event(accepted(), "Delivery")

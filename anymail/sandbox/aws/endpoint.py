@@ -99,7 +99,7 @@ def _check(service: str, operations: Collection[str]) -> None:
 def _parse(call: Call, environ: Environ) -> ApiRequest:
     source_ip = environ.get("REMOTE_ADDR", "127.0.0.1")
     if call.service != "sesv2":
-        return parse_query_request(call.service, call.region, call.form, source_ip)
+        return parse_query_request(call.region, call.form, source_ip)
     method, path = environ["REQUEST_METHOD"], sent_path(environ)
     query = environ.get("QUERY_STRING", "")
     return parse_rest_request(call.region, method, path, query, call.body, source_ip)

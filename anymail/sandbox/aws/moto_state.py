@@ -37,12 +37,11 @@ class ReceiptRule:
         )
 
 
-def is_region(service: str, region: str) -> bool:
-    """Whether a service exists in a region."""
-    from moto.backends import get_backend
+def is_region(region: str) -> bool:
+    """Whether SES exists in a region."""
+    from moto.ses.models import ses_backends
 
-    find: Any = get_backend
-    return region in find(service)[ACCOUNT]
+    return region in ses_backends[ACCOUNT]
 
 
 def verified_identity(region: str, address: str) -> str | None:

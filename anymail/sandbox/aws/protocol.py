@@ -1,4 +1,4 @@
-"""Reads and writes AWS's protocols with moto: forms and XML (SES v1, SNS), JSON (SES v2).
+"""Reads and writes SES's protocols with moto: forms and XML (v1), JSON (v2).
 
 Amazon's own descriptions of the APIs, which botocore brings, say what the parameters are.
 """
@@ -39,14 +39,12 @@ def parse_form(content: bytes) -> dict[str, str]:
     return dict(pairs)
 
 
-def parse_query_request(
-    service: str, region: str, form: dict[str, str], source_ip: str
-) -> ApiRequest:
-    """A call of SES v1 or SNS.
+def parse_query_request(region: str, form: dict[str, str], source_ip: str) -> ApiRequest:
+    """A call of SES v1.
 
     :raises ApiError: there is no such operation, or its parameters are not valid.
     """
-    model, action = _service_model(service), form.get("Action", "")
+    model, action = _service_model("ses"), form.get("Action", "")
     if action not in model.operation_names:
         text = f"Could not find operation {action[:100]} for version {model.api_version}"
         raise ApiError("InvalidAction", text)
@@ -57,7 +55,7 @@ def parse_query_request(
     if problems := _problems(model.operation_model(action), params):
         raise ApiError("ValidationError", f"1 validation error detected: {problems}")
     return ApiRequest(
-        service=service, region=region, operation=action, params=params, source_ip=source_ip
+        service="ses", region=region, operation=action, params=params, source_ip=source_ip
     )
 
 

@@ -36,7 +36,7 @@ class Call:
     """A request that is for one of our services.
 
     :param service: a signing name, or ``"sesv2"``.
-    :param form: of SES v1 and SNS.
+    :param form: of SES v1.
     :param body: not of S3: its bodies may be large, and are moto's.
     """
 
@@ -55,14 +55,16 @@ def route(environ: Environ) -> Call:
     if service == "s3":
         return Call(service=service, region=region)
     body = read_body(environ)
-    if service not in ("ses", "sns"):
+    if service != "ses":
         return Call(service=service, region=region, body=body)
-    if not is_region(service, region):
+    if not is_region(region):
         text = "Credential should be scoped to a valid region."
         raise ApiError("SignatureDoesNotMatch", text, 403)
-    if service == "ses" and _is_v2(environ):
+    if _is_v2(environ):
         return Call(service="sesv2", region=region, body=body)
-    return Call(service=service, region=region, form=_form(environ, body), body=body)
+    query = environ.get("QUERY_STRING", "").encode("latin-1")
+    form = {**parse_form(query), **parse_form(body)}
+    return Call(service=service, region=region, form=form, body=body)
 
 
 def named_operations(environ: Environ, body: bytes) -> set[str]:
@@ -154,16 +156,10 @@ def _unsigned_scope(environ: Environ) -> Scope:
     # Amazon S3 API Reference, "Authenticating Requests: Using Query Parameters".
     if "AWSAccessKeyId" in query or (len(credential) == 5 and credential[3] == "s3"):
         return Scope(service="s3", region=REGION)
-    form = _form(environ, read_body(environ))
-    if form.get("Action") not in UNSIGNED:
-        raise ApiError("MissingAuthenticationToken", "Missing Authentication Token", 403)
-    arn = (form.get("TopicArn") or form.get("SubscriptionArn") or "").split(":")
-    return Scope(service="sns", region=arn[3] if len(arn) > 5 else REGION)
-
-
-def _form(environ: Environ, body: bytes) -> dict[str, str]:
-    query = environ.get("QUERY_STRING", "").encode("latin-1")
-    return {**parse_form(query), **parse_form(body)}
+    named = named_operations(environ, read_body(environ))
+    if named and named <= UNSIGNED:
+        return Scope(service="sns", region=REGION)
+    raise ApiError("MissingAuthenticationToken", "Missing Authentication Token", 403)
 
 
 def _is_v2(environ: Environ) -> bool:

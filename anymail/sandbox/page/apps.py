@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig
 
-from ...signals import inbound, tracking
+from ...signals import AnymailInboundEvent, AnymailTrackingEvent, inbound, tracking
 
 if TYPE_CHECKING:
     from ..aws.local_aws import LocalAws
@@ -22,8 +22,6 @@ class SandboxPageConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
-        from .receivers import record_signal
-
         tracking.connect(record_signal, dispatch_uid="anymail.sandbox.page")
         inbound.connect(record_signal, dispatch_uid="anymail.sandbox.page")
 
@@ -51,3 +49,9 @@ def aws() -> LocalAws:
 def version() -> str:
     """Changes whenever there is something new to show."""
     return f"{_run}.{aws().journal.version}"
+
+
+def record_signal(event: AnymailTrackingEvent | AnymailInboundEvent, **kwargs: Any) -> None:
+    """The receiver of this site's own signals."""
+    if _aws is not None:
+        _aws.journal.add_signal(event)

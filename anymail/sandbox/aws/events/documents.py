@@ -15,9 +15,9 @@ from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
 from ....amazon_ses.timestamps import iso_time
+from ...journal import SentMail
 from ..defaults import ACCOUNT
 from ..headers import Header, decoded, first, split, values
-from .accepted import Accepted
 from .simulator import MTA, ScheduledEvent
 from .tracked import first_link
 
@@ -49,7 +49,7 @@ def new_id(region: str, at: datetime) -> str:
 class Event:
     """An event with its details, which SES may publish in two ways."""
 
-    accepted: Accepted
+    mail: SentMail
     kind: str
     detail: Mapping[str, Any]
 
@@ -60,17 +60,17 @@ class Event:
         return name[0].lower() + name[1:]
 
 
-def describe(accepted: Accepted, scheduled: ScheduledEvent, at: datetime) -> Event:
+def describe(mail: SentMail, scheduled: ScheduledEvent, at: datetime) -> Event:
     """An event that has just happened."""
-    detail = {**scheduled.event.detail, **_detail(accepted, scheduled, at)}
-    return Event(accepted=accepted, kind=scheduled.kind, detail=detail)
+    detail = {**scheduled.event.detail, **_detail(mail, scheduled, at)}
+    return Event(mail=mail, kind=scheduled.kind, detail=detail)
 
 
 def event_document(event: Event) -> Document:
     """As event publishing has it."""
     return {
         "eventType": event.kind,
-        "mail": mail_in_event(event.accepted, event.kind),
+        "mail": mail_in_event(event.mail, event.kind),
         event.key: dict(event.detail),
     }
 
@@ -80,27 +80,26 @@ def notification_document(event: Event, *, with_headers: bool) -> Document:
     detail = dict(event.detail)
     if event.kind in ("Bounce", "Delivery") and detail.get("bounceSubType") != "Suppressed":
         detail["remoteMtaIp"] = REMOTE_MTA
-    accepted = event.accepted
-    mail = {**_mail(accepted), "sourceIp": accepted.source_ip, "callerIdentity": CALLER}
+    sent = event.mail
+    mail = {**_mail(sent), "sourceIp": sent.source_ip, "callerIdentity": CALLER}
     if with_headers:
-        original = first(accepted.headers, "message-id") or accepted.mail.id
-        mail |= describe_headers(accepted.headers, original)
+        original = first(sent.headers, "message-id") or sent.id
+        mail |= describe_headers(sent.headers, original)
     return {"notificationType": event.kind, event.key: detail, "mail": mail}
 
 
-def mail_in_event(accepted: Accepted, kind: str) -> Document:
+def mail_in_event(mail: SentMail, kind: str) -> Document:
     """The ``mail`` object of event publishing. Some kinds of events have less in it."""
-    mail = accepted.mail
-    document = {**_mail(accepted), "headersTruncated": False, "tags": _tags(accepted, kind)}
+    document = {**_mail(mail), "headersTruncated": False, "tags": _tags(mail, kind)}
     if kind in ("Open", "Click"):
         del document["sourceArn"]
     if kind in ("Rendering Failure", "DeliveryDelay"):
         return document
     if kind == "Send" and mail.template is not None:  # it has not been rendered yet
-        known = common_headers(accepted.headers, mail.id)
+        known = common_headers(mail.headers, mail.id)
         document["commonHeaders"] = {key: known[key] for key in ("from", "to") if key in known}
         return document
-    return {**document, **describe_headers(accepted.headers, mail.id)}
+    return {**document, **describe_headers(mail.headers, mail.id)}
 
 
 def identity_arn(region: str, identity: str) -> str:
@@ -145,8 +144,8 @@ def _date(value: str) -> str:
         return value
 
 
-def _detail(accepted: Accepted, scheduled: ScheduledEvent, at: datetime) -> Document:
-    mail, timestamp = accepted.mail, {"timestamp": iso_time(at)}
+def _detail(mail: SentMail, scheduled: ScheduledEvent, at: datetime) -> Document:
+    timestamp = {"timestamp": iso_time(at)}
     feedback = {"feedbackId": new_id(mail.region, at), **timestamp}
     reader = {"ipAddress": READER_IP, "userAgent": USER_AGENT, **timestamp}
     recipients = [
@@ -154,7 +153,7 @@ def _detail(accepted: Accepted, scheduled: ScheduledEvent, at: datetime) -> Docu
     ]
     match scheduled.kind:
         case "Rendering Failure":
-            return {"errorMessage": accepted.failure or "", "templateName": mail.template or ""}
+            return {"errorMessage": mail.failure or "", "templateName": mail.template or ""}
         case "Delivery":
             return {
                 "processingTimeMillis": round((at - mail.at) / timedelta(milliseconds=1)),
@@ -178,24 +177,22 @@ def _detail(accepted: Accepted, scheduled: ScheduledEvent, at: datetime) -> Docu
     return {}
 
 
-def _mail(accepted: Accepted) -> Document:
-    mail = accepted.mail
+def _mail(mail: SentMail) -> Document:
     return {
         "timestamp": iso_time(mail.at),
         "source": mail.source,
-        "sourceArn": identity_arn(mail.region, accepted.identity),
+        "sourceArn": identity_arn(mail.region, mail.identity),
         "sendingAccountId": ACCOUNT,
         "messageId": mail.id,
         "destination": list(mail.recipients),
     }
 
 
-def _tags(accepted: Accepted, kind: str) -> dict[str, list[str]]:
-    mail = accepted.mail
+def _tags(mail: SentMail, kind: str) -> dict[str, list[str]]:
     tags = {
         "ses:source-tls-version": ["TLSv1.3"],
         "ses:operation": [mail.operation.rpartition(" ")[2]],
-        "ses:source-ip": [accepted.source_ip],
+        "ses:source-ip": [mail.source_ip],
         "ses:from-domain": [mail.source.rpartition("@")[2]],
         "ses:caller-identity": [CALLER],
         **{name: list(found) for name, found in mail.message_tags.items()},

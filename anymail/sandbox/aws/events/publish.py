@@ -12,7 +12,6 @@ from ...journal import Journal, SentMail, SesEvent, now
 from .. import moto_state
 from ..api import ApiError
 from ..schedule import Schedule
-from .accepted import Accepted
 from .documents import Event, describe, event_document, notification_document
 from .simulator import ScheduledEvent, events_for
 from .subscribers import NOTIFICATION_TYPES, IdentityTopics, Subscribers
@@ -44,35 +43,34 @@ class Publisher:
         self._pace = pace
         self._schedule = Schedule()
 
-    def accept(self, accepted: Accepted) -> None:
+    def accept(self, mail: SentMail) -> None:
         """Schedule the events of a message that SES has accepted."""
-        mail = accepted.mail
-        everything = events_for(mail.recipients, is_rendered=accepted.failure is None)
+        everything = events_for(mail.recipients, is_rendered=mail.failure is None)
         kinds = dict.fromkeys(scheduled.kind for scheduled in everything)
         untracked = {kind: reason for kind in kinds if (reason := why_untracked(kind, mail.raw))}
         mail.notes.extend([*self._notes(mail), *untracked.values()])
         self._journal.add_sent(mail)
         for scheduled in everything:
             if scheduled.kind not in untracked:
-                run = partial(self._happen, accepted, scheduled)
+                run = partial(self._happen, mail, scheduled)
                 self._schedule.add(scheduled.event.delay * self._pace, run)
 
     def close(self) -> None:
         """Let nothing more happen."""
         self._schedule.close()
 
-    def _happen(self, accepted: Accepted, scheduled: ScheduledEvent) -> None:
-        event = describe(accepted, scheduled, now())
+    def _happen(self, mail: SentMail, scheduled: ScheduledEvent) -> None:
+        event = describe(mail, scheduled, now())
         published = SesEvent(kind=event.kind, document=event_document(event))
         self._publish_to_destinations(event, published)
         self._notify_identity(event, published)
         if event.kind == "Delivery":
-            self._deliver_here(accepted.mail, scheduled)
+            self._deliver_here(mail, scheduled)
         # Last, so that whoever sees the event sees everything that it led to.
-        self._journal.add_event(accepted.mail, published)
+        self._journal.add_event(mail, published)
 
     def _publish_to_destinations(self, event: Event, published: SesEvent) -> None:
-        mail = event.accepted.mail
+        mail = event.mail
         for found in self.subscribers.destinations(mail.region, mail.configuration_set or ""):
             if found.topic_arn is not None and found.accepts(event.kind):
                 problem = self._publish(found.topic_arn, published, EVENT_SUBJECT)
@@ -82,7 +80,7 @@ class Publisher:
                     )
 
     def _notify_identity(self, event: Event, published: SesEvent) -> None:
-        mail = event.accepted.mail
+        mail = event.mail
         name, settings = self._identity_topics(mail)
         topic_arn = settings.topics.get(event.kind)
         if topic_arn is None:

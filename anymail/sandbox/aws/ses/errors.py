@@ -1,6 +1,6 @@
 """SES's errors, which v1, v2 and the results of bulk calls spell differently.
 
-Source: Amazon SES API references (v1 2010-12-01, v2 2019-09-27), "Errors" of the send operations,
+Source: Amazon SES API references (v1 2010-12-01, v2 2019-09-27), "Errors" of the operations,
 ``BulkEmailDestinationStatus`` and ``BulkEmailEntryResult``.
 """
 
@@ -16,57 +16,33 @@ class ErrorCode(Enum):
 
     :param v1: the code in v1, where the HTTP status is 400.
     :param v2: the code in v2.
-    :param bulk_v1: the status of an entry of a bulk call in v1.
-    :param bulk_v2: that in v2.
     :param status: the HTTP status in v2.
     """
 
-    INVALID = (
-        "InvalidParameterValue",
-        "BadRequestException",
-        "InvalidParameterValue",
-        "INVALID_PARAMETER",
-    )
-    REJECTED = ("MessageRejected", "MessageRejected", "MessageRejected", "MESSAGE_REJECTED")
-    NO_CONFIGURATION_SET = (
-        "ConfigurationSetDoesNotExist",
-        "NotFoundException",
-        "ConfigurationSetDoesNotExist",
-        "CONFIGURATION_SET_NOT_FOUND",
-        404,
-    )
-    NO_TEMPLATE = (
-        "TemplateDoesNotExist",
-        "NotFoundException",
-        "TemplateDoesNotExist",
-        "TEMPLATE_NOT_FOUND",
-        404,
-    )
-    INVALID_TEMPLATE = (
-        "InvalidTemplate",
-        "BadRequestException",
-        "InvalidParameterValue",
-        "INVALID_PARAMETER",
-    )
-    NO_DESTINATION = ("EventDestinationDoesNotExist", "NotFoundException", "", "", 404)
-    DESTINATION_EXISTS = ("EventDestinationAlreadyExists", "AlreadyExistsException", "", "")
-    INVALID_DESTINATION = ("InvalidSNSDestination", "BadRequestException", "", "")
-    EXISTS = ("AlreadyExists", "AlreadyExistsException", "", "")
-    LIMIT = ("LimitExceeded", "LimitExceededException", "", "")
-    THROTTLED = (
-        "Throttling",
-        "TooManyRequestsException",
-        "AccountThrottled",
-        "ACCOUNT_THROTTLED",
-        429,
-    )
+    INVALID = ("InvalidParameterValue", "BadRequestException")
+    INVALID_TEMPLATE = ("InvalidTemplate", "BadRequestException")
+    INVALID_DESTINATION = ("InvalidSNSDestination", "BadRequestException")
+    REJECTED = ("MessageRejected", "MessageRejected")
+    NO_CONFIGURATION_SET = ("ConfigurationSetDoesNotExist", "NotFoundException", 404)
+    NO_TEMPLATE = ("TemplateDoesNotExist", "NotFoundException", 404)
+    NO_DESTINATION = ("EventDestinationDoesNotExist", "NotFoundException", 404)
+    EXISTS = ("AlreadyExists", "AlreadyExistsException")
+    DESTINATION_EXISTS = ("EventDestinationAlreadyExists", "AlreadyExistsException")
+    LIMIT = ("LimitExceeded", "LimitExceededException")
+    THROTTLED = ("Throttling", "TooManyRequestsException", 429)
 
-    def __init__(self, v1: str, v2: str, bulk_v1: str, bulk_v2: str, status: int = 400) -> None:
+    def __init__(self, v1: str, v2: str, status: int = 400) -> None:
         self.v1 = v1
         self.v2 = v2
-        self.bulk_v1 = bulk_v1
-        self.bulk_v2 = bulk_v2
         self.status = status
+
+
+#: The status of an entry of a bulk call, in v1 and v2. Other errors refuse the whole call.
+BULK_STATUS = {
+    ErrorCode.INVALID: ("InvalidParameterValue", "INVALID_PARAMETER"),
+    ErrorCode.REJECTED: ("MessageRejected", "MESSAGE_REJECTED"),
+    ErrorCode.THROTTLED: ("AccountThrottled", "ACCOUNT_THROTTLED"),
+}
 
 
 class SesError(Exception):

@@ -17,7 +17,7 @@ from . import mime
 from .addresses import parse_address, parse_addresses
 from .configuration_sets import check_configuration_set
 from .context import Operations, Result, SesContext
-from .errors import ErrorCode, SesError, invalid
+from .errors import BULK_STATUS, ErrorCode, SesError, invalid
 from .handlebars import TemplateError
 from .submit import Submission, check_count, check_senders, submit
 from .templates import Template, find_template, template_of
@@ -74,15 +74,7 @@ def send_bulk_templated_email(ses: SesContext, request: ApiRequest) -> Result:
         data = [params["DefaultTemplateData"], entry.get("ReplacementTemplateData")]
         return _templated(_of_entry(params, entry), template, data)
 
-    results = _send_bulk(ses, request, params["Destinations"], submission)
-    return {
-        "Status": [
-            {"Status": found.code.bulk_v1, "Error": str(found)}
-            if isinstance(found, SesError)
-            else {"Status": "Success", "MessageId": found}
-            for found in results
-        ]
-    }
+    return {"Status": _send_bulk(ses, request, params["Destinations"], submission)}
 
 
 def send_bulk_email(ses: SesContext, request: ApiRequest) -> Result:
@@ -99,14 +91,7 @@ def send_bulk_email(ses: SesContext, request: ApiRequest) -> Result:
         return _templated(_of_entry(params, entry), template, data, given, replaced)
 
     results = _send_bulk(ses, request, params["BulkEmailEntries"], submission)
-    return {
-        "BulkEmailEntryResults": [
-            {"Status": found.code.bulk_v2, "Error": str(found)}
-            if isinstance(found, SesError)
-            else {"Status": "SUCCESS", "MessageId": found}
-            for found in results
-        ]
-    }
+    return {"BulkEmailEntryResults": results}
 
 
 def _send_bulk(
@@ -114,26 +99,25 @@ def _send_bulk(
     request: ApiRequest,
     entries: Sequence[Params],
     submission: Callable[[Params], Submission],
-) -> list[str | SesError]:
-    """Send every entry that SES takes.
-
-    :return: for each entry its ``MessageId``, or why SES refuses it.
-    :raises SesError: SES takes none, because of what they have in common.
-    """
-    params = request.params
+) -> list[dict[str, str]]:
+    """Send every entry that SES takes. If it takes none, it refuses the call."""
+    params, is_v2 = request.params, request.service == "sesv2"
     addresses = sum(len(_addresses(entry.get("Destination", {}))) for entry in entries)
     check_count(max(len(entries), addresses))
     check_senders(ses, request, parse_address(_sender(params)))
     if params.get("ConfigurationSetName"):
         check_configuration_set(request.region, params["ConfigurationSetName"])
-    results: list[str | SesError] = []
+    results: list[dict[str, str]] = []
     for entry in entries:
         try:
-            results.append(submit(ses, request, submission(entry)))
+            message_id = submit(ses, request, submission(entry))
+            status = "SUCCESS" if is_v2 else "Success"
+            results.append({"Status": status, "MessageId": message_id})
         except SesError as err:
-            if err.code is ErrorCode.THROTTLED and not results:
+            is_first = err.code is ErrorCode.THROTTLED and not results
+            if is_first or err.code not in BULK_STATUS:
                 raise
-            results.append(err)
+            results.append({"Status": BULK_STATUS[err.code][is_v2], "Error": str(err)})
     return results
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from ...journal import SentMail, now
 from .. import moto_state
 from ..api import ApiRequest
-from ..events.accepted import Accepted
 from ..events.documents import new_id
 from ..events.simulator import is_simulated
 from ..headers import Header, first
@@ -61,10 +60,10 @@ def submit(ses: SesContext, request: ApiRequest, submission: Submission) -> str:
     check_senders(ses, request, submission.source, *submission.senders)
     if not ses.faults.allow(len(submission.recipients)):
         raise SesError(ErrorCode.THROTTLED, "Maximum sending rate exceeded.")
-    accepted = _accepted(request, submission)
+    mail = _accepted(request, submission)
     ses.sent.add(request.region, sum(not is_simulated(a) for a in submission.recipients))
-    ses.publisher.accept(accepted)
-    return accepted.mail.id
+    ses.publisher.accept(mail)
+    return mail.id
 
 
 def check_count(recipients: int) -> None:
@@ -103,10 +102,11 @@ def _check_tags(tags: Mapping[str, Sequence[str]]) -> None:
                 raise invalid(f"Invalid tag value <{value}>: {words}")
 
 
-def _accepted(request: ApiRequest, submission: Submission) -> Accepted:
+def _accepted(request: ApiRequest, submission: Submission) -> SentMail:
     at, region, raw = now(), request.region, submission.raw
     id = new_id(region, at)
-    mail = SentMail(
+    domain = submission.source.rpartition("@")[2]
+    return SentMail(
         id=id,
         operation=("v2 " if request.service == "sesv2" else "") + request.operation,
         region=region,
@@ -116,16 +116,12 @@ def _accepted(request: ApiRequest, submission: Submission) -> Accepted:
         configuration_set=submission.configuration_set,
         template=submission.template,
         message_tags=submission.tags,
-        notes=_notes(submission),
-        at=at,
-    )
-    domain = submission.source.rpartition("@")[2]
-    return Accepted(
-        mail=mail,
         headers=submission.headers,
         source_ip=request.source_ip,
         identity=moto_state.verified_identity(region, submission.source) or domain,
         failure=submission.failure,
+        notes=_notes(submission),
+        at=at,
     )
 
 

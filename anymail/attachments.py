@@ -1,4 +1,4 @@
-"""Attachment: a file that goes with a Django message, and the forms that Django lets one have."""
+"""Attachments of a Django message, in any of Django's forms."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from django.utils.functional import Promise
 from .attributes import force_non_lazy
 from .exceptions import AnymailSerializationError
 
-#: What Django makes a part of.
+#: Types of content that Django turns into a part.
 CONTENT_TYPES = (str, bytes, bytearray, memoryview, Promise, Message, EmailMessage)
 
 
 class Attachment:
-    """One attachment of a Django message, whatever its form.
+    """One attachment of a Django message, in any of Django's forms.
 
     ``name`` may be None; ``content`` is str for text that was given as such, bytes otherwise;
     ``mimetype`` its media type, by default the one that its name suggests; ``content_type`` the
@@ -116,7 +116,7 @@ def check_alternative(alternative: Any, position: int) -> None:
 
 
 def type_and_length(value: Any) -> str:
-    """What to say of a value in an error: not the value itself."""
+    """The type of a value, for errors, which must not show the value itself."""
     name = type(value).__name__
     return f"{name} of {len(value)}" if isinstance(value, (tuple, list)) else name
 

@@ -52,7 +52,7 @@ class AttributeReader:
         return self._items[name]
 
     def strings(self, name: str) -> tuple[str, ...] | None:
-        """The same, which must all be strings.
+        """Like :meth:`items`, but all must be strings.
 
         :raises AnymailSerializationError: one is not.
         """
@@ -65,7 +65,7 @@ class AttributeReader:
         return None if found is None else tuple(found)
 
     def addresses(self, name: str) -> tuple[EmailAddress, ...]:
-        """The same, as addresses.
+        """Like :meth:`items`, but parsed as addresses.
 
         :raises AnymailInvalidAddress: one cannot be parsed.
         """
@@ -157,7 +157,7 @@ def merge_dicts_deep(*values: Any) -> Any:
 
 
 def update_deep(target: dict[Any, Any], other: Mapping[Any, Any]) -> None:
-    """Update a dict in place, and dicts inside of it instead of replacing them.
+    """Update a dict in place, including dicts inside it.
 
     :param target: is changed.
     :param other: wins.

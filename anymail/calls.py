@@ -50,7 +50,7 @@ class ApiCall:
 
     @property
     def weight(self) -> int:
-        """How many recipients SES counts against the send rate.
+        """The number of recipients that SES counts against the send rate.
 
         Source: Amazon SES Developer Guide, "Managing your Amazon SES sending limits".
         """

@@ -1,7 +1,7 @@
 """Whether the package ``anymail`` has the files of this distribution.
 
 django-anymail has files of the same names, and a package that depends on it installs them over
-ours. Nothing of this package is imported here, because all of it may be somebody else's.
+ours. Nothing of this package is imported here, because all of it may have been overwritten.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ def check_installation(app_configs: Any = None, **kwargs: Any) -> list[checks.Ch
 
 @contextmanager
 def explain_import_errors() -> Iterator[None]:
-    """Where imports of this package's own modules fail, say what overwrote them.
+    """Explain failing imports of this package's own modules by what overwrote them.
 
-    :raises ImproperlyConfigured: what :func:`check_installation` found.
+    :raises ImproperlyConfigured: :func:`check_installation` found a problem.
     """
     try:
         yield
@@ -71,9 +71,9 @@ def _installed(name: str) -> Distribution | None:
 
 
 def _has_our_files(found: Distribution | None) -> bool:
-    """Whether a distribution has files in ``anymail/``, as far as it says which ones it has.
+    """Whether a distribution has files in ``anymail/``; yes if it does not list its files.
 
-    An empty one, which stands in for django-anymail, has none.
+    An empty placeholder for django-anymail has none.
     """
     if found is None:
         return False
@@ -88,7 +88,7 @@ def _missing_modules(found: Distribution | None) -> Iterator[str]:
 
 
 def _recorded(found: Distribution) -> list[PurePosixPath]:
-    """What a distribution has installed, from its RECORD; empty if it has none.
+    """The files of a distribution, from its RECORD; empty if it has none.
 
     ``Distribution.files`` leaves out what is missing, from Python 3.12 on.
     """

@@ -1,4 +1,4 @@
-"""What an application sends, and what it learns about it: AnymailMessage and AnymailStatus."""
+"""AnymailMessage, which applications send, and AnymailStatus, which reports the result."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ ANYMAIL_STATUSES = ["sent", "queued", "invalid", "rejected", "failed", "unknown"
 
 
 class AnymailRecipientStatus:
-    """What became of one recipient. Equal, and with the same hash, if all of it is.
+    """The status of one recipient. Compares by value, and is hashable.
 
     :param message_id: SES's id of the message, or None.
     :param status: one of :data:`ANYMAIL_STATUSES`, or None while nothing is known.
-    :param error_code: SES's word for what went wrong, for example ``"AccountThrottled"``.
-    :param error_message: SES's text about it.
+    :param error_code: SES's code for a failure, for example ``"AccountThrottled"``.
+    :param error_message: SES's error text.
     :raises TypeError: the id is not hashable.
-    :raises ValueError: no such status.
+    :raises ValueError: the status is not valid.
     """
 
     def __init__(
@@ -74,12 +74,12 @@ class AnymailRecipientStatus:
 
 
 class AnymailStatus:
-    """What became of a message: ``message.anymail_status`` after it was sent."""
+    """The result of sending a message: ``message.anymail_status``."""
 
     def __init__(self) -> None:
-        #: The one id that SES gave; a set when there are several; None for none.
+        #: SES's id of the message; a set if there are several; None if there is none.
         self.message_id: str | set[str | None] | None = None
-        #: Those of :data:`ANYMAIL_STATUSES` that recipients have; None before sending.
+        #: The set of all recipients' statuses; None before sending.
         self.status: set[str | None] | None = None
         #: By address, as the message spells it, without a display name.
         self.recipients: dict[str, AnymailRecipientStatus] = {}
@@ -87,13 +87,13 @@ class AnymailStatus:
         self.esp_response: Any = None
 
     def set_recipient_status(self, recipients: Mapping[str, AnymailRecipientStatus]) -> None:
-        """Add recipients, or replace what is known of them, and update the summary.
+        """Add or replace the statuses of recipients, and update the summary.
 
         :param recipients: address, as the message spells it, to status.
         """
         self.recipients.update(recipients)
         self.status = {recipient.status for recipient in self.recipients.values()} or None
-        # Nothing was sent to those that were refused beforehand, so there is no id to miss.
+        # Recipients that were refused beforehand have no id.
         ids = {
             recipient.message_id
             for recipient in self.recipients.values()
@@ -119,14 +119,14 @@ def _repr_set(value: Any) -> str:
 class AnymailMessageMixin(EmailMessage):
     """Adds the attributes of Anymail to an e-mail message class of your own.
 
-    Each is also a keyword of the constructor; None means "none, whatever ``SEND_DEFAULTS`` says".
+    Each is also a keyword of the constructor; None means "none, even if ``SEND_DEFAULTS`` has one".
     They work on plain Django messages too, once they are set. Nothing is checked before the message
     is sent.
 
     :param esp_extra: dict of parameters for the API call, by the names of SES.
     :param envelope_sender: the one address that bounces go to.
     :param metadata: dict that JSON can hold; comes back in tracking events.
-    :param tags: list of strings, likewise.
+    :param tags: list of strings; come back in tracking events.
     :param template_id: the name of an SES template.
     :param merge_data: dict of address (without display name) to dict of variables.
     :param merge_global_data: dict of variables for every recipient.
@@ -134,12 +134,12 @@ class AnymailMessageMixin(EmailMessage):
     :param merge_headers: dict of address to dict of headers.
     :param send_at: datetime; not supported by SES.
     :param track_clicks: bool; not supported by SES for a single message; use a configuration set.
-    :param track_opens: likewise.
+    :param track_opens: bool; as ``track_clicks``.
     """
 
-    #: For :class:`anymail.backends.test.EmailBackend`: what comes of sending it.
+    #: For :class:`anymail.backends.test.EmailBackend`: the response to return or error to raise.
     anymail_test_response: AnymailAPIError | Mapping[str, Any] | None
-    #: What that backend recorded.
+    #: The parameters that that backend recorded.
     anymail_test_params: dict[str, Any]
 
     def __init__(
@@ -172,7 +172,7 @@ class AnymailMessageMixin(EmailMessage):
         self.template_id: Any = template_id
         self.merge_data: Any = merge_data
         self.merge_global_data: Any = merge_global_data
-        #: What became of it; a new one each time it is sent.
+        #: The result of sending; a new one each time.
         self.anymail_status: AnymailStatus = AnymailStatus()
 
     def attach_inline_image_file(
@@ -238,10 +238,10 @@ def attach_inline_image(
 
     :param message: any Django message.
     :param content: the image file's bytes.
-    :param filename: what to call it; None for no name.
+    :param filename: its name; None for no name.
     :param subtype: for example ``"png"``; guessed from the content unless given.
     :param idstring: a part of the content id.
-    :param domain: what the content id ends with; ``"inline"`` unless given.
+    :param domain: the end of the content id; ``"inline"`` unless given.
     :return: the content id, for ``<img src="cid:…">``: without angle brackets.
     :raises TypeError: the subtype was not given and cannot be guessed.
     :raises ValueError: a line break in the file name.

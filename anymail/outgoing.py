@@ -56,7 +56,7 @@ FEATURES = (
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class OutgoingMessage:
-    """What to send: addresses parsed, defaults merged, lazy strings forced; absent is None.
+    """A message to send: addresses parsed, defaults merged, lazy strings forced; absent is None.
 
     :param source: the Django message, for its MIME.
     :param from_emails: what the From header shows; at least one.
@@ -70,7 +70,7 @@ class OutgoingMessage:
     :param headers: extra headers without From, To and Reply-To.
     :param header_to: what the To header shows instead of ``to``.
     :param envelope_sender: where bounces go, if not to From.
-    :param send_at: aware datetime for whatever could be made into one.
+    :param send_at: an aware datetime, if the value could be converted.
     :param template_id: and the attributes after it: as on
         :class:`~anymail.message.AnymailMessageMixin`, merged with ``SEND_DEFAULTS``.
     :param defaulted: the names of Django's own attributes that ``SEND_DEFAULTS`` has.
@@ -199,7 +199,7 @@ def unsupported(feature: str, esp_name: str) -> AnymailUnsupportedFeature:
 
 
 def _check_line_breaks(value: AttributeReader, headers: Mapping[str, Any]) -> None:
-    """Refuse what would inject a header or a recipient, before anything is parsed."""
+    """Refuse line breaks, which would inject a header or a recipient, before parsing anything."""
     check_no_line_break("From", str(value.single("from_email") or ""))
     for name in ("to", "cc", "bcc", "reply_to"):
         for address in value.items(name) or ():
@@ -274,7 +274,7 @@ def _only(from_emails: tuple[EmailAddress, ...]) -> EmailAddress:
 
 
 def _aware_datetime(value: Any) -> Any:
-    """A datetime for what can be one: naive is in the current time zone, a date its midnight."""
+    """Convert to an aware datetime: naive ones are in the current time zone, a date is midnight."""
     if isinstance(value, datetime):
         return make_aware(value, get_current_timezone()) if is_naive(value) else value
     if isinstance(value, date):

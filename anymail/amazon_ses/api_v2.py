@@ -47,7 +47,7 @@ RAW_WORDING = {
     "merge_data": f"{raw_calls.RAW_WORDING['merge_data']}. {INLINE_ADVICE}",
     "merge_global_data": f"{raw_calls.RAW_WORDING['merge_global_data']}. {INLINE_ADVICE}",
 }
-#: Parameters of the v1 calls, and what they are called here.
+#: Parameters of the v1 calls -> their names here.
 V1_PARAMS = {
     "DefaultTags": "EmailTags",
     "FromArn": "FromEmailAddressIdentityArn",

@@ -1,4 +1,4 @@
-"""Errors that are botocore's as well as ours. Import it late: botocore takes long."""
+"""Errors that are also botocore's. Import this module late: botocore takes long to import."""
 
 from __future__ import annotations
 

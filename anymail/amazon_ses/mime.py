@@ -1,4 +1,4 @@
-"""Message -> raw MIME: 7-bit, CRLF, X-Tag and X-Metadata headers that survive the way back."""
+"""Message -> raw MIME: 7-bit, CRLF, with X-Tag and X-Metadata headers that survive SES."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def build_mime(message: OutgoingMessage, addresses: EncodedAddresses) -> bytes |
     "Raw email").
 
     :param message: its ``source`` is left alone.
-    :param addresses: what its headers show, from :func:`encode_addresses`.
+    :param addresses: the addresses for its headers, from :func:`encode_addresses`.
     :raises AnymailInvalidAddress: a control character in a header that holds addresses.
     :raises AnymailSerializationError: metadata that JSON cannot hold, text that cannot be encoded.
     :raises ValueError: a line break in a header or file name, or a header that is there twice
@@ -136,7 +136,7 @@ def _serialise(copy: Any, message: OutgoingMessage) -> bytes:
 
 
 def anymail_headers(message: OutgoingMessage) -> Iterator[tuple[str, str]]:
-    """The X-Metadata and X-Tag headers; :func:`.custom_headers.custom_headers` reads them.
+    """The X-Metadata and X-Tag headers; :mod:`.tags_and_metadata` reads them.
 
     :return: pairs of name and value.
     """
@@ -147,9 +147,9 @@ def anymail_headers(message: OutgoingMessage) -> Iterator[tuple[str, str]]:
 
 
 def metadata_value(metadata: dict[str, Any]) -> str:
-    """Metadata as a header value: ASCII JSON, in which every space stands alone.
+    """Metadata as a header value: ASCII JSON without adjacent spaces.
 
-    A header is folded at its spaces, and not everything that unfolds it keeps several of them.
+    A header is folded at its spaces, and some software keeps only one of several when it unfolds.
 
     :param metadata: what JSON can hold.
     :raises AnymailSerializationError: JSON cannot hold it.
@@ -158,10 +158,10 @@ def metadata_value(metadata: dict[str, Any]) -> str:
 
 
 def dump_json(data: Any, name: str) -> str:
-    """ASCII JSON.
+    """Serialise data as ASCII JSON.
 
-    :param data: without NaN and infinity, which are no JSON (RFC 8259).
-    :param name: what the data is, for the error.
+    :param data: without NaN and infinity, which are not valid JSON (RFC 8259).
+    :param name: names the data in the error.
     :raises AnymailSerializationError: JSON cannot hold it.
     """
     try:
@@ -191,7 +191,7 @@ def tag_value(tag: str) -> str:
 
 
 def check_headers(message: OutgoingMessage) -> None:
-    """Refuse what would end a header early or cannot be written in one, and a Bcc header.
+    """Refuse text that would end a header early or cannot be in one, and a Bcc header.
 
     :raises AnymailInvalidAddress: a control character in a header that holds addresses.
     :raises ValueError: names the header or the attachment.
@@ -210,7 +210,7 @@ def check_headers(message: OutgoingMessage) -> None:
 
 
 def check_not_written_twice(message: OutgoingMessage) -> None:
-    """Refuse extra headers that are written from the message: SES refuses what has them twice.
+    """Refuse extra headers that are also written from the message: SES refuses duplicates.
 
     :raises ValueError: names the header.
     """

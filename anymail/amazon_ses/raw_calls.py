@@ -46,9 +46,9 @@ def checked(
 
 
 def encoder(settings: AmazonSESSettings, send_settings: SendSettings) -> IdnaEncoder:
-    """The function for internationalized domains that the settings name.
+    """The encoder of internationalized domain names that the settings choose.
 
-    :raises AnymailConfigurationError: there is no such function.
+    :raises AnymailConfigurationError: the function does not exist.
     """
     return idna_encoder(settings.idna_encoder or send_settings.idna_encoder)
 
@@ -81,7 +81,7 @@ def build_data(
 ) -> bytes | StreamedFile:
     """Build the MIME to send; see :func:`.mime.build_mime`, which may raise too.
 
-    :param addresses: what its headers show.
+    :param addresses: the addresses for its headers.
     :param max_size: in bytes, after encoding.
     :param advice: what to do when it is larger.
     :raises AnymailUnsupportedFeature: it is larger.
@@ -128,7 +128,7 @@ def parse_message_id(
     """The status of every recipient, by addr-spec: SES gives one id to all of them.
 
     :param response: of ``SendRawEmail`` or ``SendEmail``.
-    :raises AnymailAPIError: there is no id.
+    :raises AnymailAPIError: it has no id.
     """
     message_id = response.get("MessageId")
     if not isinstance(message_id, str) or not message_id:

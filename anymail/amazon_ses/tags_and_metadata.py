@@ -1,4 +1,4 @@
-"""X-Tag and X-Metadata, as SES hands them back -> tags and metadata. ``mime`` writes them."""
+"""X-Tag and X-Metadata headers, as SES reports them -> tags and metadata. ``mime`` writes them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ CUSTOM_HEADERS = frozenset({"x-tag", "x-metadata"})
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
 
 
-def custom_headers(headers: object) -> tuple[list[str], Any]:
-    """The tags and the metadata in the headers of the mail that was sent.
+def parse_tags_and_metadata(headers: object) -> tuple[list[str], Any]:
+    """Read the tags and the metadata from the headers of a sent message.
 
-    SES hands the values back as they were on the wire: folded (RFC 5322 section 2.2.3), and with
+    SES reports the values as they were sent: folded (RFC 5322 section 2.2.3), and with
     encoded-words (RFC 2047).
 
     :param headers: ``mail["headers"]``: dicts with ``name`` and ``value``.

@@ -56,13 +56,13 @@ class ByRecipient:
 def entries(
     message: OutgoingMessage, idna_encode: IdnaEncoder, default: str
 ) -> list[tuple[Entry, ...]]:
-    """An entry for each ``to``, with cc and bcc in every one, as many together as a call may have.
+    """Make an entry for each ``to``, with cc and bcc in every one, grouped into calls.
 
     AWS counts the 50 of a call as destinations in one place and as addresses in another: both
     hold here (Amazon SES service quotas; API reference, "SendBulkTemplatedEmail").
 
     :param idna_encode: encodes domains.
-    :param default: the data of a recipient that has none, from :func:`default_data`.
+    :param default: the data for recipients without any, from :func:`default_data`.
     :return: the entries of each call.
     :raises AnymailInvalidAddress: SES cannot deliver to one of them.
     :raises AnymailUnsupportedFeature: cc and bcc are too many, or the data of one entry too long.
@@ -130,7 +130,7 @@ def check_no_content(message: OutgoingMessage) -> None:
 
 
 def with_default_tags(extra: Mapping[str, Any], name: str, default_name: str) -> dict[str, Any]:
-    """``esp_extra``, in which the tags of a raw call are those of a bulk call.
+    """``esp_extra`` with the tags renamed from a raw call's parameter to a bulk call's.
 
     That way one ``esp_extra`` in ``SEND_DEFAULTS`` serves messages with and without a template.
 
@@ -190,7 +190,7 @@ def _text(result: Any, name: str) -> str | None:
 
 
 def _merged_data(message: OutgoingMessage, own: Mapping[str, Any]) -> str | None:
-    """A recipient's data with the common ones under it; None if it has none."""
+    """The common data, overridden by a recipient's own; None without own data."""
     if not own:
         return None
     return _template_data({**(message.merge_global_data or {}), **own}, "merge_data")

@@ -42,7 +42,7 @@ def is_inline_template(message: OutgoingMessage) -> bool:
 
 
 def header_source(name: str, message: OutgoingMessage) -> str | None:
-    """Where a header comes from that neither ``headers`` nor ``merge_headers`` may set."""
+    """The source of a header that ``headers`` and ``merge_headers`` cannot set; None for others."""
     if name.lower() == "reply-to" and not message.reply_to:
         return None
     return HEADER_SOURCES.get(name.lower())
@@ -51,7 +51,7 @@ def header_source(name: str, message: OutgoingMessage) -> str | None:
 def default_content(message: OutgoingMessage, data: str) -> dict[str, Any]:
     """The template, overridden by ``DefaultContent`` in ``esp_extra``.
 
-    :param data: the data of a recipient that has none, as JSON.
+    :param data: the data for recipients without any, as JSON.
     :raises AnymailSerializationError: a part of ``DefaultContent`` is not a dict.
     :raises AnymailUnsupportedFeature: SES cannot express a body or an attachment.
     """
@@ -64,7 +64,7 @@ def default_content(message: OutgoingMessage, data: str) -> dict[str, Any]:
 
 
 def _member(params: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
-    """A dict in parameters; empty if it is not there, or None."""
+    """A dict in parameters; empty if it is missing or None."""
     value = params.get(name)
     if value is None:
         return {}
@@ -118,7 +118,7 @@ def _attachment(attachment: Attachment, position: int) -> dict[str, Any]:
 
 
 class ReplacementHeaders:
-    """The headers of a template for each recipient. What several have is encoded once."""
+    """The headers of a template for each recipient. Values that several share are encoded once."""
 
     def __init__(self, message: OutgoingMessage) -> None:
         self._message = message
@@ -129,7 +129,7 @@ class ReplacementHeaders:
         self._common_metadata: tuple[str, str] | None = None
 
     def of(self, recipient: EmailAddress) -> list[dict[str, str]]:
-        """The headers that one recipient gets.
+        """The headers for one recipient.
 
         :raises AnymailSerializationError: JSON cannot hold the metadata.
         :raises AnymailUnsupportedFeature: there are too many, or one is too long.

@@ -13,7 +13,7 @@ from typing import Any
 from ..addresses.keys import bare_address, comparison_form
 from ..signals import AnymailTrackingEvent, EventType, RejectReason
 from .notifications import SesNotification
-from .tags_and_metadata import custom_headers
+from .tags_and_metadata import parse_tags_and_metadata
 from .timestamps import parse_timestamp
 
 #: Keyword arguments of an event.
@@ -40,7 +40,7 @@ def tracking_events(
     :return: an empty list if the notification names no recipient.
     """
     body, mail = notification.body, notification.mail
-    tags, metadata = custom_headers(mail.get("headers"))
+    tags, metadata = parse_tags_and_metadata(mail.get("headers"))
     message_tags = _message_tags(mail.get("tags"))
     if not tags and message_tag_name:
         tags = message_tags.get(message_tag_name, [])

@@ -44,7 +44,7 @@ class EmailBackend(AnymailBaseBackend):
         super().__init__(
             fail_silently=fail_silently, send_defaults=self.settings.send_defaults, **kwargs
         )
-        #: What knows the parameters and responses of the API.
+        #: The module of the API, which builds the calls.
         self.api: SendApi = self.fixed_api or APIS[self.settings.api_version]
         self.client: Any = None
         self._opened_by = os.getpid()
@@ -103,18 +103,18 @@ class EmailBackend(AnymailBaseBackend):
         return self._key != aws.key_of_client(self.api.SERVICE, self.settings)
 
     def close(self) -> None:
-        """Let go of the client; it stays in the cache, with its connections."""
+        """Drop the client; it stays in the cache, with its connections."""
         self.client = self._key = None
 
     def build_calls(self, message: OutgoingMessage) -> Sequence[ApiCall]:
-        """The calls of this API for a message.
+        """Turn a message into calls of the API.
 
         :raises AnymailError: SES cannot express it, or would not deliver it; the text says why.
         """
         return self.api.build_calls(message, self.settings, self.send_settings)
 
     def run(self, call: ApiCall) -> Mapping[str, Any]:
-        """Post a call, at the pace that the settings ask for; see :func:`.delivery.run`.
+        """Post a call, within the rate limits of the settings; see :func:`.delivery.run`.
 
         :return: the response as boto3 returns it.
         :raises AnymailAPIError: what the last attempt failed with.

@@ -105,7 +105,7 @@ class AnymailBaseBackend(BaseEmailBackend):
         raise NotImplementedError
 
     def run(self, call: ApiCall) -> Mapping[str, Any]:
-        """Send it, and return the response. May run in a worker thread.
+        """Send a call, and return the response. May run in a worker thread.
 
         :raises AnymailAPIError: it failed; ``is_unsent`` is False if recipients may have got it all
             the same.

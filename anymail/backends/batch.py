@@ -89,7 +89,7 @@ class CallPool:
 
 @dataclass
 class MessageInFlight:
-    """A message on its way.
+    """A message that is being sent.
 
     :param message: the Django message.
     :param calls: none until it was built, or if it is not to be sent.
@@ -122,12 +122,13 @@ class QueueBackend(Protocol):
     fail_silently: bool
 
     def start(self, message: Any) -> Sequence[ApiCall]:
-        """Signals and calls of a message; no calls if it is not to be sent."""
+        """Send signals and build calls; no calls if the message is not to be sent."""
         ...
 
     def finish(self, in_flight: MessageInFlight) -> bool:
-        """Statuses and signals of a message whose calls have ended; whether it was sent.
+        """Record statuses and send signals of a message whose calls have ended.
 
+        :return: whether it was sent.
         :raises BaseException: its error.
         """
         ...
@@ -172,7 +173,7 @@ class MessageQueue:
 
     @property
     def _is_full(self) -> bool:
-        """Whether so many wait behind a slow one that memory would not stay constant."""
+        """Whether too many messages wait behind a slow one: memory use must stay bounded."""
         return len(self.pending) >= 4 * self.pool.limit
 
     @property

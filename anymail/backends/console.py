@@ -32,7 +32,7 @@ class EmailBackend(AnymailBaseBackend):
         self.stream = stream
 
     def build_calls(self, message: OutgoingMessage) -> Sequence[ApiCall]:
-        """One call for the whole message, whatever features it uses."""
+        """Build one call for the whole message, with any features."""
         params = {"mime": _mime(message), "not_in_mime": _not_in_mime(message)}
         return [ApiCall(operation="print", params=params, recipients=message.recipients)]
 

@@ -27,7 +27,7 @@ class EmailBackend(AnymailBaseBackend):
     esp_name: ClassVar[str] = "Test"
 
     def build_calls(self, message: OutgoingMessage) -> Sequence[ApiCall]:
-        """One call for the whole message, whatever features it uses."""
+        """Build one call for the whole message, with any features."""
         return [
             ApiCall(
                 operation="record",
@@ -64,7 +64,7 @@ class EmailBackend(AnymailBaseBackend):
 
 
 def build_test_params(message: OutgoingMessage) -> dict[str, Any]:
-    """Everything about a message in one dict; what is absent has no key.
+    """Everything about a message in one dict, without keys for absent values.
 
     ``esp_extra`` is merged in at the top level.
     """

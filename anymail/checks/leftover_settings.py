@@ -1,4 +1,4 @@
-"""Settings of packages that this one replaces: what is still there, and what to use instead."""
+"""Settings of packages that this one replaces, and their replacements."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ BACKENDS = {"django-ses": "django_ses.", "django-amazon-ses": "django_amazon_ses
 
 
 def leftover_settings() -> Iterator[tuple[str, str, str]]:
-    """The settings of other packages that nothing reads any more.
+    """Find settings of other packages that nothing reads any more.
 
-    :return: of each the name, the package, and what to use instead.
+    :return: the name, the package and the hint for each.
     """
     paths = [str(mailer.path) for mailer in configured_mailers()]
     if any(path.startswith(tuple(BACKENDS.values())) for path in paths):

@@ -24,7 +24,7 @@ class Mailer:
     :param path: of its class.
     :param options: its keywords.
     :param construct: makes the backend.
-    :param is_default: Django uses it when a message names no other.
+    :param is_default: Django uses it unless a message names another.
     """
 
     where: str
@@ -65,12 +65,12 @@ def configured_mailers() -> list[Mailer]:
 
 
 def our_mailers() -> list[Mailer]:
-    """Those with a backend of this package, or with one derived from it."""
+    """The mailers with a backend of this package, or a subclass of one."""
     return [mailer for mailer in configured_mailers() if _is_ours(mailer.path)]
 
 
 def default_is_amazon_ses() -> bool:
-    """Whether a message that names no mailer goes to Amazon SES."""
+    """Whether a message without a mailer of its own goes to Amazon SES."""
     from ..backends.amazon_ses import EmailBackend  # checks are imported by every process
 
     return any(
@@ -80,7 +80,7 @@ def default_is_amazon_ses() -> bool:
 
 
 def dict_or_empty(value: Any) -> Mapping[str, Any]:
-    """A dict as it is; anything else, which check E102 reports, is an empty one."""
+    """The value if it is a dict, or an empty dict: check E102 reports other types."""
     return value if isinstance(value, dict) else {}
 
 
@@ -92,9 +92,9 @@ def _is_ours(path: Any) -> bool:
 
 
 def _is_subclass(path: Any, base: type[BaseEmailBackend]) -> bool | None:
-    """None if there is no such class, or its module fails."""
+    """Whether a path is that of a subclass; None if it cannot be imported."""
     try:
         backend = import_string(path)
-    except Exception:  # whatever its module raises; Django and mail that is sent tell
+    except Exception:  # a module may raise anything; Django reports it when mail is sent
         return None
     return isinstance(backend, type) and issubclass(backend, base)

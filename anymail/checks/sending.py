@@ -34,7 +34,7 @@ IMPORT_HINTS = {
 
 
 def check_send_defaults(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """W101: what ``SEND_DEFAULTS`` has, and no message takes from there."""
+    """W101: an attribute in ``SEND_DEFAULTS`` that has no effect."""
     if conf.type_problems():
         return []  # E101 reports them
     return [
@@ -49,7 +49,7 @@ def check_send_defaults(app_configs: Any = None, **kwargs: Any) -> list[checks.C
 
 
 def check_mailers(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """E102: an e-mail backend of ours that cannot be constructed as it is configured."""
+    """E102: a mailer of this package that cannot be constructed."""
     if conf.type_problems():
         return []  # E101 reports them
     return [
@@ -66,7 +66,7 @@ def check_mailers(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMe
 
 
 def check_rate_limit_cache(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """E103: without the cache that is named, each process would keep to the rate by itself."""
+    """E103: the cache for the shared rate limit is not in ``CACHES``."""
     if conf.type_problems():
         return []  # E101 reports them
     return [
@@ -81,7 +81,7 @@ def check_rate_limit_cache(app_configs: Any = None, **kwargs: Any) -> list[check
 
 
 def check_rate_is_shared(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """W102: a cache to share a rate through, and no rate."""
+    """W102: a cache for the shared rate limit, but no rate."""
     if conf.type_problems() or any(rate for _, rate in _places_of("max_send_rate")):
         return []  # E101 reports wrong types
     return [
@@ -97,7 +97,7 @@ def check_rate_is_shared(app_configs: Any = None, **kwargs: Any) -> list[checks.
 
 
 def check_endpoint(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """W114: what is sent does not leave this machine. For ``check --deploy``."""
+    """W114: mail is sent to an endpoint on this machine. For ``check --deploy``."""
     if conf.type_problems():
         return []  # E101 reports them
     return [
@@ -113,7 +113,7 @@ def check_endpoint(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckM
 
 
 def is_on_this_machine(url: Any) -> bool:
-    """Whether a URL leads to a loopback address, as far as can be told without a look-up."""
+    """Whether the host of a URL is a loopback address or ``localhost``. Names are not looked up."""
     try:
         host = urlsplit(url).hostname or "" if isinstance(url, str) else ""
         return host == "localhost" or host.endswith(".localhost") or ip_address(host).is_loopback
@@ -122,7 +122,7 @@ def is_on_this_machine(url: Any) -> bool:
 
 
 def check_imports(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """E104: the dotted path of a function that is not there: sending would fail."""
+    """E104: a dotted path in a setting cannot be imported."""
     if conf.type_problems():
         return []  # E101 reports them
     return [
@@ -132,9 +132,9 @@ def check_imports(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMe
 
 
 def check_senders(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """W117: a sender on ``localhost``, as Django has it by default, which SES always refuses.
+    """W117: a sender on ``localhost``, which is Django's default, and which SES always refuses.
 
-    ``SERVER_EMAIL`` counts if there is somebody whom Django sends error reports to.
+    ``SERVER_EMAIL`` counts if ``ADMINS`` or ``MANAGERS`` get error reports.
     """
     if not default_is_amazon_ses():
         return []
@@ -159,7 +159,7 @@ def _is_local(sender: Any) -> bool:
 
 
 def _hint_default(name: Any) -> str:
-    """What to type in place of an attribute that cannot have a default."""
+    """The hint for an attribute that cannot have a default."""
     if name == "from_email":
         return "Set DEFAULT_FROM_EMAIL, a setting of Django: no message is without a from_email."
     close = get_close_matches(str(name), DEFAULT_ATTRIBUTES, n=1, cutoff=CUTOFF)
@@ -169,7 +169,7 @@ def _hint_default(name: Any) -> str:
 
 
 def _import_problems() -> Iterator[tuple[str, str]]:
-    """Each setting whose path leads nowhere, and why."""
+    """Each setting whose path cannot be imported, with the reason."""
     for name, resolve in (("client_factory", import_callable), ("idna_encoder", idna_encoder)):
         for where, path in _places_of(name):
             if path and isinstance(path, str):
@@ -180,7 +180,7 @@ def _import_problems() -> Iterator[tuple[str, str]]:
 
 
 def _places_of(name: str) -> Iterator[tuple[str, Any]]:
-    """Where a setting may be given, also as an option of a mailer, and its value there."""
+    """The value of a setting in each place: ``ANYMAIL`` and the options of mailers."""
     for group in conf.GROUPS:
         if name in group.field_names():
             yield f'ANYMAIL["{group.PREFIX}{name.upper()}"]', getattr(group.load(), name)
@@ -195,5 +195,5 @@ def _broken_mailers() -> Iterator[tuple[str, str]]:
             mailer.construct()
         except (ImproperlyConfigured, ImportError, TypeError) as err:
             yield mailer.where, str(err)
-        except Exception as err:  # whatever its module, or a subclass, raises
+        except Exception as err:  # a subclass may raise anything
             yield mailer.where, f"{type(err).__name__}: {err}"

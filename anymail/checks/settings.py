@@ -1,4 +1,4 @@
-"""Checks of the settings in general: their names, their types, and what goes with them."""
+"""System checks of names and types of settings. :mod:`anymail.checks` registers them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def check_insecure_settings(app_configs: Any = None, **kwargs: Any) -> list[chec
 
 
 def check_unknown_settings(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """W100: a key in ``ANYMAIL`` that no setting has."""
+    """W100: an unknown setting in ``ANYMAIL``."""
     return [
         checks.Warning(
             f'Unknown setting ANYMAIL["{name}"].',
@@ -66,7 +66,7 @@ def check_unknown_settings(app_configs: Any = None, **kwargs: Any) -> list[check
 def check_settings_of_other_services(
     app_configs: Any = None, **kwargs: Any
 ) -> list[checks.CheckMessage]:
-    """I100: keys in ``ANYMAIL`` for services that django-anymail has, all in one message."""
+    """I100: settings in ``ANYMAIL`` for other services of django-anymail, all in one message."""
     names = [name for name in _unknown_names() if is_of_another_service(name)]
     if not names:
         return []
@@ -98,7 +98,7 @@ def check_setting_types(app_configs: Any = None, **kwargs: Any) -> list[checks.C
 
 
 def check_feedback_app(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """E105: addresses are to be suppressed, and the app that does it is not installed."""
+    """E105: ``FEEDBACK_SUPPRESS`` without the app ``anymail.feedback``."""
     if conf.type_problems() or apps.is_installed("anymail.feedback"):
         return []  # E101 reports wrong types
     if not conf.FeedbackSettings.load().feedback_suppress:
@@ -124,7 +124,7 @@ def _unknown_names() -> dict[str, str | None]:
 def _hint_type(clean: Callable[[Any, str], Any] | None) -> str:
     example = CONVERSIONS.get(clean)
     if example is None:
-        return "Give it a value of the type that the text names."
+        return "Set it to a value of that type."
     return (
         "Give it such a value. What comes from the environment is a string: convert it, for "
         f"example by {example}."

@@ -1,4 +1,4 @@
-"""Keys of ``ANYMAIL`` that no setting has, and what to type instead."""
+"""Unknown settings in ``ANYMAIL``, and hints for them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from difflib import get_close_matches
 
 from ..conf import AmazonSESSettings, anymail_dict, known_names
 
-#: How much of a name must be right (difflib's ratio) for another to be taken for what was meant.
+#: How similar a name must be to be suggested (difflib's ratio).
 CUTOFF = 0.8
-#: Before the names of settings, in this package and in others.
+#: Prefixes of settings, in this package and in others.
 SERVICE_PREFIX = re.compile(r"^(AMAZON_SES|AWS_SES|AWS_SNS|AWS|SES)_")
-#: Before the names of settings that django-anymail has for other services.
+#: Prefixes of django-anymail's settings for other services.
 OTHER_SERVICES = (
     "BREVO_",
     "MAILERSEND_",
@@ -28,7 +28,7 @@ OTHER_SERVICES = (
     "SPARKPOST_",
     "UNISENDER_GO_",
 )
-#: Settings of other packages and versions, without that -> the parameter of boto3's client.
+#: Settings of other packages and versions, without prefix -> the parameter of boto3's client.
 CLIENT_PARAMETERS = {
     "ACCESS_KEY": "aws_access_key_id",
     "ACCESS_KEY_ID": "aws_access_key_id",
@@ -42,12 +42,12 @@ CLIENT_PARAMETERS = {
     "REGION_ENDPOINT_URL": "endpoint_url",
     "CONFIG": "config",
 }
-#: What to do about the blacklist of django-ses.
+#: The hint for the blacklist of django-ses.
 BLACKLIST = (
     'Add "anymail.feedback" to INSTALLED_APPS, and run manage.py migrate and '
     "anymail_import_django_ses: until then, people on the blacklist get mail."
 )
-#: The same settings, and others -> what to do.
+#: Settings of other packages and versions, without prefix -> the hint.
 REPLACEMENTS = {
     **{
         name: f'Use "AMAZON_SES_CLIENT_PARAMS": {{"{parameter}": ...}}.'
@@ -108,7 +108,7 @@ REPLACEMENTS = {
 
 
 def unknown_names() -> dict[str, str | None]:
-    """The keys of ``ANYMAIL`` that no setting has, each with the name that was probably meant.
+    """The unknown keys of ``ANYMAIL``, each with the name that was probably meant.
 
     :raises AnymailConfigurationError: ``ANYMAIL`` is not a dict.
     """
@@ -117,7 +117,7 @@ def unknown_names() -> dict[str, str | None]:
 
 
 def is_of_another_service(name: str) -> bool:
-    """Whether django-anymail has a setting for another service that begins like this one."""
+    """Whether a setting is one of django-anymail's for another service, by its prefix."""
     return name.upper().startswith(OTHER_SERVICES) or name.upper() == "REQUESTS_TIMEOUT"
 
 
@@ -131,9 +131,9 @@ def _meant(name: str) -> str | None:
 
 
 def hint_for(name: str, meant: str | None) -> str:
-    """A hint for somebody who has a setting that is none.
+    """The hint for an unknown setting.
 
-    :param meant: the name that was probably meant, if any is close.
+    :param meant: the name that was probably meant, or None.
     """
     if instead := REPLACEMENTS.get(SERVICE_PREFIX.sub("", name.upper())):
         return instead

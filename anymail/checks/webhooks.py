@@ -33,7 +33,7 @@ HOW_TO_MAKE_ONE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Protection:
-    """What keeps other people from posting events to a webhook.
+    """The protection of a webhook against events of other people.
 
     :param secret: it asks for one, or says that it needs none.
     :param weak: one of its secrets can be guessed.
@@ -50,7 +50,7 @@ class Protection:
 
 
 def check_webhook_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """What is wrong with the values of settings: E112 to E114, W113, W118 and W119.
+    """E112 to E114, W113, W118 and W119: values of settings that are wrong.
 
     What makes a webhook refuse every request is a warning, and does not stop ``migrate``: the
     site may well do without webhooks.
@@ -70,7 +70,7 @@ def check_webhook_settings(app_configs: Any = None, **kwargs: Any) -> list[Check
 
 
 def check_webhook_deployment(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """What lets other people post events: W110 to W112, W116, W120. For ``check --deploy``.
+    """W110 to W112, W116, W120: other people can post events. For ``check --deploy``.
 
     For each webhook in the URLconf, with the settings that it has; those that are protected alike
     are reported together.
@@ -217,12 +217,12 @@ def _borrowed_settings() -> Iterator[CheckMessage]:
 
 
 def _protection(callback: Any) -> Protection | None:
-    """None if the view cannot tell without a request, or its settings are wrong."""
+    """The protection of a view; None if it needs a request to tell, or its settings are wrong."""
     try:
         view: AmazonSESBaseWebhookView = callback.view_class(**callback.view_initkwargs)
         settings = view.load_settings(AmazonSESSettings)
         secrets = view.secrets
-    except Exception:  # whatever a subclass raises
+    except Exception:  # a subclass may raise anything
         return None
     return Protection(
         secret=bool(secrets) or not view.warn_if_no_basic_auth,

@@ -78,8 +78,9 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Sources:
-    """Where settings are looked for. Not a dict, and without a ``repr`` of its own, since error
-    reports show the variables of the functions that look there.
+    """The places to look for settings.
+
+    Not a dict, and without a ``repr`` of its own, since error reports show local variables.
 
     :param overrides: keyword arguments.
     :param inside: ``ANYMAIL``.
@@ -103,13 +104,13 @@ class Sources:
 
 @dataclass(frozen=True)
 class SettingSpec:
-    """Where to look for one setting, and what it may hold.
+    """The names of one setting, its type and default.
 
     :param name: the keyword argument.
     :param full_name: the key inside ``ANYMAIL``.
     :param flat_names: the Django settings outside it, in order.
     :param clean: checks and normalises its value.
-    :param default: used if it is nowhere.
+    :param default: used if it is not set.
     """
 
     name: str

@@ -13,7 +13,7 @@ from .base import Settings, Sources, setting, specs
 
 @dataclass(frozen=True, kw_only=True)
 class SendSettings(Settings):
-    """Settings of sending, whatever the service."""
+    """Settings of sending, for any service."""
 
     ignore_unsupported_features: bool = setting(values.boolean, False)
     ignore_recipient_status: bool = setting(values.boolean, False)
@@ -23,14 +23,14 @@ class SendSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class SendDefaults(Settings):
-    """``SEND_DEFAULTS``: default message attributes, whatever the service."""
+    """``SEND_DEFAULTS``: default message attributes, for any service."""
 
     send_defaults: dict[str, Any] = setting(values.dictionary, None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookSettings(Settings):
-    """Settings of webhooks, whatever the service."""
+    """Settings of webhooks, for any service."""
 
     webhook_secret: tuple[str, ...] = setting(values.strings, None, is_secret=True)
 

@@ -1,4 +1,4 @@
-"""Look one setting up by its name, whatever its type."""
+"""Looking up single settings by name, without checking their type."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _value_of(name: str, allow_bare: bool) -> Any:
 
 
 def has_setting(name: str) -> bool:
-    """Whether ``ANYMAIL[name]`` or ``ANYMAIL_name`` is there, whatever its value.
+    """Whether ``ANYMAIL[name]`` or ``ANYMAIL_name`` is set, to any value.
 
     :raises AnymailConfigurationError: ``ANYMAIL`` is not a dict.
     """

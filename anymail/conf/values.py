@@ -13,7 +13,7 @@ from django.utils.module_loading import import_string
 
 from ..exceptions import AnymailConfigurationError
 
-#: What ``FEEDBACK_SUPPRESS`` can name.
+#: Values of ``FEEDBACK_SUPPRESS``.
 SUPPRESS_REASONS = ("hard_bounce", "complaint")
 
 
@@ -140,7 +140,7 @@ def suppress_reasons(value: Any, where: str) -> tuple[str, ...]:
     return words
 
 
-#: How the text of an environment variable becomes a value that a function above takes.
+#: Function above -> code that converts an environment variable to its type.
 CONVERSIONS: dict[Callable[[Any, str], Any] | None, str] = {
     boolean: 'os.environ["..."].lower() == "true"',
     strings: 'os.environ["..."].split(",")',
@@ -164,7 +164,7 @@ def import_callable(choice: Callable[..., Any] | str | None, where: str) -> Call
     """
     try:
         found: Any = import_string(choice) if isinstance(choice, str) else choice
-    except Exception as err:  # whatever its module raises
+    except Exception as err:  # a module may raise anything
         raise AnymailConfigurationError(f"{where} cannot be imported: {err}") from err
     if not callable(found):
         raise AnymailConfigurationError(f"{where} is not callable.")

@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 
 
 class AnymailError(Exception):
-    """The base of everything that ``fail_silently`` silences.
+    """The base of all errors that ``fail_silently`` silences.
 
     :param args: the text, in one or more parts.
     :param email_message: the Django message that was being sent.
     :param status_code: an HTTP status, where one was received.
     :param backend: the e-mail backend instance.
     :param payload: what was about to be sent.
-    :param response: what the service answered: botocore's error dict, or None.
+    :param response: the service's response: botocore's error dict, or None.
     :param esp_name: the service's name; that of the backend unless given.
     """
 
@@ -69,8 +69,8 @@ class AnymailError(Exception):
         return type(self), self.args, self.picklable()
 
     def picklable(self) -> dict[str, Any]:
-        """What an error keeps when it is pickled (Celery stores errors): neither the backend nor
-        the message's connection, which hold AWS keys."""
+        """The attributes to pickle (Celery stores errors), without the backend and the message's
+        connection, which hold AWS keys."""
         message = self.email_message
         state = getattr(message, "__dict__", {})
         # From Django 6.1 on, to look at the attribute gives a warning.
@@ -82,7 +82,7 @@ class AnymailError(Exception):
 
 
 class AnymailAPIError(AnymailError):
-    """A call to an AWS service failed, or its answer made no sense.
+    """A call to an AWS service failed, or its response made no sense.
 
     ``response`` holds botocore's error dict (``response["Error"]["Code"]``) or None, and
     ``__cause__`` the botocore exception. The text masks the local part of every address that AWS
@@ -140,7 +140,7 @@ class AnymailSerializationError(AnymailError, TypeError):
     """Metadata or merge data that JSON cannot hold, or text that cannot be encoded.
 
     :param message: the text.
-    :param orig_err: what :func:`json.dumps` raised; makes up the text if there is none.
+    :param orig_err: the exception of :func:`json.dumps`; used for the text if there is none.
     """
 
     def __init__(
@@ -156,10 +156,10 @@ class AnymailCancelSend(AnymailError):
 
 
 class AnymailWebhookValidationFailure(AnymailError, SuspiciousOperation):
-    """A request to a webhook that is not to be believed. Django answers 400.
+    """A request to a webhook that cannot be trusted. Django answers 400.
 
-    SNS does not repeat what was answered with 4xx (Amazon SNS Developer Guide, "Amazon SNS message
-    delivery retries").
+    SNS does not repeat a request that was answered with 4xx (Amazon SNS Developer Guide, "Amazon
+    SNS message delivery retries").
     """
 
 
@@ -177,7 +177,7 @@ class AnymailInvalidMailer(AnymailConfigurationError):
 class AnymailImproperlyInstalled(AnymailConfigurationError, ImportError):
     """A package that is needed is not installed.
 
-    :param missing_package: what to install.
+    :param missing_package: its name.
     :param backend: (accepted for compatibility) the backend that needs it.
     :param install_extra: the extra of this distribution that brings it.
     """
@@ -200,21 +200,21 @@ class AnymailWarning(Warning):
 
 
 class AnymailInsecureWebhookWarning(AnymailWarning):
-    """A webhook accepts requests that nothing proves to be ours."""
+    """A webhook accepts requests from anybody."""
 
 
 class AnymailDeprecationWarning(AnymailWarning, DeprecationWarning):
-    """Something that a later version will not support."""
+    """A feature that a later version will not support."""
 
 
 class AnymailNotSupportedWarning(AnymailWarning):
-    """Something that has no effect here."""
+    """A feature that has no effect in this package."""
 
 
 def warn_of_removed_hooks(subclass: type, names: Iterable[str]) -> None:
-    """Warn that a subclass overrides what django-anymail called, and this package does not.
+    """Warn about methods of a subclass that django-anymail calls and this package does not.
 
-    :param names: of methods.
+    :param names: of the removed methods.
     """
     for name in names:
         if name in vars(subclass):

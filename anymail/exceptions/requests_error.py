@@ -1,4 +1,4 @@
-"""An error of requests, which costs 50 ms to import: only who names the error needs it."""
+"""An error with a base class of requests, which takes 50 ms to import."""
 
 from __future__ import annotations
 

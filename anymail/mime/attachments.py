@@ -1,4 +1,4 @@
-"""Attachments of a message: in forms that every Django encodes right, large ones set aside."""
+"""Attachments of a message: normalised for every Django, large ones replaced while it is built."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ from .streaming import Base64Body
 if TYPE_CHECKING:
     from ..outgoing import OutgoingMessage
 
-#: In bytes. Smaller ones are not worth the detour.
+#: In bytes. Smaller attachments are not worth replacing.
 LARGE_ATTACHMENT = 32 * 1024
-#: Their Base64 fits on one line, and looks like nothing else.
+#: Its Base64 fits on one line, and cannot occur by chance.
 TOKEN_BYTES = 48
 
 
 def normalise_attachments(message: Any, outgoing: OutgoingMessage) -> None:
-    """Attachments and alternatives as every Django can build them: with a media type, text as str,
-    everything else as bytes (Django 5.2 writes a str with backslashes there).
+    """Give attachments and alternatives a form that every Django can build.
+
+    They get a media type; text is str, everything else bytes (Django 5.2 writes a str with
+    backslashes there).
 
     :param message: a Django message of ours, which is changed.
     :param outgoing: what it gets them from.
@@ -67,7 +69,7 @@ def replace_large_attachments(message: EmailMessage) -> dict[bytes, bytes]:
 def restore_large_attachments(
     data: bytes, large: dict[bytes, bytes]
 ) -> list[bytes | Base64Body] | None:
-    """The serialised message with the real attachments; None if a token is not where it belongs.
+    """The serialised message with the real attachments; None if a token cannot be found.
 
     :param data: the message with tokens in it.
     :param large: Base64 of token to content, in the order of the attachments.

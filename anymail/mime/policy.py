@@ -1,4 +1,4 @@
-"""MIME -> bytes: how header fields are folded, and when they are encoded."""
+"""MIME -> bytes: the e-mail policy, with folding and encoding of headers."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ STRUCTURED_HEADERS = ADDRESS_HEADERS | {
     "message-id",
     "references",
 }
-#: What a message has at most once (RFC 5322 section 3.6, RFC 2045).
+#: Headers that may occur only once (RFC 5322 section 3.6, RFC 2045).
 ONCE = frozenset(
     {
         "bcc",
@@ -113,18 +113,18 @@ def fold_header(name: str, value: str) -> str:
 
 
 class SmtpSafePolicy(EmailPolicy):
-    """Builds and serialises messages; headers other than Content-* stay the strings they are.
+    """Builds and serialises messages; headers other than Content-* are kept as strings.
 
     The standard library parses a header when it is stored, and its folding of parsed addresses and
     words loses characters in several Python releases (for example CVE-2025-1795).
     """
 
     def header_max_count(self, name: str) -> int | None:
-        """How often a header may be there: once, or None for any number of times."""
+        """How often a header may occur; None for any number of times."""
         return 1 if name.lower() in ONCE else None
 
     def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:
-        """What is kept of a header that is set.
+        """The name and value to store for a header.
 
         :raises ValueError: a line break in it.
         """
@@ -134,7 +134,7 @@ class SmtpSafePolicy(EmailPolicy):
         return name, value
 
     def header_fetch_parse(self, name: str, value: Any) -> Any:
-        """What is got of a header: what was kept."""
+        """The stored value of a header, unchanged."""
         return value  # parsed when it was stored, or never
 
     def fold(self, name: str, value: Any) -> str:
@@ -147,7 +147,7 @@ class SmtpSafePolicy(EmailPolicy):
         return fold_header(name, _repair_surrogates(str(value)))
 
     def fold_binary(self, name: str, value: Any) -> bytes:
-        """The same in bytes, all of them ASCII."""
+        """Like :meth:`fold`, as ASCII bytes."""
         return self.fold(name, value).encode("ascii")
 
 
@@ -174,7 +174,7 @@ SES_POLICY = SmtpSafePolicy(
 
 @contextmanager
 def text_errors() -> Iterator[None]:
-    """Have text that a charset cannot hold be an error of the message.
+    """Report text that a charset cannot hold as an error of the message.
 
     :raises AnymailSerializationError: within the block, some could not be encoded or decoded.
     """
@@ -214,7 +214,7 @@ def _punycode(domain: str) -> str:
 
 
 def longest_word(words: Iterable[str], header: str) -> int:
-    """The columns of a line with the header's name and the longest of its words."""
+    """The length of a line with the header's name and the longest of the words."""
     return max(map(len, words), default=0) + len(header) + len(": ")
 
 

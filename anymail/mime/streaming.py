@@ -7,11 +7,11 @@ from binascii import b2a_base64
 from collections.abc import Callable, Iterator, Sequence
 from io import SEEK_CUR, SEEK_END, SEEK_SET
 
-#: Up to here a message is real ``bytes``: people's tests read them.
+#: Up to this size a message is real ``bytes``, which applications' tests may read.
 MAX_BYTES = 1 << 20
-#: Of one line of Base64 (RFC 2045 section 6.8): 57 bytes are 76 characters.
+#: The content of one line of Base64 (RFC 2045 section 6.8): 57 bytes are 76 characters.
 LINE_BYTES = 57
-#: Encoded at a time.
+#: The content that is encoded at a time.
 CHUNK_BYTES = LINE_BYTES * 1024
 
 _LINE = re.compile(rb".{1,76}")
@@ -31,11 +31,11 @@ class StreamedFile:
         self._rewind()
 
     def seekable(self) -> bool:
-        """True."""
+        """Whether it can seek, as files report it: yes."""
         return True
 
     def readable(self) -> bool:
-        """True."""
+        """Whether it can be read, as files report it: yes."""
         return True
 
     def tell(self) -> int:
@@ -56,7 +56,7 @@ class StreamedFile:
     def read(self, size: int | None = -1) -> bytes:
         """The next bytes.
 
-        :param size: how many at most; None or a negative one for everything that is left.
+        :param size: the maximum; None or a negative number to read to the end.
         """
         if self._iterator is None:
             self._start()
@@ -88,9 +88,9 @@ class StreamedFile:
 
 
 class Base64Body:
-    """Bytes that become lines of Base64, without a line break after the last.
+    """The body of a part in lines of Base64, without a line break after the last.
 
-    :param content: what to encode; it is referred to, not copied.
+    :param content: the bytes to encode; they are not copied.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -108,7 +108,7 @@ class Base64Body:
 
 
 def join(pieces: Sequence[bytes | Base64Body]) -> bytes | StreamedFile:
-    """The pieces of a message one after the other.
+    """Join the pieces of a message.
 
     :return: ``bytes`` up to 1 MB, above that a file.
     """

@@ -6,14 +6,14 @@ from typing import Any
 
 from django.test import SimpleTestCase
 
-from anymail.amazon_ses.tags_and_metadata import custom_headers
+from anymail.amazon_ses.tags_and_metadata import parse_tags_and_metadata
 
 from ..clock import cpu_growth
 
 
 class CustomHeadersTests(SimpleTestCase):
     def read(self, *headers: tuple[Any, Any]) -> tuple[list[str], Any]:
-        return custom_headers([{"name": name, "value": value} for name, value in headers])
+        return parse_tags_and_metadata([{"name": name, "value": value} for name, value in headers])
 
     def test_tags_come_in_order_whatever_the_case_of_the_name(self):
         self.assertEqual(self.read(("X-Tag", "a"), ("x-tag", "b"), ("X-TAG", "c"))[0], [*"abc"])
@@ -87,4 +87,4 @@ class CustomHeadersTests(SimpleTestCase):
             [{"name": "X-Tag", "value": 1}, {"name": "X-Metadata", "value": {}}],
         ):
             with self.subTest(headers):
-                self.assertEqual(custom_headers(headers), ([], {}))
+                self.assertEqual(parse_tags_and_metadata(headers), ([], {}))

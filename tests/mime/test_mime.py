@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from anymail.addresses import idna_encoder
 from anymail.amazon_ses.mime import build_mime, encode_addresses, metadata_value, tag_value
-from anymail.amazon_ses.tags_and_metadata import custom_headers
+from anymail.amazon_ses.tags_and_metadata import parse_tags_and_metadata
 from anymail.exceptions import AnymailInvalidAddress, AnymailSerializationError
 from anymail.outgoing import OutgoingMessage
 
@@ -516,7 +516,7 @@ class RoundTripTests(SimpleTestCase):
     """Metadata and tags come back from what SES reports, whatever they hold."""
 
     def back(self, **kwargs: Any) -> tuple[list[str], Any]:
-        return custom_headers(reported_headers(wire(simple_message(**kwargs))))
+        return parse_tags_and_metadata(reported_headers(wire(simple_message(**kwargs))))
 
     @settings(max_examples=150, deadline=None)
     @given(st.dictionaries(st.text(), JSON, max_size=5))

@@ -11,7 +11,7 @@ from html import unescape
 from os.path import splitext
 from typing import Any
 
-from ...amazon_ses.tags_and_metadata import custom_headers
+from ...amazon_ses.tags_and_metadata import parse_tags_and_metadata
 from ...inbound import AnymailInboundMessage
 from ...inbound.text import safe_filename
 
@@ -105,7 +105,9 @@ def leaves(message: AnymailInboundMessage) -> Iterator[AnymailInboundMessage]:
 def tags_and_metadata(raw: bytes) -> dict[str, Any]:
     """The tags and the metadata that a message was sent with, as they come back in events."""
     headers = parsed(raw).raw_items()
-    tags, metadata = custom_headers([{"name": name, "value": value} for name, value in headers])
+    tags, metadata = parse_tags_and_metadata(
+        [{"name": name, "value": value} for name, value in headers]
+    )
     return {"tags": tags, "metadata": metadata if isinstance(metadata, dict) else {"": metadata}}
 
 

@@ -102,7 +102,7 @@ def unwrap_key(
         response = client.decrypt(
             CiphertextBlob=envelope.wrapped_key, EncryptionContext=envelope.context, **params
         )
-    key: bytes = response["Plaintext"]
+        key: bytes = response["Plaintext"]
     return key
 
 

@@ -33,6 +33,7 @@ from anymail.testing import sns_notification, sns_request, trusted_sns
 from anymail.webhooks.amazon_ses import AmazonSESInboundWebhookView
 
 from ..log_guard import recorded
+from ..ses import CREDENTIALS, loopback_server
 from ..sns_samples import ignore_insecure_webhooks
 
 PAYLOADS = Path(__file__).parent.parent / "payloads"
@@ -451,6 +452,16 @@ class EncryptedTests(WebhookTestCase):
                 self.post(body)
         for text in ("kms:Decrypt", "alias/aws/ses", f"{BUCKET}:encrypted/"):
             self.assertIn(text, str(raised.exception))
+
+    def test_answers_that_kms_never_gives_are_answered_with_503(self):
+        """A proxy or a captive portal may give them: SNS repeats the notification."""
+        for answer in (b"<html>Welcome to our Wi-Fi</html>", b"{}", b"[]", b"\xff", b""):
+            with self.subTest(answer), loopback_server(lambda *_, a=answer: (200, a)) as server:
+                kms = {**CREDENTIALS, "endpoint_url": server.url}
+                self.set_up_anymail(AMAZON_SES_KMS_CLIENT_PARAMS=kms)
+                with self.assertLogs("anymail.webhooks", "WARNING"):
+                    self.assertEqual(self.post(self.stored_sample()).status_code, 503)
+                self.assertEqual(len(server.requests), 1)
 
     def test_every_refused_object_gives_a_failed_event_without_asking_kms(self):
         files = sorted((PAYLOADS / "encrypted").glob("refuse-*.json"))

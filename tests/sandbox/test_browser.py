@@ -140,12 +140,14 @@ class SendingTests(BrowserTestCase):
         entry.get_by_text("JSON from Amazon").click()
         self.assertIn('"eventType": "Delivery"', entry.locator("pre").inner_text())
 
-    def test_what_was_opened_stays_open_while_events_arrive(self):
+    def test_what_was_opened_stays_open_and_focused_while_events_arrive(self):
         self.compose("click@simulator.amazonses.com", HTML="<a href='https://example.com/'>x</a>")
         details = self.page.locator("#timeline .entry details.json").first
         details.locator("summary").click()
         self.entry("Click").wait_for()
         self.assertTrue(details.evaluate("element => element.open"))
+        focused = "document.activeElement.closest('details')?.id"
+        self.assertEqual(self.page.evaluate(focused), details.get_attribute("id"))
 
     def test_the_list_fills_without_a_reload(self):
         watching = self.window()

@@ -241,38 +241,39 @@ class ServingTests(SimpleTestCase):
         process.communicate(timeout=TIMEOUT)
         return found
 
-    def test_paths_that_lead_nowhere_are_not_found(self):
+    def test_hostile_requests_get_an_answer_and_print_nothing(self):
         with running_sandbox() as sandbox:
-            style = sandbox.page + "static/anymail_sandbox/sandbox.css"
-            with urlopen(style) as response:
-                self.assertEqual(response.headers["Content-Type"], "text/css")
-            for path in ("static/../../x", "static/%2e%2e/%2e%2e/x", "static//etc/passwd",
-                         "static/..%2f..%2fetc%2fpasswd", "static/%00", "static/a%00b/../x",
-                         "static/admin/", "static/", "static/..\\x", f"static/{'x' * 5000}",
-                         "../x", "%00", "messages/%00/", "messages/..%2f..%2fx/",
-                         "inbox/%ff%fe/", "messages/x/files/99999999999999999999/",
-                         "admin/%00/", "anymail/../../x"):  # fmt: skip
-                with self.subTest(path), self.assertRaises(HTTPError) as caught:
-                    urlopen(sandbox.page + path)
-                caught.exception.close()
-                self.assertEqual(caught.exception.code, 404)
+            self.check_paths(sandbox.page)
+            self.check_hosts(sandbox.page)
             sandbox.process.terminate()
             _, errors = sandbox.process.communicate(timeout=TIMEOUT)
         self.assertEqual(errors, "")
 
-    def test_a_web_site_elsewhere_cannot_pretend_to_be_here(self):
-        with running_sandbox() as sandbox:
-            for host, status in (("attacker.example", 400), ("localhost", 200)):
-                try:
-                    with urlopen(Request(sandbox.page, headers={"Host": host})) as response:
-                        found = response.status
-                except HTTPError as err:
-                    with err:
-                        found = err.code
-                self.assertEqual(found, status, host)
-            sandbox.process.terminate()
-            _, errors = sandbox.process.communicate(timeout=TIMEOUT)
-        self.assertEqual(errors, "")
+    def check_paths(self, page: str) -> None:
+        """Paths that lead nowhere are not found."""
+        with urlopen(page + "static/anymail_sandbox/sandbox.css") as response:
+            self.assertEqual(response.headers["Content-Type"], "text/css")
+        for path in ("static/../../x", "static/%2e%2e/%2e%2e/x", "static//etc/passwd",
+                     "static/..%2f..%2fetc%2fpasswd", "static/%00", "static/a%00b/../x",
+                     "static/admin/", "static/", "static/..\\x", f"static/{'x' * 5000}",
+                     "../x", "%00", "messages/%00/", "messages/..%2f..%2fx/",
+                     "inbox/%ff%fe/", "messages/x/files/99999999999999999999/",
+                     "admin/%00/", "anymail/../../x"):  # fmt: skip
+            with self.subTest(path), self.assertRaises(HTTPError) as caught:
+                urlopen(page + path)
+            caught.exception.close()
+            self.assertEqual(caught.exception.code, 404)
+
+    def check_hosts(self, page: str) -> None:
+        """A web site elsewhere cannot pretend to be here (DNS rebinding)."""
+        for host, status in (("attacker.example", 400), ("localhost", 200)):
+            try:
+                with urlopen(Request(page, headers={"Host": host})) as response:
+                    found = response.status
+            except HTTPError as err:
+                with err:
+                    found = err.code
+            self.assertEqual(found, status, host)
 
 
 #: Starts the sandbox, and prints what was imported when its page had answered.
@@ -376,9 +377,10 @@ class EndTests(SimpleTestCase):
         self.assertTrue(line.endswith('python -m pip install "django-anymail-ses[sandbox]"'))
 
     def test_an_error_is_one_line_and_exit_code_1(self):
-        result = run("--bind=192.0.2.1")
-        self.assertEqual(result.returncode, 1)
-        self.assertRegex(result.stderr, r"^The sandbox stopped\. [^\n]+ --allow-remote\.\n$")
+        with mock.patch("sys.stderr", io.StringIO()) as errors:
+            self.assertEqual(main(["--bind=192.0.2.1"]), 1)
+        said = r"^The sandbox stopped\. [^\n]+ --allow-remote\.\n$"
+        self.assertRegex(errors.getvalue(), said)
 
     def test_an_unexpected_error_is_named(self):
         with (
@@ -389,14 +391,18 @@ class EndTests(SimpleTestCase):
         self.assertEqual(errors.getvalue(), "The sandbox stopped. LookupError: what?\n")
 
     def test_help_says_what_it_does(self):
-        result = run("--help")
-        self.assertEqual(result.returncode, 0)
-        self.assertIn("no account, no network and no configuration", result.stdout)
+        with mock.patch("sys.stdout", io.StringIO()) as out, self.assertRaises(SystemExit):
+            main(["--help"])
+        self.assertIn("no account, no network and no configuration", out.getvalue())
 
     def test_arguments_that_make_no_sense_are_refused(self):
-        result = run("--latency=5000")
-        self.assertEqual(result.returncode, 2)
-        self.assertIn("argument --latency: '5000' is more than 60 seconds\n", result.stderr)
+        with (
+            mock.patch("sys.stderr", io.StringIO()) as errors,
+            self.assertRaises(SystemExit) as caught,
+        ):
+            main(["--latency=5000"])
+        self.assertEqual(caught.exception.code, 2)
+        self.assertIn("argument --latency: '5000' is more than 60 seconds\n", errors.getvalue())
 
 
 class LoopbackTests(SimpleTestCase):

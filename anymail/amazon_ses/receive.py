@@ -64,9 +64,9 @@ def receive_inbound(
     """The event for a received mail, which may have to be downloaded first.
 
     There is no event when SES tests a new receipt rule, and none when the notification comes from
-    an action that neither sends nor stores the mail, which is logged as an error. A mail that
-    cannot be read, now or later, is logged too and gives an ``inbound_failed`` event without a
-    message.
+    an action that neither sends nor stores the mail, which is logged: as an error, or as a warning
+    if the notification is unverified. A mail that cannot be read, now or later, is logged too and
+    gives an ``inbound_failed`` event without a message.
 
     Nothing is downloaded for an unverified notification: it could name any object.
 
@@ -180,7 +180,9 @@ def _log_error(
 ) -> None:
     message_id = notification.mail.get("messageId")
     message_id = message_id[:100] if isinstance(message_id, str) else None
-    logger.error(
+    logger.log(
+        # Anybody could fill the log with errors.
+        logging.ERROR if notification.is_verified else logging.WARNING,
         "A received mail was not handed over (topic %s, SES message id %r, S3 object %s): %s",
         notification.topic_arn,
         message_id,

@@ -278,6 +278,13 @@ class TrustTests(WebhookTestCase):
         self.assertIn("Add an S3 action", logs.output[0])
         self.assertEqual(logs.records[0].anymail_topic, TOPIC)
 
+    def test_what_is_not_verified_is_a_warning(self):
+        self.set_up_anymail(WEBHOOK_SECRET=None)
+        for name in ("alert-lambda-action", "sns-bad-base64"):
+            with self.subTest(name), recorded(LOGGER) as records:
+                self.post(document(name))
+            self.assertEqual([record.levelname for record in records], ["WARNING"])
+
     def test_nobody_writes_lines_into_logs_and_errors(self):
         for body in (
             {**document("sns-bad-base64"), "mail": {"messageId": "m1\nCRITICAL all is lost"}},

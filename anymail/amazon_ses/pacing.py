@@ -59,6 +59,11 @@ class TokenBucket:
             self._free_at = slot + recipients / self.rate
             return max(0.0, slot - now - BURST)
 
+    @property
+    def backlog(self) -> float:
+        """Seconds until the last slot that was taken."""
+        return max(0.0, self._free_at - BURST - time.monotonic())
+
 
 class SharedRateLimiter:
     """Limits the rate of all processes that share a Django cache.
@@ -103,7 +108,6 @@ class SharedRateLimiter:
             self._warn(err)
             return self._own_bucket().acquire(recipients)
         with self._lock:
-            self._own = None
             self._last_slot = max(self._last_slot, time.monotonic() + wait)
         return wait
 
@@ -115,8 +119,19 @@ class SharedRateLimiter:
                 self._own = TokenBucket(self.rate / self.processes, start)
             return self._own
 
+    def _end_own_bucket(self) -> int:
+        """Drop the own bucket; return how many recipients still wait for their slots in it."""
+        with self._lock:
+            if self._own is None:
+                return 0
+            own, self._own = self._own, None
+            self._last_slot = max(self._last_slot, time.monotonic() + own.backlog)
+            return math.ceil(own.backlog * own.rate)
+
     def _ask(self, recipients: int) -> float:
         now = time.time()
+        if owed := self._end_own_bucket():
+            self._next_slot(owed, now)
         slot = self._next_slot(recipients, now)
         self._count_processes(int(now))
         return max(0.0, slot - now)
@@ -138,10 +153,10 @@ class SharedRateLimiter:
 
         Recipients that do not fit into a period use the next one too, so that no slot stays empty.
         """
-        period = max(math.floor(now / self.period), self._not_full)
+        first = max(math.floor(now / self.period), self._not_full)
         cache = self.cache()
         slot = math.inf
-        while True:
+        for period in range(first, first + math.ceil(COUNTER_LIFETIME / self.period)):
             key = f"anymail:amazon_ses:rate:{self.key}:{self.rate}:{period}"
             cache.add(key, 0, timeout=COUNTER_LIFETIME)
             taken = int(cache.incr(key, recipients)) - recipients
@@ -151,7 +166,7 @@ class SharedRateLimiter:
             if recipients <= 0:
                 self._not_full = period
                 return slot
-            period += 1
+        raise TimeoutError  # no free slot for an hour: it does not count
 
     def _warn(self, err: Exception) -> None:
         if not self._has_warned:

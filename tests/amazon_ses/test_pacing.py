@@ -141,6 +141,27 @@ class SharedRateLimiterTests(ClockTestCase):
         self.assertGreater(waits[-1], 1)
         self.assertEqual(cache.add.call_count, 2)
 
+    def test_when_the_cache_is_back_slots_given_out_without_it_come_first(self) -> None:
+        away = mock.MagicMock()
+        away.add.side_effect = ConnectionError("away")
+        found = [away]
+        limiter = SharedRateLimiter(10, lambda: found[0], "owner")
+        with self.assertLogs("anymail.amazon_ses.pacing", "WARNING"):
+            limiter.acquire(150)
+        self.clock.now += pacing.CACHE_PAUSE + 1
+        found[0] = caches["default"]
+        waits = [limiter.acquire(1) for _ in range(20)]
+        self.assertAlmostEqual(waits[0], 15 - pacing.CACHE_PAUSE - 1, delta=0.2)
+        self.assertAlmostEqual(waits[-1] - waits[0], 2, delta=0.2)
+
+    def test_a_cache_that_counts_nonsense_is_left_alone(self) -> None:
+        cache = mock.MagicMock()
+        cache.incr.return_value = 10**9
+        limiter = SharedRateLimiter(10, lambda: cache, "owner")
+        with self.assertLogs("anymail.amazon_ses.pacing", "WARNING") as logs:
+            limiter.acquire(1)
+        self.assertIn("TimeoutError", logs.output[0])
+
 
 class ConcurrencyLimiterTests(ClockTestCase):
     def allowed(self, limiter: ConcurrencyLimiter) -> int:

@@ -32,7 +32,7 @@ MIN_PREFIX = 12
 ERROR = re.compile(
     r"(?:[A-Z]\w*)?(?:Error|Warning|Failure|Refused|Address|Feature|Mail)|Info|UnprovenRequest"
 )
-LOG = {"warning", "error", "exception", "critical"}
+LOG = {"warning", "error", "exception", "critical", "log"}
 #: Functions that make an error of their argument -> how the text goes on around it.
 MAKERS = {
     "unsupported": "Amazon SES does not support {}",
@@ -122,7 +122,7 @@ def text_of(node: ast.Call) -> str | None:
     """The text of the error that a call makes, or of what it logs; None for any other call."""
     owner, name = callee(node)
     if owner == "logger":
-        number, frame = 0, "{}"
+        number, frame = int(name == "log"), "{}"
         if name not in LOG:
             return None
     elif name in MAKERS:

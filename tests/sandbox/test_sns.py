@@ -286,6 +286,14 @@ class PostTests(SnsTestCase):
         self.assertEqual(request["HTTP_X_AMZ_SNS_MESSAGE_TYPE"], "Notification")
         self.assertEqual(request["HTTP_X_AMZ_SNS_SUBSCRIPTION_ARN"], arn)
 
+    def test_proxies_of_the_machine_are_not_used(self):
+        hook = self.run_webhook()
+        self.subscribe(hook)
+        with mock.patch.dict(os.environ, {"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": ""}):
+            event = self.publish()
+            self.wait_for_posts(event)
+        self.assertEqual(event.posts[0].state, "delivered")
+
     def test_without_a_subject_there_is_none(self):
         hook = self.run_webhook()
         self.subscribe(hook)

@@ -721,6 +721,7 @@ class HandlebarsTests(SimpleTestCase):
             ("{{#each words}}{{this}}{{.}}{{/each}}", "vvww"),
             ("{{#each map}}{{@key}}{{this}}{{/each}}", "k8"),
             ("{{#each none}}{{x}}{{else}}e{{/each}}{{#each zero}}x{{/each}}", "e"),
+            ("{{#each a}}x{{/each}}{{#each yes}}x{{else}}e{{/each}}", ""),
             ("{{#with b}}{{c}}{{/with}}{{#with none}}x{{else}}y{{/with}}", "2y"),
             ("a{{! b }}{{!-- {{c}} --}}d", "ad"),
         ):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ..headers import TOKEN, split
+from ..headers import TOKEN, Header, split, values
 from .errors import invalid
 
 #: RFC 5322 section 3.2.3 and the dot.
@@ -38,6 +38,14 @@ def parse_address(text: str) -> str:
     if not text.isascii():
         raise invalid("Illegal address")  # a name has to be an encoded-word
     return address
+
+
+def addresses_in(headers: Iterable[Header], *names: str) -> list[str]:
+    """The bare addresses in the headers with one of these names.
+
+    :raises SesError: one of them is not valid.
+    """
+    return [parse_address(part) for value in values(headers, *names) for part in split(value)]
 
 
 def _check(address: str) -> None:

@@ -8,12 +8,13 @@ personalization").
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-TAG = re.compile(r"\{\{!--.*?--\}\}|\{\{\{[^{}]*\}\}\}|\{\{[^{}]*\}\}", re.DOTALL)
+TAG = re.compile(r"(\{\{!--.*?--\}\}|\{\{\{[^{}]*\}\}\}|\{\{[^{}]*\}\})", re.DOTALL)
 PATH = re.compile(r"(?:@?[\w-]+|\.\.?|\[[^\]]+\])(?:[./](?:[\w-]+|\.\.|\[[^\]]+\]))*")
+BLOCKS = frozenset({"if", "unless", "each", "with"})
 #: Nobody writes deeper ones.
 MAX_DEPTH = 50
 
@@ -34,9 +35,12 @@ class Block:
     parts: list[str | tuple[str] | Block] = field(default_factory=list)
     otherwise: list[str | tuple[str] | Block] | None = None
 
+    def add(self, part: str | tuple[str] | Block) -> None:
+        (self.parts if self.otherwise is None else self.otherwise).append(part)
+
 
 def render(template: str, data: Mapping[str, Any], *, blocks: bool = True) -> str:
-    """A template with its data.
+    """Fill in a template.
 
     :param blocks: False for templates that only have variables.
     :raises TemplateError: it is not well formed, or a variable has no value.
@@ -45,7 +49,7 @@ def render(template: str, data: Mapping[str, Any], *, blocks: bool = True) -> st
     if not blocks and any(isinstance(part, Block) for part in found.parts):
         raise TemplateError("This template may only have variables, no blocks.")
     try:
-        return "".join(_render(found.parts, [data]))
+        return "".join(_render(found.parts, [(data, {})]))
     except RecursionError as err:
         raise TemplateError("The data is nested too deeply.") from err
 
@@ -55,44 +59,37 @@ def parse(template: str) -> Block:
 
     :raises TemplateError: it is not well formed.
     """
-    stack, position = [Block()], 0
-    for found in TAG.finditer(template):
-        _open(stack).append(template[position : found.start()])
-        position = found.end()
-        _read_tag(found[0], stack)
+    stack = [Block()]
+    *pieces, rest = TAG.split(template)
+    for text, tag in zip(pieces[::2], pieces[1::2], strict=True):
+        stack[-1].add(text)
+        _read_tag(tag.strip("{}").strip().strip("~").strip(), stack)
     if len(stack) > 1:
         raise TemplateError(f"The block {stack[-1].kind} is not closed.")
-    rest = template[position:]
     if "{{" in rest:
         raise TemplateError("A variable is not closed.")
-    _open(stack).append(rest)
+    stack[0].add(rest)
     return stack[0]
 
 
-def _read_tag(tag: str, stack: list[Block]) -> None:
-    content = tag.strip("{}").strip().strip("~").strip()
+def _read_tag(content: str, stack: list[Block]) -> None:
+    block = stack[-1]
     if content.startswith("!"):
         return
     if content.startswith("#"):
         kind, _, path = content[1:].strip().partition(" ")
         if kind not in BLOCKS or len(stack) > MAX_DEPTH:
             raise TemplateError(f"The sandbox does not know the block helper '{kind}'.")
-        block = Block(kind=kind, path=_checked(path.strip()))
-        _open(stack).append(block)
-        stack.append(block)
+        stack.append(Block(kind=kind, path=_checked(path.strip())))
+        block.add(stack[-1])
     elif content.startswith("/"):
-        if stack[-1].kind != content[1:].strip():
+        if block.kind != content[1:].strip():
             raise TemplateError(f"{content} closes a block that is not open.")
         stack.pop()
-    elif content == "else" and len(stack) > 1 and stack[-1].otherwise is None:
-        stack[-1].otherwise = []
+    elif content == "else" and len(stack) > 1 and block.otherwise is None:
+        block.otherwise = []
     else:
-        _open(stack).append((_checked(content.lstrip("&").strip()),))
-
-
-def _open(stack: list[Block]) -> list[str | tuple[str] | Block]:
-    block = stack[-1]
-    return block.parts if block.otherwise is None else block.otherwise
+        block.add((_checked(content.lstrip("&").strip()),))
 
 
 def _checked(path: str) -> str:
@@ -101,12 +98,16 @@ def _checked(path: str) -> str:
     return path
 
 
-def _render(parts: Sequence[str | tuple[str] | Block], scopes: list[Any]) -> Iterator[str]:
+#: A value, and what ``@index`` and the like are in it.
+Scope = tuple[Any, Mapping[str, Any]]
+
+
+def _render(parts: list[str | tuple[str] | Block], scopes: list[Scope]) -> Iterator[str]:
     for part in parts:
         if isinstance(part, str):
             yield part
         elif isinstance(part, Block):
-            yield from BLOCKS[part.kind](part, _look_up(part.path, scopes), scopes)
+            yield from _render_block(part, _look_up(part.path, scopes), scopes)
         else:
             value = _look_up(part[0], scopes)
             if value is None:
@@ -114,67 +115,36 @@ def _render(parts: Sequence[str | tuple[str] | Block], scopes: list[Any]) -> Ite
             yield _text(value)
 
 
-def _if(block: Block, value: Any, scopes: list[Any]) -> Iterator[str]:
-    return _render(block.parts if value else block.otherwise or (), scopes)
+def _render_block(block: Block, value: Any, scopes: list[Scope]) -> Iterator[str]:
+    if bool(value) == (block.kind == "unless"):
+        yield from _render(block.otherwise or [], scopes)
+    elif block.kind == "each":
+        for scope in _items(value):
+            yield from _render(block.parts, [*scopes, scope])
+    else:
+        yield from _render(block.parts, [*scopes, (value, {})] if block.kind == "with" else scopes)
 
 
-def _unless(block: Block, value: Any, scopes: list[Any]) -> Iterator[str]:
-    return _render(block.otherwise or () if value else block.parts, scopes)
+def _items(value: Any) -> Iterator[Scope]:
+    known = value if isinstance(value, (Mapping, list)) else ()
+    pairs = known.items() if isinstance(known, Mapping) else enumerate(known)
+    for number, (key, item) in enumerate(pairs):
+        last = number + 1 == len(known)
+        yield item, {"@index": number, "@key": key, "@first": not number, "@last": last}
 
 
-def _with(block: Block, value: Any, scopes: list[Any]) -> Iterator[str]:
-    return (
-        _render(block.parts, [*scopes, value]) if value else _render(block.otherwise or (), scopes)
-    )
-
-
-def _each(block: Block, value: Any, scopes: list[Any]) -> Iterator[str]:
-    items: Any = ()
-    if isinstance(value, Mapping):
-        items = value.items()
-    elif isinstance(value, list):
-        items = enumerate(value)
-    if not value:
-        yield from _render(block.otherwise or (), scopes)
-    for number, (key, item) in enumerate(items):
-        special = {
-            "@index": number,
-            "@key": key,
-            "@first": not number,
-            "@last": number + 1 == len(value),
-        }
-        yield from _render(block.parts, [*scopes, _Item(item, special)])
-
-
-@dataclass(frozen=True)
-class _Item:
-    value: Any
-    special: Mapping[str, Any]
-
-
-BLOCKS: Mapping[str, Callable[[Block, Any, list[Any]], Iterator[str]]] = {
-    "if": _if,
-    "unless": _unless,
-    "each": _each,
-    "with": _with,
-}
-
-
-def _look_up(path: str, scopes: list[Any]) -> Any:
+def _look_up(path: str, scopes: list[Scope]) -> Any:
     """What a path means: in the innermost scope, ``../`` in the one around it."""
     depth = len(scopes) - 1
     while path.startswith(".."):
         path, depth = path[2:].lstrip("/"), max(depth - 1, 0)
-    scope = scopes[depth]
-    if isinstance(scope, _Item):
-        if path.startswith("@"):
-            return scope.special.get(path)
-        scope = scope.value
+    value, special = scopes[depth]
+    if path.startswith("@"):
+        return special.get(path)
     for name in re.findall(r"\[[^\]]+\]|[^./]+", path):
-        if name == "this":
-            continue
-        scope = _child(scope, name.strip("[]"))
-    return scope
+        if name != "this":
+            value = _child(value, name.strip("[]"))
+    return value
 
 
 def _child(value: Any, name: str) -> Any:

@@ -11,15 +11,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ...journal import SentMail, now
 from ..api import ApiRequest
-from ..headers import Header, first, parse_headers, split, values
+from ..events.documents import new_id
+from ..headers import Header, first, parse_headers
 from . import mime
-from .addresses import parse_address, parse_addresses
+from .addresses import addresses_in, parse_address, parse_addresses
 from .configuration_sets import check_configuration_set
 from .context import Operations, Result, SesContext
 from .errors import BULK_STATUS, ErrorCode, SesError, invalid
 from .handlebars import TemplateError
-from .submit import Submission, check_count, check_senders, submit
+from .submit import check_count, check_senders, submit
 from .templates import Template, find_template, template_of
 
 Params = Mapping[str, Any]
@@ -35,11 +37,11 @@ DEFAULT_CHARSET = "us-ascii"
 def send_raw_email(ses: SesContext, request: ApiRequest) -> Result:
     params = request.params
     data, destinations = params["RawMessage"]["Data"], params.get("Destinations", ())
-    return {"MessageId": submit(ses, request, _raw(params, data, destinations, MAX_SIZE_V1))}
+    return {"MessageId": submit(ses, _raw(request, data, destinations, MAX_SIZE_V1))}
 
 
 def send_email_v1(ses: SesContext, request: ApiRequest) -> Result:
-    return {"MessageId": submit(ses, request, _simple(request.params, request.params["Message"]))}
+    return {"MessageId": submit(ses, _simple(request, request.params["Message"]))}
 
 
 def send_email_v2(ses: SesContext, request: ApiRequest) -> Result:
@@ -49,32 +51,31 @@ def send_email_v2(ses: SesContext, request: ApiRequest) -> Result:
     ((kind, given),) = content.items()
     if kind == "Raw":
         destinations = _addresses(params.get("Destination", {}))
-        submission = _raw(params, given["Data"], destinations, MAX_SIZE_V2)
+        mail = _raw(request, given["Data"], destinations, MAX_SIZE_V2)
     elif kind == "Simple":
-        submission = _simple(params, given)
+        mail = _simple(request, given)
     else:
         template = _template_v2(ses, request.region, given)
-        submission = _templated(params, template, [given.get("TemplateData")], given)
-    _check_size(submission.raw, MAX_SIZE_V2)
-    return {"MessageId": submit(ses, request, submission)}
+        mail = _templated(request, template, [given.get("TemplateData")], given)
+    _check_size(mail.raw, MAX_SIZE_V2)
+    return {"MessageId": submit(ses, mail)}
 
 
 def send_templated_email(ses: SesContext, request: ApiRequest) -> Result:
-    params = request.params
-    template = find_template(ses, request.region, params["Template"])
-    submission = _templated(params, template, [params["TemplateData"]])
-    return {"MessageId": submit(ses, request, submission)}
+    template = find_template(ses, request.region, request.params["Template"])
+    mail = _templated(request, template, [request.params["TemplateData"]])
+    return {"MessageId": submit(ses, mail)}
 
 
 def send_bulk_templated_email(ses: SesContext, request: ApiRequest) -> Result:
     params = request.params
     template = find_template(ses, request.region, params["Template"])
 
-    def submission(entry: Params) -> Submission:
+    def mail(entry: Params) -> SentMail:
         data = [params["DefaultTemplateData"], entry.get("ReplacementTemplateData")]
-        return _templated(_of_entry(params, entry), template, data)
+        return _templated(_of_entry(request, entry), template, data)
 
-    return {"Status": _send_bulk(ses, request, params["Destinations"], submission)}
+    return {"Status": _send_bulk(ses, request, params["Destinations"], mail)}
 
 
 def send_bulk_email(ses: SesContext, request: ApiRequest) -> Result:
@@ -84,13 +85,13 @@ def send_bulk_email(ses: SesContext, request: ApiRequest) -> Result:
         raise invalid("DefaultContent needs a Template.")
     template = _template_v2(ses, request.region, given)
 
-    def submission(entry: Params) -> Submission:
+    def mail(entry: Params) -> SentMail:
         content = entry.get("ReplacementEmailContent", {}).get("ReplacementTemplate", {})
         data = [given.get("TemplateData"), content.get("ReplacementTemplateData")]
         replaced = _custom_headers(entry.get("ReplacementHeaders", ()))
-        return _templated(_of_entry(params, entry), template, data, given, replaced)
+        return _templated(_of_entry(request, entry), template, data, given, replaced)
 
-    results = _send_bulk(ses, request, params["BulkEmailEntries"], submission)
+    results = _send_bulk(ses, request, params["BulkEmailEntries"], mail)
     return {"BulkEmailEntryResults": results}
 
 
@@ -98,21 +99,20 @@ def _send_bulk(
     ses: SesContext,
     request: ApiRequest,
     entries: Sequence[Params],
-    submission: Callable[[Params], Submission],
+    mail: Callable[[Params], SentMail],
 ) -> list[dict[str, str]]:
     """Send every entry that SES takes. If it takes none, it refuses the call."""
-    params, is_v2 = request.params, request.service == "sesv2"
+    is_v2, configuration_set = request.service == "sesv2", _configuration_set(request)
     addresses = sum(len(_addresses(entry.get("Destination", {}))) for entry in entries)
     check_count(max(len(entries), addresses))
-    check_senders(ses, request, parse_address(_sender(params)))
-    if params.get("ConfigurationSetName"):
-        check_configuration_set(request.region, params["ConfigurationSetName"])
+    check_senders(ses, request.region, parse_address(_sender(request)))
+    if configuration_set:
+        check_configuration_set(request.region, configuration_set)
     results: list[dict[str, str]] = []
     for entry in entries:
         try:
-            message_id = submit(ses, request, submission(entry))
             status = "SUCCESS" if is_v2 else "Success"
-            results.append({"Status": status, "MessageId": message_id})
+            results.append({"Status": status, "MessageId": submit(ses, mail(entry))})
         except SesError as err:
             is_first = err.code is ErrorCode.THROTTLED and not results
             if is_first or err.code not in BULK_STATUS:
@@ -121,19 +121,20 @@ def _send_bulk(
     return results
 
 
-def _of_entry(params: Params, entry: Params) -> Params:
-    """The parameters of a single message for an entry of a bulk call."""
+def _of_entry(request: ApiRequest, entry: Params) -> ApiRequest:
+    """The call that would send one entry of a bulk call."""
+    params = request.params
     defaults = params.get("DefaultTags") or params.get("DefaultEmailTags") or ()
     replaced = {tag["Name"] for tag in entry.get("ReplacementTags", ())}
     kept = [tag for tag in defaults if tag["Name"] not in replaced]
-    return {
-        **params,
+    changed = {
         "Destination": entry.get("Destination", {}),
         "Tags": [*kept, *entry.get("ReplacementTags", ())],
     }
+    return replace(request, params={**params, **changed})
 
 
-def _raw(params: Params, data: bytes, destinations: Sequence[str], max_size: int) -> Submission:
+def _raw(request: ApiRequest, data: bytes, destinations: Sequence[str], max_size: int) -> SentMail:
     """A raw message. Parameters replace what its headers say; nothing is merged."""
     _check_size(data, max_size)
     headers = parse_headers(data)
@@ -141,108 +142,115 @@ def _raw(params: Params, data: bytes, destinations: Sequence[str], max_size: int
     for name in ("From", "To"):
         if first(headers, name.lower()) is None:
             raise invalid(f"Missing required header '{name}'.")
-    authors = _addresses_in(headers, "from")
+    authors, source = addresses_in(headers, "from"), _sender(request, "")
     if not authors:
         raise invalid("Missing final '@domain'")
-    source, recipients = _sender(params, ""), parse_addresses(destinations)
-    return Submission(
-        source=parse_address(source) if source else authors[0],
-        recipients=recipients or _addresses_in(headers, "to", "cc", "bcc"),
-        headers=headers,
+    recipients = parse_addresses(destinations) or addresses_in(headers, "to", "cc", "bcc")
+    mail = _mail(request, parse_address(source) if source else authors[0], recipients)
+    return replace(
+        mail,
         raw=data,
-        configuration_set=params.get("ConfigurationSetName") or first(headers, CONFIGURATION_SET),
-        tags=_tags(params) or _tags_in(first(headers, MESSAGE_TAGS) or ""),
-        senders=authors,
+        headers=headers,
+        configuration_set=mail.configuration_set or first(headers, CONFIGURATION_SET),
+        message_tags=mail.message_tags or _tags_in(first(headers, MESSAGE_TAGS) or ""),
     )
 
 
-def _simple(params: Params, message: Params) -> Submission:
-    body, headers = message["Body"], _custom_headers(message.get("Headers", ()))
+def _simple(request: ApiRequest, message: Params) -> SentMail:
+    body, custom = message["Body"], _custom_headers(message.get("Headers", ()))
     subject, charset = _encoded(message["Subject"])
     text, html = (_encoded(body[key]) if key in body else None for key in ("Text", "Html"))
     attachments = message.get("Attachments", ())
-    return _composed(params, subject.decode(charset, "replace"), text, html, headers, attachments)
+    return _composed(request, subject.decode(charset, "replace"), text, html, custom, attachments)
 
 
 def _templated(
-    params: Params,
+    request: ApiRequest,
     template: Template,
     data: Iterable[str | None],
     content: Params | None = None,
     replaced: Sequence[Header] = (),
-) -> Submission:
+) -> SentMail:
     """A message from a template. If data is missing, it is accepted all the same, and fails later.
 
     :param content: what v2 has beside the template.
     :param replaced: headers that replace those with their names.
     """
     content, names = content or {}, {name.lower() for name, _ in replaced}
-    headers = [
-        header
-        for header in _custom_headers(content.get("Headers", ()))
-        if header[0].lower() not in names
-    ]
+    custom = _custom_headers(content.get("Headers", ()))
+    headers = [header for header in custom if header[0].lower() not in names] + [*replaced]
     try:
         subject, text, html = template.render(*data)
     except TemplateError as err:
-        return replace(_envelope(params), template=template.name, failure=str(err))
+        return replace(_composed_mail(request), template=template.name, failure=str(err))
     attachments = content.get("Attachments", ())
-    fields = [*headers, *replaced]
-    message = _composed(params, subject, _utf8(text), _utf8(html), fields, attachments)
-    return replace(message, template=template.name)
+    mail = _composed(request, subject, _utf8(text), _utf8(html), headers, attachments)
+    return replace(mail, template=template.name)
 
 
 def _composed(
-    params: Params,
+    request: ApiRequest,
     subject: str,
     text: mime.Body | None,
     html: mime.Body | None,
     custom: Iterable[Header],
     attachments: Iterable[Params],
-) -> Submission:
-    destination = params.get("Destination", {})
+) -> SentMail:
+    mail, destination = _composed_mail(request), request.params.get("Destination", {})
     addresses = [
-        ("From", _sender(params)),
+        ("From", _sender(request)),
         ("To", ", ".join(destination.get("ToAddresses", ()))),
         ("Cc", ", ".join(destination.get("CcAddresses", ()))),
-        ("Reply-To", ", ".join(params.get("ReplyToAddresses", ()))),
+        ("Reply-To", ", ".join(request.params.get("ReplyToAddresses", ()))),
     ]
     fields = [*((name, value) for name, value in addresses if value), ("Subject", subject), *custom]
-    submission, raw = _envelope(params), mime.compose(fields, text, html, attachments)
+    raw = mime.compose(fields, text, html, attachments)
     headers = parse_headers(raw)
     mime.check_headers(headers)
-    return replace(submission, raw=raw, headers=headers)
+    return replace(mail, raw=raw, headers=headers)
 
 
-def _envelope(params: Params) -> Submission:
-    parse_addresses(params.get("ReplyToAddresses", ()))
-    return Submission(
-        source=parse_address(_sender(params)),
-        recipients=parse_addresses(_addresses(params.get("Destination", {}))),
-        configuration_set=params.get("ConfigurationSetName"),
-        tags=_tags(params),
+def _composed_mail(request: ApiRequest) -> SentMail:
+    """A message that SES composes, without its content."""
+    parse_addresses(request.params.get("ReplyToAddresses", ()))
+    recipients = parse_addresses(_addresses(request.params.get("Destination", {})))
+    return _mail(request, parse_address(_sender(request)), recipients)
+
+
+def _mail(request: ApiRequest, source: str, recipients: list[str]) -> SentMail:
+    at = now()
+    return SentMail(
+        id=new_id(request.region, at),
+        operation=("v2 " if request.service == "sesv2" else "") + request.operation,
+        region=request.region,
+        source=source,
+        recipients=recipients,
+        raw=b"",
+        configuration_set=_configuration_set(request),
+        message_tags=_tags(request),
+        source_ip=request.source_ip,
+        at=at,
     )
 
 
-def _sender(params: Params, default: str | None = None) -> str:
-    sender = params.get("Source") or params.get("FromEmailAddress") or default
+def _sender(request: ApiRequest, default: str | None = None) -> str:
+    sender = request.params.get("Source") or request.params.get("FromEmailAddress") or default
     if sender is None:
         raise invalid("FromEmailAddress is missing.")
     return str(sender)
+
+
+def _configuration_set(request: ApiRequest) -> str | None:
+    return request.params.get("ConfigurationSetName") or None
 
 
 def _addresses(destination: Params) -> list[str]:
     return [address for key in DESTINATION_KEYS for address in destination.get(key, ())]
 
 
-def _addresses_in(headers: Sequence[Header], *names: str) -> list[str]:
-    found = values(headers, *names)
-    return [parse_address(mailbox) for value in found for mailbox in split(value)]
-
-
-def _tags(params: Params) -> dict[str, list[str]]:
+def _tags(request: ApiRequest) -> dict[str, list[str]]:
     tags: dict[str, list[str]] = {}
-    for tag in params.get("Tags") or params.get("EmailTags") or ():
+    for tag in request.params.get("Tags") or request.params.get("EmailTags") or ():
         tags.setdefault(tag["Name"], []).append(tag["Value"])
     return tags
 

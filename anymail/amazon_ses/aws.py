@@ -14,13 +14,12 @@ from .. import __version__
 from ..conf import AmazonSESSettings
 from ..conf.values import import_callable
 from ..exceptions import (
-    AnymailAPIError,
     AnymailConfigurationError,
     AnymailImproperlyInstalled,
 )
 from ..tracebacks import clear_locals
 from . import request_bodies
-from .aws_errors import api_errors, as_client_error, watch_requests
+from .aws_errors import api_errors, no_advice, watch_requests
 from .client_cache import ClientCache, ClientKey, ClientParams, client_key
 from .process_local import ProcessLocal
 
@@ -138,16 +137,13 @@ def confirm_subscription(topic: str, token: str, settings: AmazonSESSettings) ->
         be reached.
     """
     region = topic.split(":")[3]
-    try:
-        with api_errors(f"Cannot confirm the subscription to the SNS topic {topic}"):
-            client("sns", settings, region_name=region).confirm_subscription(
-                TopicArn=topic,
-                Token=token,
-                # A string. Without it, whoever sees an UnsubscribeURL can end the subscription.
-                AuthenticateOnUnsubscribe="true",
-            )
-    except AnymailAPIError as err:
-        raise as_client_error(err) from err.__cause__
+    with api_errors(f"Cannot confirm the subscription to the SNS topic {topic}", advise=no_advice):
+        client("sns", settings, region_name=region).confirm_subscription(
+            TopicArn=topic,
+            Token=token,
+            # A string. Without it, whoever sees an UnsubscribeURL can end the subscription.
+            AuthenticateOnUnsubscribe="true",
+        )
 
 
 def clear_clients(**_kwargs: Any) -> None:

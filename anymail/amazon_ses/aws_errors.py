@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -29,6 +29,8 @@ HINTS = {
         'Check "profile_name" in ANYMAIL["AMAZON_SES_SESSION_PARAMS"], and AWS_PROFILE.'
     ),
 }
+#: Advice about an error: from the operation and the error code.
+Advise = Callable[[str, str], str | None]
 #: botocore appends it to the text of every call that it may not repeat.
 NO_RETRIES = " (reached max retries: 0)"
 
@@ -58,7 +60,9 @@ def watch_requests(client: Any) -> None:
 
 
 @contextmanager
-def api_errors(doing: str, *, is_signing: bool = False) -> Iterator[None]:
+def api_errors(
+    doing: str, *, is_signing: bool = False, advise: Advise | None = None
+) -> Iterator[None]:
     """Turn what boto3 raises into :exc:`~anymail.exceptions.AnymailAPIError`.
 
     Once a watched client (see ``watch_requests``) signs or has posted a request, that is every
@@ -67,6 +71,8 @@ def api_errors(doing: str, *, is_signing: bool = False) -> Iterator[None]:
 
     :param doing: what was tried, for the error.
     :param is_signing: the block does nothing but fetch credentials.
+    :param advise: makes an ``AnymailBotoClientAPIError``, which is also a botocore ``ClientError``,
+        of what AWS answers, with this advice.
     :raises AnymailAPIError: within the block, boto3 raised something.
     """
     progress = RequestProgress(is_signing=is_signing)
@@ -77,27 +83,15 @@ def api_errors(doing: str, *, is_signing: bool = False) -> Iterator[None]:
         if interruption := signal_handler_error(err):
             raise interruption from interruption.__cause__
         clear_locals(err)
-        if (error := _api_error(err, doing, progress)) is None:
+        if (error := _api_error(err, doing, progress, advise)) is None:
             raise
         raise error from err
     finally:
         _progress.reset(token)
 
 
-def as_client_error(error: AnymailAPIError, *hints: str) -> AnymailAPIError:
-    """An error of :func:`api_errors`, as the webhooks raise it.
-
-    :param hints: more lines of text.
-    :return: an ``AnymailBotoClientAPIError`` if AWS answered; otherwise the same error.
-    """
-    from botocore.exceptions import ClientError
-
-    from .boto_errors import AnymailBotoClientAPIError
-
-    cause = error.__cause__
-    if not isinstance(cause, ClientError):
-        return error
-    return AnymailBotoClientAPIError(*error.args, *hints, client_error=cause)
+def no_advice(operation: str, code: str) -> None:
+    """No advice, for ``api_errors(advise=…)``."""
 
 
 def _note_signing(**_kwargs: Any) -> None:
@@ -110,14 +104,15 @@ def _note_posted(**_kwargs: Any) -> None:
         progress.is_posted = True
 
 
-def _api_error(error: Exception, doing: str, progress: RequestProgress) -> AnymailAPIError | None:
+def _api_error(
+    error: Exception, doing: str, progress: RequestProgress, advise: Advise | None
+) -> AnymailAPIError | None:
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 
     kind, text = type(error).__name__, mask_addresses(str(error).replace(NO_RETRIES, ""))
     if isinstance(error, ClientError):
-        meaning = describe_client_error(error.response)
-        made = AnymailAPIError(f"{doing}: {text}", response=error.response, **meaning)
+        made = _client_error(error, f"{doing}: {text}", advise)
     elif isinstance(error, (BotoCoreError, ResponseParserError)):
         lines = [f"{doing}: {text}", *([HINTS[kind]] if kind in HINTS else [])]
         made = AnymailAPIError(*lines, **describe_exception(kind, progress.is_posted))
@@ -130,3 +125,14 @@ def _api_error(error: Exception, doing: str, progress: RequestProgress) -> Anyma
     if progress.is_signing and not progress.is_posted:
         made.is_unsent = True  # it may be a call to AWS STS that failed, for credentials
     return made
+
+
+def _client_error(error: Any, text: str, advise: Advise | None) -> AnymailAPIError:
+    meaning = describe_client_error(error.response)
+    if advise is None:
+        return AnymailAPIError(text, response=error.response, **meaning)
+    from .boto_errors import AnymailBotoClientAPIError
+
+    advice = advise(error.operation_name, meaning["error_code"] or "")
+    lines = [text, advice] if advice else [text]
+    return AnymailBotoClientAPIError(*lines, client_error=error)

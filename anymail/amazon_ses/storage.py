@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from typing import Any
 
 from ..conf import AmazonSESSettings
-from ..exceptions import AnymailAPIError
 from ..inbound.chunks import CHUNK_SIZE, slices
 from . import aws
 from .arns import arn_region
-from .aws_errors import api_errors, as_client_error
+from .aws_errors import api_errors
 from .decryption import EncryptionEnvelope, decrypt, parse_envelope
 from .inbound import S3Object, UnreadableMail
 
@@ -172,16 +171,12 @@ def _in_region(region: str | None, own_params: dict[str, Any] | None) -> dict[st
     return {"region_name": region}
 
 
-@contextmanager
-def _api_errors(doing: str, stored: S3Object, kms_key: str = "") -> Iterator[None]:
-    try:
-        with api_errors(f"{doing} the S3 object {stored}"):
-            yield
-    except AnymailAPIError as err:
-        operation = getattr(err.__cause__, "operation_name", "")
-        hint = HINTS.get((operation, err.error_code or ""), "").format(
+def _api_errors(doing: str, stored: S3Object, kms_key: str = "") -> AbstractContextManager[None]:
+    def advise(operation: str, code: str) -> str:
+        return HINTS.get((operation, code), "").format(
             object=f"{stored.bucket}/{stored.key}",
             bucket=stored.bucket,
             kms_key=kms_key or "the key of the receipt rule",
         )
-        raise as_client_error(err, *([hint] if hint else [])) from err.__cause__
+
+    return api_errors(f"{doing} the S3 object {stored}", advise=advise)

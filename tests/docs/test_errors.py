@@ -54,7 +54,6 @@ COMPOSED = {
     "nested_too_deep",
     "_unusable",
     "raw_delivery_refused",
-    "as_client_error",
     "AnymailImproperlyInstalled",
     "ImproperlyConfigured",
 }

@@ -26,6 +26,7 @@ _TOKEN = re.compile(
     r"&quot;(?:(?!&quot;)[^\\]|\\[^&]|\\&quot;)*&quot;(?P<colon>:)?"
     r"|\b(?:true|false|null)\b|(?<![&#\w])-?\d[\d.eE+-]*"
 )
+_URL = re.compile(r"(https?://\w[^\s<>\"']*)")
 
 
 @register.filter
@@ -54,7 +55,11 @@ def _shortened(value: Any, depth: int = MAX_DEPTH) -> Any:
 @register.filter
 def linked(text: str) -> SafeString:
     """Text in which the URLs are links that open windows of their own."""
-    html = urlize(text, nofollow=True, autoescape=True)
+    # Of words without a scheme, Django 6.1 warns that urlize() will take them for HTTPS.
+    html = "".join(
+        urlize(piece, nofollow=True, autoescape=True) if _URL.match(piece) else escape(piece)
+        for piece in _URL.split(text)
+    )
     # What looks like this in the text has been escaped.
     return mark_safe(html.replace(' rel="nofollow"', ' target="_blank" rel="noopener noreferrer"'))  # noqa: S308
 

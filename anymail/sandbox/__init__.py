@@ -2,4 +2,4 @@
 
 
 class SandboxError(Exception):
-    """The sandbox cannot go on. The text is for the person who started it."""
+    """The sandbox cannot go on; the text says why."""

@@ -84,7 +84,7 @@ def configure(anymail: Mapping[str, Any], folder: Path, hosts: list[str]) -> Non
     )
     # Errors of the webhooks belong on the screen, their warnings (401: SNS asks twice) do not.
     logging.basicConfig(level=logging.ERROR)
-    # Nor do requests for other hosts and paths: whoever made them gets an answer.
+    # Nor do requests for other hosts and paths: those get a response.
     logging.getLogger("django.security").setLevel(logging.CRITICAL)
     django.setup()
     _create_tables()
@@ -103,7 +103,7 @@ def _database(file: Path) -> dict[str, Any]:
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": file,
-        # Webhooks write from several threads; nobody needs the file after a power cut.
+        # Webhooks write from several threads; the file need not survive a power cut.
         "OPTIONS": {
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;",
             "timeout": 20,

@@ -74,7 +74,7 @@ class Sandbox:
 def run_sandbox(options: Options, doing: Callable[[str], None]) -> Iterator[Sandbox]:
     """Run the sandbox for the length of a ``with`` block. This works once in a process.
 
-    :param doing: called with what is being done.
+    :param doing: called with each step that begins.
     """
     check_options(options)
     check_installed()

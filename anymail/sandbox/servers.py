@@ -34,8 +34,8 @@ def check_listener(host: str, *, allow_remote: bool) -> None:
     _check_found(host)
     if not (allow_remote or is_loopback(host)):
         raise SandboxError(
-            f"Other machines can reach {host!r}, and the sandbox asks nobody for a password: "
-            "whoever reaches it reads all mail in it. If that is what you want, add --allow-remote."
+            f"Other machines can reach {host!r}, and the sandbox has no passwords: "
+            "they could read all mail in it. If that is what you want, add --allow-remote."
         )
 
 

@@ -619,16 +619,6 @@ class EveryPageTests(BrowserTestCase):
         button.wait_for()
         self.assertIn("ANYMAIL", self.page.evaluate("navigator.clipboard.readText()"))
 
-    def test_paper_shows_what_the_window_scrolls(self):
-        self.visit(self.filled[0])
-        self.page.emulate_media(media="print", color_scheme="dark")
-        for part in (".side", ".tabs"):
-            self.assertFalse(self.page.locator(part).is_visible(), part)
-        colour = "getComputedStyle(document.documentElement).backgroundColor"
-        self.assertEqual(self.page.evaluate(colour), "rgb(255, 255, 255)")
-        hidden = "e => e.scrollHeight - e.clientHeight"
-        self.assertLessEqual(self.page.locator(".timeline").evaluate(hidden), 1)
-
     def test_it_works_without_javascript(self):
         page = self.window(java_script_enabled=False)
         self.visit("compose/", page)

@@ -426,7 +426,7 @@ class LoopbackTests(SimpleTestCase):
 
     def test_the_error_says_what_would_happen(self):
         for options, text in (
-            (Options(bind="0.0.0.0"), "asks nobody for a password"),
+            (Options(bind="0.0.0.0"), "has no passwords"),
             (Options(site=["http://192.0.2.1"]), "would post what is in your mail"),
             (Options(bind="no-such-host.invalid"), "cannot be found"),
             (Options(site=["http://no-such-host.invalid"]), "cannot be found"),

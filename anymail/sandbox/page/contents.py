@@ -87,7 +87,7 @@ def content_of(raw: bytes) -> Content:
 
 @lru_cache(maxsize=4)
 def parsed(raw: bytes) -> AnymailInboundMessage:
-    """The mail. It is shared: nobody may change it."""
+    """The mail. It is shared: do not change it."""
     return AnymailInboundMessage.parse_raw_mime_bytes(raw)
 
 

@@ -22,7 +22,7 @@ POLICY = (
     "default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; "
     f"base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox {SANDBOX}"
 )
-#: The same for a mail whose remote images somebody wants to see.
+#: The same with remote images.
 POLICY_WITH_IMAGES = POLICY.replace("img-src data:", "img-src data: http: https:")
 #: Bytes of embedded images in one preview; those beyond are not shown.
 MAX_IMAGES = 25_000_000

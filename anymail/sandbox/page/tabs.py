@@ -50,7 +50,7 @@ class MailTabs:
 
 
 def mail_tabs(request: HttpRequest, raw: bytes) -> MailTabs:
-    """What is asked for with ``?show=headers``, ``?width=phone`` and ``?images=1``."""
+    """The tabs as requested with ``?show=headers``, ``?width=phone`` and ``?images=1``."""
     content = content_of(raw)
     first = "text" if content.html is None else "html"
     asked = request.GET.get("show", first)
@@ -65,5 +65,5 @@ def mail_tabs(request: HttpRequest, raw: bytes) -> MailTabs:
 
 
 def wants_images(request: HttpRequest) -> bool:
-    """Whether somebody asked on this page for the remote images of this mail."""
+    """Whether this page, and no web site elsewhere, asks for remote images."""
     return "images" in request.GET and not is_from_elsewhere(request)

@@ -18,23 +18,8 @@ from .badges import SEVERITIES, Badge, events_of, outcome
 MAX_STRING = 1_000
 #: Fields of an event that are not shown, or not like the others.
 HIDDEN = frozenset({"esp_event", "message", "sns_message"})
-#: What a receiver reads first of a message.
-MESSAGE_FIELDS = (
-    "envelope_sender",
-    "envelope_recipients",
-    "from_email",
-    "to",
-    "cc",
-    "subject",
-    "date",
-    "auto_submitted",
-    "spam_detected",
-    "virus_detected",
-    "spf_verdict",
-    "dkim_verdict",
-    "dmarc_verdict",
-    "dmarc_policy",
-)
+#: The fields of a message that are shown.
+MESSAGE_FIELDS = ("envelope_sender", "envelope_recipients", "from_email", "to", "cc", "subject")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +46,7 @@ class Entry:
     """An event.
 
     :param after: seconds since SES had the mail.
-    :param is_uncertain: it was one of the recipients, and nobody knows which.
+    :param is_uncertain: it is unknown which of the recipients it was.
     """
 
     event: SesEvent
@@ -135,7 +120,8 @@ def _signal_call(event: AnymailTrackingEvent | AnymailInboundEvent) -> SignalCal
 
 
 def _message_fields(message: AnymailInboundMessage) -> Iterator[tuple[str, Any]]:
-    for name in MESSAGE_FIELDS:
+    verdicts = ("spam_detected", "virus_detected", "spf_verdict", "dkim_verdict", "dmarc_verdict")
+    for name in (*MESSAGE_FIELDS, *verdicts):
         value = getattr(message, name)
         if value is not None:
             yield f"message.{name}", value

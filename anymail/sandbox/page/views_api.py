@@ -17,7 +17,7 @@ from .contents import content_of, tags_and_metadata
 from .origins import for_programs
 from .summaries import summarise
 
-#: Seconds that a request may wait for a message, and waits unless told.
+#: Seconds that a request may wait for a message, and waits by default.
 MAX_TIMEOUT, TIMEOUT = 60, 10
 
 

@@ -17,7 +17,7 @@ from .previews import POLICY, POLICY_WITH_IMAGES, preview_of
 from .tabs import wants_images
 from .views_mails import FindMail
 
-#: For what is downloaded: even if a browser showed it, nothing would run.
+#: For downloads: even if a browser showed one, nothing would run.
 INERT = "default-src 'none'; frame-ancestors 'none'; sandbox"
 #: Types that files keep; all others are just bytes.
 SAFE_TYPES = IMAGES | {"application/pdf", "message/rfc822", "text/csv", "text/plain"}

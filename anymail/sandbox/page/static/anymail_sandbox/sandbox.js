@@ -2,7 +2,7 @@
 "use strict";
 
 const EVERY = 1000; // milliseconds between two questions
-const SLOWEST = 15000; // while nobody answers
+const SLOWEST = 15000; // while there is no response
 const VERSION = "X-Sandbox-Version";
 
 const announcer = document.getElementById("announcer");
@@ -64,7 +64,7 @@ function announce(words) {
   if (words.length) announcer.textContent = words.slice(0, 5).join(". ");
 }
 
-/* Asking: once a second while somebody looks, more and more rarely while nobody answers. */
+/* Asking: once a second while the page is visible, more and more rarely without a response. */
 
 const asks = document.body.dataset.version && !("still" in document.body.dataset);
 let timer = 0;
@@ -109,7 +109,7 @@ function showGone(isGone) {
   if (isGone) showConnection("No longer kept");
 }
 
-/* Small helpers: copy, fill in, and say that something is under way. */
+/* Small helpers: copy, fill in, and send forms once. */
 
 function showCopyButtons() {
   for (const button of document.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;

@@ -56,7 +56,7 @@ LAYERS: dict[str, int] = {
             anymail.amazon_ses.storage anymail.amazon_ses.tags_and_metadata
             anymail.amazon_ses.template_calls anymail.amazon_ses.template_content
             anymail.amazon_ses.timestamps anymail.amazon_ses.tracking anymail.amazon_ses.trust
-            anymail.amazon_ses.x509 anymail.amazon_ses.arns
+            anymail.amazon_ses.x509 anymail.amazon_ses.arns anymail.amazon_ses.host_slots
         """,
         4: """
             anymail.backends anymail.backends.amazon_ses anymail.backends.amazon_sesv1

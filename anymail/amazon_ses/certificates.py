@@ -9,9 +9,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections import Counter, OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +19,7 @@ from django.core.cache.backends.base import BaseCache
 from django.core.signals import setting_changed
 
 from ..exceptions import AnymailAPIError
+from .host_slots import HostSlots
 from .process_local import ProcessLocal
 from .timestamps import utc_now
 from .x509 import load_certificate
@@ -39,61 +38,6 @@ FAILURE_SECONDS = 10.0
 MAX_CONCURRENCY = 16
 
 
-class Slots:
-    """Who may fetch now, of all that want to.
-
-    Anybody can make up URLs, and they must not keep a real one waiting: no host has more fetches
-    under way than could still begin, so one that is slow leaves room for the others; and of those
-    that wait, the last one goes first, so a crowd before it makes no difference.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._busy: Counter[str] = Counter()
-        self._waiting: list[tuple[str, threading.Event]] = []
-
-    @contextmanager
-    def one_for(self, url: str) -> Iterator[None]:
-        """Wait for a slot, and hold it.
-
-        :raises AnymailAPIError: there was none in time.
-        """
-        host = urlsplit(url).netloc
-        if not self._take(host):
-            raise unavailable(url, "too many are being fetched")
-        try:
-            yield
-        finally:
-            self._give_back(host)
-
-    def _take(self, host: str) -> bool:
-        with self._lock:
-            if self._is_free_for(host):
-                self._busy[host] += 1
-                return True
-            ticket = (host, threading.Event())
-            self._waiting.append(ticket)
-        ticket[1].wait(TIMEOUT)
-        with self._lock:
-            if ticket in self._waiting:
-                self._waiting.remove(ticket)
-                return False
-        return True
-
-    def _give_back(self, host: str) -> None:
-        with self._lock:
-            self._busy[host] -= 1
-            self._busy += Counter()  # forget hosts that have none
-            for ticket in self._waiting[::-1]:
-                if self._is_free_for(ticket[0]):
-                    self._waiting.remove(ticket)
-                    self._busy[ticket[0]] += 1
-                    ticket[1].set()
-
-    def _is_free_for(self, host: str) -> bool:
-        return self._busy[host] < MAX_CONCURRENCY - self._busy.total()
-
-
 @dataclass
 class Known:
     """The certificates that a process has fetched, and its failures.
@@ -108,7 +52,7 @@ class Known:
     fetched: OrderedDict[str, str] = field(default_factory=OrderedDict)
     failed: OrderedDict[str, float] = field(default_factory=OrderedDict)
     lock: threading.Lock = field(default_factory=threading.Lock)
-    slots: Slots = field(default_factory=Slots)
+    slots: HostSlots = field(default_factory=lambda: HostSlots(MAX_CONCURRENCY))
 
 
 _known = ProcessLocal(Known)
@@ -187,10 +131,15 @@ def unavailable(url: str, reason: str) -> AnymailAPIError:
 
 def _from_network(url: str, known: Known) -> str:
     _check_failed(url, known)
-    with known.slots.one_for(url):
+    host = urlsplit(url).netloc
+    if not known.slots.acquire(host, TIMEOUT):
+        raise unavailable(url, "too many are being fetched")
+    try:
         if (pem := known.fetched.get(url)) is None:  # another thread may have fetched it by now
             _check_failed(url, known)
             pem = _try(url, known)
+    finally:
+        known.slots.release(host)
     return pem
 
 

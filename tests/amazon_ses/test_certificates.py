@@ -26,6 +26,7 @@ from django.test import SimpleTestCase, override_settings
 
 from anymail.amazon_ses import certificates, https
 from anymail.amazon_ses.certificates import fetch_certificate
+from anymail.amazon_ses.host_slots import HostSlots
 from anymail.exceptions import AnymailAPIError
 
 from ..local_sns import PATIENCE, wait_until
@@ -377,7 +378,7 @@ class CrowdTests(CertificateTestCase):
         self.most = 0
         self.found: dict[str, str] = {}
         self.threads: list[threading.Thread] = []
-        self.slots = certificates.Slots()
+        self.slots = HostSlots(certificates.MAX_CONCURRENCY)
         for patch in (
             mock.patch.object(certificates, "download", self.download),
             mock.patch.object(certificates._known.get(), "slots", self.slots),

@@ -46,12 +46,12 @@ class Subscription(models.Subscription):
 
     def __init__(self, original: models.Subscription, key: SigningKey, outbox: Outbox) -> None:
         super().__init__(original.account_id, original.topic, original.endpoint, original.protocol)
-        self.arn, self.attributes = original.arn, original.attributes
-        self.token = f"2336412f37{secrets.token_hex(123)}"
+        pending = {"PendingConfirmation": True, "ConfirmationWasAuthenticated": False}
+        self.arn: str = original.arn
+        self.attributes: dict[str, Any] = original.attributes | (pending if self.is_webhook else {})
+        self.token: str = f"2336412f37{secrets.token_hex(123)}"
         self._key = key
         self._outbox = outbox
-        if self.is_webhook:
-            self.attributes |= {"PendingConfirmation": True, "ConfirmationWasAuthenticated": False}
 
     @property
     def is_webhook(self) -> bool:

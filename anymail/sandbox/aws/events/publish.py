@@ -14,7 +14,7 @@ from ..api import ApiError
 from ..schedule import Schedule
 from .documents import Event, describe, event_document, notification_document
 from .simulator import ScheduledEvent, events_for
-from .subscribers import NOTIFICATION_TYPES, IdentityTopics, Subscribers
+from .subscribers import IdentityTopics, Subscribers
 from .tracked import why_untracked
 
 if TYPE_CHECKING:
@@ -85,13 +85,13 @@ class Publisher:
         topic_arn = settings.topics.get(event.kind)
         if topic_arn is None:
             return
-        with_headers = event.kind in settings.with_headers
+        with_headers = settings.with_headers.get(event.kind, False)
         published.document = notification_document(event, with_headers=with_headers)
         problem = self._publish(topic_arn, published, None)
         if problem is not None:
             # Amazon SES Developer Guide, "Configuring Amazon SNS notifications": SES removes a
             # topic that it cannot publish to.
-            self.subscribers.set_topic(mail.region, name, event.kind, None)
+            settings.topics[event.kind] = None
             mail.notes.append(f"Identity {name} no longer has a {event.kind} topic: {problem}")
 
     def _publish(self, topic_arn: str, event: SesEvent, subject: str | None) -> str | None:
@@ -140,7 +140,7 @@ class Publisher:
 
     def _notes(self, mail: SentMail) -> list[str]:
         _, identity = self._identity_topics(mail)
-        if any(kind in identity.topics for kind in NOTIFICATION_TYPES):
+        if any(identity.topics.values()):
             return []
         if mail.configuration_set is None:
             return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 #: As v2 of the API spells them (API reference, "EventType").
@@ -36,17 +36,17 @@ class EventDestination:
         return self.enabled and self.topic_arn is not None and event_type(kind) in self.types
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class IdentityTopics:
     """The notifications of an identity.
 
     :param topics: the ARN of a topic by ``"Bounce"``, ``"Complaint"``, ``"Delivery"``.
-    :param with_headers: kinds of notifications that have the message's headers.
+    :param with_headers: whether notifications of a kind have the message's headers.
     :param forwarding: remembered only.
     """
 
-    topics: Mapping[str, str] = field(default_factory=dict)
-    with_headers: frozenset[str] = frozenset()
+    topics: dict[str, str | None] = field(default_factory=dict)
+    with_headers: dict[str, bool] = field(default_factory=dict)
     forwarding: bool = True
 
 
@@ -78,22 +78,9 @@ class Subscribers:
         """None if nothing was ever set for the identity."""
         return self._identities.get((region, name.lower()))
 
-    def set_topic(self, region: str, name: str, kind: str, topic_arn: str | None) -> None:
-        """Set or remove the topic for a kind of notification."""
-        known = self.identity(region, name) or IdentityTopics()
-        topics = {key: arn for key, arn in known.topics.items() if key != kind}
-        more = {kind: topic_arn} if topic_arn else {}
-        self._identities[region, name.lower()] = replace(known, topics={**topics, **more})
-
-    def set_headers(self, region: str, name: str, kind: str, enabled: bool) -> None:
-        """Put the message's headers into a kind of notification, or not."""
-        known = self.identity(region, name) or IdentityTopics()
-        kinds = known.with_headers | {kind} if enabled else known.with_headers - {kind}
-        self._identities[region, name.lower()] = replace(known, with_headers=kinds)
-
-    def set_forwarding(self, region: str, name: str, enabled: bool) -> None:
-        known = self.identity(region, name) or IdentityTopics()
-        self._identities[region, name.lower()] = replace(known, forwarding=enabled)
+    def change_identity(self, region: str, name: str) -> IdentityTopics:
+        """The settings of an identity, to be changed."""
+        return self._identities.setdefault((region, name.lower()), IdentityTopics())
 
 
 def event_type(kind: str) -> str | None:

@@ -19,19 +19,19 @@ def set_topic(ses: SesContext, request: ApiRequest) -> Result:
         except ApiError as err:
             text = f"Invalid SNS topic <{topic_arn}>: {err}"
             raise ApiError("InvalidParameterValue", text) from err
-    ses.subscribers.set_topic(request.region, identity, kind, topic_arn)
+    ses.subscribers.change_identity(request.region, identity).topics[kind] = topic_arn or None
     return {}
 
 
 def set_headers(ses: SesContext, request: ApiRequest) -> Result:
-    identity, enabled = request.params["Identity"], request.params["Enabled"]
-    ses.subscribers.set_headers(request.region, identity, _kind(request), enabled)
+    settings = ses.subscribers.change_identity(request.region, request.params["Identity"])
+    settings.with_headers[_kind(request)] = request.params["Enabled"]
     return {}
 
 
 def set_forwarding(ses: SesContext, request: ApiRequest) -> Result:
-    identity, enabled = request.params["Identity"], request.params["ForwardingEnabled"]
-    ses.subscribers.set_forwarding(request.region, identity, enabled)
+    settings = ses.subscribers.change_identity(request.region, request.params["Identity"])
+    settings.forwarding = request.params["ForwardingEnabled"]
     return {}
 
 
@@ -42,7 +42,7 @@ def get_attributes(ses: SesContext, request: ApiRequest) -> Result:
         found[name] = {
             **{f"{kind}Topic": known.topics.get(kind) for kind in NOTIFICATION_TYPES},
             **{
-                f"HeadersIn{kind}NotificationsEnabled": kind in known.with_headers
+                f"HeadersIn{kind}NotificationsEnabled": known.with_headers.get(kind, False)
                 for kind in NOTIFICATION_TYPES
             },
             "ForwardingEnabled": known.forwarding,

@@ -216,11 +216,6 @@ class Journal:
             if published is not None:
                 published.signals.append(event)
 
-    def note_change(self) -> None:
-        """Something else happened that the page shows."""
-        with self._change():
-            pass
-
     def clear(self) -> None:
         with self._change():
             for kept in (self._sent, self._received, self._events):

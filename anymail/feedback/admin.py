@@ -144,7 +144,7 @@ class SuppressionAdmin(ListAdmin):
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> type[Any]:
-        """The form, which is told whether the user may lift suppressions."""
+        """The form, with the user's permission to lift suppressions."""
         form: type[Any] = super().get_form(request, obj, change, **kwargs)
         form.may_lift = self.has_lift_permission(request)
         return form

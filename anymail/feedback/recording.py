@@ -1,8 +1,8 @@
 """Tracking event -> rows, exactly once.
 
 SNS delivers at least once: again after every answer but 2xx, again when an answer is late, and
-sometimes at the same time. What makes it exactly once is the unique constraint on the
-notification's id and the address:
+sometimes at the same time. The unique constraint on the notification's id and the address makes
+it exactly once:
 
 - All rows of a notification, and the signals for them, are one transaction, which begins with the
   rows. So only the process that can insert them sends the signals.

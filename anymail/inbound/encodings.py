@@ -38,7 +38,7 @@ _LINE = re.compile(rb"[^\r\n]+")
 def transfer_encoding(value: str) -> str:
     """The encoding that a Content-Transfer-Encoding header names.
 
-    What programs write around it is ignored: comments, quotation marks, parameters.
+    Anything that programs write around it is ignored: comments, quotation marks, parameters.
 
     :param value: what stands in the header.
     :return: ``"base64"``, ``"quoted-printable"``, ``"uuencode"``, an empty string for content that

@@ -70,7 +70,7 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
             self.auto_confirm_sns_subscription(envelope.fields)
             return []
         if envelope.type == UNSUBSCRIBE_CONFIRMATION:
-            # What it asks to confirm would subscribe us again.
+            # Confirming it would subscribe us again.
             logger.info("SNS ended the subscription to %s", envelope.topic, extra=about)
             return []
         with self.quiet_unless_verified():

@@ -35,7 +35,7 @@ REMOVED_HOOKS = ("_parse_sns_message", "get_boto_client", "run_validators")
 
 
 class UnprovenRequest(AnymailWebhookValidationFailure):
-    """A request that was refused, and that anybody could have sent.
+    """A request that was refused, and that anyone could have sent.
 
     The views answer 400 and log a warning. Any other
     :exc:`~anymail.exceptions.AnymailWebhookValidationFailure` reaches Django, which logs an error

@@ -241,3 +241,45 @@ class PauseTests(SimpleTestCase):
     def test_the_limiter_is_told_of_each_refusal_and_each_success(self) -> None:
         _, limiter = self.run_throttled(2)
         self.assertEqual(limiter.allowed, 8 / 2 / 2 + 1 / 2)
+
+    def test_backends_of_one_client_share_the_limit_of_calls_at_once(self) -> None:
+        busy, most, lock, go_on = 0, 0, threading.Lock(), threading.Event()
+
+        def answer(request: Any, number: int) -> Any:
+            nonlocal busy, most
+            with lock:
+                busy += 1
+                most = max(most, busy)
+            if number <= 2:
+                go_on.wait(PATIENCE)
+            with lock:
+                busy -= 1
+            return (200, v1_success())
+
+        with loopback_server(answer) as server:
+            settings = AmazonSESSettings.load(
+                {
+                    "client_params": {**CREDENTIALS, "endpoint_url": server.url},
+                    "max_concurrency": 2,
+                }
+            )
+            client = aws.client("ses", settings)
+            calls = [
+                ApiCall(
+                    operation="send_raw_email", params={"RawMessage": {"Data": b"x"}}, recipients=()
+                )
+                for _ in range(6)
+            ]
+            threads = [
+                threading.Thread(target=delivery.run, args=(call, client, settings))
+                for call in calls
+            ]
+            for thread in threads:
+                thread.start()
+            limiter = delivery.limiter_for(client, settings)
+            waiting: Any = limiter._changed
+            wait_until(lambda: busy + len(waiting._waiters) == len(threads) or busy > 2)
+            go_on.set()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(most, 2)

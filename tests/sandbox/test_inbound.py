@@ -420,6 +420,12 @@ class VerdictTests(InboundTestCase):
         self.assertTrue(message["Received-SPF"].startswith("fail "))
         self.assertEqual(self.received.verdicts, {name: chosen[name] for name in VERDICTS})
 
+    def test_dmarc_is_about_the_author_and_spf_about_the_envelope(self):
+        self.add_rule("s3", self.s3_action())
+        results = self.arrive(sender="bounces@mailer.example").message["Authentication-Results"]
+        self.assertIn("dmarc=pass header.from=example.net", results)
+        self.assertIn("spfCheck: domain of mailer.example designates", results)
+
     def test_a_rule_that_does_not_scan(self):
         self.add_rule("s3", self.s3_action(), ScanEnabled=False)
         message = self.arrive().message

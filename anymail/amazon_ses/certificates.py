@@ -133,6 +133,8 @@ def _from_network(url: str, known: Known) -> str:
     _check_failed(url, known)
     host = urlsplit(url).netloc
     if not known.slots.acquire(host, TIMEOUT):
+        if (pem := known.fetched.get(url)) is not None:  # one that came later went first
+            return pem
         raise unavailable(url, "too many are being fetched")
     try:
         if (pem := known.fetched.get(url)) is None:  # another thread may have fetched it by now

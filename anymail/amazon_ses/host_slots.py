@@ -34,12 +34,21 @@ class HostSlots:
                 return True
             ticket = (host, threading.Event())
             self._waiting.append(ticket)
-        ticket[1].wait(timeout)
+        try:
+            ticket[1].wait(timeout)
+        except BaseException:  # of a signal handler
+            if not self._withdraw(ticket):
+                self.release(host)
+            raise
+        return not self._withdraw(ticket)
+
+    def _withdraw(self, ticket: tuple[str, threading.Event]) -> bool:
+        """Stop waiting; False if a slot was given meanwhile."""
         with self._lock:
-            if ticket in self._waiting:
-                self._waiting.remove(ticket)
+            if ticket not in self._waiting:
                 return False
-        return True
+            self._waiting.remove(ticket)
+            return True
 
     def release(self, host: str) -> None:
         """Give a slot back.

@@ -8,7 +8,7 @@ import ssl
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
@@ -438,6 +438,17 @@ class CrowdTests(CertificateTestCase):
         self.assertEqual(self.most, certificates.MAX_CONCURRENCY)
         self.assertEqual(len(certificates._known.get().failed), 200)
 
+    def test_one_that_waits_too_long_takes_what_another_has_fetched(self):
+        self.start(self.urls("sns.example", 20))
+        url = "https://sns.example/valid.pem"
+
+        def acquire(host: str, timeout: float) -> bool:
+            certificates._known.get().fetched[url] = certificate()
+            return False
+
+        with mock.patch.object(self.slots, "acquire", acquire):
+            self.assertEqual(fetch_certificate(url, "default"), certificate())
+
     def test_one_that_waits_too_long_is_given_up(self):
         self.start(self.urls("sns.example", 20))
         with (
@@ -445,3 +456,29 @@ class CrowdTests(CertificateTestCase):
             self.assertRaisesMessage(AnymailAPIError, "too many are being fetched"),
         ):
             fetch_certificate("https://sns.example/valid.pem", "default")
+
+
+class InterruptedTests(SimpleTestCase):
+    """A signal handler may raise at any time."""
+
+    def interrupted(self, slots: HostSlots, before: Callable[[], None]) -> None:
+        class Event(threading.Event):
+            def wait(self, timeout: float | None = None) -> bool:
+                before()
+                raise KeyboardInterrupt
+
+        with mock.patch.object(threading, "Event", Event), self.assertRaises(KeyboardInterrupt):
+            slots.acquire("sns.example", 0)
+
+    def test_one_that_waits_does_so_no_more(self):
+        slots = HostSlots(2)
+        slots.acquire("sns.example", 0)
+        self.interrupted(slots, lambda: None)
+        slots.release("sns.example")
+        self.assertTrue(slots.acquire("sns.example", 0))
+
+    def test_one_that_was_just_given_a_slot_gives_it_back(self):
+        slots = HostSlots(2)
+        slots.acquire("sns.example", 0)
+        self.interrupted(slots, lambda: slots.release("sns.example"))
+        self.assertTrue(slots.acquire("sns.example", 0))

@@ -36,7 +36,6 @@ MIDDLEWARE = [
 #: The settings that are always the same.
 COMMON: dict[str, Any] = {
     "CSRF_COOKIE_NAME": "anymail_sandbox_csrf",
-    "CSRF_FAILURE_VIEW": "anymail.sandbox.page.views_errors.csrf_failed",
     "DATA_UPLOAD_MAX_MEMORY_SIZE": 40 * 2**20,  # as much as SES takes
     "DEFAULT_AUTO_FIELD": "django.db.models.BigAutoField",
     "INSTALLED_APPS": [

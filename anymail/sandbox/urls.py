@@ -24,7 +24,3 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("static/<path:name>", static_file),
     path("", include("anymail.sandbox.page.urls")),
 ]
-handler400 = "anymail.sandbox.page.views_errors.bad_request"
-handler403 = "anymail.sandbox.page.views_errors.forbidden"
-handler404 = "anymail.sandbox.page.views_errors.not_found"
-handler500 = "anymail.sandbox.page.views_errors.server_error"

@@ -107,7 +107,6 @@ class LocalAws:
     INSTALLED_APPS=[*settings.INSTALLED_APPS, "anymail.sandbox.page"],
     MIDDLEWARE=own_site.MIDDLEWARE,
     ROOT_URLCONF="anymail.sandbox.urls",
-    CSRF_FAILURE_VIEW="anymail.sandbox.page.views_errors.csrf_failed",
 )
 class PageTestCase(TestCase):
     def setUp(self) -> None:
@@ -1597,7 +1596,6 @@ def break_down(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns = [path("broken/", break_down), path("", include("anymail.sandbox.urls"))]
-handler500 = "anymail.sandbox.page.views_errors.server_error"
 
 
 class ErrorTests(PageTestCase):
@@ -1614,7 +1612,7 @@ class ErrorTests(PageTestCase):
     @override_settings(DATA_UPLOAD_MAX_MEMORY_SIZE=1_000)
     def test_more_than_the_sandbox_takes(self):
         response = self.client.post("/compose/", {"text": "x" * 2_000})
-        self.assertContains(response, "Choose a file instead of pasting.", status_code=400)
+        self.assertContains(response, "Choose a file instead of pasting", status_code=400)
 
     def test_pages_without_a_local_amazon(self):
         connect(None)

@@ -34,6 +34,7 @@ class Attachment:
 
     def __init__(self, attachment: Any, encoding: str | None = "utf-8") -> None:
         self.encoding: str = encoding or "utf-8"
+        self.name: str | None
         self.inline: bool = False
         self.content: str | bytes
         self.mimetype: str

@@ -177,5 +177,5 @@ def _check_template(message: OutgoingMessage, settings: AmazonSESSettings) -> No
         raise unsupported(f"extra_headers with template. {USE_V2}", ESP_NAME)
 
 
-def _destination(entry: template_calls.Entry) -> dict[str, Any]:
+def _destination(entry: template_calls.BulkEntry) -> dict[str, Any]:
     return {"Destination": entry.destination, "ReplacementTemplateData": entry.data}

@@ -205,7 +205,7 @@ def _template_extra(message: OutgoingMessage, send_settings: SendSettings) -> di
     return template_calls.with_default_tags(extra, "EmailTags", "DefaultEmailTags")
 
 
-def _entry(entry: template_calls.Entry, headers: ReplacementHeaders) -> dict[str, Any]:
+def _entry(entry: template_calls.BulkEntry, headers: ReplacementHeaders) -> dict[str, Any]:
     result: dict[str, Any] = {
         "Destination": entry.destination,
         "ReplacementEmailContent": {"ReplacementTemplate": {"ReplacementTemplateData": entry.data}},

@@ -80,7 +80,7 @@ def create_client(params: ClientParams, settings: AmazonSESSettings) -> Any:
     :param params: what to make it from.
     :param settings: ``client_factory`` and ``max_concurrency`` count.
     :raises AnymailAPIError: boto3 cannot make it.
-    :raises AnymailConfigurationError: boto3 does not know a parameter, or there is no such factory.
+    :raises AnymailConfigurationError: boto3 does not know a parameter, or the factory is not there.
     """
     with api_errors(f"Cannot create the boto3 client for {params.service!r}"):
         with _refused_parameters():

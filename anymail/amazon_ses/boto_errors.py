@@ -24,7 +24,7 @@ class AnymailBotoClientAPIError(AnymailAPIError, ClientError):
         meaning = describe_client_error(client_error.response)
         super().__init__(*args, response=client_error.response, **meaning)
         self.client_error = client_error
-        self.operation_name = client_error.operation_name
+        self.operation_name: str = client_error.operation_name
 
     def __reduce__(self) -> Any:
         make = partial(type(self), client_error=self.client_error)

@@ -103,7 +103,7 @@ class SharedRateLimiter:
             return self._own_bucket().acquire(recipients)
         try:
             wait = self._executor.run(lambda: self._ask(recipients))
-        except Exception as err:  # whatever the client library of the cache raises
+        except Exception as err:  # a client library of a cache may raise anything
             self._cache_down_until = time.monotonic() + CACHE_PAUSE
             self._warn(err)
             return self._own_bucket().acquire(recipients)

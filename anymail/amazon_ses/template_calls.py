@@ -21,7 +21,7 @@ MAX_TEMPLATE_DATA = 262_144
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class BulkEntry:
     """One recipient of a template.
 
     :param recipient: one of the message's ``to``.
@@ -55,7 +55,7 @@ class ByRecipient:
 
 def entries(
     message: OutgoingMessage, idna_encode: IdnaEncoder, default: str
-) -> list[tuple[Entry, ...]]:
+) -> list[tuple[BulkEntry, ...]]:
     """Make an entry for each ``to``, with cc and bcc in every one, grouped into calls.
 
     AWS counts the 50 of a call as destinations in one place and as addresses in another: both
@@ -82,7 +82,7 @@ def entries(
     copies = {name: found for name, found in copies.items() if found}
     data = ByRecipient(message.merge_data)
     made = tuple(
-        Entry(
+        BulkEntry(
             recipient=recipient,
             destination={"ToAddresses": [encode_address(recipient, idna_encode, "to")], **copies},
             data=_merged_data(message, data.get(recipient)) or default,

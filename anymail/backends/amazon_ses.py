@@ -98,7 +98,7 @@ class EmailBackend(AnymailBaseBackend):
         # After a fork, parent and child would write to the same connections.
         if self._opened_by != os.getpid() or aws.is_dropped(self.client):
             return True
-        if self._key is None:  # somebody's own client
+        if self._key is None:  # set by the application
             return False
         return self._key != aws.key_of_client(self.api.SERVICE, self.settings)
 

@@ -1,4 +1,4 @@
-"""Hooks of django-anymail's backends: those that are gone, and the one with other arguments."""
+"""Hooks of django-anymail's backends: removed ones, and one with other arguments."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from ..message import AnymailStatus
 
-#: They have another name here.
+#: Methods that are never called here; docs/migrating names their replacements.
 REMOVED_HOOKS = ("_send", "build_message_payload", "post_to_esp", "parse_recipient_status")
 
 Hook = TypeVar("Hook", bound=Callable[..., None])

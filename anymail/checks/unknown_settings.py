@@ -141,6 +141,6 @@ def hint_for(name: str, meant: str | None) -> str:
         return f"Did you mean {meant}?"
     return (
         "Remove it: the settings page of the documentation lists every setting. One of your own "
-        f"can be ANYMAIL_{name.upper()}, beside the dict, or stay when SILENCED_SYSTEM_CHECKS has "
+        f"can be ANYMAIL_{name.upper()}, next to the dict, or stay when SILENCED_SYSTEM_CHECKS has "
         '"anymail.W100".'
     )

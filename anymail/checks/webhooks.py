@@ -121,7 +121,7 @@ def _deployment_problems(protection: Protection, where: str) -> Iterator[CheckMe
             "The secret of the Anymail webhooks can be guessed: it is too short, or one that "
             "documentation shows.",
             hint=f'{HOW_TO_MAKE_ONE} Put it into ANYMAIL["WEBHOOK_SECRET"] (while you change it, '
-            "beside the old one: a list of both), and into the URLs that SNS is subscribed with.",
+            "next to the old one: a list of both), and into the URLs that SNS is subscribed with.",
             obj=where,
             id="anymail.W116",
         )

@@ -32,7 +32,7 @@ def setting(
         raises :exc:`~anymail.exceptions.AnymailConfigurationError`.
     :param default: is cleaned too.
     :param fallback: a Django setting of another package that is read when ours is absent.
-    :param is_secret: leave it out of the ``repr``, whatever its kind.
+    :param is_secret: leave it out of the ``repr``, for any kind.
     """
     return field(
         default=default,

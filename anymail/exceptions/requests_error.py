@@ -12,7 +12,8 @@ from . import AnymailAPIError
 class AnymailRequestsAPIError(AnymailAPIError, requests.HTTPError):
     """Never raised here; kept so that ``except AnymailRequestsAPIError`` goes on working."""
 
-    request = None  # requests' errors have it; there is no response to take it from
+    #: Always None: there is no response to take it from.
+    request: Any = None
 
     def __init__(self, *args: object, **kwargs: Any) -> None:
         AnymailAPIError.__init__(self, *args, **kwargs)

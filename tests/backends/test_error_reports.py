@@ -100,7 +100,7 @@ class BackendTests(ErrorReportTests, SimpleTestCase):
         outgoing = OutgoingMessage.from_django(message(), {})
         address = EmailAddress("Mallory", f"{PERSON}@example.com")
         calls = api_v1.build_calls(outgoing, settings, SendSettings.load())
-        entry = template_calls.Entry(
+        entry = template_calls.BulkEntry(
             recipient=address, destination={"ToAddresses": [str(address)]}, data=CONTENT
         )
         with override_settings(ANYMAIL={"AMAZON_SES_CLIENT_PARAMS": KEYS}):

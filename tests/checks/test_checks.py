@@ -107,7 +107,7 @@ class UnknownSettingTests(SimpleTestCase):
     @override_settings(ANYMAIL={"SQUIRRELS": 1})
     def test_w100_tells_where_settings_of_applications_can_be(self):
         [warning] = settings_checks.check_unknown_settings()
-        self.assertIn("ANYMAIL_SQUIRRELS, beside the dict", warning.hint)
+        self.assertIn("ANYMAIL_SQUIRRELS, next to the dict", warning.hint)
         self.assertIn('SILENCED_SYSTEM_CHECKS has "anymail.W100"', warning.hint)
 
     def test_w100_knows_what_took_the_place_of_settings_of_other_packages(self):

@@ -166,10 +166,11 @@ class UnsupportedTests(SimpleTestCase):
                 self.assertEqual(set(sent), {"Destinations", "RawMessage"})
 
     def test_defaults_for_what_django_builds_are_refused(self) -> None:
-        for name in ("to", "cc", "bcc", "reply_to", "attachments"):
+        addresses = dict.fromkeys(("to", "cc", "bcc", "reply_to"), "x@example.com")
+        for name, value in {**addresses, "attachments": ("a.txt", "text", "text/plain")}.items():
             with (
                 self.subTest(name),
-                override_settings(ANYMAIL={"SEND_DEFAULTS": {name: ["x@example.com"]}}),
+                override_settings(ANYMAIL={"SEND_DEFAULTS": {name: [value]}}),
                 self.assertRaisesRegex(
                     AnymailUnsupportedFeature, f"Anymail send defaults for '{name}' with Amazon SES"
                 ),

@@ -10,7 +10,7 @@ from django.contrib.messages import get_messages
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
-from .apps import connected, version
+from .apps import aws, version
 
 View = Callable[..., HttpResponse]
 
@@ -20,27 +20,25 @@ VERSION_HEADER = "X-Sandbox-Version"
 VERSION_KEY = "anymail.sandbox.version"
 
 
-def page(
-    request: HttpRequest, template: str, section: str = "", *, status: int = 200, **context: Any
-) -> HttpResponse:
+def page(request: HttpRequest, template: str, section: str, **context: Any) -> HttpResponse:
     """A page of the sandbox.
 
     :param template: its name without folder and extension.
     :param section: its place in the navigation.
     """
-    aws = connected()
+    local = aws()
     common: dict[str, Any] = {
         "section": section,
         # The script shows none, and would take them from the window they are for.
         "flashes": () if VERSION_HEADER in request.headers else get_messages(request),
-        "version": request.META.get(VERSION_KEY) or (version() if aws else ""),
-        "aws": aws,
-        "sent_count": len(aws.journal.sent()) if aws else 0,
-        "received_count": len(aws.journal.received()) if aws else 0,
+        "version": request.META.get(VERSION_KEY) or version(),
+        "aws": local,
+        "sent_count": len(local.journal.sent()),
+        "received_count": len(local.journal.received()),
     }
     text = render_to_string(f"anymail_sandbox/{template}.html", {**common, **context}, request)
     # Half a surrogate pair, which JSON can hold, cannot be encoded.
-    response = HttpResponse(text.encode("utf-8", "replace"), status=status)
+    response = HttpResponse(text.encode("utf-8", "replace"))
     response["Cache-Control"] = "no-cache, private"
     return response
 

@@ -66,7 +66,6 @@ function announce(words) {
 
 /* Asking: once a second while the page is visible, more and more rarely without a response. */
 
-const asks = document.body.dataset.version && !("still" in document.body.dataset);
 let timer = 0;
 let failures = 0;
 
@@ -152,7 +151,7 @@ addEventListener("pageshow", () => {
 refreshTimes();
 showCopyButtons();
 setInterval(refreshTimes, 5000);
-if (asks) {
+if (document.body.dataset.version) {
   document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : ask()));
   schedule();
 }

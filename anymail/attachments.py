@@ -16,7 +16,15 @@ from .attributes import force_non_lazy
 from .exceptions import AnymailSerializationError
 
 #: Types of content that Django turns into a part.
-CONTENT_TYPES = (str, bytes, bytearray, memoryview, Promise, Message, EmailMessage)
+CONTENT_TYPES: tuple[type[Any], ...] = (
+    str,
+    bytes,
+    bytearray,
+    memoryview,
+    Promise,
+    Message,
+    EmailMessage,
+)
 
 
 class Attachment:
@@ -36,6 +44,7 @@ class Attachment:
         self.encoding: str = encoding or "utf-8"
         self.name: str | None
         self.inline: bool = False
+        self.name: Any
         self.content: str | bytes
         self.mimetype: str
         self.content_type: str

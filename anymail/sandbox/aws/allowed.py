@@ -77,10 +77,7 @@ def check_operations(service: str, operations: Collection[str]) -> None:
 
 
 def check_s3(method: str, query: str) -> None:
-    """Refuse requests that are not about objects or whole buckets.
-
-    :raises ApiError: it is refused.
-    """
+    """Refuse requests that are not about objects or whole buckets."""
     names = {name.lower() for name, _ in parse_qsl(query, keep_blank_values=True)}
     unknown = sorted(
         name for name in names - set(S3_PARAMETERS.split()) if not name.startswith(S3_PREFIXES)

@@ -20,10 +20,7 @@ MAX_DESTINATIONS = 10
 
 
 def check_configuration_set(region: str, name: str) -> None:
-    """Refuse a configuration set that does not exist.
-
-    :raises SesError: it does not.
-    """
+    """Refuse a configuration set that does not exist."""
     if not moto_state.has_configuration_set(region, name):
         text = f"Configuration set <{name}> does not exist."
         raise SesError(ErrorCode.NO_CONFIGURATION_SET, text)

@@ -43,10 +43,7 @@ Body = tuple[bytes, str]
 
 
 def check_headers(headers: Iterable[Header]) -> None:
-    """Refuse headers without a name, and those that are there twice and may not be.
-
-    :raises SesError: there is one.
-    """
+    """Refuse headers without a name, and those that are there twice and may not be."""
     seen: set[str] = set()
     for name, _ in headers:
         if not name:

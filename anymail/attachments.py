@@ -44,7 +44,6 @@ class Attachment:
         self.encoding: str = encoding or "utf-8"
         self.name: str | None
         self.inline: bool = False
-        self.name: Any
         self.content: str | bytes
         self.mimetype: str
         self.content_type: str

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..exceptions import AnymailAPIError
 from ..tracebacks import clear_locals, signal_handler_error
-from .errors import describe_client_error, describe_exception, mask_addresses
+from .error_codes import describe_client_error, describe_exception, mask_addresses
 
 HINTS = {
     "NoRegionError": (

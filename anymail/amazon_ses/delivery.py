@@ -23,7 +23,7 @@ from ..conf import AmazonSESSettings
 from ..exceptions import AnymailAPIError
 from .aws import unknown_region
 from .aws_errors import api_errors
-from .errors import NEVER_CONNECTED
+from .error_codes import NEVER_CONNECTED
 from .pacing import (
     AccountRate,
     ConcurrencyLimiter,

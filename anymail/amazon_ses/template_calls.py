@@ -12,7 +12,7 @@ from ..exceptions import AnymailAPIError
 from ..message import AnymailRecipientStatus
 from ..outgoing import OutgoingMessage, unsupported
 from . import ESP_NAME
-from .errors import mask_addresses
+from .error_codes import mask_addresses
 from .mime import dump_json, encode_address
 from .raw_calls import MAX_RECIPIENTS
 

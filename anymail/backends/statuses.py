@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
-from ..amazon_ses.errors import describe_status, mask_addresses
+from ..amazon_ses.error_codes import describe_status, mask_addresses
 from ..calls import ApiCall
 from ..exceptions import AnymailAPIError
 from ..message import AnymailRecipientStatus, AnymailStatus

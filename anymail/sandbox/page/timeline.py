@@ -88,11 +88,11 @@ def _post_summary(post: Post) -> PostSummary:
         post=post,
         host=urlsplit(post.url).netloc,
         topic=post.topic_arn.rpartition(":")[2],
-        outcome=_outcome(post),
+        outcome=_post_badge(post),
     )
 
 
-def _outcome(post: Post) -> Badge:
+def _post_badge(post: Post) -> Badge:
     """How it went so far, in a few words, however often it was repeated."""
     attempts = list(post.attempts)
     if not attempts:

@@ -87,14 +87,14 @@ def template_of(content: Mapping[str, str], name: str = "") -> Template:
 
 
 def create_template(ses: SesContext, request: ApiRequest) -> Result:
-    template = _checked(request)
+    template = _checked_template(request)
     if ses.templates.setdefault((request.region, template.name), template) is not template:
         raise SesError(ErrorCode.EXISTS, f"Template {template.name} already exists.")
     return {}
 
 
 def update_template(ses: SesContext, request: ApiRequest) -> Result:
-    template = _checked(request)
+    template = _checked_template(request)
     find_template(ses, request.region, template.name)
     ses.templates[request.region, template.name] = template
     return {}
@@ -133,7 +133,7 @@ def list_templates(ses: SesContext, request: ApiRequest) -> Result:
     return {"TemplatesMetadata": metadata}
 
 
-def _checked(request: ApiRequest) -> Template:
+def _checked_template(request: ApiRequest) -> Template:
     """The template in a call.
 
     :raises SesError: SES does not take it.

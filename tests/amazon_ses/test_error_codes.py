@@ -9,7 +9,7 @@ import botocore.exceptions
 from botocore.parsers import ResponseParserError
 from django.test import SimpleTestCase
 
-from anymail.amazon_ses.errors import (
+from anymail.amazon_ses.error_codes import (
     NEVER_CONNECTED,
     NO_ANSWER,
     TRANSIENT_CODES,

@@ -278,12 +278,12 @@ def _read_addr_spec(tokens: list[_Token], may_have_gap: _GapRule) -> tuple[str |
     """The address that tokens form, or the problem with them."""
     if not tokens:
         return None, NO_ADDRESS
-    if any(tokens[i].after_gap and not may_have_gap(tokens, i) for i in range(1, len(tokens))):
+    if _has_gap(tokens, may_have_gap):
         return None, WHITE_SPACE
-    ats = [i for i, token in enumerate(tokens) if token.special == "@"]
-    if not ats:
+    at = next((i for i, token in enumerate(tokens) if token.special == "@"), None)
+    if at is None:
         return None, NO_DOMAIN
-    local, domain = tokens[: ats[0]], tokens[ats[0] + 1 :]
+    local, domain = tokens[:at], tokens[at + 1 :]
     if not local:
         return None, NOTHING_BEFORE
     if not domain:
@@ -291,6 +291,11 @@ def _read_addr_spec(tokens: list[_Token], may_have_gap: _GapRule) -> tuple[str |
     addr_spec = decode_raw_bytes("".join(token.text for token in tokens))
     is_fine = _is_local_part(local) and _is_domain(domain) and _is_visible(addr_spec)
     return (addr_spec, None) if is_fine else (None, BAD_CHARACTER)
+
+
+def _has_gap(tokens: list[_Token], may_have_gap: _GapRule) -> bool:
+    """Whether there is white space where it does not belong."""
+    return any(tokens[i].after_gap and not may_have_gap(tokens, i) for i in range(1, len(tokens)))
 
 
 def _may_have_gap(tokens: list[_Token], i: int) -> bool:

@@ -66,12 +66,10 @@ class HeaderBlock:
 
         :return: the position after it; -1 if more text is needed.
         """
-        if self._is_skipping:
-            end = position if text[position] not in " \t" else _end(_END_OF_HEADER, text, position)
-            self._is_skipping = end == len(text)
-            if end > position:
-                return end
-        if self.is_fresh and self._is_message and text.startswith(BOM, position):
+        if self._is_skipping and text[position] in " \t":
+            return self._skip_rest_of_header(text, position)
+        self._is_skipping = False
+        if self._is_at_start() and text.startswith(BOM, position):
             self.is_fresh = False
             self.part.note_defect(OddHeaderLineDefect("a byte order mark before the headers"))
             return position + len(BOM)
@@ -95,6 +93,14 @@ class HeaderBlock:
         if self.text:
             self._end_without_blank_line()
         self.is_complete = True
+
+    def _is_at_start(self) -> bool:
+        return self.is_fresh and self._is_message
+
+    def _skip_rest_of_header(self, text: str, position: int) -> int:
+        end = _end(_END_OF_HEADER, text, position)
+        self._is_skipping = end == len(text)
+        return end
 
     def _read_line(
         self, name: re.Match[str] | None, text: str, position: int, is_last: bool

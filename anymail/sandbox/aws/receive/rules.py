@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from ... import SandboxError
@@ -42,7 +43,7 @@ def actions_for(
         matching = [address for address in recipients if rule.takes(address)]
         if not matching or name not in (None, rule.name):
             continue
-        for kind, params in ((k, p) for action in rule.actions for k, p in action.items()):
+        for kind, params in chain.from_iterable(action.items() for action in rule.actions):
             found.append(RuleAction(rule=rule, recipients=matching, kind=kind, params=params or {}))
             if kind == "StopAction":
                 return found

@@ -91,13 +91,13 @@ def run_sandbox(options: Options, doing: Callable[[str], None]) -> Iterator[Sand
             aws.sites = [without_credentials(url) for url in options.site]
         secret = options.project.get("secret") or key.secret
         anymail = anymail_settings(url, certificates=key.certificates, secret=secret)
-        doing("Starting a site with the page, the admin and the product's own webhooks")
+        doing("Starting a site with the page, the admin and the sandbox's own webhooks")
         page = stack.enter_context(_page(options, anymail, aws, hosts))
         # The page answers already: what takes long to import comes after it.
-        doing(f"The page is at {page}/; setting up the account, its topics, rules, bucket and key")
+        doing(f"The page is at {page}/; setting up SNS topics, receipt rules, a bucket and a key")
         stack.enter_context(run_services(aws, apis, key=key, hosts=hosts))
         set_up_account(aws, options.domain, options.configuration_set, options.verified)
-        doing("Subscribing the webhooks, which check and confirm that")
+        doing("Subscribing the webhooks, and waiting for the sandbox's own to confirm")
         paths = options.project.get("paths", {})
         sites = [Webhooks(url=url, **paths).with_secret(secret) for url in options.site]
         own = [] if options.is_beside_project else [Webhooks(url=page).with_secret(secret)]

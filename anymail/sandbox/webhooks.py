@@ -29,6 +29,7 @@ REASONS = {
     401: "is its WEBHOOK_SECRET a different one?",
     403: "is its WEBHOOK_SECRET a different one?",
     404: "does it have webhooks?",
+    500: "do its settings have the address of this sandbox?",
     503: "does it have the sandbox's settings, and was it restarted since?",
 }
 

@@ -14,6 +14,7 @@ import threading
 from argparse import ArgumentError, ArgumentParser
 from collections.abc import Callable
 from contextlib import ExitStack
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -241,6 +242,17 @@ class ProjectTests(SimpleTestCase):
         self.assertIs(sandbox.ready["paste"], True)
         # Its own webhooks are not: nobody takes what they hear for what the project hears.
         self.assertEqual({*self.subscribed_ports(sandbox)}, {self.project.site})
+
+    def test_settings_that_have_another_sandbox_are_named(self):
+        with self.project.settings.open("a") as file:
+            file.write(self.project.printed_settings())
+        process = self.started("anymail_sandbox", "--port=0", "--amazon-port=0")
+        patience = threading.Timer(PATIENCE, process.terminate)
+        self.addCleanup(patience.cancel)
+        patience.start()
+        text = "".join(takewhile(lambda line: "Ctrl-C" not in line, process.stdout or ()))
+        address = f"http://127.0.0.1:{self.project.amazon}"
+        self.assertIn(f"Your settings have {address}, not this sandbox", text)
 
     def test_a_site_that_was_not_named_is_missed(self):
         process = self.started(

@@ -511,15 +511,16 @@ class WatchTests(SimpleTestCase):
         return found
 
     def test_each_new_answer(self):
-        away, refused = Attempt(status=None, error="Nothing listens there."), Attempt(status=500)
+        away, refused = Attempt(status=None, error="Nothing listens there."), Attempt(status=502)
         found = self.seen(None, away, away, refused, refused, away)
         waits = "Nothing listens there"
-        self.assertEqual(found, [waits, "it answered 500", waits])
+        self.assertEqual(found, [waits, "it answered 502", waits])
 
     def test_an_answer_comes_with_what_it_may_mean(self):
         for status, text in (
             (200, "AMAZON_SES_AUTO_CONFIRM_SNS_SUBSCRIPTIONS"),
             (401, "WEBHOOK_SECRET"),
+            (500, "address of this sandbox"),
             (503, "settings"),
         ):
             with self.subTest(status):

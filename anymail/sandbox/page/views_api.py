@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django import forms
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
@@ -33,7 +34,7 @@ class FilterForm(forms.Form):
         """Refuse unknown filters: a misspelt one would let every message through."""
         if unknown := self.data.keys() - self.fields.keys():
             raise forms.ValidationError(
-                f"Unknown: {', '.join(sorted(unknown))}. There are {', '.join(self.fields)}."
+                f"Unknown parameter: {', '.join(sorted(unknown))}. Use {', '.join(self.fields)}."
             )
 
     def matcher(self) -> Callable[[SentMail], bool]:
@@ -51,7 +52,11 @@ class FilterForm(forms.Form):
         return matches
 
     def error_response(self) -> JsonResponse:
-        return _error(" ".join(f"{name}: {texts[0]}" for name, texts in self.errors.items()), 400)
+        texts = [
+            errors[0] if name == NON_FIELD_ERRORS else f"{name}: {errors[0]}"
+            for name, errors in self.errors.items()
+        ]
+        return _error(" ".join(texts), 400)
 
 
 @require_http_methods(["GET", "DELETE"])
@@ -90,7 +95,7 @@ def wait(request: HttpRequest) -> HttpResponse:
     timeout = TIMEOUT if given is None else given
     mail = aws().journal.wait_for_sent(lambda mails: next(filter(matches, mails), None), timeout)
     if mail is None:
-        return _error(f"No such message came within {timeout:g} seconds.", 404)
+        return _error(f"No such message came in time (timeout={timeout:g}).", 404)
     return JsonResponse(_document(mail))
 
 

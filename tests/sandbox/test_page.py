@@ -471,6 +471,8 @@ class TimelineTests(PageTestCase):
 
     def test_events_that_nobody_hears_say_so(self):
         self.assertIn("Published; no webhook is subscribed.", self.timeline())
+        self.amazon.sites = ["http://127.0.0.1:8000"]
+        self.assertIn("Published; no webhook had confirmed", self.timeline())
         self.event.topic_arns.clear()
         self.assertIn("Published nowhere", self.timeline())
 

@@ -53,7 +53,7 @@ class FilterForm(forms.Form):
 
     def error_response(self) -> JsonResponse:
         texts = [
-            errors[0] if name == NON_FIELD_ERRORS else f"{name}: {errors[0]}"
+            str(errors[0]) if name == NON_FIELD_ERRORS else f"{name}: {errors[0]}"
             for name, errors in self.errors.items()
         ]
         return _error(" ".join(texts), 400)

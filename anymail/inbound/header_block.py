@@ -69,7 +69,7 @@ class HeaderBlock:
         if self._is_skipping and text[position] in " \t":
             return self._skip_rest_of_header(text, position)
         self._is_skipping = False
-        if self._is_at_start() and text.startswith(BOM, position):
+        if self._is_byte_order_mark(text, position):
             self.is_fresh = False
             self.part.note_defect(OddHeaderLineDefect("a byte order mark before the headers"))
             return position + len(BOM)
@@ -94,8 +94,8 @@ class HeaderBlock:
             self._end_without_blank_line()
         self.is_complete = True
 
-    def _is_at_start(self) -> bool:
-        return self.is_fresh and self._is_message
+    def _is_byte_order_mark(self, text: str, position: int) -> bool:
+        return self.is_fresh and self._is_message and text.startswith(BOM, position)
 
     def _skip_rest_of_header(self, text: str, position: int) -> int:
         end = _end(_END_OF_HEADER, text, position)

@@ -1030,6 +1030,10 @@ class ComposeTests(PageTestCase):
             ("merge_data", '{"ann@example.com": 1}', "Each address needs an object"),
             ("merge_global_data", "{", "Enter a valid JSON."),
             ("esp_extra", "[" * 100_000, "Enter a valid JSON."),
+            *(
+                ("esp_extra", f'{{"a": {number}}}', "Enter a valid JSON.")
+                for number in ("NaN", "-Infinity", "1e999", "9" * 5_000)
+            ),
             ("api", "v3", "API: "),
             ("from_email", "", "From: "),
         ):

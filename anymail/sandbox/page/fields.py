@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -41,7 +42,8 @@ class JsonObjectField(forms.JSONField):
     def to_python(self, value: Any) -> Any:
         try:
             found = super().to_python(value)
-        except RecursionError as err:
+            json.dumps(found, allow_nan=False)  # Python reads NaN, Infinity and 1e999, too
+        except (RecursionError, ValueError) as err:
             raise ValidationError(self.error_messages["invalid"]) from err
         if not isinstance(found, dict | None):
             raise ValidationError("Enter a JSON object: {…}.")

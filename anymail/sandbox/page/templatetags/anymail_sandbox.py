@@ -23,7 +23,7 @@ MOMENT = 5
 #: Characters of one string in JSON that are shown, of all, and how deep it may be.
 MAX_STRING, MAX_LENGTH, MAX_DEPTH = 2_000, 200_000, 30
 _TOKEN = re.compile(
-    r"&quot;(?:(?!&quot;)[^\\]|\\[^&]|\\&quot;)*&quot;(?P<colon>:)?"
+    r"&quot;(?:(?!&quot;)[^\\]|\\[^&]|\\&quot;)*(?:&quot;(?P<colon>:)?|\\?\Z)"
     r"|\b(?:true|false|null)\b|(?<![&#\w])-?\d[\d.eE+-]*"
 )
 _URL = re.compile(r"(https?://\w[^\s<>\"']*)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from html import unescape
 from threading import Timer
@@ -18,6 +18,7 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core import mail
+from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, SimpleTestCase, TestCase, override_settings
@@ -40,8 +41,10 @@ from anymail.sandbox.journal import (
 from anymail.sandbox.page import previews, sending
 from anymail.sandbox.page.apps import connect, version
 from anymail.sandbox.page.contents import content_of
+from anymail.sandbox.page.fields import AddressesField
 from anymail.sandbox.page.forms import ComposeForm
 from anymail.sandbox.page.rendering import VERSION_HEADER
+from anymail.sandbox.page.templatetags import anymail_sandbox
 from anymail.sandbox.page.templatetags.anymail_sandbox import after, linked, words
 from anymail.sandbox.page.views_mails import PAGE_LENGTH
 
@@ -941,6 +944,24 @@ class ComposeTests(PageTestCase):
         self.assertEqual(response.status_code, 200)
         self.assertEqual(getattr(mail, "outbox", []), [])
         return readable(element(response.content.decode(), "#problem"))
+
+    def test_hostile_addresses_take_no_more_than_linear_time(self):
+        def look(text: str) -> None:
+            with suppress(ValidationError):
+                AddressesField(required=False).clean(text + "x")
+
+        for unit in (",", " ", ";", '"', " ,"):
+            with self.subTest(unit):
+                self.assertLess(cpu_growth(look, unit, 5_000), 10)
+
+    def test_documents_that_are_cut_are_coloured_in_linear_time(self):
+        def look(text: str) -> None:
+            with mock.patch.object(anymail_sandbox, "MAX_LENGTH", len(text)):
+                anymail_sandbox.json_html({text: 1})
+
+        for unit in ('"', "\\", "&", "a"):
+            with self.subTest(unit):
+                self.assertLess(cpu_growth(look, unit, 2_000), 10)
 
     def test_everything_that_was_written_is_sent(self):
         file = SimpleUploadedFile("tea.csv", b"a;b", "text/csv")

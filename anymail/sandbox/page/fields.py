@@ -20,13 +20,17 @@ class AddressesField(forms.CharField):
     def clean(self, value: Any) -> list[EmailAddress]:
         pieces = re.split(r'("[^"]*")', super().clean(value))
         separated = "".join(
-            piece if piece.startswith('"') else re.sub(r"[;,\s]*[;\r\n][;,\s]*", ", ", piece)
+            piece if piece.startswith('"') else re.sub(r"[;,\s]+", _separator, piece)
             for piece in pieces
         ).strip(" ,")
         try:
             return parse_address_list([separated]) if separated else []
         except AnymailInvalidAddress as err:
             raise ValidationError(str(err)) from err
+
+
+def _separator(found: re.Match[str]) -> str:
+    return ", " if set(found[0]) & set(";\r\n") else found[0]
 
 
 class WordsField(forms.CharField):

@@ -21,25 +21,6 @@ SETTING_PAGES = [DOCS / "settings.rst", *sorted(DOCS.glob("_settings_*.inc"))]
 EXTERNAL = ("http://", "https://", "mailto:")
 
 
-def tree_paths(text: str) -> list[Path]:
-    """The files of ``anymail/`` that the tree in architecture.rst names."""
-    paths: list[Path] = []
-    folders: list[str] = []
-    for line in text.splitlines():
-        match = re.match(r"   ([│ ]*)[├└]── (\S+)", line)
-        if line.strip() == "anymail/":
-            folders = ["anymail"]
-        elif match and folders:
-            del folders[1 + len(match[1]) // 4 :]
-            if match[2].endswith("/"):
-                folders.append(match[2].rstrip("/"))
-            else:
-                paths.append(Path(*folders, match[2]))
-        elif line.strip() == "tests/":
-            break
-    return paths
-
-
 def described_settings(page: Path) -> list[str]:
     """The settings that a page has a description of."""
     text = page.read_text(encoding="utf-8")
@@ -271,8 +252,35 @@ class ArchitectureTests(SimpleTestCase):
             self.assertTrue(found, name)
 
 
+class PatienceTests(SimpleTestCase):
+    """A send in a view or a receiver must end before what waits for it gives up."""
+
+    def test_there_is_advice_for_wherever_mail_is_sent(self):
+        found = table(DOCS / "sending.rst", "You send in", "Limit", "Set")
+        advice = {where: (limit, choice) for where, limit, choice in found.rows}
+        default = conf.AmazonSESSettings.load().throttle_timeout
+        limit, choice = advice["a view"]
+        self.assertIn(f"default of {default:g} seconds", choice)
+        self.assertLess(default, int(re.findall(r"\d+", limit)[0]))
+        limit, choice = advice["a receiver of tracking or inbound events"]
+        self.assertLess(
+            max(map(int, re.findall(r"\d+", choice))), int(re.findall(r"\d+", limit)[0])
+        )
+        self.assertIn("a task, a management command", advice)
+
+
 class ReadmeTests(SimpleTestCase):
     readme = (ROOT / "README.rst").read_text()
+
+    def test_the_extra_that_builds_the_documentation_has_all_that_its_configuration_needs(self):
+        self.assertRegex(self.readme, r"with the ``dev`` extra installed, ``sphinx-build docs")
+        project = (ROOT / "pyproject.toml").read_text()
+        extra = re.findall(r"^dev = \[$(.*?)^\]$", project, re.MULTILINE | re.DOTALL)[0]
+        config = (DOCS / "conf.py").read_text()
+        theme = re.findall(r'^html_theme = "(\w+)"$', config, re.MULTILINE)
+        listed = re.findall(r"^extensions = \[(.*)\]$", config, re.MULTILINE)[0]
+        for module in [*theme, *re.findall(r'"(\w+)', listed)]:
+            self.assertRegex(extra, rf'"{module.replace("_", "-")}>=')
 
     def test_the_two_commands_are_complete_lines_of_the_readme_and_the_index(self):
         for command in (

@@ -31,8 +31,10 @@ from anymail.sandbox.aws.schedule import Schedule
 from anymail.sandbox.aws.sns import outbox
 from anymail.sandbox.aws.sns.local_sns import LocalSns
 from anymail.sandbox.aws.sns.outbox import PAUSES, Outbox
+from anymail.sandbox.aws.sns.request import SnsRequest
 from anymail.sandbox.aws.sns.signing_key import HEAD, SPARE, SigningKey, default_key_file
 from anymail.sandbox.journal import Journal, SentMail, SesEvent, now
+from anymail.sandbox.servers import serve
 from anymail.signals import tracking
 from anymail.testing import DEFAULT_TOPIC, ses_event
 from anymail.testing.sns import confirmation_fields
@@ -511,6 +513,21 @@ class SlowWebhookTests(SnsTestCase):
         first, *_others, last = event.posts[0].attempts
         self.assertEqual((first.status, first.error), (None, "No answer within 2 seconds."))
         self.assertEqual(last.status, 200)
+
+    def test_an_answer_that_dribbles_is_none(self):
+        def dribble(environ: Any, start_response: Any) -> Iterator[bytes]:
+            start_response("200 OK", [("Content-Length", "1000")])
+            for _ in range(1000):
+                time.sleep(0.1)
+                yield b"x"
+
+        url = self.stack.enter_context(serve(dribble, "127.0.0.1", 0))
+        request = SnsRequest(id="1", body=b"", headers={})
+        started = time.monotonic()
+        with mock.patch.object(self.sns._outbox, "_timeout", 0.5):
+            attempt = self.sns._outbox._post(url, request)
+        self.assertEqual(attempt.error, "No answer within 0.5 seconds.")
+        self.assertLess(time.monotonic() - started, 60)
 
     def test_messages_come_in_their_order(self):
         hook = self.run_webhook(before=lambda number: time.sleep(0.05))

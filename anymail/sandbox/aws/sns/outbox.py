@@ -13,7 +13,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from threading import Lock, Thread
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -200,8 +202,15 @@ class Outbox:
                 allow_redirects=False,
                 stream=True,
             )
-            next(response.iter_content(MAX_RESPONSE), b"")
+            self._read(response)
             return response
+
+    def _read(self, response: requests.Response) -> None:
+        # The timeout of requests is for each read: it takes single bytes to see that time is over.
+        end = monotonic() + self._timeout
+        for _ in islice(response.iter_content(1), MAX_RESPONSE):
+            if monotonic() > end:
+                raise requests.Timeout
 
     def _reason(self, err: Exception) -> str:
         cause: Any = err.args[0] if err.args else None

@@ -14,7 +14,7 @@ from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.utils.functional import Promise
 
 from .conf import UNSET
-from .exceptions import AnymailAPIError
+from .exceptions import AnymailAPIError, ErrorScope
 
 __all__ = [
     "ANYMAIL_STATUSES",
@@ -38,6 +38,8 @@ class AnymailRecipientStatus:
     :param status: one of :data:`ANYMAIL_STATUSES`, or None while nothing is known.
     :param error_code: SES's code for a failure, for example ``"AccountThrottled"``.
     :param error_message: SES's error text.
+    :param error_scope: what else will fail for the same reason; see ``scope`` of
+        :exc:`~anymail.exceptions.AnymailAPIError`.
     :raises TypeError: the id is not hashable.
     :raises ValueError: the status is not valid.
     """
@@ -48,6 +50,7 @@ class AnymailRecipientStatus:
         status: str | None,
         error_code: str | None = None,
         error_message: str | None = None,
+        error_scope: ErrorScope | None = None,
     ) -> None:
         try:
             hash(message_id)
@@ -59,6 +62,7 @@ class AnymailRecipientStatus:
         self.status = status
         self.error_code = error_code
         self.error_message = error_message
+        self.error_scope = error_scope
 
     def __repr__(self) -> str:
         error = f", error_code={self.error_code!r}" if self.error_code else ""
@@ -70,7 +74,7 @@ class AnymailRecipientStatus:
         return vars(self) == vars(other)
 
     def __hash__(self) -> int:
-        return hash((self.message_id, self.status, self.error_code, self.error_message))
+        return hash(tuple(vars(self).values()))
 
 
 class AnymailStatus:

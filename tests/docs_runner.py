@@ -102,7 +102,7 @@ class Readers:
             "README": {"path": path, "include": include},
             "feedback": {"User": User},
             "inbound": {"Ticket": self.Ticket, "png": PNG},
-            "sending": {"SentMail": self.SentMail},
+            "sending": {"SentMail": self.SentMail, "newsletters": [simple_message()]},
             "testing": {"send_welcome": send_welcome},
             "tracking": {"Customer": self.Customer},
         }

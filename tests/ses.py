@@ -164,15 +164,15 @@ class Request:
         return json.loads(self.body)
 
 
-Answer = tuple[int, bytes]
+Answer = tuple[int, bytes] | tuple[int, bytes, dict[str, str]]
 
 
 @contextlib.contextmanager
 def loopback_server(answer: Callable[[Request, int], Answer | None]) -> Iterator[Any]:
     """A real HTTP server on loopback.
 
-    :param answer: takes the request and its number (from 1), and returns status and body; None
-        closes the connection without an answer.
+    :param answer: takes the request and its number (from 1), and returns status, body and perhaps
+        headers; None closes the connection without an answer.
     :return: an object with ``url`` and ``requests``.
     """
     requests: list[Request] = []
@@ -187,8 +187,10 @@ def loopback_server(answer: Callable[[Request, int], Answer | None]) -> Iterator
             if result is None:
                 self.close_connection = True
                 return
-            status, content = result
+            status, content, *headers = result
             self.send_response(status)
+            for name, value in (headers[0] if headers else {}).items():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
@@ -228,3 +230,9 @@ def v1_error(code: str, text: str) -> bytes:
         f"<Type>Sender</Type><Code>{code}</Code><Message>{text}</Message></Error>"
         "<RequestId>r-1</RequestId></ErrorResponse>"
     ).encode()
+
+
+def v2_error(status: int, code: str, text: str) -> Answer:
+    """An error response of the v2 API."""
+    headers = {"x-amzn-ErrorType": code, "Content-Type": "application/json"}
+    return status, json.dumps({"message": text}).encode(), headers

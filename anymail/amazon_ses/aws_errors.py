@@ -10,25 +10,13 @@ from typing import Any
 
 from ..exceptions import AnymailAPIError
 from ..tracebacks import clear_locals, signal_handler_error
-from .error_codes import describe_client_error, describe_exception, mask_addresses
+from .error_codes import (
+    describe_client_error,
+    describe_exception,
+    find_answer,
+    mask_addresses,
+)
 
-HINTS = {
-    "NoRegionError": (
-        'Set ANYMAIL["AMAZON_SES_CLIENT_PARAMS"] = {"region_name": "us-east-1"} (your region), '
-        "or the environment variable AWS_DEFAULT_REGION."
-    ),
-    "NoCredentialsError": (
-        "Set the environment variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, give the "
-        "machine an IAM role, or see boto3's guide to credentials for its other sources; "
-        'ANYMAIL["AMAZON_SES_SESSION_PARAMS"] is passed to boto3.session.Session.'
-    ),
-    "PartialCredentialsError": (
-        "Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or neither."
-    ),
-    "ProfileNotFound": (
-        'Check "profile_name" in ANYMAIL["AMAZON_SES_SESSION_PARAMS"], and AWS_PROFILE.'
-    ),
-}
 #: Advice about an error: from the operation and the error code.
 Advise = Callable[[str, str], str | None]
 #: botocore appends it to the text of every call that it may not repeat.
@@ -114,7 +102,7 @@ def _api_error(
     if isinstance(error, ClientError):
         made = _client_error(error, f"{doing}: {text}", advise)
     elif isinstance(error, (BotoCoreError, ResponseParserError)):
-        lines = [f"{doing}: {text}", *([HINTS[kind]] if kind in HINTS else [])]
+        lines = _with_hint(f"{doing}: {text}", kind)
         made = AnymailAPIError(*lines, **describe_exception(kind, progress.is_posted))
     elif isinstance(error, AnymailAPIError) or not (progress.is_signing or progress.is_posted):
         return None
@@ -130,9 +118,15 @@ def _api_error(
 def _client_error(error: Any, text: str, advise: Advise | None) -> AnymailAPIError:
     meaning = describe_client_error(error.response)
     if advise is None:
-        return AnymailAPIError(text, response=error.response, **meaning)
+        lines = _with_hint(text, meaning["error_code"], text)
+        return AnymailAPIError(*lines, response=error.response, **meaning)
     from .boto_errors import AnymailBotoClientAPIError
 
     advice = advise(error.operation_name, meaning["error_code"] or "")
     lines = [text, advice] if advice else [text]
     return AnymailBotoClientAPIError(*lines, client_error=error)
+
+
+def _with_hint(text: str, code: str, aws_text: str = "") -> list[str]:
+    answer = find_answer(code, aws_text)
+    return [text, answer.hint] if answer and answer.hint else [text]

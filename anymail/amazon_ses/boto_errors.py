@@ -21,7 +21,8 @@ class AnymailBotoClientAPIError(AnymailAPIError, ClientError):
     """
 
     def __init__(self, *args: object, client_error: ClientError) -> None:
-        meaning = describe_client_error(client_error.response)
+        # Scopes are those of sending.
+        meaning = {**describe_client_error(client_error.response), "scope": None}
         super().__init__(*args, response=client_error.response, **meaning)
         self.client_error = client_error
         self.operation_name: str = client_error.operation_name

@@ -23,7 +23,7 @@ from ..conf import AmazonSESSettings
 from ..exceptions import AnymailAPIError
 from .aws import unknown_region
 from .aws_errors import api_errors
-from .error_codes import NEVER_CONNECTED
+from .error_codes import NEVER_CONNECTED, code_and_text, narrow_scope
 from .pacing import (
     AccountRate,
     ConcurrencyLimiter,
@@ -154,10 +154,19 @@ def _post(call: ApiCall, client: Any, limiter: ConcurrencyLimiter) -> Any:
                     "AWS_DEFAULT_REGION; for a new region, upgrade boto3.",
                     error_code="UnknownRegion",
                     is_unsent=True,
+                    scope="account",
                 ) from err.__cause__
+            _narrow_scope(err, call)
             raise
         limiter.accepted()
         return response
+
+
+def _narrow_scope(error: AnymailAPIError, call: ApiCall) -> None:
+    if error.response:
+        _, text = code_and_text(error.response)
+        recipients = [recipient.addr_spec for recipient in call.recipients]
+        error.scope = narrow_scope(error.scope, text, recipients)
 
 
 def _may_repeat(error: BaseException, settings: AmazonSESSettings) -> bool:
@@ -178,10 +187,14 @@ def _gives_up(state: RetryCallState, settings: AmazonSESSettings) -> bool:
 
 def _log_pause(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
-    code = getattr(error, "error_code", None)
+    code, scope = getattr(error, "error_code", None), getattr(error, "scope", None)
     logger.info(
         "Amazon SES: %s, trying again in %.1f seconds",
         code,
         state.upcoming_sleep,
-        extra={"anymail_error_code": code, "anymail_attempt": state.attempt_number},
+        extra={
+            "anymail_error_code": code,
+            "anymail_error_scope": scope,
+            "anymail_attempt": state.attempt_number,
+        },
     )

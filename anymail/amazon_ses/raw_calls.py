@@ -136,6 +136,7 @@ def parse_message_id(
             f"Amazon SES answered {call.operation} without a MessageId.",
             response=dict(response),
             is_transient=True,
+            scope="service",
         )
     queued = AnymailRecipientStatus(message_id, "queued")
     return {recipient.addr_spec: queued for recipient in call.recipients}

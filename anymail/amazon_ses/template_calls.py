@@ -12,7 +12,7 @@ from ..exceptions import AnymailAPIError
 from ..message import AnymailRecipientStatus
 from ..outgoing import OutgoingMessage, unsupported
 from . import ESP_NAME
-from .error_codes import mask_addresses
+from .error_codes import describe_status, mask_addresses, narrow_scope
 from .mime import dump_json, encode_address
 from .raw_calls import MAX_RECIPIENTS
 
@@ -158,6 +158,7 @@ def parse_entries(
             f"Amazon SES answered {call.operation} without {key}.",
             response=dict(response),
             is_transient=True,
+            scope="service",
         )
     if len(results) != len(call.recipients):
         raise AnymailAPIError(
@@ -165,23 +166,25 @@ def parse_entries(
             f"for {len(call.recipients)} recipients.",
             response=dict(response),
             is_transient=True,
+            scope="service",
         )
     statuses: dict[str, AnymailRecipientStatus] = {}
     for recipient, result in zip(call.recipients, results, strict=True):
         known = statuses.get(recipient.addr_spec)
         if known is None or known.status == "failed":  # twice in ``to``: what was accepted counts
-            statuses[recipient.addr_spec] = _status(result)
+            statuses[recipient.addr_spec] = _status(result, recipient)
     return statuses
 
 
-def _status(result: Any) -> AnymailRecipientStatus:
+def _status(result: Any, recipient: EmailAddress) -> AnymailRecipientStatus:
     # A proxy may answer instead of SES: anything but text is treated as absent.
     code, message_id, text = (_text(result, name) for name in ("Status", "MessageId", "Error"))
     if code is None:
         return AnymailRecipientStatus(message_id, "unknown")
     if code.upper() == "SUCCESS":
         return AnymailRecipientStatus(message_id, "queued")
-    return AnymailRecipientStatus(message_id, "failed", code, text and mask_addresses(text))
+    scope = narrow_scope(describe_status(code, text)["scope"], text or "", [recipient.addr_spec])
+    return AnymailRecipientStatus(message_id, "failed", code, text and mask_addresses(text), scope)
 
 
 def _text(result: Any, name: str) -> str | None:

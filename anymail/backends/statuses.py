@@ -53,7 +53,7 @@ def without_addresses(outgoing: OutgoingMessage, refused: set[str]) -> OutgoingM
 def record_copies_without_original(status: AnymailStatus, outgoing: OutgoingMessage) -> None:
     """Reject cc and bcc of a template: they get copies of mail to each ``to``, and none is left."""
     text = "It is a copy of messages to other recipients, and all of those are refused."
-    result = AnymailRecipientStatus(None, "rejected", "NoOriginal", text)
+    result = AnymailRecipientStatus(None, "rejected", "NoOriginal", text, "recipient")
     status.set_recipient_status({r.addr_spec: result for r in outgoing.recipients})
 
 
@@ -80,7 +80,7 @@ def failed_statuses(
     reason = error or (failures[0] if failures else None)
     code = getattr(reason, "error_code", None)
     text = mask_addresses(str(reason) or type(reason).__name__) if reason else INTERRUPTED
-    result = AnymailRecipientStatus(None, word, code, text)
+    result = AnymailRecipientStatus(None, word, code, text, getattr(reason, "scope", None))
     return {recipient.addr_spec: result for recipient in call.recipients}
 
 
@@ -124,11 +124,14 @@ def common_failure(status: AnymailStatus) -> AnymailAPIError | None:
     if {result.status for result in results} != {"failed"} or len(reasons) > 1:
         return None
     code, text = reasons.pop()
-    return AnymailAPIError(
+    error = AnymailAPIError(
         f"{code}: {text}" if text else str(code),
         response=status.esp_response,
-        **describe_status(code),
+        **describe_status(code, text),
     )
+    scopes = {result.error_scope for result in results}
+    error.scope = scopes.pop() if len(scopes) == 1 else error.scope
+    return error
 
 
 def _refusal(result: AnymailRecipientStatus) -> str:

@@ -24,12 +24,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 
 if TYPE_CHECKING:
     from .requests_error import AnymailRequestsAPIError as AnymailRequestsAPIError
+
+
+#: What else will fail for the same reason: see :class:`AnymailAPIError`.
+ErrorScope = Literal["message", "recipient", "sender", "account", "service"]
 
 
 class AnymailError(Exception):
@@ -96,6 +100,11 @@ class AnymailAPIError(AnymailError):
     :param is_unsent: the service surely accepted nothing of what the error is about, so nothing can
         arrive twice when it is sent again. False for a message of several calls as soon as one of
         them was accepted, or may have been.
+    :param scope: what else will fail for the same reason. ``"message"``: this message only.
+        ``"recipient"``: mail to the address that was refused. ``"sender"``: mail with the same
+        identity, configuration set or tenant. ``"account"``: all mail that is sent with the same
+        account, credentials and region. ``"service"``: SES has trouble, or cannot be reached. None
+        if AWS's answer does not say, and for errors of other services than SES.
     """
 
     def __init__(
@@ -105,6 +114,7 @@ class AnymailAPIError(AnymailError):
         is_transient: bool = False,
         is_throttled: bool = False,
         is_unsent: bool = False,
+        scope: ErrorScope | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -112,6 +122,7 @@ class AnymailAPIError(AnymailError):
         self.is_transient = is_transient
         self.is_throttled = is_throttled
         self.is_unsent = is_unsent
+        self.scope = scope
 
 
 class AnymailRecipientsRefused(AnymailError):
@@ -120,6 +131,9 @@ class AnymailRecipientsRefused(AnymailError):
     SES itself refuses no recipient of a call: a receiver of ``recipients_resolved`` (such as the
     suppression list) or ``pre_send`` gave them the status ``rejected`` or ``invalid``.
     """
+
+    #: As in :class:`AnymailAPIError`.
+    scope: ClassVar[ErrorScope] = "recipient"
 
     def __init__(self, *args: object, **kwargs: Any) -> None:
         super().__init__(*(args or ("All message recipients were rejected or invalid",)), **kwargs)

@@ -102,4 +102,4 @@ def _warn_of_unverified(row: Record, count: int) -> None:
 
 def _status(entry: Suppression) -> AnymailRecipientStatus:
     text = f"On the suppression list ({entry.reason})."
-    return AnymailRecipientStatus(None, "rejected", "Suppressed", text)
+    return AnymailRecipientStatus(None, "rejected", "Suppressed", text, "recipient")

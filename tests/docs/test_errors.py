@@ -13,7 +13,6 @@ from pathlib import Path
 
 from django.test import SimpleTestCase
 
-from anymail.amazon_ses import aws_errors
 from anymail.sandbox.webhooks import NO_SITE, NO_WEBHOOKS
 
 from ..docs_pages import DOCS, ROOT, literals, tables
@@ -256,11 +255,3 @@ class SandboxErrorTests(SimpleTestCase):
     def test_a_new_error_would_be_missed(self):
         new = Text("x.py:1", "The squirrel … is not in its tree.")
         self.assertFalse(any(map(new.is_covered_by, sandbox_entries())))
-
-
-class ListedCodesTests(SimpleTestCase):
-    def test_the_errors_with_a_hint_are_in_the_table_of_amazon(self):
-        [table] = [table for table in tables(PAGE) if table.header[0] == "Amazon says"]
-        listed = " ".join(row[0] for row in table.rows)
-        for code in aws_errors.HINTS:
-            self.assertIn(code, listed)

@@ -532,14 +532,10 @@ class PublishingTests(LocalSesTestCase):
         self.ses.set_identity_headers_in_notifications_enabled(
             Identity=domain, NotificationType="Bounce", Enabled=True
         )
-        self.ses.set_identity_feedback_forwarding_enabled(Identity=domain, ForwardingEnabled=False)
         found = self.ses.get_identity_notification_attributes(Identities=[domain, "b.example"])
         known, unknown = (found["NotificationAttributes"][name] for name in (domain, "b.example"))
         self.assertEqual(known["BounceTopic"], topic.arn)
-        self.assertEqual(
-            (known["HeadersInBounceNotificationsEnabled"], known["ForwardingEnabled"]),
-            (True, False),
-        )
+        self.assertIs(known["HeadersInBounceNotificationsEnabled"], True)
         self.assertIs(unknown["HeadersInBounceNotificationsEnabled"], False)
         self.assertNotIn("BounceTopic", unknown)
 

@@ -27,7 +27,6 @@ from anymail.sandbox.aws.headers import split
 from anymail.sandbox.aws.moto_state import ReceiptRule, receives_for, verified_identity
 from anymail.sandbox.aws.ses import handlebars
 from anymail.sandbox.aws.ses.addresses import parse_address, parse_addresses
-from anymail.sandbox.aws.ses.context import DAY, SentRecipients
 from anymail.sandbox.aws.ses.errors import SesError
 from anymail.sandbox.aws.ses.handlebars import TemplateError
 from anymail.sandbox.journal import now
@@ -312,12 +311,6 @@ class ConfigurationSetTests(LocalSesTestCase):
         ]
         self.assertEqual(found["SnsDestination"], {"TopicArn": topic.arn})
         self.assertEqual(found["MatchingEventTypes"], ["RENDERING_FAILURE", "DELIVERY_DELAY"])
-        described = self.ses.describe_configuration_set(
-            ConfigurationSetName=name, ConfigurationSetAttributeNames=["eventDestinations"]
-        )
-        [found] = described["EventDestinations"]
-        self.assertEqual(found["SNSDestination"], {"TopicARN": topic.arn})
-        self.assertEqual(found["MatchingEventTypes"], ["renderingFailure"])
         self.sesv2.delete_configuration_set_event_destination(
             ConfigurationSetName=name, EventDestinationName="sns"
         )
@@ -343,18 +336,6 @@ class ConfigurationSetTests(LocalSesTestCase):
                     EventDestinationName=destination,
                     EventDestination=self.destination(**definition),
                 )
-        for number in range(9):
-            call(
-                ConfigurationSetName=name,
-                EventDestinationName=f"d{number}",
-                EventDestination=self.destination(),
-            )
-        with self.assertRaises(errors.LimitExceededException):
-            call(
-                ConfigurationSetName=name,
-                EventDestinationName="d10",
-                EventDestination=self.destination(),
-            )
 
     def test_v1_has_names_of_its_own_for_that(self):
         topic = self.amazon.topic()
@@ -374,12 +355,6 @@ class ConfigurationSetTests(LocalSesTestCase):
                         **definition,
                     },
                 )
-        code, _, _ = self.refusal(
-            self.ses.create_configuration_set_event_destination,
-            ConfigurationSetName=name,
-            EventDestination={"Name": "x", "MatchingEventTypes": ["deliveryDelay"]},
-        )
-        self.assertEqual(code, "InvalidParameterValue")
 
 
 class ComposedTests(LocalSesTestCase):
@@ -739,6 +714,7 @@ class HandlebarsTests(SimpleTestCase):
             "{{a",
             "{{#if a}}",
             "{{/if}}",
+            "{{/}}",
             "{{#if a}}{{/each}}",
             "{{else}}",
             "{{> partial}}",
@@ -924,26 +900,6 @@ class AccountTests(LocalSesTestCase):
         self.assertEqual(self.sent() - before, 2)
         self.refusal(self.send_raw, Destinations=["x"])
         self.assertEqual(self.sent() - before, 2)
-        [point] = self.ses.get_send_statistics()["SendDataPoints"]
-        self.assertEqual(point["DeliveryAttempts"], before + 2)
-
-    def test_only_the_last_24_hours_count(self):
-        clock = [0.0]
-        sent = SentRecipients(clock=lambda: clock[0])
-        sent.add("r", 3)
-        clock[0] = DAY - 1
-        sent.add("r", 4)
-        self.assertEqual(sent.last_24_hours("r"), 7)
-        clock[0] = DAY
-        self.assertEqual(sent.last_24_hours("r"), 4)
-
-    def test_what_is_older_is_forgotten_while_nobody_asks(self):
-        clock = [0.0]
-        sent = SentRecipients(clock=lambda: clock[0])
-        for _ in range(5):
-            sent.add("r", 1)
-            clock[0] += DAY
-        self.assertEqual(len(sent._sent["r"]), 1)
 
     def test_unverified_senders_are_refused_if_wanted(self):
         domain = f"{unique('verified')}.example"
@@ -1148,10 +1104,11 @@ class HostileTests(LocalSesTestCase):
         for call, params in (
             (self.sesv2.put_suppressed_destination, {"EmailAddress": "a@b", "Reason": "BOUNCE"}),
             (self.ses.reorder_receipt_rule_set, {"RuleSetName": "a", "RuleNames": []}),
+            (self.ses.test_render_template, {"TemplateName": "a", "TemplateData": "{}"}),
         ):
             code, status, text = self.refusal(call, **params)
             self.assertEqual((code, status), ("NotImplemented", 400))
-            self.assertIn("The sandbox does not have the operation", text)
+            self.assertIn("The sandbox ", text)
 
     def test_forms_that_are_none(self):
         raw = b"Action=SendRawEmail&RawMessage.Data="
@@ -1168,6 +1125,7 @@ class HostileTests(LocalSesTestCase):
             (raw + b"&Destinations=a", "InvalidParameterValue"),
             (raw + b"&" + b"a." * 50_000 + b"=b", "InvalidParameterValue"),
             (b"Action=SendRawEmail" + b"&a=b" * 30_000, "MalformedQueryString"),
+            (b"Action=ListIdentities&Action=SendEmail", "MalformedQueryString"),
             (b"Action=ListTemplates&MaxItems=many", "MalformedInput"),
         ):
             with self.subTest(body[:60]):
@@ -1247,14 +1205,6 @@ class HostileTests(LocalSesTestCase):
                 OUTBOUND, chunks, Authorization=AUTHORIZATION, Transfer_Encoding="chunked"
             )
             self.assertEqual(found, status)
-
-    def test_a_confirmation_needs_no_signature_but_its_token(self):
-        topic = self.amazon.topic()
-        query = urlencode({"Action": "ConfirmSubscription", "TopicArn": topic.arn, "Token": "none"})
-        status, _, answer = self.amazon.request("GET", f"/?{query}", None)
-        self.assertEqual(status, 400)
-        self.assertIn(b"<Code>InvalidParameter</Code>", answer)
-        self.assertIn(b"http://sns.amazonaws.com/doc/2010-03-31/", answer)
 
     def test_a_bug_in_the_sandbox_is_an_internal_failure_of_amazon(self):
         for call in (self.send_raw, self.send_raw_v2):

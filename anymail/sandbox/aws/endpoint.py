@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from .access import refuse_browsers
-from .allowed import check_operations, check_s3
+from werkzeug.sansio.utils import get_content_length
+
 from .api import ApiError, ApiRequest
-from .bounds import check_room, check_room_for_object
+from .bounds import check_room_for_message, check_room_for_object
 from .moto_services import MotoServices
-from .protocol import build_error, build_response, parse_query_request, parse_rest_request
-from .routing import Call, Environ, named_operations, read_length, route, sent_path, service_of
+from .protocol import Environ, build_error, build_response, parse_request
+from .routing import read_body, read_scope, refuse_browsers, ses_service
 from .ses.context import SesContext
 from .ses.errors import SesError
-from .ses.operations import OPERATIONS, SEND_OPERATIONS
+from .ses.operations import OPERATIONS, REFUSED_OPERATIONS, SEND_OPERATIONS
 
 if TYPE_CHECKING:
     from .events.publish import Publisher
@@ -45,64 +45,53 @@ class AwsEndpoint:
         self._moto = MotoServices()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        service = service_of(environ)
+        service = ses_service(environ)
         try:
             refuse_browsers(environ, self._hosts)
-            call = route(environ)
-            service = call.service
-            return self._answer(call, environ, start_response)
+            service, region = read_scope(environ)
+            return self._answer(service, region, environ, start_response)
         except ApiError as err:
             error = err
         except Exception as err:
             logger.exception("The sandbox failed", extra={"anymail_error_code": type(err).__name__})
             error = ApiError("InternalFailure", "The sandbox failed; its log says why.", 500)
-        body, headers = build_error(error, service)
-        return _respond(error.status, body, headers, start_response)
+        return _respond(error.status, *build_error(error, service), start_response)
 
     def _answer(
-        self, call: Call, environ: Environ, start_response: StartResponse
+        self, service: str, region: str, environ: Environ, start_response: StartResponse
     ) -> Iterable[bytes]:
-        if call.service == "s3":
-            check_s3(environ["REQUEST_METHOD"], environ.get("QUERY_STRING", ""))
-            if environ["REQUEST_METHOD"] in ("POST", "PUT"):
-                check_room_for_object(read_length(environ))
-            return self._moto.answer("s3", environ["REQUEST_METHOD"], environ, start_response)
-        names = set()
-        if call.service in ("ses", "sesv2"):
-            request = _parse(call, environ)
-            _check(call.service, {request.operation})
-            result = self._play(request)
+        if service in ("ses", "sesv2", "sts"):
+            request = parse_request(service, region, environ, read_body(environ))
+            result = self._run(request)
             if result is not None:
                 return _respond(200, *build_response(request, result), start_response)
-            names = {request.operation}
-        names |= named_operations(environ, call.body)
-        _check(call.service, names)
-        return self._moto.answer(call.service, min(names), environ, start_response)
+        else:
+            _check_room(service, environ)
+        return self._moto.answer(service, environ, start_response)
 
-    def _play(self, request: ApiRequest) -> Mapping[str, Any] | None:
+    def _run(self, request: ApiRequest) -> Mapping[str, Any] | None:
         """The result of a call; None leaves it to moto."""
-        if (request.service, request.operation) in SEND_OPERATIONS:
+        key = (request.service, request.operation)
+        if key in REFUSED_OPERATIONS:
+            text = f"The sandbox does not have the operation {request.operation}."
+            raise ApiError("NotImplemented", text)
+        if key in SEND_OPERATIONS:
             time.sleep(self._ses.faults.latency)
-        operation = OPERATIONS.get((request.service, request.operation))
         try:
-            return None if operation is None else operation(self._ses, request)
+            return OPERATIONS[key](self._ses, request) if key in OPERATIONS else None
         except SesError as err:
             raise err.as_api_error(request.service) from err
 
 
-def _check(service: str, operations: Collection[str]) -> None:
-    check_operations(service, operations)
-    for operation in operations:
-        check_room(service, operation)
-
-
-def _parse(call: Call, environ: Environ) -> ApiRequest:
-    source_ip = environ.get("REMOTE_ADDR", "127.0.0.1")
-    if call.service != "sesv2":
-        return parse_query_request(call.region, call.form, source_ip)
-    method, path = environ["REQUEST_METHOD"], sent_path(environ)
-    query = environ.get("QUERY_STRING", "")
-    return parse_rest_request(call.region, method, path, query, call.body, source_ip)
+def _check_room(service: str, environ: Environ) -> None:
+    """Refuse what moto has no room for, and bodies that are too large."""
+    if service == "s3":  # whose bodies moto reads
+        if environ["REQUEST_METHOD"] in ("POST", "PUT"):
+            check_room_for_object(get_content_length(environ.get("CONTENT_LENGTH")) or 0)
+        return
+    body, target = read_body(environ), environ.get("HTTP_X_AMZ_TARGET", "")
+    if service == "sqs" and ("SendMessage" in target or b"Action=SendMessage" in body):
+        check_room_for_message()
 
 
 def _respond(

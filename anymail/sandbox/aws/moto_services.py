@@ -7,31 +7,35 @@ from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Any
 
+from moto.moto_server import werkzeug_app
+from werkzeug.test import run_wsgi_app
+
 from .api import ApiError
 
 logger: logging.Logger = logging.getLogger(__name__)
 
+#: Others of moto run containers, call other hosts, write files, or (STS) give access to other
+#: accounts.
+SERVICES = frozenset({"kms", "s3", "ses", "sesv2", "sns", "sqs"})
+
 
 class MotoServices:
-    """The services of :mod:`~.allowed`. Everything else of moto is out of reach."""
+    """The services that may be used. Everything else of moto is out of reach."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._applications: dict[str, Any] = {}
 
     def answer(
-        self,
-        service: str,
-        operation: str,
-        environ: dict[str, Any],
-        start_response: Callable[..., Any],
+        self, service: str, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        """Let moto answer a request that was checked.
+        """Let moto answer a request.
 
         :raises ApiError: moto raises, or answers with HTML, where it does not know what to do.
         """
-        from werkzeug.test import run_wsgi_app
-
+        if service not in SERVICES:
+            text = f"The sandbox does not have the service {service[:60]!r}."
+            raise ApiError("NotImplemented", text)
         environ.pop("HTTP_X_MOTO_ACCOUNT_ID", None)  # there is one account
         try:
             body, status, headers = run_wsgi_app(self._application(service), environ)
@@ -39,15 +43,10 @@ class MotoServices:
             problem = status if is_page else ""
         except Exception as err:
             problem = f"{type(err).__name__}: {err}"
-            logger.info(
-                "moto failed on %s of %s",
-                operation,
-                service,
-                exc_info=True,
-                extra={"anymail_error_code": type(err).__name__},
-            )
+            more = {"anymail_error_code": type(err).__name__}
+            logger.info("moto's %s failed", service, exc_info=True, extra=more)
         if problem:
-            text = f"The sandbox cannot answer {operation} of {service} ({problem})."
+            text = f"The sandbox cannot answer this request to {service} ({problem})."
             raise ApiError("NotImplemented", text)
         start_response(status, list(headers.items()))
         return body
@@ -55,8 +54,6 @@ class MotoServices:
     def _application(self, service: str) -> Any:
         with self._lock:
             if service not in self._applications:
-                from moto.moto_server.werkzeug_app import create_backend_app
-
-                create: Any = create_backend_app
+                create: Any = werkzeug_app.create_backend_app
                 self._applications[service] = create(service)
             return self._applications[service]

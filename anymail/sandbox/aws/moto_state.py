@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from moto.ses.models import ses_backends
+
 from .defaults import ACCOUNT
 
 
@@ -39,21 +41,18 @@ class ReceiptRule:
 
 def is_region(region: str) -> bool:
     """Whether SES exists in a region."""
-    from moto.ses.models import ses_backends
-
     return region in ses_backends[ACCOUNT]
 
 
 def verified_identity(region: str, address: str) -> str | None:
     """The verified identity that covers an address: itself, its domain, or a parent of that."""
-    verified = {name.lower(): name for name in _identities(region)}
+    verified = _verified(region)
     return next((verified[name] for name in covering(address) if name in verified), None)
 
 
 def receives_for(region: str, address: str) -> bool:
     """Whether the domain of an address is verified: only then SES takes mail for it."""
-    verified = {name.lower() for name in _identities(region)}
-    return any(name in verified for name in covering(address) if "@" not in name)
+    return verified_identity(region, address.rpartition("@")[2]) is not None
 
 
 def covering(address: str) -> Iterator[str]:
@@ -67,45 +66,34 @@ def covering(address: str) -> Iterator[str]:
         name = name.partition(".")[2]
 
 
-def has_configuration_set(region: str, name: str) -> bool:
-    """Whether there is a configuration set with this name."""
-    return name in _backend(region).config_sets
-
-
-def describe_configuration_set(region: str, name: str) -> Mapping[str, Any]:
-    """A configuration set as v2 of the API describes it."""
-    found: Mapping[str, Any] = _backend(region).config_sets[name].to_dict_v2()
+def configuration_sets(region: str) -> dict[str, Any]:
+    """moto's configuration sets, by name."""
+    found: dict[str, Any] = _backend(region).config_sets
     return found
-
-
-def delete_configuration_set(region: str, name: str) -> None:
-    """Forget a configuration set; without effect if there is none."""
-    _backend(region).config_sets.pop(name, None)
 
 
 def receipt_rules(region: str) -> list[ReceiptRule]:
     """The enabled rules of the active receipt rule set, in their order; empty without one."""
-    for found in list(_backend(region).receipt_rule_set.values()):
-        if found.is_active:
-            return [_receipt_rule(rule) for rule in found.rules if rule.get("Enabled")]
-    return []
+    sets = list(_backend(region).receipt_rule_set.values())
+    return [
+        ReceiptRule(
+            name=rule["Name"],
+            recipients=tuple(rule.get("Recipients") or ()),
+            actions=tuple(rule.get("Actions") or ()),
+            scans=bool(rule.get("ScanEnabled")),
+        )
+        for found in sets
+        if found.is_active
+        for rule in found.rules
+        if rule.get("Enabled")
+    ]
 
 
-def _receipt_rule(rule: Mapping[str, Any]) -> ReceiptRule:
-    return ReceiptRule(
-        name=rule["Name"],
-        recipients=tuple(rule.get("Recipients") or ()),
-        actions=tuple(rule.get("Actions") or ()),
-        scans=bool(rule.get("ScanEnabled")),
-    )
-
-
-def _identities(region: str) -> list[str]:
-    """At once: other threads add to them."""
-    return list(_backend(region).email_identities)
+def _verified(region: str) -> dict[str, str]:
+    """The identities, by their names in lower case."""
+    names = list(_backend(region).email_identities)  # at once: other threads add to them
+    return {name.lower(): name for name in names}
 
 
 def _backend(region: str) -> Any:
-    from moto.ses.models import ses_backends
-
     return ses_backends[ACCOUNT][region]

@@ -1,4 +1,4 @@
-"""Reads and writes SES's protocols with moto: forms and XML (v1), JSON (v2).
+"""Reads and writes AWS's protocols with moto: forms and XML (SES v1, STS), JSON (SES v2).
 
 Amazon's own descriptions of the APIs, which botocore brings, say what the parameters are.
 """
@@ -9,10 +9,19 @@ import base64
 import json
 import re
 import uuid
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qsl, unquote_to_bytes
+from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
+
+from botocore.validate import ParamValidator
+from moto.core import utils
+from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.serialize import SERIALIZERS, SerializationContext
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Map, Rule
 
 from .api import ApiError, ApiRequest
 
@@ -20,127 +29,118 @@ from .api import ApiError, ApiRequest
 MAX_FIELDS = 4_000
 #: What XML 1.0 cannot write.
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-#: JSON can hold halves of characters.
-HALF_CHARACTER = re.compile(rb"\\ud[89a-f]", re.IGNORECASE)
 JSON_SERVICES = frozenset({"kms", "sesv2", "sqs"})
 
-
-def parse_form(content: bytes) -> dict[str, str]:
-    """The fields of a form; bytes that are not UTF-8 are replaced.
-
-    :raises ApiError: there are too many.
-    """
-    try:
-        pairs = parse_qsl(
-            content.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS
-        )
-    except ValueError as err:
-        raise ApiError("MalformedQueryString", "The request has too many parameters.") from err
-    return dict(pairs)
+Environ = dict[str, Any]
+#: Body and headers.
+Response = tuple[bytes, Mapping[str, str]]
 
 
-def parse_query_request(region: str, form: dict[str, str], source_ip: str) -> ApiRequest:
-    """A call of SES v1.
+def parse_request(service: str, region: str, environ: Environ, body: bytes) -> ApiRequest:
+    """A call of SES or STS.
 
+    :param service: ``"ses"``, ``"sesv2"`` or ``"sts"``.
     :raises ApiError: there is no such operation, or its parameters are not valid.
     """
-    model, action = _service_model("ses"), form.get("Action", "")
-    if action not in model.operation_names:
-        text = f"Could not find operation {action[:100]} for version {model.api_version}"
-        raise ApiError("InvalidAction", text)
+    is_json = service in JSON_SERVICES
+    operation, sent = (_find_by_path if is_json else _find_by_name)(service, environ, body)
+    model = _service_model(service).operation_model(operation)
     try:
-        params = _parse(model.operation_model(action), {"values": form})
+        if is_json:
+            _check_json(body)
+        parser: Any = PROTOCOL_PARSERS[model.service_model.protocol](model, blob_parser=_blob)
+        params = parser.parse(sent)
     except Exception as err:  # moto's parser expects well-formed requests
-        raise ApiError("MalformedInput", "A parameter cannot be read.") from err
-    if problems := _problems(model.operation_model(action), params):
-        raise ApiError("ValidationError", f"1 validation error detected: {problems}")
+        code = "SerializationException" if is_json else "MalformedInput"
+        raise ApiError(code, "The request cannot be read.") from err
+    if problems := _problems(model.input_shape, params):
+        raise ApiError("BadRequestException" if is_json else "ValidationError", problems)
     return ApiRequest(
-        service="ses", region=region, operation=action, params=params, source_ip=source_ip
+        service=service,
+        region=region,
+        operation=operation,
+        params=params,
+        source_ip=environ.get("REMOTE_ADDR", "127.0.0.1"),
     )
 
 
-def parse_rest_request(
-    region: str, method: str, path: str, query: str, body: bytes, source_ip: str
-) -> ApiRequest:
-    """A call of SES v2.
+def build_response(request: ApiRequest, result: Any) -> Response:
+    """The response to a call.
 
-    :param path: as it was sent, with its percent-encoding.
-    :raises ApiError: there is no such operation, or its parameters are not valid.
+    :param result: as boto3 gives it, without ``ResponseMetadata``. It may have more.
     """
-    from werkzeug.datastructures import MultiDict
-
-    operation, in_path = _find_operation(method, path)
-    model = _service_model("sesv2").operation_model(operation)
-    try:
-        found = json.loads(body or b"{}")
-        if HALF_CHARACTER.search(body):
-            json.dumps(found, ensure_ascii=False).encode()
-        values = MultiDict(parse_qsl(query, keep_blank_values=True, max_num_fields=100))
-        sent = {"body": body, "headers": {}, "url_params": in_path, "values": values}
-        params = _parse(model, sent)
-    except Exception as err:  # likewise
-        raise ApiError("SerializationException", "The request cannot be read.") from err
-    if problems := _problems(model, params):
-        raise ApiError("BadRequestException", problems)
-    return ApiRequest(
-        service="sesv2", region=region, operation=operation, params=params, source_ip=source_ip
-    )
-
-
-def build_response(request: ApiRequest, result: Any) -> tuple[bytes, dict[str, str]]:
-    """The body and the headers of a response.
-
-    :param result: as boto3 gives it, without ``ResponseMetadata``.
-    """
-    from moto.core.serialize import SERIALIZERS, SerializationContext
-
-    service, request_id = _service_model(request.service), str(uuid.uuid4())
-    serializer = SERIALIZERS[service.protocol](
-        service.operation_model(request.operation), SerializationContext(request_id)
-    )
+    model, request_id = _service_model(request.service), str(uuid.uuid4())
+    operation = model.operation_model(request.operation)
+    serializer: Any = SERIALIZERS[model.protocol](operation, SerializationContext(request_id))
     response = serializer.serialize(result)
-    headers = {**response["headers"], "x-amzn-RequestId": request_id}
-    body = str(response["body"])
-    return (body if service.protocol == "rest-json" else _xml(body)).encode(), headers
+    body = response["body"] if request.service in JSON_SERVICES else _xml(response["body"])
+    return body.encode(), {**response["headers"], "x-amzn-RequestId": request_id}
 
 
-def build_error(error: ApiError, service: str) -> tuple[bytes, dict[str, str]]:
-    """The body and the headers of a response that is an error."""
+def build_error(error: ApiError, service: str) -> Response:
+    """The response that is an error."""
     request_id = str(uuid.uuid4())
     headers = {"x-amzn-RequestId": request_id, "x-amzn-ErrorType": error.code}
     if service in JSON_SERVICES:
         body = json.dumps({"__type": error.code, "message": str(error)})
         return body.encode(), {**headers, "Content-Type": "application/json"}
     fault = "Sender" if error.status < 500 else "Receiver"
-    namespace = _service_model("sns" if service == "sns" else "ses").metadata["xmlNamespace"]
     text = (
-        f'<ErrorResponse xmlns="{namespace}"><Error><Type>{fault}</Type>'
+        f"<ErrorResponse><Error><Type>{fault}</Type>"
         f"<Code>{escape(error.code)}</Code><Message>{escape(str(error))}</Message></Error>"
         f"<RequestId>{request_id}</RequestId></ErrorResponse>"
     )
     return _xml(text).encode(), {**headers, "Content-Type": "text/xml"}
 
 
-def _parse(operation: Any, sent: dict[str, Any]) -> dict[str, Any]:
-    from moto.core.parse import PROTOCOL_PARSERS
+def _find_by_name(service: str, environ: Environ, body: bytes) -> tuple[str, dict[str, Any]]:
+    """The operation that a form is for, and what moto's parser reads."""
+    form = _parse_form(environ.get("QUERY_STRING", "").encode("latin-1") + b"&" + body)
+    model, action = _service_model(service), form.get("Action", "")
+    if action not in model.operation_names:
+        text = f"Could not find operation {action[:100]} for version {model.api_version}"
+        raise ApiError("InvalidAction", text)
+    return action, {"values": form}
 
-    parser: Any = PROTOCOL_PARSERS[operation.service_model.protocol](operation, blob_parser=_blob)
-    found: dict[str, Any] = parser.parse(sent)
-    return found
+
+def _find_by_path(service: str, environ: Environ, body: bytes) -> tuple[str, dict[str, Any]]:
+    """The operation that a path is for, and what moto's parser reads."""
+    path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+    try:
+        operation, in_path = _routes(service).bind("").match(path, environ["REQUEST_METHOD"])
+        query = parse_qsl(environ.get("QUERY_STRING", ""), True, max_num_fields=100)
+    except (HTTPException, ValueError) as err:
+        raise ApiError("UnknownOperationException", "Unknown operation.", 404) from err
+    values = MultiDict(query)
+    return operation, {"body": body, "headers": {}, "url_params": in_path, "values": values}
+
+
+def _parse_form(content: bytes) -> dict[str, str]:
+    try:
+        text = content.decode("utf-8", "replace")
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    except ValueError as err:
+        raise ApiError("MalformedQueryString", "The request has too many parameters.") from err
+    form = dict(pairs)
+    if len(form) < len(pairs):  # moto might take another one than we do
+        raise ApiError("MalformedQueryString", "The request has a parameter twice.")
+    return form
+
+
+def _check_json(body: bytes) -> None:
+    """Raise for what moto takes for a text, and for halves of characters."""
+    found = json.loads(body or b"{}")
+    if b"\\u" in body:
+        json.dumps(found, ensure_ascii=False).encode()
 
 
 def _blob(text: str) -> bytes:
     return base64.b64decode("".join(text.split()), validate=True)
 
 
-def _problems(operation: Any, params: dict[str, Any]) -> str:
+def _problems(shape: Any, params: dict[str, Any]) -> str:
     """What is wrong with parameters; empty if nothing."""
-    from botocore.validate import ParamValidator
-
-    if operation.input_shape is None:
-        return ""
-    report = ParamValidator().validate(params, operation.input_shape)
-    return str(report.generate_report())
+    return str(ParamValidator().validate(params, shape).generate_report()) if shape else ""
 
 
 def _xml(text: str) -> str:
@@ -148,28 +148,14 @@ def _xml(text: str) -> str:
 
 
 def _service_model(service: str) -> Any:
-    from moto.core.utils import get_service_model
-
-    return get_service_model(service)
-
-
-def _find_operation(method: str, path: str) -> tuple[str, dict[str, str]]:
-    """The operation of SES v2 that a request is for, and the parameters in its path."""
-    for known_method, pattern, operation in _routes():
-        if method == known_method and (found := pattern.fullmatch(path)):
-            return operation, {
-                name: unquote_to_bytes(value).decode("utf-8", "replace")
-                for name, value in found.groupdict().items()
-            }
-    raise ApiError("UnknownOperationException", "Unknown operation.", 404)
+    return utils.get_service_model(service)
 
 
 @cache
-def _routes() -> list[tuple[str, re.Pattern[str], str]]:
-    model = _service_model("sesv2")
-    found = []
+def _routes(service: str) -> Map:
+    model, rules = _service_model(service), []
     for name in model.operation_names:
         http = model.operation_model(name).http
-        path = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(http["requestUri"].rstrip("/")))
-        found.append((http["method"], re.compile(path + "/?"), name))
-    return found
+        path = http["requestUri"].replace("{", "<").replace("}", ">")
+        rules.append(Rule(path, methods=[http["method"]], endpoint=name))
+    return Map(rules, strict_slashes=False, merge_slashes=False)

@@ -1,170 +1,97 @@
-"""Which service and which operation an HTTP request is for."""
+"""Who sends an HTTP request, for which service, and with which body."""
 
 from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Sequence
 from urllib.parse import parse_qsl
+
+from django.http.request import split_domain_port, validate_host
+from werkzeug.exceptions import HTTPException
+from werkzeug.wsgi import get_input_stream
 
 from .api import ApiError
 from .defaults import REGION
 from .moto_state import is_region
-from .protocol import parse_form
+from .protocol import Environ
 
 #: ``Authorization: AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, …``
 #: (AWS IAM User Guide, "Elements of an AWS API request signature").
 CREDENTIAL = re.compile(r"AWS4-[A-Z0-9-]+ .*?Credential=([^\s,]+)")
-#: SNS takes these from everybody: the token, or the subscription's ARN, is enough.
-UNSIGNED = frozenset({"ConfirmSubscription", "Unsubscribe"})
-V2_PATH = "/v2/email/"
 #: A little more than the largest message of v2 (40 MB) in Base64.
 MAX_BODY = 60 * 1024 * 1024
-Environ = dict[str, Any]
 
 
-class Scope(NamedTuple):
-    """What a request is signed for. v1 and v2 of SES share ``"ses"``."""
+def refuse_browsers(environ: Environ, hosts: Sequence[str]) -> None:
+    """Refuse requests that a web page makes, and requests for another host name than ours.
 
-    service: str
-    region: str
+    A browser sends a page's forms to any address without asking, and AWS's APIs take forms.
 
-
-@dataclass(frozen=True, kw_only=True)
-class Call:
-    """A request that is for one of our services.
-
-    :param service: a signing name, or ``"sesv2"``.
-    :param form: of SES v1.
-    :param body: not of S3: its bodies may be large, and are moto's.
+    :param hosts: our names, as in Django's ``ALLOWED_HOSTS``.
+    :raises ApiError: it is refused.
     """
-
-    service: str
-    region: str
-    form: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
-
-
-def route(environ: Environ) -> Call:
-    """Find out what a request is for.
-
-    :raises ApiError: it is not signed, or cannot be read.
-    """
-    service, region = read_scope(environ) or _unsigned_scope(environ)
-    if service == "s3":
-        return Call(service=service, region=region)
-    body = read_body(environ)
-    if service != "ses":
-        return Call(service=service, region=region, body=body)
-    if not is_region(region):
-        text = "Credential should be scoped to a valid region."
-        raise ApiError("SignatureDoesNotMatch", text, 403)
-    if _is_v2(environ):
-        return Call(service="sesv2", region=region, body=body)
-    query = environ.get("QUERY_STRING", "").encode("latin-1")
-    form = {**parse_form(query), **parse_form(body)}
-    return Call(service=service, region=region, form=form, body=body)
+    # Fetch Standard, "Origin header"; Fetch Metadata Request Headers, "Sec-Fetch-Site": a browser
+    # says "none" when its user typed the address.
+    if "HTTP_ORIGIN" in environ or environ.get("HTTP_SEC_FETCH_SITE", "none") != "none":
+        raise ApiError("AccessDenied", "The sandbox answers programs, not web pages.", 403)
+    host, _ = split_domain_port(environ.get("HTTP_HOST", ""))
+    if not validate_host(host, list(hosts)):
+        text = "The sandbox has another name than the one in Host, unless started --allow-remote."
+        raise ApiError("AccessDenied", text, 403)
 
 
-def named_operations(environ: Environ, body: bytes) -> set[str]:
-    """Every name of an operation in a request: moto may find another one than we do.
-
-    It also finds one in JSON that looks like a form.
-    """
-    target = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
-    return ({target} if target else set()) | {
-        value
-        for text in (environ.get("QUERY_STRING", ""), body.decode("utf-8", "replace"))
-        for name, value in parse_qsl(text, keep_blank_values=True)
-        if name == "Action"
-    }
+def ses_service(environ: Environ) -> str:
+    """The API of SES whose path a request has."""
+    return "sesv2" if environ.get("PATH_INFO", "").startswith("/v2/email/") else "ses"
 
 
-def service_of(environ: Environ) -> str:
-    """Whose errors the caller understands."""
-    try:
-        scope = read_scope(environ)
-    except ApiError:
-        scope = Scope("ses", "")
-    if _is_v2(environ):
-        return "sesv2"
-    return "s3" if scope is None else scope.service
+def read_scope(environ: Environ) -> tuple[str, str]:
+    """The service and the region that a request is signed for.
 
-
-def sent_path(environ: Environ) -> str:
-    """The path with its percent-encoding."""
-    sent: str = environ.get("RAW_URI") or environ["PATH_INFO"]
-    return sent.partition("?")[0]
-
-
-def read_scope(environ: Environ) -> Scope | None:
-    """What a request is signed for; None without a signature.
-
-    :raises ApiError: the signature is broken.
+    :return: the signing name, but ``"sesv2"`` for v2 of SES.
+    :raises ApiError: it is not signed, or the signature is broken.
     """
     authorization = environ.get("HTTP_AUTHORIZATION", "")
     if not authorization.startswith("AWS4-"):
-        return None
+        return _read_signed_url(environ)
     found = CREDENTIAL.match(authorization)
     parts = found[1].split("/") if found else []
     if len(parts) != 5:
         text = "The Authorization header has no credential scope of five parts."
         raise ApiError("IncompleteSignature", text)
-    return Scope(service=parts[3].lower(), region=parts[2])
+    region, service = parts[2], parts[3].lower()
+    if service == "ses":
+        service = ses_service(environ)
+        if not is_region(region):
+            text = "Credential should be scoped to a valid region."
+            raise ApiError("SignatureDoesNotMatch", text, 403)
+    return service, region
 
 
 def read_body(environ: Environ) -> bytes:
     """The body of a request, which is put back for others to read.
 
-    :raises ApiError: it is too large, or has no length.
+    :raises ApiError: it is too large, or cannot be read.
     """
-    size = MAX_BODY + 1 if environ.get("wsgi.input_terminated") else read_length(environ)
     try:
-        body: bytes = environ["wsgi.input"].read(size)
-    except OSError as err:
-        raise ApiError("MalformedInput", f"The request cannot be read: {err}") from err
-    if len(body) > MAX_BODY:
-        raise _too_large()
+        body = get_input_stream(environ, max_content_length=MAX_BODY).read()
+    except (HTTPException, OSError) as err:
+        status = getattr(err, "code", None) or 400
+        raise ApiError("MalformedInput", f"The request cannot be read: {err}", status) from err
     environ.pop("HTTP_TRANSFER_ENCODING", None)
     environ.update({"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))})
     return body
 
 
-def read_length(environ: Environ) -> int:
-    """How many bytes a request says that its body has.
-
-    :raises ApiError: too many, or that is not a number.
-    """
-    length = environ.get("CONTENT_LENGTH") or "0"
-    if not (length.isascii() and length.isdigit()):
-        raise ApiError("MalformedInput", "The Content-Length is not a number.")
-    if int(length[:12]) > MAX_BODY:
-        raise _too_large()
-    return int(length)
-
-
-def _unsigned_scope(environ: Environ) -> Scope:
-    """S3 can be signed for in the URL; some operations of SNS need no signature.
+def _read_signed_url(environ: Environ) -> tuple[str, str]:
+    """S3 can be signed for in the URL, in two ways.
 
     :raises ApiError: nobody signed.
     """
-    if _is_v2(environ):
-        raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token", 403)
     query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
-    credential = query.get("X-Amz-Credential", "").split("/")
     # Amazon S3 API Reference, "Authenticating Requests: Using Query Parameters".
-    if "AWSAccessKeyId" in query or (len(credential) == 5 and credential[3] == "s3"):
-        return Scope(service="s3", region=REGION)
-    named = named_operations(environ, read_body(environ))
-    if named and named <= UNSIGNED:
-        return Scope(service="sns", region=REGION)
-    raise ApiError("MissingAuthenticationToken", "Missing Authentication Token", 403)
-
-
-def _is_v2(environ: Environ) -> bool:
-    return bool(environ.get("PATH_INFO", "").startswith(V2_PATH))
-
-
-def _too_large() -> ApiError:
-    return ApiError("RequestEntityTooLarge", f"A request has at most {MAX_BODY} bytes.", 413)
+    if "AWSAccessKeyId" in query or "/s3/" in query.get("X-Amz-Credential", ""):
+        return "s3", REGION
+    ending = "Exception" if ses_service(environ) == "sesv2" else ""
+    raise ApiError(f"MissingAuthenticationToken{ending}", "Missing Authentication Token", 403)

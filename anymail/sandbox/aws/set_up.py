@@ -30,7 +30,7 @@ def set_up_account(
     for name in dict.fromkeys([defaults.CONFIGURATION_SET, *configuration_sets]):
         _create_configuration_set(amazon, name)
     for identity in dict.fromkeys([*(domains or [defaults.DOMAIN]), *verified]):
-        _verify(amazon.client("ses"), identity)
+        amazon.client("sesv2").create_email_identity(EmailIdentity=identity.lower())
     amazon.client("ses").create_template(Template=TEMPLATE)
     amazon.client("s3").create_bucket(Bucket=defaults.BUCKET)
     key = amazon.client("kms").create_key(Description="Received mail")["KeyMetadata"]["Arn"]
@@ -49,13 +49,6 @@ def _create_configuration_set(amazon: LocalAws, name: str) -> None:
             "SnsDestination": {"TopicArn": defaults.EVENTS_TOPIC},
         },
     )
-
-
-def _verify(ses: Any, identity: str) -> None:
-    if "@" in identity:
-        ses.verify_email_identity(EmailAddress=identity)
-    else:
-        ses.verify_domain_identity(Domain=identity)
 
 
 def _create_rules(ses: Any, key: str) -> None:

@@ -1,11 +1,11 @@
-"""The account: what it may send, and what it sent."""
+"""The account: whose it is, what it may send, and what it sent."""
 
 from __future__ import annotations
 
-from ...journal import now
 from ..api import ApiRequest
+from ..defaults import ACCOUNT
 from ..faults import DEFAULT_RATE
-from .context import Operations, Result, SesContext
+from .context import Result, SesContext
 
 MAX_24_HOUR_SEND = 50_000.0
 
@@ -14,16 +14,8 @@ def get_send_quota(ses: SesContext, request: ApiRequest) -> Result:
     return {
         "Max24HourSend": MAX_24_HOUR_SEND,
         "MaxSendRate": float(ses.faults.rate or DEFAULT_RATE),
-        "SentLast24Hours": ses.sent.last_24_hours(request.region),
+        "SentLast24Hours": float(ses.sent[request.region]),
     }
-
-
-def get_send_statistics(ses: SesContext, request: ApiRequest) -> Result:
-    """One data point for all of today."""
-    sent = int(ses.sent.last_24_hours(request.region))
-    point = {"Timestamp": now(), "DeliveryAttempts": sent}
-    nothing = {"Bounces": 0, "Complaints": 0, "Rejects": 0}
-    return {"SendDataPoints": [{**point, **nothing}] if sent else []}
 
 
 def get_account(ses: SesContext, request: ApiRequest) -> Result:
@@ -38,8 +30,7 @@ def get_account(ses: SesContext, request: ApiRequest) -> Result:
     }
 
 
-OPERATIONS: Operations = {
-    ("ses", "GetSendQuota"): get_send_quota,
-    ("ses", "GetSendStatistics"): get_send_statistics,
-    ("sesv2", "GetAccount"): get_account,
-}
+def get_caller_identity(_ses: SesContext, _request: ApiRequest) -> Result:
+    """Everybody is the same: signatures are not checked."""
+    arn = f"arn:aws:iam::{ACCOUNT}:user/sandbox"
+    return {"Account": ACCOUNT, "Arn": arn, "UserId": "AIDASANDBOX"}

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections import defaultdict, deque
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from ..api import ApiRequest
@@ -18,45 +16,19 @@ if TYPE_CHECKING:
     from ..sns.local_sns import LocalSns
     from .templates import Template
 
-DAY = 24 * 60 * 60
-
-
-class SentRecipients:
-    """Counts recipients in each region. Safe to use from several threads."""
-
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
-        self._lock = Lock()
-        self._sent: defaultdict[str, deque[tuple[float, int]]] = defaultdict(deque)
-
-    def add(self, region: str, recipients: int) -> None:
-        """Mail was accepted for so many recipients."""
-        with self._lock:
-            self._recent(region).append((self._clock(), recipients))
-
-    def last_24_hours(self, region: str) -> float:
-        """How many there were in the last 24 hours."""
-        with self._lock:
-            return float(sum(recipients for _, recipients in self._recent(region)))
-
-    def _recent(self, region: str) -> deque[tuple[float, int]]:
-        sent = self._sent[region]
-        while sent and sent[0][0] <= self._clock() - DAY:
-            sent.popleft()
-        return sent
-
 
 @dataclass(frozen=True, kw_only=True)
 class SesContext:
     """Everything that SES knows and uses.
 
+    :param sent: how many recipients there were, by region.
     :param templates: by region and name.
     """
 
     publisher: Publisher
     sns: LocalSns
     faults: Faults
-    sent: SentRecipients = field(default_factory=SentRecipients)
+    sent: Counter[str] = field(default_factory=Counter)
     templates: dict[tuple[str, str], Template] = field(default_factory=dict)
 
     @property
@@ -69,4 +41,3 @@ Result = Mapping[str, Any]
 #: An operation raises ``ApiError`` or ``SesError``, or returns its result as boto3 does; None
 #: leaves it to moto.
 Operation = Callable[[SesContext, ApiRequest], Result | None]
-Operations = Mapping[tuple[str, str], Operation]

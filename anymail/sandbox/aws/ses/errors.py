@@ -12,35 +12,23 @@ from ..api import ApiError
 
 
 class ErrorCode(Enum):
-    """Why SES refuses.
+    """Why SES refuses: the code in v1, the one in v2, the HTTP status in v2 (in v1 it is 400)."""
 
-    :param v1: the code in v1, where the HTTP status is 400.
-    :param v2: the code in v2.
-    :param status: the HTTP status in v2.
-    """
-
-    INVALID = ("InvalidParameterValue", "BadRequestException")
-    INVALID_TEMPLATE = ("InvalidTemplate", "BadRequestException")
-    INVALID_DESTINATION = ("InvalidSNSDestination", "BadRequestException")
-    REJECTED = ("MessageRejected", "MessageRejected")
+    INVALID = ("InvalidParameterValue", "BadRequestException", 400)
+    INVALID_TEMPLATE = ("InvalidTemplate", "BadRequestException", 400)
+    REJECTED = ("MessageRejected", "MessageRejected", 400)
     NO_CONFIGURATION_SET = ("ConfigurationSetDoesNotExist", "NotFoundException", 404)
     NO_TEMPLATE = ("TemplateDoesNotExist", "NotFoundException", 404)
     NO_DESTINATION = ("EventDestinationDoesNotExist", "NotFoundException", 404)
-    EXISTS = ("AlreadyExists", "AlreadyExistsException")
-    DESTINATION_EXISTS = ("EventDestinationAlreadyExists", "AlreadyExistsException")
-    LIMIT = ("LimitExceeded", "LimitExceededException")
+    INVALID_DESTINATION = ("InvalidSNSDestination", "BadRequestException", 400)
+    DESTINATION_EXISTS = ("EventDestinationAlreadyExists", "AlreadyExistsException", 400)
+    EXISTS = ("AlreadyExists", "AlreadyExistsException", 400)
     THROTTLED = ("Throttling", "TooManyRequestsException", 429)
-
-    def __init__(self, v1: str, v2: str, status: int = 400) -> None:
-        self.v1 = v1
-        self.v2 = v2
-        self.status = status
 
 
 #: The status of an entry of a bulk call, in v1 and v2. Other errors refuse the whole call.
 BULK_STATUS = {
     ErrorCode.INVALID: ("InvalidParameterValue", "INVALID_PARAMETER"),
-    ErrorCode.REJECTED: ("MessageRejected", "MESSAGE_REJECTED"),
     ErrorCode.THROTTLED: ("AccountThrottled", "ACCOUNT_THROTTLED"),
 }
 
@@ -54,9 +42,8 @@ class SesError(Exception):
 
     def as_api_error(self, service: str) -> ApiError:
         """The error that callers of ``"ses"`` or ``"sesv2"`` get."""
-        if service == "sesv2":
-            return ApiError(self.code.v2, str(self), self.code.status)
-        return ApiError(self.code.v1, str(self))
+        v1, v2, status = self.code.value
+        return ApiError(v2, str(self), status) if service == "sesv2" else ApiError(v1, str(self))
 
 
 def invalid(message: str) -> SesError:

@@ -28,6 +28,7 @@ class Block:
     """``{{#kind path}} … {{else}} … {{/kind}}``; the whole template is one without a kind.
 
     :param parts: literal text; a variable as a one-tuple; a block.
+    :param otherwise: the parts after ``{{else}}``.
     """
 
     kind: str = ""
@@ -64,31 +65,27 @@ def parse(template: str) -> Block:
     for text, tag in zip(pieces[::2], pieces[1::2], strict=True):
         stack[-1].add(text)
         _read_tag(tag.strip("{}").strip().strip("~").strip(), stack)
-    if len(stack) > 1:
-        raise TemplateError(f"The block {stack[-1].kind} is not closed.")
-    if "{{" in rest:
-        raise TemplateError("A variable is not closed.")
+    if len(stack) > 1 or "{{" in rest:
+        raise TemplateError(f"A variable or a block {stack[-1].kind} is not closed.")
     stack[0].add(rest)
     return stack[0]
 
 
 def _read_tag(content: str, stack: list[Block]) -> None:
-    block = stack[-1]
-    if content.startswith("!"):
-        return
-    if content.startswith("#"):
-        kind, _, path = content[1:].strip().partition(" ")
+    block, mark, name = stack[-1], content[:1], content[1:].strip()
+    if mark == "#":
+        kind, _, path = name.partition(" ")
         if kind not in BLOCKS or len(stack) > MAX_DEPTH:
             raise TemplateError(f"The sandbox does not know the block helper '{kind}'.")
         stack.append(Block(kind=kind, path=_checked(path.strip())))
         block.add(stack[-1])
-    elif content.startswith("/"):
-        if block.kind != content[1:].strip():
+    elif mark == "/":
+        if not name or block.kind != name:
             raise TemplateError(f"{content} closes a block that is not open.")
         stack.pop()
-    elif content == "else" and len(stack) > 1 and block.otherwise is None:
+    elif content == "else" and block.kind and block.otherwise is None:
         block.otherwise = []
-    else:
+    elif mark != "!":
         block.add((_checked(content.lstrip("&").strip()),))
 
 
@@ -148,11 +145,9 @@ def _look_up(path: str, scopes: list[Scope]) -> Any:
 
 
 def _child(value: Any, name: str) -> Any:
-    if isinstance(value, Mapping):
-        return value.get(name)
-    if isinstance(value, list) and name.isascii() and name.isdigit():
-        return value[int(name)] if len(name) < 10 and int(name) < len(value) else None
-    return None
+    if isinstance(value, list) and re.fullmatch("[0-9]{1,9}", name):
+        return value[int(name)] if int(name) < len(value) else None
+    return value.get(name) if isinstance(value, Mapping) else None
 
 
 def _text(value: Any) -> str:

@@ -15,23 +15,20 @@ from ..headers import Header, parse_fields
 from .errors import invalid
 
 _ONCE = """
-accept-language acceptlanguage archived-at auto-submitted bounces-to comments
-content-alternative content-base content-class content-description content-disposition
-content-duration content-id content-language content-length content-location content-md5
-content-transfer-encoding content-type date delivered-to disposition-notification-options
-disposition-notification-to dkim-signature domainkey-signature errors-to from importance
-in-reply-to keywords list-archive list-help list-id list-owner list-post list-subscribe
-list-unsubscribe message-context message-id mime-version organization original-from
-original-message-id original-recipient original-subject precedence priority references
-reply-to return-path return-receipt-to sender solicitation sensitivity subject
-thread-index thread-topic user-agent vbr-info
+auto-submitted content-description content-disposition content-id content-language content-location
+content-transfer-encoding content-type date disposition-notification-to dkim-signature errors-to
+from importance in-reply-to list-id list-unsubscribe message-id mime-version organization precedence
+priority references reply-to return-path sender sensitivity subject thread-index thread-topic
+user-agent
 """
-#: What a message has only once (Amazon SES Developer Guide, "Header fields in Amazon SES").
+#: What a message has only once: the usual ones of Amazon SES Developer Guide, "Header fields in
+#: Amazon SES".
 ONCE = frozenset(_ONCE.split())
 #: SES puts its own in their place (SES API reference, "SendRawEmail").
 REPLACED = frozenset({"message-id", "date"})
 #: RFC 5322 section 2.1.1, with the line break.
 MAX_LINE = 1000
+LONG_LINE = re.compile(rb"^[^\n]{%d}." % MAX_LINE, re.MULTILINE | re.DOTALL)
 MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(;[ -~]*)?", re.ASCII)
 #: SES API reference v2, "MessageHeader".
 HEADER_NAME = re.compile(r"[!-9;-@A-~]{1,126}")
@@ -65,16 +62,6 @@ def check_custom_headers(headers: Sequence[Header]) -> None:
             raise invalid(f"Invalid header name <{name}>.")
         if not HEADER_VALUE.fullmatch(value) or len(name) + len(value) > 996:
             raise invalid(f"Invalid value of header <{name}>.")
-
-
-def has_long_line(raw: bytes) -> bool:
-    """Whether a line is longer than SMTP allows."""
-    start = 0
-    while (end := raw.find(b"\n", start)) >= 0:
-        if end + 1 - start > MAX_LINE:
-            return True
-        start = end + 1
-    return len(raw) - start > MAX_LINE
 
 
 def delivered(raw: bytes, message_id: str, region: str, at: datetime) -> bytes:

@@ -1,16 +1,56 @@
-"""Every operation of SES that is implemented here; moto has the others."""
+"""Every operation that is implemented here, by service and name; moto has others."""
 
 from __future__ import annotations
 
-from . import account, configuration_sets, identities, sending, templates
-from .context import Operations
+from collections.abc import Mapping
 
-#: By service and name.
-OPERATIONS: Operations = {
-    **account.OPERATIONS,
-    **configuration_sets.OPERATIONS,
-    **identities.OPERATIONS,
-    **sending.OPERATIONS,
-    **templates.OPERATIONS,
+from . import account, configuration_sets, identities, sending, templates
+from .context import Operation
+
+SEND_OPERATIONS: Mapping[tuple[str, str], Operation] = {
+    ("ses", "SendBulkTemplatedEmail"): sending.send_bulk_email,
+    ("ses", "SendEmail"): sending.send_email,
+    ("ses", "SendRawEmail"): sending.send_email,
+    ("ses", "SendTemplatedEmail"): sending.send_email,
+    ("sesv2", "SendBulkEmail"): sending.send_bulk_email,
+    ("sesv2", "SendEmail"): sending.send_email,
 }
-SEND_OPERATIONS = frozenset(sending.OPERATIONS)
+OPERATIONS: Mapping[tuple[str, str], Operation] = {
+    **SEND_OPERATIONS,
+    ("ses", "CreateConfigurationSetEventDestination"): configuration_sets.create_destination,
+    ("ses", "CreateTemplate"): templates.create_template,
+    ("ses", "DeleteConfigurationSet"): configuration_sets.delete_configuration_set,
+    ("ses", "DeleteConfigurationSetEventDestination"): configuration_sets.delete_destination,
+    ("ses", "DeleteTemplate"): templates.delete_template,
+    ("ses", "GetIdentityNotificationAttributes"): identities.get_attributes,
+    ("ses", "GetSendQuota"): account.get_send_quota,
+    ("ses", "GetTemplate"): templates.get_template,
+    ("ses", "ListTemplates"): templates.list_templates,
+    ("ses", "SetIdentityHeadersInNotificationsEnabled"): identities.set_headers,
+    ("ses", "SetIdentityNotificationTopic"): identities.set_topic,
+    ("ses", "UpdateConfigurationSetEventDestination"): configuration_sets.update_destination,
+    ("ses", "UpdateTemplate"): templates.update_template,
+    ("sesv2", "CreateConfigurationSet"): configuration_sets.create_configuration_set,
+    ("sesv2", "CreateConfigurationSetEventDestination"): configuration_sets.create_destination,
+    ("sesv2", "CreateEmailTemplate"): templates.create_template,
+    ("sesv2", "DeleteConfigurationSet"): configuration_sets.delete_configuration_set,
+    ("sesv2", "DeleteConfigurationSetEventDestination"): configuration_sets.delete_destination,
+    ("sesv2", "DeleteEmailTemplate"): templates.delete_template,
+    ("sesv2", "GetAccount"): account.get_account,
+    ("sesv2", "GetConfigurationSet"): configuration_sets.get_configuration_set,
+    ("sesv2", "GetConfigurationSetEventDestinations"): configuration_sets.get_destinations,
+    ("sesv2", "GetEmailTemplate"): templates.get_template,
+    ("sesv2", "ListEmailTemplates"): templates.list_templates,
+    ("sesv2", "UpdateConfigurationSetEventDestination"): configuration_sets.update_destination,
+    ("sesv2", "UpdateEmailTemplate"): templates.update_template,
+    ("sts", "GetCallerIdentity"): account.get_caller_identity,
+}
+#: moto has them, but not what they are about.
+REFUSED_OPERATIONS = frozenset(
+    {
+        ("ses", "DescribeConfigurationSet"),
+        ("ses", "GetSendStatistics"),
+        ("ses", "SetIdentityFeedbackForwardingEnabled"),
+        ("ses", "TestRenderTemplate"),
+    }
+)

@@ -13,7 +13,7 @@ from .addresses import addresses_in
 from .configuration_sets import check_configuration_set
 from .context import SesContext
 from .errors import ErrorCode, SesError, invalid
-from .mime import MAX_LINE, delivered, has_long_line
+from .mime import LONG_LINE, MAX_LINE, delivered
 
 MAX_RECIPIENTS = 50
 #: SES API reference, "MessageTag".
@@ -39,13 +39,13 @@ def submit(ses: SesContext, mail: SentMail) -> str:
     if first(mail.headers, "bcc") is not None:
         note = "It has a Bcc header. Do not count on Amazon SES to hide it from others."
         mail.notes.append(note)
-    if has_long_line(mail.raw):
+    if LONG_LINE.search(mail.raw):
         mail.notes.append(f"It has a line of more than {MAX_LINE} bytes, which SMTP forbids.")
     if mail.raw:
         mail.raw = delivered(mail.raw, mail.id, mail.region, mail.at)
     domain = mail.source.rpartition("@")[2]
     mail.identity = moto_state.verified_identity(mail.region, mail.source) or domain
-    ses.sent.add(mail.region, sum(not is_simulated(address) for address in mail.recipients))
+    ses.sent[mail.region] += sum(not is_simulated(address) for address in mail.recipients)
     ses.publisher.accept(mail)
     return mail.id
 
@@ -58,10 +58,8 @@ def check_count(recipients: int) -> None:
 
 def check_senders(ses: SesContext, region: str, *addresses: str) -> None:
     """Refuse senders that are not verified, if they have to be."""
-    if not ses.faults.verified_only:
-        return
     failed = [a for a in dict.fromkeys(addresses) if not moto_state.verified_identity(region, a)]
-    if failed:
+    if failed and ses.faults.verified_only:
         raise SesError(
             ErrorCode.REJECTED,
             "Email address is not verified. The following identities failed the check in region "
@@ -72,8 +70,6 @@ def check_senders(ses: SesContext, region: str, *addresses: str) -> None:
 def _check_tags(tags: Mapping[str, Sequence[str]]) -> None:
     words = "only alphanumeric ASCII characters, '_', and '-' are allowed."
     for name, values in tags.items():
-        if not TAG.fullmatch(name):
-            raise invalid(f"Invalid tag name <{name}>: {words}")
-        for value in values:
-            if not TAG.fullmatch(value):
-                raise invalid(f"Invalid tag value <{value}>: {words}")
+        for what, text in (("name", name), *(("value", value) for value in values)):
+            if not TAG.fullmatch(text):
+                raise invalid(f"Invalid tag {what} <{text}>: {words}")

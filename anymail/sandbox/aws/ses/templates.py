@@ -11,7 +11,7 @@ from typing import Any
 from ...journal import now
 from ..api import ApiRequest
 from . import handlebars
-from .context import Operations, Result, SesContext
+from .context import Result, SesContext
 from .errors import ErrorCode, SesError
 from .handlebars import TemplateError
 
@@ -25,48 +25,23 @@ class Template:
 
     :param name: empty if it came with the call. Then it may only have variables (SES API reference
         v2, "EmailTemplateContent").
+    :param parts: ``Subject``, ``Text`` and ``Html``, as v2 has them.
     """
 
     name: str = ""
-    subject: str = ""
-    text: str | None = None
-    html: str | None = None
+    parts: Mapping[str, str]
     created: datetime = field(default_factory=now)
 
-    @property
-    def parts(self) -> tuple[str, str | None, str | None]:
-        """Subject, text and HTML."""
-        return self.subject, self.text, self.html
-
-    def render(self, *data: str | None) -> tuple[str, str | None, str | None]:
-        """Subject, text and HTML of a message.
+    def render(self, *data: str | None) -> dict[str, str]:
+        """The parts of a message.
 
         :param data: JSON texts; later ones win.
         :raises TemplateError: the data is not valid, or lacks something.
         """
-        known = parse_data(*data)
-        subject, text, html = (
-            None if part is None else handlebars.render(part, known, blocks=bool(self.name))
-            for part in self.parts
-        )
-        return subject or "", text, html
-
-
-def parse_data(*texts: str | None) -> dict[str, Any]:
-    """Template data. Values of later texts replace those of earlier ones.
-
-    :raises TemplateError: it is not a JSON object.
-    """
-    data: dict[str, Any] = {}
-    for text in filter(None, texts):
-        try:
-            found = json.loads(text)
-        except (ValueError, RecursionError) as err:
-            raise TemplateError("The rendering data is not valid JSON.") from err
-        if not isinstance(found, dict):
-            raise TemplateError("The rendering data is not a JSON object.")
-        data.update(found)
-    return data
+        known, blocks = _parse_data(*data), bool(self.name)
+        return {
+            key: handlebars.render(part, known, blocks=blocks) for key, part in self.parts.items()
+        }
 
 
 def find_template(ses: SesContext, region: str, name: str) -> Template:
@@ -78,12 +53,6 @@ def find_template(ses: SesContext, region: str, name: str) -> Template:
     if found is None:
         raise SesError(ErrorCode.NO_TEMPLATE, f"Template {name} does not exist.")
     return found
-
-
-def template_of(content: Mapping[str, str], name: str = "") -> Template:
-    """A template from its content, as v2 has it."""
-    subject = content.get("Subject", "")
-    return Template(name=name, subject=subject, text=content.get("Text"), html=content.get("Html"))
 
 
 def create_template(ses: SesContext, request: ApiRequest) -> Result:
@@ -100,27 +69,24 @@ def update_template(ses: SesContext, request: ApiRequest) -> Result:
     return {}
 
 
-def get_template_v1(ses: SesContext, request: ApiRequest) -> Result:
+def get_template(ses: SesContext, request: ApiRequest) -> Result:
+    """As both APIs spell it."""
     found = find_template(ses, request.region, request.params["TemplateName"])
-    keys = ("SubjectPart", "TextPart", "HtmlPart")
-    return {"Template": {"TemplateName": found.name, **dict(zip(keys, found.parts, strict=True))}}
+    v1 = {f"{key}Part": part for key, part in found.parts.items()}
+    return {
+        "TemplateName": found.name,
+        "TemplateContent": found.parts,
+        "Template": {"TemplateName": found.name, **v1},
+    }
 
 
-def get_template_v2(ses: SesContext, request: ApiRequest) -> Result:
-    found = find_template(ses, request.region, request.params["TemplateName"])
-    content = dict(zip(("Subject", "Text", "Html"), found.parts, strict=True))
-    return {"TemplateName": found.name, "TemplateContent": content}
-
-
-def delete_template_v1(ses: SesContext, request: ApiRequest) -> Result:
-    """There need not be one."""
-    ses.templates.pop((request.region, request.params["TemplateName"]), None)
+def delete_template(ses: SesContext, request: ApiRequest) -> Result:
+    """For v1, there need not be one."""
+    name = request.params["TemplateName"]
+    if request.service == "sesv2":
+        find_template(ses, request.region, name)
+    ses.templates.pop((request.region, name), None)
     return {}
-
-
-def delete_template_v2(ses: SesContext, request: ApiRequest) -> Result:
-    find_template(ses, request.region, request.params["TemplateName"])
-    return delete_template_v1(ses, request)
 
 
 def list_templates(ses: SesContext, request: ApiRequest) -> Result:
@@ -133,41 +99,33 @@ def list_templates(ses: SesContext, request: ApiRequest) -> Result:
     return {"TemplatesMetadata": metadata}
 
 
+def _parse_data(*texts: str | None) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    for text in filter(None, texts):
+        try:
+            data.update(**json.loads(text))
+        except (RecursionError, TypeError, ValueError) as err:
+            raise TemplateError("The rendering data is not a JSON object.") from err
+    return data
+
+
 def _checked_template(request: ApiRequest) -> Template:
     """The template in a call.
 
     :raises SesError: SES does not take it.
     """
-    if request.service == "sesv2":
-        content, name = request.params["TemplateContent"], request.params["TemplateName"]
-    else:
-        given = request.params["Template"]
-        content = {key.removesuffix("Part"): value for key, value in given.items()}
-        name = given["TemplateName"]
-    template = template_of(content, name)
-    parts = [part for part in template.parts if part is not None]
-    if not template.subject:
+    given = request.params.get("Template") or request.params["TemplateContent"]
+    content = {key.removesuffix("Part"): value for key, value in given.items()}
+    name = content.pop("TemplateName", None) or request.params["TemplateName"]
+    parts = {key: content[key] for key in ("Subject", "Text", "Html") if key in content}
+    if not parts.get("Subject"):
         raise SesError(ErrorCode.INVALID_TEMPLATE, "The subject must be specified.")
-    if sum(len(part.encode()) for part in parts) > MAX_SIZE:
+    if sum(len(part.encode()) for part in parts.values()) > MAX_SIZE:
         text = f"A template has at most {MAX_SIZE} bytes."
         raise SesError(ErrorCode.INVALID_TEMPLATE, text)
     try:
-        for part in parts:
+        for part in parts.values():
             handlebars.parse(part)
     except TemplateError as err:
         raise SesError(ErrorCode.INVALID_TEMPLATE, str(err)) from err
-    return template
-
-
-OPERATIONS: Operations = {
-    ("ses", "CreateTemplate"): create_template,
-    ("ses", "DeleteTemplate"): delete_template_v1,
-    ("ses", "GetTemplate"): get_template_v1,
-    ("ses", "ListTemplates"): list_templates,
-    ("ses", "UpdateTemplate"): update_template,
-    ("sesv2", "CreateEmailTemplate"): create_template,
-    ("sesv2", "DeleteEmailTemplate"): delete_template_v2,
-    ("sesv2", "GetEmailTemplate"): get_template_v2,
-    ("sesv2", "ListEmailTemplates"): list_templates,
-    ("sesv2", "UpdateEmailTemplate"): update_template,
-}
+    return Template(name=name, parts=parts)

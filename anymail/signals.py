@@ -1,4 +1,4 @@
-"""The signals, and the events that ``tracking`` and ``inbound`` carry."""
+"""The signals, and the events that ``tracking``, ``inbound`` and ``account_changed`` carry."""
 
 from __future__ import annotations
 
@@ -31,13 +31,18 @@ addressed: Signal = recipients_resolved
 #: (``message.anymail_status``), ``esp_name``.
 post_send: Signal = Signal()
 
-#: Sent for each tracking event. Arguments: ``sender`` (the view's class), ``event``
-#: (:class:`AnymailTrackingEvent`), ``esp_name``.
+#: Sent for each tracking event. Arguments: ``sender`` (the class of the view, or of another
+#: carrier), ``event`` (:class:`AnymailTrackingEvent`), ``esp_name``.
 tracking: Signal = Signal()
 
-#: Sent for each received mail. Arguments: ``sender`` (the view's class), ``event``
-#: (:class:`AnymailInboundEvent`), ``esp_name``.
+#: Sent for each received mail. Arguments: ``sender`` (the class of the view, or of another
+#: carrier), ``event`` (:class:`AnymailInboundEvent`), ``esp_name``.
 inbound: Signal = Signal()
+
+#: Sent when SES reports a change of your account by EventBridge: sending was paused, or the advisor
+#: has a recommendation. Arguments: ``sender`` (the class of the view, or of another carrier),
+#: ``event`` (:class:`AccountChange`), ``esp_name``.
+account_changed: Signal = Signal()
 
 
 class EventType(TextChoices):
@@ -92,8 +97,11 @@ class AnymailEvent:
     :param esp_event: the SES document: a dict.
     :param is_verified: it provably comes from a topic of yours: :setting:`WEBHOOK_SECRET` was
         presented, or SNS signed it and the topic is in :setting:`AMAZON_SES_SNS_TOPIC_ARNS`.
-        Otherwise any AWS account may have invented it. False for raw message delivery, and for
-        events that you make yourself unless you say so.
+        Otherwise any AWS account may have invented it. What comes from your SQS queue, or calls
+        your Lambda function, is verified as :setting:`AMAZON_SES_QUEUE_TRUST` says. False for raw
+        message delivery to a webhook, and for events that you make yourself unless you say so.
+    :param topic_arn: the SNS topic that it came through; None from another carrier.
+    :param queue_arn: the SQS queue that it was received from; None if it was none.
     """
 
     event_type: str
@@ -101,6 +109,8 @@ class AnymailEvent:
     event_id: str | None = None
     esp_event: Any = field(default=None, hash=False)
     is_verified: bool = False
+    topic_arn: str | None = None
+    queue_arn: str | None = None
 
     def __repr__(self) -> str:
         """Short, without what concerns a person: it goes into logs and error reports."""
@@ -141,7 +151,6 @@ class AnymailTrackingEvent(AnymailEvent):
         ``mail.destination``).
     :param is_first_in_notification: of the events of one notification, one for each recipient, this
         is the first. Receivers that need to do something once per notification skip the others.
-    :param topic_arn: the SNS topic that it came through; None from another carrier.
     :param sns_message: the document of SNS: a dict; None from another carrier.
     """
 
@@ -166,7 +175,6 @@ class AnymailTrackingEvent(AnymailEvent):
     message_tags: dict[str, list[str]] = field(default_factory=dict, hash=False)
     recipient_uncertain: bool = False
     is_first_in_notification: bool = True
-    topic_arn: str | None = None
     sns_message: Any = field(default=None, hash=False)
 
 
@@ -187,8 +195,36 @@ class AnymailInboundEvent(AnymailEvent):
     s3_object: Any = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class AccountChange:
+    """A change of your SES account, or of a tenant in it, that SES reported by EventBridge.
+
+    Source: Amazon SES Developer Guide, "Monitoring SES events using Amazon EventBridge" and
+    "Tenants". SES adds kinds at any time.
+
+    :param kind: SES's words: ``"Sending Status Disabled"``, ``"Sending Status Enabled"``,
+        ``"Advisor Recommendation Status Open"``, ``"Advisor Recommendation Status Resolved"``.
+    :param account: the id of the AWS account, 12 digits; None if it is missing.
+    :param region: for example ``"us-east-1"``; None if it is missing.
+    :param resources: the ARNs that it is about, for example of a tenant or an identity.
+    :param timestamp: when it happened; aware, or None.
+    :param detail: SES's own description: a dict.
+    :param event_id: the same for every retry.
+    :param is_verified: as for :class:`AnymailEvent`.
+    """
+
+    kind: str
+    account: str | None = None
+    region: str | None = None
+    resources: tuple[str, ...] = ()
+    timestamp: datetime | None = None
+    detail: Any = field(default_factory=dict, hash=False, repr=False)
+    event_id: str | None = None
+    is_verified: bool = False
+
+
 def dispatch(
-    events: Iterable[AnymailTrackingEvent | AnymailInboundEvent],
+    events: Iterable[AnymailTrackingEvent | AnymailInboundEvent | AccountChange],
     *,
     sender: type,
     esp_name: str,
@@ -196,13 +232,18 @@ def dispatch(
 ) -> None:
     """Send each event to the receivers of its signal.
 
-    :param events: tracking events, inbound events, or both.
+    :param events: tracking events, inbound events and changes of the account.
     :param sender: passed on to receivers: the class of the view, or of another carrier.
     :param esp_name: the service's name, for receivers.
-    :param signal: instead of ``tracking`` or ``inbound``.
+    :param signal: for tracking and inbound events, instead of ``tracking`` and ``inbound``.
     :raises Exception: a receiver raised it. The events after it are not sent, so that the whole
         notification is retried.
     """
     for event in events:
-        usual = inbound if isinstance(event, AnymailInboundEvent) else tracking
-        (signal or usual).send(sender=sender, event=event, esp_name=esp_name)
+        _signal_for(event, signal).send(sender=sender, event=event, esp_name=esp_name)
+
+
+def _signal_for(event: object, signal: Signal | None) -> Signal:
+    if isinstance(event, AccountChange):
+        return account_changed
+    return signal or (inbound if isinstance(event, AnymailInboundEvent) else tracking)

@@ -57,6 +57,8 @@ LAYERS: dict[str, int] = {
             anymail.amazon_ses.template_calls anymail.amazon_ses.template_content
             anymail.amazon_ses.timestamps anymail.amazon_ses.tracking anymail.amazon_ses.trust
             anymail.amazon_ses.x509 anymail.amazon_ses.arns anymail.amazon_ses.host_slots
+            anymail.amazon_ses.aws_lambda anymail.amazon_ses.carriers
+            anymail.amazon_ses.connections
         """,
         4: """
             anymail.backends anymail.backends.amazon_ses anymail.backends.amazon_sesv1

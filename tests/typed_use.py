@@ -21,8 +21,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from anymail.amazon_ses import trust
+from anymail.amazon_ses.carriers import parse_notifications
 from anymail.amazon_ses.certificates import fetch_certificate
-from anymail.amazon_ses.receive import receive_tracking
+from anymail.amazon_ses.receive import handle, queue_proof, receive_tracking
 from anymail.amazon_ses.sns import SnsEnvelope
 from anymail.backends import amazon_sesv2, console
 from anymail.backends.amazon_ses import EmailBackend
@@ -53,10 +54,12 @@ from anymail.message import (
 )
 from anymail.outgoing import OutgoingMessage
 from anymail.signals import (
+    AccountChange,
     AnymailInboundEvent,
     AnymailTrackingEvent,
     EventType,
     RejectReason,
+    account_changed,
     dispatch,
     inbound,
     post_send,
@@ -343,15 +346,35 @@ class QueueReader:
 
     def receive(self, body: str) -> int:
         settings = AmazonSESSettings.load()
-        envelope = SnsEnvelope.from_json(body)
-        trust.check(envelope, settings, lambda url: fetch_certificate(url, settings.sns_cert_cache))
-        notification = envelope.notification()
-        if notification is None:
-            return 0
-        events = receive_tracking(notification, settings)
-        assert_type(events, list[AnymailTrackingEvent])
-        dispatch(events, sender=type(self), esp_name="Amazon SES")
-        return len(events)
+
+        def proof(envelope: SnsEnvelope | None) -> bool:
+            if envelope is None:
+                return False
+            trust.check(
+                envelope, settings, lambda url: fetch_certificate(url, settings.sns_cert_cache)
+            )
+            return trust.topic_is_ours(settings, knows_secret=False)
+
+        count = 0
+        for notification in parse_notifications(body, proof=proof, message_id="sqs-1"):
+            events = receive_tracking(notification, settings)
+            assert_type(events, list[AnymailTrackingEvent])
+            dispatch(events, sender=type(self), esp_name="Amazon SES")
+            count += len(events)
+        return count
+
+    def receive_all(self, body: str) -> int:
+        settings = AmazonSESSettings.load()
+        found = parse_notifications(body, proof=queue_proof(settings))
+        return handle(found, settings, sender=type(self))
+
+
+def on_account_change(sender: type, event: AccountChange, **kwargs: object) -> None:
+    assert_type(event.resources, tuple[str, ...])
+    assert_type(event.timestamp, datetime | None)
+
+
+account_changed.connect(on_account_change)
 
 
 def make_client(

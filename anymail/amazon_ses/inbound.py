@@ -78,7 +78,7 @@ def locate_content(notification: SesNotification) -> bytes | S3Object:
     if not kind:
         raise UnreadableMail("SES's notification of a received mail has no action.")
     raise AnymailConfigurationError(
-        f"The SNS topic {notification.topic_arn} announces a mail that SES received with the "
+        f"{notification.source} announces a mail that SES received with the "
         f"receipt rule action {kind!r:.50}, which neither sends nor stores the mail. Add an S3 "
         "action with this topic to the receipt rule, and take the topic away from the other action."
     )
@@ -131,6 +131,8 @@ def _event(notification: SesNotification, event_type: str, **fields: Any) -> Any
         timestamp=parse_timestamp(mail.get("timestamp")) or notification.timestamp,
         esp_event=notification.body,
         is_verified=notification.is_verified,
+        topic_arn=notification.topic_arn,
+        queue_arn=notification.queue_arn,
         **fields,
     )
 
@@ -161,6 +163,7 @@ def _s3_object(notification: SesNotification, action: Mapping[str, Any]) -> S3Ob
     bucket, key = action.get("bucketName"), action.get("objectKey")
     # SES requires the topic, and until 2024 the bucket, to be in the region where it receives.
     topic, message_id = notification.topic_arn, notification.mail.get("messageId")
+    region = action.get("region")  # SES does not write it: see carriers
     if not isinstance(bucket, str) or not _BUCKET.fullmatch(bucket):
         raise UnreadableMail("SES's notification of a received mail has no valid S3 bucket.")
     if not isinstance(key, str) or not key or UNUSABLE.search(key):
@@ -168,7 +171,9 @@ def _s3_object(notification: SesNotification, action: Mapping[str, Any]) -> S3Ob
     return S3Object(
         bucket=bucket,
         key=key,
-        region=arn_region(topic, "sns") or arn_region(action.get("topicArn"), "sns"),
+        region=(region if isinstance(region, str) else None)
+        or arn_region(topic, "sns")
+        or arn_region(action.get("topicArn"), "sns"),
         message_id=message_id if isinstance(message_id, str) else None,
     )
 

@@ -42,6 +42,7 @@ class SesNotification:
     :param body: the document: a JSON object, possibly with other things in it than expected.
     :param topic_arn: the SNS topic that it came through; None from another carrier.
     :param sns_message: the document of SNS around it, as it came; None from another carrier.
+    :param queue_arn: the SQS queue that it was received from; None if it was none.
     :param is_verified: it provably comes from a topic (a queue, a bus) of yours. Otherwise nothing
         is downloaded or deleted because of it, and no address is suppressed.
     :raises AnymailWebhookValidationFailure: the document is nested more than ``MAX_NESTING``
@@ -53,6 +54,7 @@ class SesNotification:
     body: dict[str, Any] = field(repr=False)
     topic_arn: str | None = None
     sns_message: Mapping[str, Any] | None = field(default=None, repr=False)
+    queue_arn: str | None = None
     is_verified: bool = False
 
     def __post_init__(self) -> None:
@@ -88,17 +90,35 @@ class SesNotification:
 
         Event publishing says ``eventType``, identity notifications ``notificationType``.
         """
-        for name in ("eventType", "notificationType"):
-            word = self.body.get(name)
-            if word and isinstance(word, str):
-                return _CANONICAL.get(word) or _CANONICAL.get(word.replace(" ", "").lower(), word)
-        return ""
+        word = kind_word(self.body)
+        return _CANONICAL.get(word) or _CANONICAL.get(word.replace(" ", "").lower(), word)
+
+    @property
+    def is_account_change(self) -> bool:
+        """Whether the document is one of EventBridge about the account, not about a mail."""
+        return not self.kind and "detail-type" in self.body
+
+    @property
+    def source(self) -> str:
+        """Where it came from, to begin a sentence of an error with."""
+        if self.topic_arn:
+            return f"The SNS topic {self.topic_arn}"
+        return f"The SQS queue {self.queue_arn}" if self.queue_arn else "A notification"
 
     @property
     def mail(self) -> dict[str, Any]:
         """SES's object ``mail``; empty if it is missing."""
         mail = self.body.get("mail")
         return mail if isinstance(mail, dict) else {}
+
+
+def kind_word(document: Mapping[str, Any]) -> str:
+    """What a document of SES says its kind is; empty if it is none of SES."""
+    for name in ("eventType", "notificationType"):
+        word = document.get(name)
+        if word and isinstance(word, str):
+            return word
+    return ""
 
 
 def nested_too_deep(what: str) -> AnymailWebhookValidationFailure:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 
 from ..conf import AmazonSESSettings
 from ..exceptions import (
@@ -12,8 +13,10 @@ from ..exceptions import (
     AnymailWebhookValidationFailure,
 )
 from ..inbound import AnymailInboundMessage
-from ..signals import AnymailInboundEvent, AnymailTrackingEvent
-from . import storage
+from ..signals import AccountChange, AnymailInboundEvent, AnymailTrackingEvent, dispatch
+from . import ESP_NAME, storage, trust
+from .carriers import Proof, account_change
+from .certificates import fetch_certificate
 from .inbound import (
     S3Object,
     UnreadableMail,
@@ -23,19 +26,63 @@ from .inbound import (
     locate_content,
 )
 from .notifications import SesNotification
+from .sns import SnsEnvelope
 from .tracking import tracking_events
 
 logger: logging.Logger = logging.getLogger(__name__)
 
 
+def queue_proof(settings: AmazonSESSettings) -> Proof:
+    """What ``AMAZON_SES_QUEUE_TRUST`` asks of a message in an SQS queue, or to a Lambda function.
+
+    :return: for :func:`.carriers.parse_notifications`.
+    """
+    # A queue may hold a message for 14 days.
+    strict = replace(settings, sns_max_age=None, verify_sns_signatures=True)
+
+    def check_signature(envelope: SnsEnvelope | None) -> bool:
+        if envelope is None:
+            raise AnymailWebhookValidationFailure(
+                "The message has no signature of SNS, which is needed because of "
+                'ANYMAIL["AMAZON_SES_QUEUE_TRUST"].'
+            )
+        trust.check(envelope, strict, lambda url: fetch_certificate(url, settings.sns_cert_cache))
+        return trust.topic_is_ours(strict, knows_secret=False)
+
+    return check_signature if settings.queue_trust == "signature" else lambda envelope: True
+
+
+def handle(
+    notifications: Iterable[SesNotification], settings: AmazonSESSettings, *, sender: type
+) -> int:
+    """Receive notifications, call the receivers, and finish: all of what a carrier has to do.
+
+    :param notifications: from :func:`.carriers.parse_notifications`.
+    :param sender: passed on to receivers: the class of the carrier.
+    :return: the number of events.
+    :raises Exception: a receiver raised it. Let the carrier deliver the message again.
+    :raises AnymailWebhookValidationFailure: see :func:`receive_inbound`.
+    :raises AnymailAPIError: see :func:`receive_inbound`.
+    """
+    count = 0
+    for notification in notifications:
+        events = receive(notification, settings)
+        dispatch(events, sender=sender, esp_name=ESP_NAME)
+        finish_inbound(events, settings)
+        count += len(events)
+    return count
+
+
 def receive(
     notification: SesNotification, settings: AmazonSESSettings
-) -> list[AnymailTrackingEvent] | list[AnymailInboundEvent]:
+) -> list[AnymailTrackingEvent] | list[AnymailInboundEvent] | list[AccountChange]:
     """The events in a notification of any kind.
 
     :raises AnymailWebhookValidationFailure: see :func:`receive_inbound`.
     :raises AnymailAPIError: see :func:`receive_inbound`.
     """
+    if notification.is_account_change:
+        return [account_change(notification)]
     if notification.kind == "Received":
         return receive_inbound(notification, settings)
     return receive_tracking(notification, settings)
@@ -104,7 +151,8 @@ def receive_inbound(
 
 
 def finish_inbound(
-    events: Iterable[AnymailTrackingEvent | AnymailInboundEvent], settings: AmazonSESSettings
+    events: Iterable[AnymailTrackingEvent | AnymailInboundEvent | AccountChange],
+    settings: AmazonSESSettings,
 ) -> None:
     """Delete the S3 objects of received mails, if ``AMAZON_SES_INBOUND_DELETE_S3_OBJECT`` says so.
 
@@ -146,7 +194,7 @@ def _check_source(
         )
     if settings.inbound_buckets and stored.bucket not in settings.inbound_buckets:
         raise AnymailWebhookValidationFailure(
-            f"The SNS topic {notification.topic_arn} names the S3 bucket {stored.bucket}, which is "
+            f"{notification.source} names the S3 bucket {stored.bucket}, which is "
             'not in ANYMAIL["AMAZON_SES_INBOUND_BUCKETS"].'
         )
 

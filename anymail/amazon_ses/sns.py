@@ -7,6 +7,7 @@ documents) and "Verifying the signatures of Amazon SNS messages".
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from ..exceptions import AnymailWebhookValidationFailure
-from .notifications import MAX_NESTING, SesNotification, is_nested_deeper, nested_too_deep
+from .notifications import MAX_NESTING, is_nested_deeper, nested_too_deep
 from .timestamps import parse_timestamp
 
 NOTIFICATION = "Notification"
@@ -49,12 +50,6 @@ RAW_DELIVERY_HEADER = "x-amz-sns-rawdelivery"
 #: In a document it is escaped, which makes JSON at most twice as long. To parse a document takes up
 #: to 25 times its size in memory, before anything is known about who wrote it.
 MAX_BODY_SIZE = 512 * 1024
-#: The plain text that SES publishes when an event destination is created or edited.
-SETUP_TEXT = "Successfully validated SNS topic"
-#: The document that it publishes when a topic is set for an identity.
-SETUP_KIND = "AmazonSnsSubscriptionSucceeded"
-
-JSON_DECODER = json.JSONDecoder()
 JSON_WHITESPACE = " \t\r\n"  # RFC 8259 section 2
 #: Text that may be logged: on one line, in any alphabet.
 PRINTABLE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{0,1024}")
@@ -98,14 +93,14 @@ class SnsEnvelope:
         raw = headers.get(RAW_DELIVERY_HEADER, "").lower() == "true"
         # A subscription is confirmed with the whole document even so.
         if raw and headers.get("x-amz-sns-message-type", NOTIFICATION) == NOTIFICATION:
-            return cls._from_fields(_raw_fields(headers, body), is_raw=True)
+            return cls.from_fields(_raw_fields(headers, body), is_raw=True)
         fields = parse_json(body, "The SNS message")
         for header, name in REPEATING_HEADERS.items():
             if header in headers and headers[header] != fields.get(name):
                 raise AnymailWebhookValidationFailure(
                     f"The header {header} differs from {name} in the body of the SNS message."
                 )
-        return cls._from_fields(fields)
+        return cls.from_fields(fields)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> SnsEnvelope:
@@ -114,10 +109,16 @@ class SnsEnvelope:
         :param text: the document; bytes are UTF-8.
         :raises AnymailWebhookValidationFailure: it is not a document of SNS.
         """
-        return cls._from_fields(parse_json(text, "The SNS message"))
+        return cls.from_fields(parse_json(text, "The SNS message"))
 
     @classmethod
-    def _from_fields(cls, fields: dict[str, Any], is_raw: bool = False) -> SnsEnvelope:
+    def from_fields(cls, fields: dict[str, Any], is_raw: bool = False) -> SnsEnvelope:
+        """Take a document of SNS that was parsed already, for example by AWS Lambda.
+
+        :param fields: the document.
+        :param is_raw: as for the class.
+        :raises AnymailWebhookValidationFailure: it is not a document of SNS.
+        """
         type_, id_ = fields.get("Type"), fields.get("MessageId")
         topic, message = fields.get("TopicArn"), fields.get("Message")
         topic = "" if topic is None and type_ == NOTIFICATION else topic
@@ -172,27 +173,15 @@ class SnsEnvelope:
         except UnicodeEncodeError as err:
             raise AnymailWebhookValidationFailure("The SNS message is not valid Unicode.") from err
 
-    def ses_event(self) -> dict[str, Any] | None:
-        """The document of SES inside; None for what SES publishes when a topic is set up.
 
-        :raises AnymailWebhookValidationFailure: the message is not from SES.
-        """
-        if self.message[:100].lstrip().startswith(SETUP_TEXT):
-            return None
-        document = parse_json(self.message, "The message inside the SNS message")
-        return None if document.get("notificationType") == SETUP_KIND else document
+def _finite(number: str) -> float:
+    """A number of JSON. Python's parser also takes NaN, and reads 1e999 as infinity."""
+    if math.isfinite(value := float(number)):
+        return value
+    raise ValueError(number)
 
-    def notification(self, *, is_verified: bool = False) -> SesNotification | None:
-        """The :meth:`ses_event` as a :class:`.SesNotification`; None if there is none.
 
-        :param is_verified: the topic is provably yours: see
-            :func:`~anymail.amazon_ses.trust.topic_is_ours`.
-        :raises AnymailWebhookValidationFailure: the message is not from SES.
-        """
-        ses_event = self.ses_event()
-        if ses_event is None:
-            return None
-        return SesNotification.from_sns(ses_event, self.fields, is_verified=is_verified)
+JSON_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
 
 
 def parse_json(text: str | bytes, what: str) -> dict[str, Any]:

@@ -1,13 +1,17 @@
-"""Times as SES and SNS write them."""
+"""Times as SES, SNS and SQS write them."""
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+import re
+from datetime import datetime, timedelta, timezone
 
 from django.utils.dateparse import parse_datetime
 
 #: The longest that AWS writes has 29 characters.
 MAX_LENGTH = 64
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+#: Until the year 2286.
+MILLISECONDS = re.compile(r"[0-9]{1,13}")
 
 
 def utc_now() -> datetime:
@@ -44,3 +48,13 @@ def iso_time(moment: datetime) -> str:
     if moment.tzinfo is not None:
         moment = moment.astimezone(timezone.utc).replace(tzinfo=None)
     return moment.isoformat(timespec="milliseconds") + "Z"
+
+
+def parse_milliseconds(value: object) -> datetime | None:
+    """A time as SQS writes it, in milliseconds since 1970; None if it is not one.
+
+    :param value: anything; SQS writes a string of digits.
+    """
+    if not isinstance(value, str) or not MILLISECONDS.fullmatch(value):
+        return None
+    return EPOCH + timedelta(milliseconds=int(value))

@@ -53,6 +53,7 @@ def tracking_events(
         "message_tags": message_tags,
         "esp_event": body,
         "topic_arn": notification.topic_arn,
+        "queue_arn": notification.queue_arn,
         "sns_message": notification.sns_message,
         "is_verified": notification.is_verified,
     }

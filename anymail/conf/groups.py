@@ -44,7 +44,7 @@ class FeedbackSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class AmazonSESSettings(Settings):
-    """Settings of Amazon SES: sending first, then the webhooks."""
+    """Settings of Amazon SES: sending first, then the webhooks, then queues and Lambda."""
 
     PREFIX: ClassVar[str] = "AMAZON_SES_"
 
@@ -84,6 +84,9 @@ class AmazonSESSettings(Settings):
     inbound_max_size: int = setting(values.byte_count, 40 * 1024 * 1024)
     inbound_buckets: tuple[str, ...] = setting(values.strings, None)
     inbound_delete_s3_object: bool = setting(values.boolean, False)
+
+    queue_trust: str = setting(values.queue_trust, "queue")
+    queue_poison: str = setting(values.queue_poison, "keep")
 
 
 GROUPS: tuple[type[Settings], ...] = (

@@ -15,6 +15,10 @@ from ..exceptions import AnymailConfigurationError
 
 #: Values of ``FEEDBACK_SUPPRESS``.
 SUPPRESS_REASONS = ("hard_bounce", "complaint")
+#: Values of ``AMAZON_SES_QUEUE_TRUST``.
+QUEUE_TRUST = ("queue", "signature")
+#: Values of ``AMAZON_SES_QUEUE_POISON``.
+QUEUE_POISON = ("keep", "delete")
 
 
 def boolean(value: Any, where: str) -> bool:
@@ -138,6 +142,22 @@ def suppress_reasons(value: Any, where: str) -> tuple[str, ...]:
             f"{where} has {wrong[0]!r}, which is not one of {list(SUPPRESS_REASONS)}."
         )
     return words
+
+
+def queue_trust(value: Any, where: str) -> str:
+    """One of :data:`QUEUE_TRUST`."""
+    return _choice(value, where, QUEUE_TRUST)
+
+
+def queue_poison(value: Any, where: str) -> str:
+    """One of :data:`QUEUE_POISON`."""
+    return _choice(value, where, QUEUE_POISON)
+
+
+def _choice(value: Any, where: str, words: tuple[str, ...]) -> str:
+    if isinstance(value, str) and value in words:
+        return value
+    raise wrong_type(where, " or ".join(f'"{word}"' for word in words), value)
 
 
 #: Function above -> code that converts an environment variable to its type.

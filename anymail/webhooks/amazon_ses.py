@@ -14,6 +14,7 @@ from django.http import HttpRequest, RawPostDataException, UnreadablePostError
 
 from .. import signals
 from ..amazon_ses import ESP_NAME, aws, receive, trust
+from ..amazon_ses.carriers import account_change, sns_documents
 from ..amazon_ses.certificates import fetch_certificate
 from ..amazon_ses.notifications import SesNotification
 from ..amazon_ses.sns import (
@@ -74,11 +75,23 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
             logger.info("SNS ended the subscription to %s", envelope.topic, extra=about)
             return []
         with self.quiet_unless_verified():
-            ses_event = envelope.ses_event()
-        if ses_event is None:
-            logger.info("SES set up the SNS topic %s", envelope.topic, extra=about)
-            return []
-        return self.esp_to_anymail_events(ses_event, envelope.fields)
+            documents = sns_documents(envelope)
+        return [
+            event
+            for document in documents
+            for event in self.events_in(document.body, envelope.fields)
+        ]
+
+    def events_in(self, ses_event: dict[str, Any], sns_message: Mapping[str, Any]) -> Sequence[Any]:
+        """The :meth:`esp_to_anymail_events`, or the event about the account.
+
+        :param ses_event: the document of SES, or that of EventBridge about the account.
+        :param sns_message: the document of SNS around it.
+        """
+        notification = self.notification(ses_event, sns_message)
+        if notification.is_account_change:
+            return [account_change(notification)]
+        return self.esp_to_anymail_events(ses_event, sns_message)
 
     def trusted_envelope(self, request: HttpRequest) -> SnsEnvelope:
         """The SNS message in a request, after all checks (:func:`.trust.check`).
@@ -229,7 +242,9 @@ class AmazonSESWebhookView(AmazonSESBaseWebhookView):
 
     def esp_to_anymail_events(
         self, ses_event: dict[str, Any], sns_message: Mapping[str, Any]
-    ) -> Sequence[signals.AnymailTrackingEvent | signals.AnymailInboundEvent]:
+    ) -> Sequence[
+        signals.AnymailTrackingEvent | signals.AnymailInboundEvent | signals.AccountChange
+    ]:
         """The events in a document of SES; see :func:`.receive.receive`."""
         settings, notification = self.ses_settings, self.notification(ses_event, sns_message)
         with self.quiet_unless_verified():

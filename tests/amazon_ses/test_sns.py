@@ -10,7 +10,7 @@ from anymail.amazon_ses.sns import MAX_BODY_SIZE, SnsEnvelope, parse_json
 from anymail.amazon_ses.timestamps import parse_timestamp
 from anymail.exceptions import AnymailWebhookValidationFailure
 
-from ..sns_samples import EVENTS_TOPIC, read_json, read_text
+from ..sns_samples import EVENTS_TOPIC, read_json
 
 HEADERS = {
     "x-amz-sns-message-type": "Notification",
@@ -196,41 +196,6 @@ class StringToSignTests(SimpleTestCase):
         ):
             with self.subTest(changes), self.assertRaises(AnymailWebhookValidationFailure):
                 envelope(**changes).string_to_sign()
-
-
-class NotificationTests(SimpleTestCase):
-    def test_a_notification_has_the_id_and_time_of_its_envelope(self):
-        found = envelope().notification()
-        self.assertEqual(
-            found,
-            SesNotification(
-                id="m-1",
-                timestamp=parse_timestamp("2025-03-04T05:06:08.123Z"),
-                topic_arn=EVENTS_TOPIC,
-                body={"eventType": "Send"},
-                sns_message=envelope().fields,
-                is_verified=False,
-            ),
-        )
-
-    def test_a_notification_is_verified_only_if_the_caller_says_so(self):
-        found = envelope().notification(is_verified=True)
-        assert found is not None
-        self.assertTrue(found.is_verified)
-
-    def test_set_up_messages_are_no_notifications(self):
-        for name in (
-            "text-validation.txt",
-            "text-validation-newline.txt",
-            "n-setup-subscription-succeeded.json",
-        ):
-            with self.subTest(name):
-                self.assertIsNone(envelope(Message=read_text(f"events/{name}")).notification())
-
-    def test_other_texts_are_refused(self):
-        for name in ("empty", "garbage", "json-list", "json-string"):
-            with self.subTest(name), self.assertRaises(AnymailWebhookValidationFailure):
-                envelope(Message=read_text(f"events/text-{name}.txt")).notification()
 
 
 class KindTests(SimpleTestCase):

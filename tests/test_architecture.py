@@ -74,7 +74,7 @@ LAYERS: dict[str, int] = {
             anymail.checks.sending anymail.checks.settings anymail.checks.unknown_settings
             anymail.checks.webhooks anymail.models anymail.testing anymail.testing.ses
             anymail.testing.sns anymail.urls anymail.utils anymail.testing.events
-            anymail.testing.requests
+            anymail.testing.requests anymail.testing.conditions anymail.testing.sent
         """,
     }.items()
     for name in names.split()

@@ -67,7 +67,10 @@ from anymail.signals import (
     tracking,
 )
 from anymail.testing import (
+    assert_not_sent,
+    assert_sent,
     inbound_event,
+    sent_messages,
     ses_event,
     ses_received,
     sns_notification,
@@ -447,3 +450,14 @@ urlpatterns = [
     path("webhooks/ses/", Webhook.as_view(webhook_secret="user:password")),
     path("webhooks/inbound/", InboundWebhook.as_view(inbound_buckets=["mail"])),
 ]
+
+
+class SentTests(TestCase):
+    """Tests of the application's mail."""
+
+    def test_welcome(self) -> None:
+        message = assert_sent(to="ann@example.com", tags=["welcome"], metadata={"n": 1}, count=1)
+        assert_type(message, EmailMessage)
+        assert_not_sent(cc=[], template_id=None)
+        assert_type(sent_messages(contains=["Hello"]), list[EmailMessage])
+        assert_sent(tag="welcome")  # type: ignore[call-arg]

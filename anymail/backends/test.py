@@ -45,6 +45,7 @@ class EmailBackend(AnymailBaseBackend):
         """
         message = call.params["message"]
         message.anymail_test_params = call.params["test_params"]
+        message.sent_using = getattr(self, "alias", None)  # as Django's locmem, from 6.1 on
         response = getattr(message, "anymail_test_response", None)
         if isinstance(response, AnymailAPIError):
             raise response

@@ -1,8 +1,12 @@
-"""For your tests: events, and SNS requests for Django's test client.
+"""For your tests: assertions about sent mail, events, and SNS requests for Django's test client.
 
 .. code-block:: python
 
-    from anymail.testing import sns_notification, tracking_event, trusted_sns
+    from anymail.testing import assert_sent, sns_notification, tracking_event, trusted_sns
+
+    def test_welcome(self):
+        sign_up("ann@example.com")
+        assert_sent(to="ann@example.com", subject="Welcome", tags=["welcome"])
 
     def test_receiver(self):
         event = tracking_event("bounced", recipient="ann@example.com")
@@ -17,15 +21,22 @@
 
 from __future__ import annotations
 
+from .conditions import Conditions
 from .events import inbound_event, tracking_event
 from .requests import sns_notification, sns_request, sns_subscription, trusted_sns
+from .sent import assert_not_sent, assert_nothing_sent, assert_sent, sent_messages
 from .ses import DEFAULT_RECIPIENT, ses_event, ses_received
 from .sns import DEFAULT_TOPIC
 
 __all__ = [
     "DEFAULT_RECIPIENT",
     "DEFAULT_TOPIC",
+    "Conditions",
+    "assert_not_sent",
+    "assert_nothing_sent",
+    "assert_sent",
     "inbound_event",
+    "sent_messages",
     "ses_event",
     "ses_received",
     "sns_notification",

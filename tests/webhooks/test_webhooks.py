@@ -25,7 +25,7 @@ from anymail.exceptions import (
     AnymailInsecureWebhookWarning,
     AnymailWebhookValidationFailure,
 )
-from anymail.signals import AnymailTrackingEvent, inbound, tracking
+from anymail.signals import AnymailTrackingEvent, account_changed, inbound, tracking
 from anymail.testing import sns
 from anymail.testing.ses import DEFAULT_MAIL
 from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView, AmazonSESWebhookView
@@ -120,6 +120,37 @@ class EventSampleTests(WebhookTestCase):
         if not hasattr(value, "isoformat"):
             return value
         return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class OtherCarriersInSnsTests(WebhookTestCase):
+    """A webhook whose topic gets events from EventBridge, or from a bucket."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        account_changed.connect(self.receive)
+        self.addCleanup(account_changed.disconnect, self.receive)
+
+    def test_an_event_of_eventbridge_is_opened(self):
+        document = testing.ses_event("bounce")
+        event = {"detail-type": "Email Bounced", "source": "aws.ses", "detail": document}
+        self.assertEqual(self.post(event).status_code, 200)
+        self.assertEqual([e.event_type for e in self.events], ["bounced"])
+        self.assertEqual(self.events[0].esp_event, document)
+
+    def test_a_change_of_the_account_has_its_own_signal(self):
+        event = {"detail-type": "Sending Status Disabled", "source": "aws.ses", "detail": {}}
+        for view in (TRACKING_URL, INBOUND_URL, "/anymail/amazon_ses/"):
+            with self.subTest(view), testing.trusted_sns():
+                self.calls.clear()
+                response = self.client.post(view, **testing.sns_notification(event))
+                self.assertEqual(response.status_code, 200)
+                [call] = self.calls
+                self.assertIs(call["signal"], account_changed)
+                self.assertEqual(call["event"].kind, "Sending Status Disabled")
+
+    def test_a_test_event_of_s3_gives_nothing(self):
+        self.assertEqual(self.post({"Event": "s3:TestEvent"}).status_code, 200)
+        self.assertEqual(self.events, [])
 
 
 class SnsSampleTests(WebhookTestCase):

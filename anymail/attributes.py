@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import NoneType
 from typing import Any
 
 from django.core.mail import EmailMessage
@@ -14,6 +15,8 @@ from .exceptions import AnymailSerializationError
 
 #: Attributes whose defaults are merged two levels deep: address, then key.
 MERGED_BY_ADDRESS = ("merge_data", "merge_metadata", "merge_headers")
+#: Attributes that are dicts of address to bool.
+BOOL_BY_ADDRESS = ("merge_track_clicks", "merge_track_opens")
 #: Attributes whose keys are names of headers, or of parameters.
 KEYED_BY_NAME = ("extra_headers", "esp_extra")
 
@@ -36,6 +39,30 @@ class AttributeReader:
     def single(self, name: str) -> Any:
         """The message's own value, or the default; None if there is none."""
         return _absent_to_none(force_non_lazy(last(*self._both(name))))
+
+    def boolean(self, name: str) -> bool | None:
+        """Like :meth:`single`, but a bool; 0 and 1 are accepted.
+
+        :raises AnymailSerializationError: it is something else.
+        """
+        value = self.single(name)
+        if value is None:
+            return None
+        if not _is_boolean(value):
+            raise AnymailSerializationError(f"`{name}` must be True or False, not {_shown(value)}")
+        return bool(value)
+
+    def string(self, name: str) -> str | None:
+        """Like :meth:`single`, but a string.
+
+        :raises AnymailSerializationError: it is something else.
+        """
+        value = self.single(name)
+        if not isinstance(value, (str, NoneType)):
+            raise AnymailSerializationError(
+                f"`{name}` must be a string, not {type(value).__name__}"
+            )
+        return value
 
     def items(self, name: str) -> list[Any] | None:
         """The default's items, and then the message's; None if there are none.
@@ -74,8 +101,8 @@ class AttributeReader:
     def dictionary(self, name: str) -> dict[str, Any] | None:
         """The default's keys with the message's over them; None if there are none.
 
-        :raises AnymailSerializationError: it is not a dict, or not a dict of dicts where that is
-            wanted; it is nested too deeply, or contains itself.
+        :raises AnymailSerializationError: it is not a dict, or not a dict of dicts or of bools
+            where that is wanted; it is nested too deeply, or contains itself.
         """
         both = self._both(name)
         for value in both:
@@ -87,6 +114,8 @@ class AttributeReader:
                 )
             if name in MERGED_BY_ADDRESS:
                 _check_by_address(name, value)
+            if name in BOOL_BY_ADDRESS:
+                _check_bool_by_address(name, value)
             if name in KEYED_BY_NAME:
                 _check_names(name, value)
         try:
@@ -247,6 +276,29 @@ def _check_by_address(name: str, value: Mapping[Any, Any]) -> None:
             raise AnymailSerializationError(
                 f"`{name}` must be a dict of address to dict, not of {kinds}"
             )
+
+
+def _check_bool_by_address(name: str, value: Mapping[Any, Any]) -> None:
+    for address, flag in value.items():
+        if not isinstance(address, (str, Promise)) or not _is_boolean(flag):
+            kinds = f"{type(address).__name__} to {_shown(flag)}"
+            raise AnymailSerializationError(
+                f"`{name}` must be a dict of address to True or False, not of {kinds}"
+            )
+        # Not found by its address, it would be tracked without consent.
+        if "@" not in str(address) or str(address).endswith(">"):
+            raise AnymailSerializationError(
+                f"`{name}` must have addresses without display names for keys"
+            )
+
+
+def _is_boolean(value: Any) -> bool:
+    return isinstance(value, int) and value in (0, 1)
+
+
+def _shown(value: Any) -> str:
+    """The type of a value; a number itself."""
+    return repr(value) if isinstance(value, (int, float)) else type(value).__name__
 
 
 def _check_names(name: str, value: Mapping[Any, Any]) -> None:

@@ -31,6 +31,8 @@ class ApiCall:
     :param parse: takes this call and the dict that boto3 returned for it, and returns a status for
         each recipient, by addr-spec. It raises ``AnymailAPIError`` if the response is not what SES
         documents. Not needed by a backend that overrides ``parse_response()``.
+    :param positions: where its recipients are among those of the message, if the calls of a message
+        do not follow its order.
     :param copies: how many addresses (cc and bcc) get a copy of what each recipient gets.
     :param cancelled: set by the sender: the call gives up waiting.
     """
@@ -39,6 +41,7 @@ class ApiCall:
     params: dict[str, Any]
     recipients: tuple[EmailAddress, ...]
     parse: Callable[[ApiCall, Mapping[str, Any]], Statuses] = _cannot_parse
+    positions: tuple[int, ...] | None = None
     copies: int = 0
     cancelled: Event = field(default_factory=Event, init=False, compare=False)
 

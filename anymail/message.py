@@ -136,9 +136,14 @@ class AnymailMessageMixin(EmailMessage):
     :param merge_global_data: dict of variables for every recipient.
     :param merge_metadata: dict of address to metadata.
     :param merge_headers: dict of address to dict of headers.
+    :param merge_track_clicks: dict of address to bool: ``track_clicks`` for this recipient.
+        Recipients with different values are in different API calls.
+    :param merge_track_opens: dict of address to bool: ``track_opens`` for this recipient.
     :param send_at: datetime; not supported by SES.
-    :param track_clicks: bool; not supported by SES for a single message; use a configuration set.
-    :param track_opens: bool; as ``track_clicks``.
+    :param tenant: the name of an SES tenant, in whose name it is sent; v2 API only.
+    :param track_clicks: bool: whether SES tracks clicks on links, whatever the configuration set
+        says; v2 API only.
+    :param track_opens: bool: whether SES tracks that it is opened, likewise.
     """
 
     #: For :class:`anymail.backends.test.EmailBackend`: the response to return or error to raise.
@@ -154,8 +159,11 @@ class AnymailMessageMixin(EmailMessage):
         metadata: Mapping[str, Any] | type[UNSET] | None = UNSET,
         merge_headers: Mapping[str, Mapping[str, Any]] | type[UNSET] | None = UNSET,
         merge_metadata: Mapping[str, Mapping[str, Any]] | type[UNSET] | None = UNSET,
+        merge_track_clicks: Mapping[str, bool] | type[UNSET] | None = UNSET,
+        merge_track_opens: Mapping[str, bool] | type[UNSET] | None = UNSET,
         send_at: datetime | date | float | type[UNSET] | None = UNSET,
         tags: Iterable[str | Promise] | type[UNSET] | None = UNSET,
+        tenant: str | Promise | type[UNSET] | None = UNSET,
         track_clicks: bool | type[UNSET] | None = UNSET,
         track_opens: bool | type[UNSET] | None = UNSET,
         template_id: str | Promise | type[UNSET] | None = UNSET,
@@ -169,8 +177,11 @@ class AnymailMessageMixin(EmailMessage):
         self.metadata: Any = metadata
         self.merge_headers: Any = merge_headers
         self.merge_metadata: Any = merge_metadata
+        self.merge_track_clicks: Any = merge_track_clicks
+        self.merge_track_opens: Any = merge_track_opens
         self.send_at: Any = send_at
         self.tags: Any = tags
+        self.tenant: Any = tenant
         self.track_clicks: Any = track_clicks
         self.track_opens: Any = track_opens
         self.template_id: Any = template_id

@@ -44,13 +44,24 @@ FEATURES = (
     "metadata",
     "merge_headers",
     "merge_metadata",
+    "merge_track_clicks",
+    "merge_track_opens",
     "send_at",
     "tags",
+    "tenant",
     "track_clicks",
     "track_opens",
     "template_id",
     "merge_data",
     "merge_global_data",
+)
+#: Those with a value for each recipient.
+PERSONAL = (
+    "merge_data",
+    "merge_headers",
+    "merge_metadata",
+    "merge_track_clicks",
+    "merge_track_opens",
 )
 
 
@@ -93,6 +104,7 @@ class OutgoingMessage:
     metadata: dict[str, Any] | None
     tags: tuple[str, ...] | None
     send_at: Any
+    tenant: str | None
     track_clicks: bool | None
     track_opens: bool | None
     template_id: str | None
@@ -100,6 +112,8 @@ class OutgoingMessage:
     merge_global_data: dict[str, Any] | None
     merge_headers: dict[str, dict[str, Any]] | None
     merge_metadata: dict[str, dict[str, Any]] | None
+    merge_track_clicks: dict[str, bool] | None
+    merge_track_opens: dict[str, bool] | None
     esp_extra: dict[str, Any] | None
     defaulted: frozenset[str]
 
@@ -119,11 +133,7 @@ class OutgoingMessage:
         _check_encoding(message.encoding)
         headers = CaseInsensitiveCasePreservingDict(value.dictionary("extra_headers") or {})
         _check_line_breaks(value, headers)
-        from_emails = _from_emails(value.single("from_email"))
-        envelope_sender = _optional_address(value.single("envelope_sender"), "envelope_sender")
-        if header_from := headers.pop("From", None):
-            envelope_sender = envelope_sender or _only(from_emails)
-            from_emails = tuple(parse_address_list(header_from, "extra_headers['From']"))
+        from_emails, envelope_sender = _senders(value, headers.pop("From", None))
         return cls(
             source=message,
             from_emails=from_emails,
@@ -142,13 +152,16 @@ class OutgoingMessage:
             metadata=value.dictionary("metadata"),
             tags=value.strings("tags"),
             send_at=_aware_datetime(value.single("send_at")),
-            track_clicks=value.single("track_clicks"),
-            track_opens=value.single("track_opens"),
+            tenant=value.string("tenant"),
+            track_clicks=value.boolean("track_clicks"),
+            track_opens=value.boolean("track_opens"),
             template_id=value.single("template_id") or None,
             merge_data=value.dictionary("merge_data"),
             merge_global_data=value.dictionary("merge_global_data"),
             merge_headers=value.dictionary("merge_headers"),
             merge_metadata=value.dictionary("merge_metadata"),
+            merge_track_clicks=value.dictionary("merge_track_clicks"),
+            merge_track_opens=value.dictionary("merge_track_opens"),
             esp_extra=value.dictionary("esp_extra"),
             defaulted=frozenset(set(defaults) & set(MIME_ATTRIBUTES)),
         )
@@ -160,6 +173,11 @@ class OutgoingMessage:
     def recipients(self) -> tuple[EmailAddress, ...]:
         """To, Cc and Bcc, in this order."""
         return self.to + self.cc + self.bcc
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether something of it differs from recipient to recipient."""
+        return any(getattr(self, name) is not None for name in PERSONAL)
 
     @property
     def features(self) -> list[str]:
@@ -206,6 +224,18 @@ def _check_line_breaks(value: AttributeReader, headers: Mapping[str, Any]) -> No
             check_no_line_break(name, str(address))
     for name, content in headers.items():
         check_no_line_break(name, str(content))
+
+
+def _senders(
+    value: AttributeReader, header_from: Any
+) -> tuple[tuple[EmailAddress, ...], EmailAddress | None]:
+    """What the From header shows, and the envelope sender."""
+    from_emails = _from_emails(value.single("from_email"))
+    envelope_sender = _optional_address(value.single("envelope_sender"), "envelope_sender")
+    if header_from:
+        envelope_sender = envelope_sender or _only(from_emails)
+        from_emails = tuple(parse_address_list(header_from, "extra_headers['From']"))
+    return from_emails, envelope_sender
 
 
 def _from_emails(from_email: Any) -> tuple[EmailAddress, ...]:

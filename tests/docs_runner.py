@@ -271,7 +271,7 @@ class Page:
             with use_backend(V2):
                 if django.VERSION < (6, 1):
                     message.connection = None
-                message.send()
+                send_unless_too_old(message)
 
     def make_tables(self, new: list[Any]) -> None:
         for model in self.own_classes(new, models.Model):
@@ -295,6 +295,15 @@ class Page:
         """What functions use must be there, whether or not anything calls them."""
         used = set(_global_names(symtable.symtable(text, "", "exec")))
         self.test.assertEqual(sorted(used - self.names.keys() - vars(builtins).keys()), [])
+
+
+def send_unless_too_old(message: EmailMessage) -> None:
+    """Send a message; the oldest botocore that is tested may not know its parameters."""
+    try:
+        message.send()
+    except AnymailUnsupportedFeature as err:
+        if "or newer, and" not in str(err):
+            raise
 
 
 def compile_block(block: Block, text: str) -> CodeType:

@@ -46,7 +46,9 @@ LAYERS: dict[str, int] = {
             anymail.amazon_ses anymail.amazon_ses.api_v1 anymail.amazon_ses.api_v2
             anymail.amazon_ses.aws anymail.amazon_ses.aws_errors anymail.amazon_ses.boto_errors
             anymail.amazon_ses.certificates
-            anymail.amazon_ses.client_cache anymail.amazon_ses.decryption
+            anymail.amazon_ses.client_cache anymail.amazon_ses.configuration_overrides
+            anymail.amazon_ses.decryption anymail.amazon_ses.newer_parameters
+            anymail.amazon_ses.tenants
             anymail.amazon_ses.delivery anymail.amazon_ses.error_codes anymail.amazon_ses.feedback
             anymail.amazon_ses.https anymail.amazon_ses.timeouts anymail.amazon_ses.inbound
             anymail.amazon_ses.mime
@@ -69,7 +71,7 @@ LAYERS: dict[str, int] = {
             anymail.webhooks.credentials
         """,
         5: """
-            anymail.apps anymail.checks anymail.checks.mailers
+            anymail.apps anymail.checks anymail.checks.apis anymail.checks.mailers
             anymail.checks.leftover_settings
             anymail.checks.sending anymail.checks.settings anymail.checks.unknown_settings
             anymail.checks.webhooks anymail.models anymail.testing anymail.testing.ses

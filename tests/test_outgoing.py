@@ -455,9 +455,47 @@ class DefaultsTests(SimpleTestCase):
         self.assertEqual(outgoing({"subject": "default"}, subject="").subject, "")
 
     def test_the_default_counts_where_the_message_says_nothing(self):
-        for name in ("template_id", "track_opens", "send_at"):
+        for name in ("template_id", "tenant", "send_at"):
             with self.subTest(name=name):
                 self.assertEqual(getattr(outgoing({name: "d"}), name), "d")
+        self.assertIs(outgoing({"track_opens": True}).track_opens, True)
+
+    def test_flags_by_address_are_merged_by_address(self) -> None:
+        read = outgoing(
+            {"merge_track_opens": {"a@x.com": True, "b@x.com": True}},
+            merge_track_opens={"b@x.com": False},
+        )
+        self.assertEqual(read.merge_track_opens, {"a@x.com": True, "b@x.com": False})
+
+    def test_flags_are_true_or_false(self) -> None:
+        for value in ("False", "", 2, 0.5, [], {"a@x.com": True}):
+            for name in ("track_opens", "track_clicks"):
+                with (
+                    self.subTest(name=name, value=value),
+                    self.assertRaisesRegex(AnymailSerializationError, f"`{name}` must be True or"),
+                ):
+                    outgoing(**{name: value})
+        self.assertIs(outgoing(track_opens=0).track_opens, False)
+
+    def test_flags_by_address_are_dicts_of_address_to_true_or_false(self) -> None:
+        # None as well: whoever does not know of a consent must not track by mistake.
+        for value in ("False", None, 2, {}):
+            with self.subTest(value), self.assertRaisesRegex(AnymailSerializationError, "True or"):
+                outgoing(merge_track_opens={"a@x.com": value})
+        for value in (True, ["a@x.com"]):
+            with self.subTest(value), self.assertRaisesRegex(AnymailSerializationError, "a dict"):
+                outgoing(merge_track_clicks=value)
+
+    def test_flags_are_not_lost_because_a_key_is_no_bare_address(self) -> None:
+        for key in ("Ann <a@x.com>", "<a@x.com>", "ann"):
+            with self.subTest(key), self.assertRaisesRegex(AnymailSerializationError, "display"):
+                outgoing(merge_track_opens={key: False})
+
+    def test_a_tenant_is_a_string(self) -> None:
+        for value in (5, b"acme", object()):
+            with self.subTest(value), self.assertRaisesRegex(AnymailSerializationError, "`tenant`"):
+                outgoing(tenant=value)
+        self.assertEqual(outgoing(tenant=gettext_lazy("acme")).tenant, "acme")
 
     def test_lists_are_joined_with_the_default_first(self):
         self.assertEqual(outgoing({"tags": ["a"]}, tags=["b"]).tags, ("a", "b"))
@@ -514,8 +552,11 @@ class DefaultsTests(SimpleTestCase):
             "metadata": {"a": 1},
             "merge_headers": {"a": {}},
             "merge_metadata": {"a": {}},
+            "merge_track_clicks": {"a@x.com": True},
+            "merge_track_opens": {"a@x.com": True},
             "send_at": 1,
             "tags": ["a"],
+            "tenant": "acme",
             "track_clicks": True,
             "track_opens": True,
             "template_id": "a",

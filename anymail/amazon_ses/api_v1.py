@@ -22,11 +22,22 @@ MAX_SIZE = 10 * 1024 * 1024
 V2_BACKEND = "anymail.backends.amazon_sesv2.EmailBackend"
 USE_V2 = f'The v2 API does: EMAIL_BACKEND = "{V2_BACKEND}".'
 
+#: Of the v2 API only, with and without a template.
+V2_WORDING = {
+    "merge_track_clicks": f"merge_track_clicks. {USE_V2}",
+    "merge_track_opens": f"merge_track_opens. {USE_V2}",
+    "tenant": f"tenant. {USE_V2}",
+    "track_clicks": f"track_clicks. {USE_V2}",
+    "track_opens": f"track_opens. {USE_V2}",
+}
+
 RAW_WORDING = {
+    **V2_WORDING,
     **raw_calls.RAW_WORDING,
     **{
         name: f"{raw_calls.RAW_WORDING[name]}. With the v2 API the message itself can be a "
-        f'template: EMAIL_BACKEND = "{V2_BACKEND}" and esp_extra={{"InlineTemplate": True}}.'
+        f'template: EMAIL_BACKEND = "{V2_BACKEND}" and '
+        'ANYMAIL["AMAZON_SES_INLINE_TEMPLATES"] = True.'
         for name in ("merge_data", "merge_global_data")
     },
 }
@@ -35,6 +46,7 @@ TEMPLATE_SUPPORTS = frozenset(
     {"esp_extra", "envelope_sender", "template_id", "merge_data", "merge_global_data"}
 )
 TEMPLATE_WORDING = {
+    **V2_WORDING,
     "metadata": f"metadata with template. {USE_V2}",
     "merge_metadata": f"merge_metadata with template. {USE_V2}",
     "merge_headers": f"merge_headers with template. {USE_V2}",
@@ -68,6 +80,8 @@ def build_calls(
     message: OutgoingMessage, settings: AmazonSESSettings, send_settings: SendSettings
 ) -> Sequence[ApiCall]:
     """The calls for a message; see :meth:`.calls.SendApi.build_calls`."""
+    if settings.endpoint_id and not send_settings.ignore_unsupported_features:
+        raise unsupported(f"AMAZON_SES_ENDPOINT_ID with the v1 API. {USE_V2}", ESP_NAME)
     if message.template_id:
         return _template_calls(message, settings, send_settings)
     return _raw_calls(message, settings, send_settings)
@@ -76,7 +90,7 @@ def build_calls(
 def _raw_calls(
     message: OutgoingMessage, settings: AmazonSESSettings, send_settings: SendSettings
 ) -> list[ApiCall]:
-    message = raw_calls.checked(message, send_settings, RAW_WORDING)
+    message = raw_calls.checked(message, send_settings, raw_calls.RAW_SUPPORTS, RAW_WORDING)
     idna_encode = raw_calls.encoder(settings, send_settings)
     addresses = encode_addresses(message, idna_encode)
     raw_calls.check_recipient_count(message, settings)
@@ -159,7 +173,9 @@ def _template_calls(
             parse=_parse_bulk_response,
             copies=len(message.cc) + len(message.bcc),
         )
-        for entries in template_calls.entries(message, idna_encode, default)
+        for entries in template_calls.in_calls(
+            message, template_calls.entries(message, idna_encode, default)
+        )
     ]
 
 

@@ -5,7 +5,7 @@ Source: Amazon SES API v2 Reference, "SendEmail", "SendBulkEmail", "BulkEmailEnt
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..addresses import EmailAddress, IdnaEncoder
@@ -14,6 +14,7 @@ from ..conf import AmazonSESSettings, SendSettings
 from ..mime.policy import text_errors
 from ..outgoing import OutgoingMessage, unsupported
 from . import ESP_NAME, raw_calls, template_calls
+from .configuration_overrides import split_by_overrides
 from .mime import check_headers, encode_address, encode_addresses
 from .template_content import (
     ReplacementHeaders,
@@ -21,11 +22,17 @@ from .template_content import (
     header_source,
     is_inline_template,
 )
+from .tenants import tenant_params
 
 SERVICE = "sesv2"
 #: Amazon SES service quotas, "Maximum message size"; in bytes, after encoding.
 MAX_SIZE = 40 * 1024 * 1024
 TOO_LARGE = "Amazon SES takes no larger ones: put the content on a web server, and link to it."
+#: Features of this API with and without a template.
+EVERYWHERE = frozenset(
+    {"merge_track_clicks", "merge_track_opens", "tenant", "track_clicks", "track_opens"}
+)
+RAW_SUPPORTS = raw_calls.RAW_SUPPORTS | EVERYWHERE
 TEMPLATE_SUPPORTS = frozenset(
     {
         "esp_extra",
@@ -37,15 +44,18 @@ TEMPLATE_SUPPORTS = frozenset(
         "merge_metadata",
         "metadata",
         "tags",
+        *EVERYWHERE,
     }
 )
 INLINE_ADVICE = (
-    'esp_extra={"InlineTemplate": True} makes the subject and body of the message itself a template'
+    'ANYMAIL["AMAZON_SES_INLINE_TEMPLATES"] = True, or esp_extra={"InlineTemplate": True}, makes '
+    "the subject and body of the message itself a template"
 )
 RAW_WORDING = {
-    **raw_calls.RAW_WORDING,
     "merge_data": f"{raw_calls.RAW_WORDING['merge_data']}. {INLINE_ADVICE}",
     "merge_global_data": f"{raw_calls.RAW_WORDING['merge_global_data']}. {INLINE_ADVICE}",
+    "merge_headers": f"{raw_calls.RAW_WORDING['merge_headers']}. {INLINE_ADVICE}",
+    "merge_metadata": f"merge_metadata without template_id. {INLINE_ADVICE}",
 }
 #: Parameters of the v1 calls -> their names here.
 V1_PARAMS = {
@@ -63,16 +73,17 @@ def build_calls(
     message: OutgoingMessage, settings: AmazonSESSettings, send_settings: SendSettings
 ) -> Sequence[ApiCall]:
     """The calls for a message; see :meth:`.calls.SendApi.build_calls`."""
-    if message.template_id or is_inline_template(message):
+    is_inline = is_inline_template(message, settings)
+    if message.template_id or is_inline:
         with text_errors():
-            return _template_calls(message, settings, send_settings)
+            return _template_calls(message, is_inline, settings, send_settings)
     return _raw_calls(message, settings, send_settings)
 
 
 def _raw_calls(
     message: OutgoingMessage, settings: AmazonSESSettings, send_settings: SendSettings
 ) -> list[ApiCall]:
-    message = raw_calls.checked(message, send_settings, RAW_WORDING)
+    message = raw_calls.checked(message, send_settings, RAW_SUPPORTS, RAW_WORDING)
     if len(message.from_emails) > 1:
         raise unsupported("multiple from emails", ESP_NAME)
     idna_encode = raw_calls.encoder(settings, send_settings)
@@ -84,42 +95,49 @@ def _raw_calls(
     params |= _extra_params(message, send_settings)
     data = raw_calls.build_data(message, addresses, MAX_SIZE, TOO_LARGE)
     params["Content"] = {"Raw": {"Data": data}}
-    groups = raw_calls.in_groups(message.recipients)
+    recipients = _recipients_with_kind(message)
     return [
         ApiCall(
             operation="send_email",
-            params={**params, "Destination": destination},
-            recipients=group,
+            params={
+                **params,
+                **overrides,
+                "Destination": _destination([recipients[p] for p in group], idna_encode),
+            },
+            recipients=tuple(recipients[p][0] for p in group),
             parse=raw_calls.parse_message_id,
+            positions=group,
         )
-        for group, destination in zip(
-            groups, _raw_destinations(message, groups, idna_encode), strict=True
-        )
+        for overrides, positions in split_by_overrides(message, message.recipients)
+        for group in raw_calls.in_groups(positions)
     ]
 
 
-def _raw_destinations(
-    message: OutgoingMessage, groups: Sequence[Sequence[EmailAddress]], idna_encode: IdnaEncoder
-) -> Iterator[dict[str, list[str]]]:
-    kinds = iter(
-        ["ToAddresses"] * len(message.to)
-        + ["CcAddresses"] * len(message.cc)
-        + ["BccAddresses"] * len(message.bcc)
-    )
-    for group in groups:
-        destination: dict[str, list[str]] = {}
-        for address in group:
-            addr_spec = address.format_addr_spec(idna_encode)
-            destination.setdefault(next(kinds), []).append(addr_spec)
-        yield destination
+def _recipients_with_kind(message: OutgoingMessage) -> list[tuple[EmailAddress, str]]:
+    return [
+        *((address, "ToAddresses") for address in message.to),
+        *((address, "CcAddresses") for address in message.cc),
+        *((address, "BccAddresses") for address in message.bcc),
+    ]
+
+
+def _destination(
+    recipients: Iterable[tuple[EmailAddress, str]], idna_encode: IdnaEncoder
+) -> dict[str, list[str]]:
+    destination: dict[str, list[str]] = {}
+    for address, kind in recipients:
+        destination.setdefault(kind, []).append(address.format_addr_spec(idna_encode))
+    return destination
 
 
 def _common_params(
     message: OutgoingMessage, settings: AmazonSESSettings, idna_encode: IdnaEncoder
 ) -> dict[str, Any]:
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = {**tenant_params(message)}
     if settings.configuration_set_name is not None:
         params["ConfigurationSetName"] = settings.configuration_set_name
+    if settings.endpoint_id is not None:
+        params["EndpointId"] = settings.endpoint_id
     if message.envelope_sender:
         sender = EmailAddress("", message.envelope_sender.addr_spec)
         params["FeedbackForwardingEmailAddress"] = encode_address(
@@ -141,13 +159,16 @@ def _extra_params(message: OutgoingMessage, send_settings: SendSettings) -> dict
 
 
 def _template_calls(
-    message: OutgoingMessage, settings: AmazonSESSettings, send_settings: SendSettings
+    message: OutgoingMessage,
+    is_inline: bool,
+    settings: AmazonSESSettings,
+    send_settings: SendSettings,
 ) -> list[ApiCall]:
     check_headers(message)
     if send_settings.ignore_unsupported_features:
         message = message.reduced_to(TEMPLATE_SUPPORTS)
     else:
-        _check_template(message)
+        _check_template(message, is_inline)
     idna_encode = raw_calls.encoder(settings, send_settings)
     params = _common_params(message, settings, idna_encode)
     params["FromEmailAddress"] = template_calls.single_from(message, idna_encode)
@@ -159,17 +180,24 @@ def _template_calls(
         params["DefaultEmailTags"] = tags
     params |= _template_extra(message, send_settings)
     data = template_calls.default_data(message)
-    params["DefaultContent"] = default_content(message, data)
+    params["DefaultContent"] = default_content(message, data, is_inline)
     headers = ReplacementHeaders(message)
+    entries = template_calls.entries(message, idna_encode, data)
     return [
         ApiCall(
             operation="send_bulk_email",
-            params={**params, "BulkEmailEntries": [_entry(entry, headers) for entry in entries]},
-            recipients=tuple(entry.recipient for entry in entries),
+            params={
+                **params,
+                **overrides,
+                "BulkEmailEntries": [_entry(entries[p], headers) for p in group],
+            },
+            recipients=tuple(entries[p].recipient for p in group),
             parse=_parse_bulk_response,
+            positions=group,
             copies=len(message.cc) + len(message.bcc),
         )
-        for entries in template_calls.entries(message, idna_encode, data)
+        for overrides, positions in split_by_overrides(message, message.to)
+        for group in template_calls.in_calls(message, positions)
     ]
 
 
@@ -177,7 +205,7 @@ def _parse_bulk_response(call: ApiCall, response: Mapping[str, Any]) -> Statuses
     return template_calls.parse_entries(call, response, "BulkEmailEntryResults")
 
 
-def _check_template(message: OutgoingMessage) -> None:
+def _check_template(message: OutgoingMessage, is_inline: bool) -> None:
     message.check_supported(TEMPLATE_SUPPORTS, {}, ESP_NAME)
     if message.header_to is not None:
         raise unsupported("spoofing `To` header with template", ESP_NAME)
@@ -187,7 +215,7 @@ def _check_template(message: OutgoingMessage) -> None:
             "Send one message per recipient without template_id",
             ESP_NAME,
         )
-    if not is_inline_template(message):
+    if not is_inline:
         template_calls.check_no_content(message)
     elif message.template_id:
         raise unsupported("template_id together with an inline template", ESP_NAME)

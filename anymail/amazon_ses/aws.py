@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -109,6 +109,27 @@ def is_botocore_client(client: Any) -> bool:
     from botocore.client import BaseClient
 
     return isinstance(client, BaseClient)
+
+
+def botocore_version() -> str:
+    """The version of the installed botocore."""
+    import botocore
+
+    version: str = botocore.__version__
+    return version
+
+
+def known_parameters(client: Any, operation: str) -> Collection[str] | None:
+    """The parameters of an operation in the service model of the installed botocore.
+
+    :param client: None or a test double: then nobody can tell, and None is returned.
+    :param operation: the method of the client, for example ``"send_email"``.
+    """
+    if not is_botocore_client(client):
+        return None
+    model = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[operation])
+    parameters: Collection[str] = model.input_shape.members
+    return parameters
 
 
 def unknown_region(client: Any) -> str | None:

@@ -131,6 +131,13 @@ ANSWERS = (
     Answer(
         "sender", "AccessDenied AccessDeniedException", rf"{_SES_ARN}(identity|configuration-set)/"
     ),
+    Answer(
+        "sender",
+        "NotFoundException",
+        r"tenant \S+ for awsaccountid",
+        "Create the tenant: aws sesv2 create-tenant --tenant-name …. Each region has its own; "
+        "aws sesv2 list-tenants lists them.",
+    ),
     Answer("message", "NotFoundException", "template|list|topic"),
     Answer("sender", "NotFoundException"),
     # Content and recipients.
@@ -183,7 +190,13 @@ ANSWERS = (
         "ProfileNotFound",
         hint='Check "profile_name" in ANYMAIL["AMAZON_SES_SESSION_PARAMS"], and AWS_PROFILE.',
     ),
-    Answer("account", "UnknownRegion MissingDependencyException"),
+    Answer("account", "UnknownRegion"),
+    Answer(
+        "account",
+        "MissingDependencyException",
+        hint="AMAZON_SES_ENDPOINT_ID (EndpointId) needs the package awscrt: "
+        'python -m pip install "botocore[crt]".',
+    ),
     Answer("account", " ".join(sorted(NO_CREDENTIALS_NOW))),
     # SES itself, and the way to it.
     Answer("service", "SSLError " + " ".join(sorted(NEVER_CONNECTED | NO_ANSWER))),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ..addresses import IdnaEncoder, idna_encoder
@@ -29,17 +29,21 @@ RAW_WORDING = {
 
 
 def checked(
-    message: OutgoingMessage, send_settings: SendSettings, wording: Mapping[str, str] = RAW_WORDING
+    message: OutgoingMessage,
+    send_settings: SendSettings,
+    supports: Collection[str],
+    wording: Mapping[str, str],
 ) -> OutgoingMessage:
     """The message, without the features that ``IGNORE_UNSUPPORTED_FEATURES`` drops.
 
     :param send_settings: the settings.
+    :param supports: the features that the raw call of this API has.
     :param wording: feature to how the error calls it.
-    :raises AnymailUnsupportedFeature: it uses a feature that no raw call has.
+    :raises AnymailUnsupportedFeature: it uses another feature.
     """
     if send_settings.ignore_unsupported_features:
-        return message.reduced_to(RAW_SUPPORTS)
-    message.check_supported(RAW_SUPPORTS, wording, ESP_NAME)
+        return message.reduced_to(supports)
+    message.check_supported(supports, wording, ESP_NAME)
     for name in sorted(message.defaulted):
         raise unsupported(f"Anymail send defaults for '{name}' with Amazon SES", ESP_NAME)
     return message

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from ..addresses import EmailAddress, IdnaEncoder
 from ..calls import ApiCall
@@ -18,6 +18,8 @@ from .raw_calls import MAX_RECIPIENTS
 
 #: SES API reference, "BulkEmailDestination" and "BulkEmailEntry"; in characters.
 MAX_TEMPLATE_DATA = 262_144
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,36 +36,34 @@ class BulkEntry:
     data: str = field(repr=False)
 
 
-class ByRecipient:
+class ByRecipient(Generic[T]):
     """A merge attribute, looked up by the exact address, or else ignoring case.
 
-    :param by_address: addr-spec to data, or None.
+    :param by_address: addr-spec to value, or None.
+    :param default: the value of other recipients.
     """
 
-    def __init__(self, by_address: Mapping[str, Mapping[str, Any]] | None) -> None:
+    def __init__(self, by_address: Mapping[str, T] | None, default: T) -> None:
         self._exact = by_address or {}
-        self._lowered: dict[str, Mapping[str, Any]] = {}
-        for address, data in self._exact.items():
-            self._lowered.setdefault(address.lower(), data)
+        self._default = default
+        self._lowered: dict[str, T] = {}
+        for address, value in self._exact.items():
+            self._lowered.setdefault(address.lower(), value)
 
-    def get(self, recipient: EmailAddress) -> Mapping[str, Any]:
-        """The data for one recipient; empty if there is none."""
+    def get(self, recipient: EmailAddress) -> T:
+        """The value for one recipient."""
         if recipient.addr_spec in self._exact:
             return self._exact[recipient.addr_spec]
-        return self._lowered.get(recipient.addr_spec.lower(), {})
+        return self._lowered.get(recipient.addr_spec.lower(), self._default)
 
 
 def entries(
     message: OutgoingMessage, idna_encode: IdnaEncoder, default: str
-) -> list[tuple[BulkEntry, ...]]:
-    """Make an entry for each ``to``, with cc and bcc in every one, grouped into calls.
-
-    AWS counts the 50 of a call as destinations in one place and as addresses in another: both
-    hold here (Amazon SES service quotas; API reference, "SendBulkTemplatedEmail").
+) -> tuple[BulkEntry, ...]:
+    """Make an entry for each ``to``, with cc and bcc in every one.
 
     :param idna_encode: encodes domains.
     :param default: the data for recipients without any, from :func:`default_data`.
-    :return: the entries of each call.
     :raises AnymailInvalidAddress: SES cannot deliver to one of them.
     :raises AnymailUnsupportedFeature: cc and bcc are too many, or the data of one entry too long.
     :raises AnymailSerializationError: JSON cannot hold the data.
@@ -80,8 +80,8 @@ def entries(
             ESP_NAME,
         )
     copies = {name: found for name, found in copies.items() if found}
-    data = ByRecipient(message.merge_data)
-    made = tuple(
+    data: ByRecipient[Mapping[str, Any]] = ByRecipient(message.merge_data, {})
+    return tuple(
         BulkEntry(
             recipient=recipient,
             destination={"ToAddresses": [encode_address(recipient, idna_encode, "to")], **copies},
@@ -89,8 +89,16 @@ def entries(
         )
         for recipient in message.to
     )
-    size = MAX_RECIPIENTS // addresses
-    return [made[start : start + size] for start in range(0, len(made), size)]
+
+
+def in_calls(message: OutgoingMessage, entries: tuple[T, ...]) -> list[tuple[T, ...]]:
+    """Entries, in any form, in the groups that one call each can take.
+
+    AWS counts the 50 of a call as destinations in one place and as addresses in another: both
+    hold here (Amazon SES service quotas; API reference, "SendBulkTemplatedEmail").
+    """
+    size = MAX_RECIPIENTS // (1 + len(message.cc) + len(message.bcc))
+    return [entries[start : start + size] for start in range(0, len(entries), size)]
 
 
 def default_data(message: OutgoingMessage) -> str:

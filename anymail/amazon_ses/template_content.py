@@ -11,6 +11,7 @@ from typing import Any
 
 from ..addresses import EmailAddress
 from ..attachments import Attachment
+from ..conf import AmazonSESSettings
 from ..exceptions import AnymailSerializationError
 from ..mime.headers import CaseInsensitiveCasePreservingDict, check_no_line_break
 from ..mime.policy import encode_header
@@ -36,9 +37,19 @@ HEADER_SOURCES = {
 }
 
 
-def is_inline_template(message: OutgoingMessage) -> bool:
-    """Whether the message itself is the template."""
-    return bool((message.esp_extra or {}).get("InlineTemplate"))
+def is_inline_template(message: OutgoingMessage, settings: AmazonSESSettings) -> bool:
+    """Whether the message itself is the template.
+
+    :param settings: ``inline_templates`` counts, unless ``esp_extra`` says it.
+    """
+    chosen = (message.esp_extra or {}).get("InlineTemplate")
+    if chosen is not None:
+        return bool(chosen)
+    return (
+        settings.inline_templates
+        and not message.template_id
+        and (message.is_batch or message.merge_global_data is not None)
+    )
 
 
 def header_source(name: str, message: OutgoingMessage) -> str | None:
@@ -48,23 +59,28 @@ def header_source(name: str, message: OutgoingMessage) -> str | None:
     return HEADER_SOURCES.get(name.lower())
 
 
-def default_content(message: OutgoingMessage, data: str) -> dict[str, Any]:
+def default_content(message: OutgoingMessage, data: str, is_inline: bool) -> dict[str, Any]:
     """The template, overridden by ``DefaultContent`` in ``esp_extra``.
 
     :param data: the data for recipients without any, as JSON.
+    :param is_inline: the message itself is the template.
     :raises AnymailSerializationError: a part of ``DefaultContent`` is not a dict.
     :raises AnymailUnsupportedFeature: SES cannot express a body or an attachment.
     """
-    content = _member(message.esp_extra or {}, "DefaultContent", "esp_extra")
-    template = _member(content, "Template", "esp_extra['DefaultContent']")
-    template = {**_template(message, data), **template}
-    own = _member(template, "TemplateContent", "esp_extra['DefaultContent']['Template']")
+    content = member(message.esp_extra or {}, "DefaultContent", "esp_extra")
+    template = member(content, "Template", "esp_extra['DefaultContent']")
+    template = {**_template(message, data, is_inline), **template}
+    own = member(template, "TemplateContent", "esp_extra['DefaultContent']['Template']")
     check_no_line_break("Subject", str(own.get("Subject", "")))
     return {**content, "Template": template}
 
 
-def _member(params: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
-    """A dict in parameters; empty if it is missing or None."""
+def member(params: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
+    """A dict in parameters; empty if it is missing or None.
+
+    :param where: the parameters come from, for the error.
+    :raises AnymailSerializationError: it is something else.
+    """
     value = params.get(name)
     if value is None:
         return {}
@@ -74,9 +90,9 @@ def _member(params: Mapping[str, Any], name: str, where: str) -> Mapping[str, An
     return value
 
 
-def _template(message: OutgoingMessage, data: str) -> dict[str, Any]:
+def _template(message: OutgoingMessage, data: str, is_inline: bool) -> dict[str, Any]:
     template: dict[str, Any] = {"TemplateData": data}
-    if is_inline_template(message):
+    if is_inline:
         template["TemplateContent"] = _template_content(message)
     else:
         template["TemplateName"] = message.template_id
@@ -122,8 +138,10 @@ class ReplacementHeaders:
 
     def __init__(self, message: OutgoingMessage) -> None:
         self._message = message
-        self._merge_headers = ByRecipient(message.merge_headers)
-        self._merge_metadata = ByRecipient(message.merge_metadata)
+        self._merge_headers: ByRecipient[Mapping[str, Any]]
+        self._merge_headers = ByRecipient(message.merge_headers, {})
+        self._merge_metadata: ByRecipient[Mapping[str, Any]]
+        self._merge_metadata = ByRecipient(message.merge_metadata, {})
         self._tags = [_header("X-Tag", tag_value(tag)) for tag in message.tags or ()]
         self._encoded: dict[tuple[str, str], tuple[str, str]] = {}
         self._common_metadata: tuple[str, str] | None = None

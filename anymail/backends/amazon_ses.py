@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
+from django.core.mail import EmailMessage
+
 from ..amazon_ses import ESP_NAME, api_v1, api_v2, aws, delivery
+from ..amazon_ses.newer_parameters import check_parameters
+from ..amazon_ses.tenants import default_tenant
 from ..calls import ApiCall, SendApi
-from ..conf import AmazonSESSettings, current_settings
+from ..conf import UNSET, AmazonSESSettings, current_settings
 from ..exceptions import AnymailError
 from ..outgoing import OutgoingMessage
 from .base import AnymailBaseBackend
@@ -106,12 +111,27 @@ class EmailBackend(AnymailBaseBackend):
         """Drop the client; it stays in the cache, with its connections."""
         self.client = self._key = None
 
+    def defaults_for(self, message: EmailMessage) -> Mapping[str, Any]:
+        """``SEND_DEFAULTS``, and the tenant of ``AMAZON_SES_TENANT`` if the message has none.
+
+        :raises AnymailConfigurationError: the function in the setting cannot be imported.
+        :raises Exception: what that function raises.
+        """
+        has_tenant = "tenant" in self.send_defaults
+        if has_tenant or getattr(message, "tenant", UNSET) is not UNSET:
+            return self.send_defaults
+        return {**self.send_defaults, "tenant": default_tenant(message, self.settings)}
+
     def build_calls(self, message: OutgoingMessage) -> Sequence[ApiCall]:
         """Turn a message into calls of the API.
 
-        :raises AnymailError: SES cannot express it, or would not deliver it; the text says why.
+        :raises AnymailError: SES or the installed botocore cannot express it, or SES would not
+            deliver it; the text says why.
         """
-        return self.api.build_calls(message, self.settings, self.send_settings)
+        calls = self.api.build_calls(message, self.settings, self.send_settings)
+        known = partial(aws.known_parameters, self.client)
+        check_parameters(calls, known, aws.botocore_version())
+        return calls
 
     def run(self, call: ApiCall) -> Mapping[str, Any]:
         """Post a call, within the rate limits of the settings; see :func:`.delivery.run`.

@@ -36,6 +36,7 @@ from .statuses import (
     record_unknown,
     refusals,
     refused_addresses,
+    restore_order,
     without_addresses,
 )
 
@@ -94,6 +95,14 @@ class AnymailBaseBackend(BaseEmailBackend):
     def debug_api_requests(self) -> bool:
         """The setting ``DEBUG_API_REQUESTS``."""
         return self.send_settings.debug_api_requests
+
+    def defaults_for(self, message: EmailMessage) -> Mapping[str, Any]:
+        """The attributes that a message has unless it has its own.
+
+        :param message: a Django message.
+        :return: attribute name to value; by default ``SEND_DEFAULTS``.
+        """
+        return self.send_defaults
 
     def build_calls(self, message: OutgoingMessage) -> Sequence[ApiCall]:
         """Turn a message into calls. Runs in the caller's thread, without any I/O.
@@ -159,7 +168,7 @@ class AnymailBaseBackend(BaseEmailBackend):
             return ()
         if not has_recipients(message):
             return ()
-        outgoing = OutgoingMessage.from_django(message, self.send_defaults)
+        outgoing = OutgoingMessage.from_django(message, self.defaults_for(message))
         recipients_resolved.send(
             type(self), message=message, recipients=outgoing.recipients, esp_name=self.esp_name
         )
@@ -243,6 +252,7 @@ class AnymailBaseBackend(BaseEmailBackend):
             known = answer if isinstance(answer, dict) else failed_statuses(call, answer, failures)
             status.set_recipient_status(known)
             in_flight.may_have_arrived |= may_have_arrived(known)
+        restore_order(status, in_flight.calls)
         if failures:
             add_counts(status, failures[0])
             return failures[0]

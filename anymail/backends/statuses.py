@@ -57,6 +57,19 @@ def record_copies_without_original(status: AnymailStatus, outgoing: OutgoingMess
     status.set_recipient_status({r.addr_spec: result for r in outgoing.recipients})
 
 
+def restore_order(status: AnymailStatus, calls: Sequence[ApiCall]) -> None:
+    """Put the recipients into the order that they have in the message.
+
+    :param calls: of the message; without positions they follow its order already.
+    """
+    places: dict[str, int] = {}
+    for call in calls:
+        for position, recipient in zip(call.positions or (), call.recipients, strict=False):
+            places.setdefault(recipient.addr_spec, position)
+    by_place = sorted(status.recipients.items(), key=lambda item: places.get(item[0], -1))
+    status.recipients = dict(by_place)
+
+
 def count_accepted(status: AnymailStatus) -> int:
     """How many recipients SES accepted."""
     return sum(r.status in ("queued", "sent") for r in status.recipients.values())

@@ -77,10 +77,7 @@ def build_test_params(message: OutgoingMessage) -> dict[str, Any]:
         "reply_to": list(message.reply_to),
         "subject": message.subject,
         **_bodies(message),
-        "is_batch_send": any(
-            value is not None
-            for value in (message.merge_data, message.merge_metadata, message.merge_headers)
-        ),
+        "is_batch_send": message.is_batch,
     }
     shown_to = {} if message.header_to is None else {"To": message.header_to}
     optional: dict[str, Any] = {

@@ -12,7 +12,7 @@ from ..installation import explain_import_errors
 # Where django-anymail was installed over this package, its apps.py imports this folder, because
 # Python prefers a folder to the file checks.py; other modules are django-anymail's.
 with explain_import_errors():
-    from . import sending, settings, webhooks
+    from . import apis, sending, settings, webhooks
     from .settings import check_deprecated_settings, check_insecure_settings
 
 __all__ = ["check_deprecated_settings", "check_insecure_settings", "register"]
@@ -33,6 +33,8 @@ def register() -> None:
         sending.check_rate_is_shared,
         sending.check_imports,
         sending.check_senders,
+        apis.check_v1_api,
+        apis.check_awscrt,
     ):
         checks.register(check, "mail")
     checks.register(check_insecure_settings, checks.Tags.security)

@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from .. import conf
 from ..addresses import idna_encoder
-from ..conf.values import import_callable
+from ..conf.values import import_callable, import_tenant
 from ..exceptions import AnymailConfigurationError
 from ..outgoing import FEATURES, MIME_ATTRIBUTES
 from .mailers import default_is_amazon_ses, dict_or_empty, our_mailers
@@ -28,6 +28,8 @@ DEFAULT_ATTRIBUTES = (*FEATURES, *MIME_ATTRIBUTES)
 IMPORT_HINTS = {
     "client_factory": 'Give the path of a function, "package.module.function", or the function '
     "itself; it must be possible to import it in manage.py shell.",
+    "tenant": 'Give the name of a tenant, or the path of a function, "package.module.function"; it '
+    "takes a message and returns a name or None.",
     "idna_encoder": 'Give one of "idna2008", "idna2003", "uts46", "none", or the path of a '
     'function, "package.module.function".',
 }
@@ -170,7 +172,11 @@ def _hint_default(name: Any) -> str:
 
 def _import_problems() -> Iterator[tuple[str, str]]:
     """Each setting whose path cannot be imported, with the reason."""
-    for name, resolve in (("client_factory", import_callable), ("idna_encoder", idna_encoder)):
+    for name, resolve in (
+        ("client_factory", import_callable),
+        ("idna_encoder", idna_encoder),
+        ("tenant", import_tenant),
+    ):
         for where, path in _places_of(name):
             if path and isinstance(path, str):
                 try:

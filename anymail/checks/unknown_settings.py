@@ -73,8 +73,7 @@ REPLACEMENTS = {
         ("SOURCE_ARN", "FROM_ARN", "RETURN_PATH_ARN"),
         'Use "SEND_DEFAULTS": {"esp_extra": {"SourceArn": ...}}, with the parameter of SES.',
     ),
-    "GLOBAL_ENDPOINT_ID": 'Use "SEND_DEFAULTS": {"esp_extra": {"EndpointId": ...}}, with '
-    '"anymail.backends.amazon_sesv2.EmailBackend".',
+    "GLOBAL_ENDPOINT_ID": 'Use AMAZON_SES_ENDPOINT_ID, with "AMAZON_SES_API_VERSION": 2.',
     "TAGS": 'Use "SEND_DEFAULTS": {"esp_extra": {"Tags": [...]}}; the v2 API calls them '
     '"EmailTags".',
     "RETURN_PATH": 'Use "SEND_DEFAULTS": {"envelope_sender": ...}.',

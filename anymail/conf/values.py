@@ -6,6 +6,7 @@ All take the value, and where it was found, and raise
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,6 +20,10 @@ SUPPRESS_REASONS = ("hard_bounce", "complaint")
 QUEUE_TRUST = ("queue", "signature")
 #: Values of ``AMAZON_SES_QUEUE_POISON``.
 QUEUE_POISON = ("keep", "delete")
+#: Amazon SES API v2 Reference, "CreateTenant".
+TENANT_NAME = r"[A-Za-z0-9_-]{1,64}"
+#: Labels of a host name (RFC 1123): the endpoint's host begins with it.
+_HOST_LABELS = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}))*"
 
 
 def boolean(value: Any, where: str) -> bool:
@@ -118,6 +123,33 @@ def callable_or_path(value: Any, where: str) -> Any:
     raise wrong_type(where, "a callable, a dotted path to one, or None", value)
 
 
+def tenant(value: Any, where: str) -> Any:
+    """The name of a tenant, a callable, a dotted path to one (imported later), or None."""
+    if value is None or callable(value):
+        return value
+    if not isinstance(value, str):
+        raise wrong_type(
+            where, "the name of a tenant, a callable, a dotted path to one, or None", value
+        )
+    if value and "." not in value and not re.fullmatch(TENANT_NAME, value):
+        raise AnymailConfigurationError(
+            f"{where} is {value[:80]!r}, which cannot be the name of a tenant: that has 1 to "
+            "64 ASCII letters, digits, '_' and '-'."
+        )
+    return value or None
+
+
+def endpoint_id(value: Any, where: str) -> str | None:
+    """The id of a multi-region endpoint, or None; an empty one is None."""
+    found = optional_string(value, where)
+    if found and not re.fullmatch(_HOST_LABELS, found):
+        raise AnymailConfigurationError(
+            f"{where} is {found[:80]!r}, which cannot be the id of a multi-region endpoint: "
+            'it looks like "abcdef12.g3h".'
+        )
+    return found
+
+
 def optional_idna_encoder(value: Any, where: str) -> Any:
     """The name of an IDNA encoder, a callable, a dotted path to one (imported later), or None."""
     if value is None or callable(value) or isinstance(value, str):
@@ -190,6 +222,15 @@ def import_callable(choice: Callable[..., Any] | str | None, where: str) -> Call
         raise AnymailConfigurationError(f"{where} is not callable.")
     imported: Callable[..., Any] = found
     return imported
+
+
+def import_tenant(choice: str, where: str) -> Callable[..., Any] | str:
+    """The function that a dotted path names, or a name of a tenant as it is: it has no dots.
+
+    :param where: it was found, for the error.
+    :raises AnymailConfigurationError: it cannot be imported, or is not callable.
+    """
+    return import_callable(choice, where) if "." in choice else choice
 
 
 def wrong_type(where: str, wanted: str, value: Any) -> AnymailConfigurationError:

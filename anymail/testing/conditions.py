@@ -63,9 +63,12 @@ class Conditions(TypedDict, total=False):
     merge_global_data: Mapping[str, Any] | None
     merge_headers: Mapping[str, Mapping[str, Any]] | None
     merge_metadata: Mapping[str, Mapping[str, Any]] | None
+    merge_track_clicks: Mapping[str, bool] | None
+    merge_track_opens: Mapping[str, bool] | None
     esp_extra: Mapping[str, Any] | None
     envelope_sender: str | None
     send_at: datetime | None
+    tenant: str | None
     track_clicks: bool | None
     track_opens: bool | None
 

@@ -135,8 +135,11 @@ class RawParamsTests(SimpleTestCase):
 class UnsupportedTests(SimpleTestCase):
     FEATURES = {
         "send_at": ({"send_at": 1}, "send_at"),
-        "track_opens": ({"track_opens": False}, "track_opens"),
-        "track_clicks": ({"track_clicks": True}, "track_clicks"),
+        "track_opens": ({"track_opens": False}, "track_opens. The v2 API does"),
+        "track_clicks": ({"track_clicks": True}, "track_clicks. The v2 API does"),
+        "merge_track_opens": ({"merge_track_opens": {}}, "merge_track_opens. The v2 API does"),
+        "merge_track_clicks": ({"merge_track_clicks": {}}, "merge_track_clicks. The v2 API does"),
+        "tenant": ({"tenant": "acme"}, "tenant. The v2 API does"),
         "merge_data": ({"merge_data": {}}, "merge_data without template_id. With the v2 API"),
         "merge_global_data": (
             {"merge_global_data": {"a": 1}},
@@ -360,7 +363,9 @@ class TemplateParamsTests(SimpleTestCase):
             (template_message(merge_headers={}), "merge_headers with template", True),
             (template_message(tags=["a"]), "tags with template .unless", True),
             (template_message(from_email="a@b.c, d@e.f"), "multiple from emails", False),
-            (template_message(track_opens=True), "track_opens", False),
+            (template_message(track_opens=True), "track_opens", True),
+            (template_message(merge_track_clicks={}), "merge_track_clicks", True),
+            (template_message(tenant="acme"), "tenant", True),
         ):
             with (
                 self.subTest(feature),

@@ -25,7 +25,7 @@ from anymail.exceptions import (
 )
 from anymail.message import AnymailMessage
 
-from ..ses import CREDENTIALS, Sent, loopback_server, simple_message, stubbed
+from ..ses import BODY, CREDENTIALS, Sent, loopback_server, simple_message, stubbed
 from ..ses import send as send_with
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
@@ -438,6 +438,34 @@ class InlineTemplateTests(SimpleTestCase):
         data = entry["ReplacementEmailContent"]["ReplacementTemplate"]["ReplacementTemplateData"]
         self.assertEqual(json.loads(data), {"name": "Tö"})
         self.assertEqual(entry["ReplacementHeaders"], [{"Name": "X-Tag", "Value": "tag"}])
+
+    def test_a_setting_makes_templates_of_messages_with_merge_attributes(self) -> None:
+        for personal in (
+            {"merge_data": {"to@example.com": {"name": "Tö"}}},
+            {"merge_global_data": {"name": "Tö"}},
+            {"merge_headers": {"to@example.com": {"X-A": "1"}}},
+            {"merge_metadata": {"to@example.com": {"a": 1}}},
+            {"merge_data": {}},
+        ):
+            with self.subTest(personal):
+                sent = params(simple_message(subject="{{name}}", **personal), inline_templates=True)
+                self.assertEqual(
+                    sent["DefaultContent"]["Template"]["TemplateContent"],
+                    {"Subject": "{{name}}", "Text": BODY},
+                )
+
+    def test_with_the_setting_other_messages_stay_as_they_are(self) -> None:
+        message = simple_message(body="{{ not a variable }}", metadata={"a": 1}, track_opens=None)
+        self.assertIn("Raw", params(message, inline_templates=True)["Content"])
+        stored = params(template_message(merge_data={}), inline_templates=True)
+        self.assertEqual(stored["DefaultContent"]["Template"]["TemplateName"], "welcome")
+
+    def test_esp_extra_wins_over_the_setting(self) -> None:
+        with self.assertRaisesRegex(AnymailUnsupportedFeature, "merge_data without template_id"):
+            params(
+                simple_message(merge_data={}, esp_extra={"InlineTemplate": False}),
+                inline_templates=True,
+            )
 
     def test_lazy_strings_are_forced(self) -> None:
         message = self.message()

@@ -201,7 +201,8 @@ class RawTests(SimpleTestCase):
             {"headers": {"X-A": "a\nb"}},
             {"metadata": {"a": object()}},
             {"send_at": 1},
-            {"track_opens": True},
+            {"track_opens": "yes"},
+            {"tenant": 5},
             {"merge_data": {}},
             {"to": [f"t{n}@example.com" for n in range(51)]},
         ):

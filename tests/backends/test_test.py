@@ -253,6 +253,9 @@ class ParamsTests(SimpleTestCase):
             merge_global_data={"g": 1},
             merge_metadata={"to@example.com": {"m": 1}},
             merge_headers={"to@example.com": {"X-B": "2"}},
+            merge_track_clicks={"to@example.com": True},
+            merge_track_opens={"to@example.com": False},
+            tenant="acme",
             envelope_sender="e@x.com",
             esp_extra={"own": 5},
         )
@@ -286,6 +289,9 @@ class ParamsTests(SimpleTestCase):
                 "merge_global_data": {"g": 1},
                 "merge_metadata": {"to@example.com": {"m": 1}},
                 "merge_headers": {"to@example.com": {"X-B": "2"}},
+                "merge_track_clicks": {"to@example.com": True},
+                "merge_track_opens": {"to@example.com": False},
+                "tenant": "acme",
                 "envelope_sender": "e@x.com",
                 "is_batch_send": True,
                 "own": 5,
@@ -293,7 +299,13 @@ class ParamsTests(SimpleTestCase):
         )
 
     def test_it_is_a_batch_with_merge_data_even_if_empty(self):
-        for name in ("merge_data", "merge_metadata", "merge_headers"):
+        for name in (
+            "merge_data",
+            "merge_metadata",
+            "merge_headers",
+            "merge_track_clicks",
+            "merge_track_opens",
+        ):
             with self.subTest(name=name):
                 self.assertTrue(record(simple_message(**{name: {}}))["is_batch_send"])
         self.assertFalse(record(simple_message(merge_global_data={"a": 1}))["is_batch_send"])

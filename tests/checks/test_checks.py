@@ -27,7 +27,7 @@ from anymail import conf, installation
 from anymail.addresses import IDNA_ENCODERS
 from anymail.amazon_ses import aws
 from anymail.backends.amazon_ses import EmailBackend
-from anymail.checks import sending, webhooks
+from anymail.checks import apis, sending, webhooks
 from anymail.checks import settings as settings_checks
 from anymail.checks.leftover_settings import SETTINGS
 from anymail.checks.unknown_settings import REPLACEMENTS, SERVICE_PREFIX
@@ -237,6 +237,45 @@ class FeedbackAppTests(SimpleTestCase):
             self.assertEqual(settings_checks.check_feedback_app(), [])
 
 
+class ApiTests(SimpleTestCase):
+    def found(self, backend: str, **anymail: Any) -> list[Any]:
+        with use_backend(backend), override_settings(ANYMAIL=anymail):
+            return [*apis.check_v1_api(), *apis.check_awscrt()]
+
+    def test_e107_reports_what_the_v1_api_does_not_have(self) -> None:
+        for anymail, name in (
+            ({"AMAZON_SES_TENANT": "acme"}, "AMAZON_SES_TENANT"),
+            ({"AMAZON_SES_ENDPOINT_ID": "abc.g3h"}, "AMAZON_SES_ENDPOINT_ID"),
+            ({"SEND_DEFAULTS": {"track_opens": False}}, "track_opens in SEND_DEFAULTS"),
+            ({"AMAZON_SES_SEND_DEFAULTS": {"tenant": "acme"}}, "tenant in SEND_DEFAULTS"),
+        ):
+            with self.subTest(name):
+                [error] = self.found(V1, **anymail)
+                self.assertEqual((error.id, error.level), ("anymail.E107", checks.ERROR))
+                self.assertTrue(error.msg.endswith(f"does not support {name}."), error.msg)
+
+    def test_e107_is_silent_about_v2_and_about_what_is_ignored(self) -> None:
+        anymail: dict[str, Any] = {"AMAZON_SES_TENANT": "a", "SEND_DEFAULTS": {"track_opens": True}}
+        self.assertEqual(self.found(V2, **anymail), [])
+        self.assertEqual(self.found(V1, AMAZON_SES_API_VERSION=2, **anymail), [])
+        self.assertEqual(self.found(V1, IGNORE_UNSUPPORTED_FEATURES=True, **anymail), [])
+        self.assertEqual(self.found(V1, SEND_DEFAULTS={"track_opens": None}), [])
+        self.assertEqual(self.found("anymail.backends.test.EmailBackend", **anymail), [])
+
+    def test_e107_leaves_settings_and_mailers_that_are_wrong_to_other_checks(self) -> None:
+        self.assertEqual(self.found(V1, AMAZON_SES_TENANT=5), [])
+        self.assertEqual(self.found("anymail.backends.no_such.EmailBackend"), [])
+
+    def test_e108_reports_that_awscrt_is_not_installed(self) -> None:
+        with mock.patch.object(apis, "find_spec", return_value=None):
+            [error] = self.found(V2, AMAZON_SES_ENDPOINT_ID="abc.g3h")
+            self.assertEqual((error.id, error.level), ("anymail.E108", checks.ERROR))
+            self.assertIn("botocore[crt]", error.hint)
+            self.assertEqual(self.found(V2), [])
+        with mock.patch.object(apis, "find_spec", return_value=object()):
+            self.assertEqual(self.found(V2, AMAZON_SES_ENDPOINT_ID="abc.g3h"), [])
+
+
 class SenderTests(SimpleTestCase):
     def found(self, **settings: Any) -> list[str]:
         with override_settings(**settings):
@@ -422,6 +461,13 @@ class ImportTests(SimpleTestCase):
         for setting in ("AMAZON_SES_CLIENT_FACTORY", "IDNA_ENCODER"):
             [error] = self.found(**{setting: "os.path.sep"})
             self.assertIn("is not callable", error.msg)
+
+    def test_e104_reports_a_function_for_the_tenant_that_is_not_there(self):
+        for path, problem in (("no.such.function", "imported"), ("os.path.sep", "not callable")):
+            [error] = self.found(AMAZON_SES_TENANT=path)
+            self.assertEqual(error.id, "anymail.E104")
+            self.assertIn(problem, error.msg)
+        self.assertEqual(self.found(AMAZON_SES_TENANT="acme"), [])
 
     def test_e104_reports_a_module_that_fails(self):
         with tempfile.TemporaryDirectory() as folder, mock.patch.object(sys, "path", [folder]):
@@ -745,7 +791,7 @@ class RegistrationTests(SimpleTestCase):
 
     def test_every_check_is_registered(self):
         registered = checks.registry.registry.get_checks(include_deployment_checks=True)
-        for module in (settings_checks, sending, webhooks, installation):
+        for module in (settings_checks, sending, apis, webhooks, installation):
             for name, check in vars(module).items():
                 if name.startswith("check_"):
                     self.assertIn(check, registered, name)

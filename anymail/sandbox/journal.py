@@ -231,19 +231,15 @@ class Journal:
         for mail in self.sent():
             self.forget_sent(mail)
 
-    def wait_for_sent(
-        self, find: Callable[[list[SentMail]], SentMail | None], timeout: float
-    ) -> SentMail | None:
-        """Wait for a message.
+    def wait_for_sent(self, wanted: Callable[[SentMail], bool], timeout: float) -> SentMail | None:
+        """The newest message that is wanted, as soon as there is one.
 
-        :param find: finds it among those that are kept, the newest first.
-        :param timeout: in seconds.
-        :return: None if it did not come in time.
+        :param timeout: in seconds; after that, None.
         """
         end = time.monotonic() + timeout
         while True:
             version = self.version
-            found = find(self.sent())
+            found = next(filter(wanted, self.sent()), None)
             left = end - time.monotonic()
             if found is not None or left <= 0:
                 return found

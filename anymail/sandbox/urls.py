@@ -18,6 +18,7 @@ def static_file(request: HttpRequest, name: str) -> HttpResponseBase:
         raise Http404(f"There is no static file {name!r}.") from err
 
 
+handler400 = "anymail.sandbox.page.views_api.bad_request"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("anymail/", include("anymail.urls")),
     path("admin/", admin.site.urls),

@@ -33,7 +33,6 @@ PAGES = (
     "compose/",
     "inbox/",
     "inbox/receive/",
-    "inbox/receive/?how=source",
     "settings/",
 )
 EML = (
@@ -135,8 +134,8 @@ class SendingTests(BrowserTestCase):
         self.compose("success@simulator.amazonses.com")
         entry = self.entry("Delivery")
         entry.locator(".signal b", has_text="delivered").wait_for()
-        entry.locator(".step", has_text="200").wait_for()
-        self.assertEqual(entry.locator(".step").all_inner_texts(), ["200"])
+        entry.locator(".post .badge", has_text="200").wait_for()
+        self.assertEqual(entry.locator(".post .badge").all_inner_texts(), ["200"])
         entry.get_by_text("JSON from Amazon").click()
         self.assertIn('"eventType": "Delivery"', entry.locator("pre").inner_text())
 
@@ -179,7 +178,7 @@ class SendingTests(BrowserTestCase):
             file.write_text("tea")
             self.page.get_by_label("Attachments").set_input_files(file)
             self.page.get_by_label("To", exact=True).fill("zoe@example.net")
-            self.page.locator("#tags-and-metadata summary").click()
+            self.page.get_by_role("heading", name="Tags and metadata").click()
             self.page.get_by_label("Tags").fill("spring")
             self.page.get_by_label("Metadata").fill('{"order": 7}')
             self.page.locator("#send").click()
@@ -192,9 +191,9 @@ class SendingTests(BrowserTestCase):
 
     def test_a_template_over_v2(self):
         self.visit("compose/")
-        self.page.locator("#template summary").click()
+        self.page.get_by_role("heading", name="Template").click()
         self.page.get_by_role("link", name="Try the sample").click()
-        self.page.get_by_label("API v2").check()
+        self.page.get_by_label("API").select_option("v2")
         self.page.locator("#send").click()
         self.page.locator("#timeline .entry").first.wait_for()
         self.assertIn("/messages/", self.page.url)
@@ -224,8 +223,7 @@ class SendingTests(BrowserTestCase):
         other = self.window()
         self.visit("settings/", other)
         empty(other)
-        self.page.locator("#connection", has_text="No longer kept").wait_for()
-        self.assert_shown("This mail is gone")
+        self.page.locator("#connection", has_text="no longer kept").wait_for()
 
     def test_emptying_is_asked_twice_without_the_script_too(self):
         page = self.window(java_script_enabled=False)
@@ -284,7 +282,7 @@ class ReceivingTests(BrowserTestCase):
     def test_an_uploaded_mail_shows_its_attachment(self):
         for rule in ("s3", "sns", "s3-encrypted"):
             with self.subTest(rule):
-                self.visit("inbox/receive/?how=source")
+                self.visit("inbox/receive/")
                 self.page.get_by_label("File").set_input_files(
                     {"name": "mail.eml", "mimeType": "message/rfc822", "buffer": EML}
                 )
@@ -307,18 +305,15 @@ class ReceivingTests(BrowserTestCase):
             self.page.locator("#timeline .signal").inner_text(), r"spam_detected\s+True"
         )
 
-    def test_a_reply_arrives_and_is_answered(self):
+    def test_a_reply_arrives(self):
         self.compose("zoe@example.net", "Your tea", Text="Did you like it?")
         self.page.get_by_role("link", name="Reply as recipient").click()
         self.receive()
         self.assert_shown("Re: Your tea")
         self.page.locator("#tab-text").click()
         self.assert_shown("> Did you like it?")
-        self.page.get_by_role("link", name="Reply", exact=True).click()
-        self.page.locator("#send").click()
-        self.entry("Delivery").wait_for()
         self.page.locator("#tab-headers").click()
-        self.page.locator("#headers tr", has_text="In-Reply-To").wait_for()
+        self.page.locator("#headers").get_by_text("In-Reply-To").wait_for()
         self.assertEqual(self.problems, [])
 
 
@@ -485,7 +480,7 @@ class HostileMailTests(BrowserTestCase):
         self.assert_harmless(self.page)
 
     def test_an_attachment_is_not_opened_in_the_page(self):
-        self.visit("inbox/receive/?how=source")
+        self.visit("inbox/receive/")
         mail = EML.replace(b"text/csv", b"text/html").replace(b"prices.csv", b"page.html")
         mail = mail.replace(b"From a file", b"A page")
         mail = mail.replace(b"pot;12", b"<script>document.title='owned'</script>")
@@ -559,12 +554,12 @@ class EveryPageTests(BrowserTestCase):
         page = self.window(forced_colors="active")
         self.visit(self.filled[0], page)
         edges = "all => all.map(e => getComputedStyle(e).borderBottomColor)"
-        for links in (".tabs a", ".side nav a", ".bar .switch a"):
+        for links in (".tabs a", ".side nav a"):
             here = page.locator(f"{links}[aria-current]").evaluate_all(edges)
             elsewhere = page.locator(f"{links}:not([aria-current])").evaluate_all(edges)
             self.assertFalse({*here} & {*elsewhere}, links)
         dot = "e => getComputedStyle(e, '::before').backgroundColor"
-        dots = {page.locator(f".entry.{tone}").first.evaluate(dot) for tone in ("info", "bad")}
+        dots = {page.locator(f".entry .dot.{tone}").first.evaluate(dot) for tone in ("info", "bad")}
         self.assertEqual(len(dots), 2)
 
     def test_dark_is_dark(self):

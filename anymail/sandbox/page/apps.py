@@ -36,10 +36,6 @@ def connect(aws: LocalAws | None) -> None:
     _aws, _run = aws, uuid.uuid4().hex[:8]
 
 
-def connected() -> LocalAws | None:
-    return _aws
-
-
 def aws() -> LocalAws:
     if _aws is None:
         raise RuntimeError("The page is not connected to a local AWS.")

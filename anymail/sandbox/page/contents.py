@@ -3,66 +3,73 @@
 from __future__ import annotations
 
 import mimetypes
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from html import unescape
-from os.path import splitext
+from functools import cached_property, lru_cache
 from typing import Any
 
 from ...amazon_ses.tags_and_metadata import parse_tags_and_metadata
 from ...inbound import AnymailInboundMessage
+from ...inbound.parts import BODY_TYPES, content_id_of, find_body
 from ...inbound.text import safe_filename
 
-#: Attachments and other parts of one mail that are listed.
-MAX_FILES = 200
-#: Characters of a file name, and of its extension.
-MAX_NAME, MAX_EXTENSION = 200, 20
-_TAG = re.compile(r"<[^<>]*>")
-#: Tags that begin a line.
-_BLOCK = re.compile(r"<(?:br|/?(?:p|div|h[1-6]|li|tr|table|blockquote))\b[^<>]*>", re.IGNORECASE)
+#: Characters of a file name, from its end.
+MAX_NAME = 200
 #: Images that browsers show without running anything, even when they are opened by themselves.
 IMAGES = frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"})
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class File:
     """A part of a mail that is not its text.
 
     :param number: its place in the mail, for the URL.
-    :param name: without folders and control characters.
-    :param content_id: without angle brackets; empty if it has none.
     """
 
     part: AnymailInboundMessage
     number: int
-    name: str
-    content_type: str
-    size: int
-    content_id: str
+
+    @property
+    def name(self) -> str:
+        """Without folders and control characters."""
+        if name := self.part.get_filename():
+            return safe_filename(str(name))[-MAX_NAME:]
+        kind = self.content_type
+        extension = ".eml" if kind == "message/rfc822" else mimetypes.guess_extension(kind)
+        return f"part-{self.number + 1}{extension or '.bin'}"
+
+    @property
+    def content_type(self) -> str:
+        return self.part.get_content_type()[:100]
+
+    @property
+    def content_id(self) -> str:
+        return content_id_of(self.part)[:500]
 
     @property
     def is_image(self) -> bool:
         return self.content_type in IMAGES
 
-    @property
+    @cached_property
     def content(self) -> bytes:
-        return _bytes_of(self.part)
+        try:
+            return self.part.get_content_bytes()
+        except ValueError:  # a multipart that claims to be something else
+            return self.part.as_bytes()
+
+    @property
+    def size(self) -> int:
+        return len(self.content)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """What there is to show of a mail.
-
-    :param unlisted: how many files there are besides.
-    """
+    """What there is to show of a mail."""
 
     message: AnymailInboundMessage
     html: str | None
     text: str | None
     files: list[File]
-    unlisted: int
 
     @property
     def headers(self) -> list[tuple[str, str]]:
@@ -72,26 +79,21 @@ class Content:
 @lru_cache(maxsize=8)
 def content_of(raw: bytes) -> Content:
     """Everything about a mail; the last ones are remembered, for pages ask again and again."""
-    message = parsed(raw)
-    parts = list(leaves(message))
-    html, text = _body(parts, "text/html"), _body(parts, "text/plain")
-    others = [(i, part) for i, part in enumerate(parts) if part is not html and part is not text]
+    message = AnymailInboundMessage.parse_raw_mime_bytes(raw)
+    bodies = [find_body(message, kind) for kind in BODY_TYPES]
     return Content(
         message=message,
-        html=None if html is None else html.get_content_text(),
-        text=None if text is None else text.get_content_text(),
-        files=[_file(number, part) for number, part in others[:MAX_FILES]],
-        unlisted=max(0, len(others) - MAX_FILES),
+        html=message.html,
+        text=message.text,
+        files=[
+            File(part, number)
+            for number, part in enumerate(_leaves(message))
+            if not any(part is body for body in bodies)
+        ],
     )
 
 
-@lru_cache(maxsize=4)
-def parsed(raw: bytes) -> AnymailInboundMessage:
-    """The mail. It is shared: do not change it."""
-    return AnymailInboundMessage.parse_raw_mime_bytes(raw)
-
-
-def leaves(message: AnymailInboundMessage) -> Iterator[AnymailInboundMessage]:
+def _leaves(message: AnymailInboundMessage) -> Iterator[AnymailInboundMessage]:
     """The parts that have content of their own, attached messages as a whole."""
     stack: list[Any] = [message]
     while stack:
@@ -104,56 +106,8 @@ def leaves(message: AnymailInboundMessage) -> Iterator[AnymailInboundMessage]:
 
 def tags_and_metadata(raw: bytes) -> dict[str, Any]:
     """The tags and the metadata that a message was sent with, as they come back in events."""
-    headers = parsed(raw).raw_items()
+    headers = content_of(raw).message.raw_items()
     tags, metadata = parse_tags_and_metadata(
         [{"name": name, "value": value} for name, value in headers]
     )
     return {"tags": tags, "metadata": metadata if isinstance(metadata, dict) else {"": metadata}}
-
-
-def text_of_html(html: str) -> str:
-    """What can be read in HTML, more or less."""
-    for element in ("title", "script", "style"):
-        html = _without(html, element)
-    text = unescape(_TAG.sub("", _BLOCK.sub("\n", html)))
-    return "\n".join(filter(None, (line.strip() for line in text.splitlines())))
-
-
-def _without(html: str, element: str) -> str:
-    start, end = (re.compile(rf"<{slash}{element}\b[^<>]*>", re.IGNORECASE) for slash in ("", "/"))
-    first, *others = start.split(html)
-    pieces = [end.split(other, maxsplit=1) for other in others]
-    return first + "".join(piece[1] for piece in pieces if len(piece) > 1)
-
-
-def _body(parts: list[AnymailInboundMessage], kind: str) -> AnymailInboundMessage | None:
-    found = (p for p in parts if p.get_content_type() == kind and not p.is_attachment())
-    return next(found, None)
-
-
-def _file(number: int, part: AnymailInboundMessage) -> File:
-    kind = part.get_content_type()
-    return File(
-        part=part,
-        number=number,
-        name=_name(part, kind, number),
-        content_type=kind[:100],
-        size=len(_bytes_of(part)),
-        content_id=str(part.get("Content-ID", "")).strip().strip("<>")[:500],
-    )
-
-
-def _bytes_of(part: AnymailInboundMessage) -> bytes:
-    try:
-        return part.get_content_bytes()
-    except ValueError:  # a multipart that claims to be something else
-        return part.as_bytes()
-
-
-def _name(part: AnymailInboundMessage, kind: str, number: int) -> str:
-    if name := part.get_filename():
-        stem, extension = splitext(safe_filename(str(name)))
-        extension = extension[:MAX_EXTENSION]
-        return stem[: MAX_NAME - len(extension)] + extension
-    extension = ".eml" if kind == "message/rfc822" else mimetypes.guess_extension(kind) or ".bin"
-    return f"part-{number + 1}{extension}"

@@ -1,10 +1,9 @@
-"""Form fields for what a message has: addresses, JSON, metadata, headers, files."""
+"""Form fields for what a message has: addresses, tags, JSON, headers, files."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -15,22 +14,14 @@ from ...exceptions import AnymailInvalidAddress
 
 
 class AddressesField(forms.CharField):
-    """Addresses with or without names, between commas, semicolons or line ends."""
+    """Addresses with or without names, between commas."""
 
     def clean(self, value: Any) -> list[EmailAddress]:
-        pieces = re.split(r'("[^"]*")', super().clean(value))
-        separated = "".join(
-            piece if piece.startswith('"') else re.sub(r"[;,\s]+", _separator, piece)
-            for piece in pieces
-        ).strip(" ,")
+        text = super().clean(value).strip(" ,")
         try:
-            return parse_address_list([separated]) if separated else []
+            return parse_address_list([text]) if text else []
         except AnymailInvalidAddress as err:
             raise ValidationError(str(err)) from err
-
-
-def _separator(found: re.Match[str]) -> str:
-    return ", " if set(found[0]) & set(";\r\n") else found[0]
 
 
 class WordsField(forms.CharField):
@@ -40,48 +31,21 @@ class WordsField(forms.CharField):
         return [word for part in super().clean(value).split(",") if (word := part.strip())]
 
 
-class JsonObjectField(forms.JSONField):
+class JsonObjectField(forms.CharField):
     """A JSON object; None for nothing."""
 
-    def to_python(self, value: Any) -> Any:
+    widget = forms.Textarea
+
+    def clean(self, value: Any) -> dict[str, Any] | None:
+        text = super().clean(value)
         try:
-            found = super().to_python(value)
+            found = json.loads(text or "null")
             json.dumps(found, allow_nan=False)  # Python reads NaN, Infinity and 1e999, too
         except (RecursionError, ValueError) as err:
-            raise ValidationError(self.error_messages["invalid"]) from err
+            raise ValidationError("Enter a valid JSON.") from err
         if not isinstance(found, dict | None):
             raise ValidationError("Enter a JSON object: {…}.")
         return found
-
-    def bound_data(self, data: Any, initial: Any) -> Any:
-        return data
-
-    def prepare_value(self, value: Any) -> Any:
-        return value if isinstance(value, str | None) else super().prepare_value(value)
-
-
-class MergeDataField(JsonObjectField):
-    """A JSON object of objects."""
-
-    def to_python(self, value: Any) -> Any:
-        found = super().to_python(value)
-        if not all(isinstance(fields, dict) for fields in (found or {}).values()):
-            raise ValidationError(
-                'Each address needs an object: {"ann@example.com": {"name": "Ann"}}'
-            )
-        return found
-
-
-class MetadataField(JsonObjectField):
-    """A JSON object, or lines of ``key=value``; None for nothing."""
-
-    def to_python(self, value: Any) -> Any:
-        if not isinstance(value, str) or not value.strip() or value.lstrip().startswith("{"):
-            return super().to_python(value)
-        pairs = [line.partition("=") for line in value.splitlines() if line.strip()]
-        if not all(name.strip() and equals for name, equals, _ in pairs):
-            raise ValidationError("Enter one key=value on each line, or a JSON object.")
-        return {name.strip(): content.strip() for name, _, content in pairs}
 
 
 class HeadersField(forms.CharField):
@@ -98,15 +62,6 @@ class HeadersField(forms.CharField):
         return {name: content.strip() for name, _, content in pairs}
 
 
-def header_lines(headers: Iterable[tuple[str, str]]) -> str:
-    """What a :class:`HeadersField` takes."""
-    return "\n".join(f"{name}: {on_one_line(value)}" for name, value in headers)
-
-
-def on_one_line(text: Any) -> str:
-    return " ".join(str(text).split())
-
-
 class FilesInput(forms.ClearableFileInput):
     """Lets people choose several files."""
 
@@ -121,3 +76,7 @@ class FilesField(forms.FileField):
     def clean(self, data: Any, initial: Any = None) -> list[Any]:
         files = data if isinstance(data, list | tuple) else [data]
         return [super(FilesField, self).clean(file, initial) for file in files if file]
+
+
+def on_one_line(text: Any) -> str:
+    return " ".join(str(text).split())

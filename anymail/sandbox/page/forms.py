@@ -1,14 +1,15 @@
-"""The forms: to compose a message, to receive a mail, and to slow AWS down."""
+"""The forms: to compose a message, and to receive a mail."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from email.utils import format_datetime, make_msgid
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.html import format_html
 
 from ...inbound import AnymailInboundMessage
 from ..journal import now
@@ -19,36 +20,22 @@ from .fields import (
     FilesField,
     HeadersField,
     JsonObjectField,
-    MergeDataField,
-    MetadataField,
     WordsField,
     on_one_line,
 )
 
-#: The simulator's addresses: what happens, and how that looks in the list.
-SIMULATOR = (
-    ("success", "is delivered", "good"),
-    ("bounce", "does not exist", "bad"),
-    ("ooto", "is out of office", "warn"),
-    ("complaint", "says it is spam", "bad"),
-    ("suppressionlist", "is suppressed", "bad"),
-    ("delay", "is delayed", "warn"),
-    ("open", "opens it", "warm"),
-    ("click", "clicks a link", "warm"),
-    ("reject", "is refused: a virus", "bad"),
-)
 #: SES Developer Guide, "Contents of notifications".
 VERDICTS = ("PASS", "FAIL", "GRAY", "PROCESSING_FAILED", "DISABLED")
 VERDICT_NAMES = ("spam", "virus", "spf", "dkim", "dmarc")
 #: The largest mail that SES receives (SES Developer Guide, "Quotas").
 MAX_LENGTH = 40_000_000
-#: Fields in which nothing is completed or corrected.
-PLAIN = {"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false", "dir": "auto"}
 LINE_END = re.compile(rb"\r?\n")
 
 
-def line(placeholder: str = "", **attrs: Any) -> forms.TextInput:
-    return forms.TextInput(attrs={**PLAIN, "placeholder": placeholder, **attrs})
+def line(placeholder: str = "") -> forms.TextInput:
+    """A field in which nothing is completed or corrected."""
+    plain = {"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false", "dir": "auto"}
+    return forms.TextInput(attrs={**plain, "placeholder": placeholder})
 
 
 def area(rows: int) -> forms.Textarea:
@@ -61,14 +48,44 @@ def code(rows: int, placeholder: str = "") -> forms.Textarea:
     return forms.Textarea(attrs={**attrs, "rows": rows, "placeholder": placeholder})
 
 
-def subject_line() -> forms.TextInput:
-    """A field that browsers may correct."""
-    return forms.TextInput(attrs={"autocomplete": "off", "dir": "auto"})
+class SandboxForm(forms.Form):
+    """A form whose rarely used fields are in sections that people open.
+
+    :cvar SECTIONS: the names of their fields by title.
+    """
+
+    SECTIONS: ClassVar[Mapping[str, Sequence[str]]] = {}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.label_suffix = ""
+
+    def usual_fields(self) -> list[forms.BoundField]:
+        rare = {name for names in self.SECTIONS.values() for name in names}
+        return [field for field in self if field.name not in rare]
+
+    def sections(self) -> Iterator[tuple[str, list[forms.BoundField], bool]]:
+        """Each with its title, its fields, and whether there is anything to see in them."""
+        for title, names in self.SECTIONS.items():
+            fields = [self[name] for name in names]
+            yield title, fields, any(field.value() or field.errors for field in fields)
+
+    def set_choices(self, name: str, first: str, others: Sequence[str]) -> None:
+        choices = [("", first), *((other, other) for other in others)]
+        self.fields[name].choices = choices  # type: ignore[attr-defined]
 
 
-class ComposeForm(forms.Form):
-    """Everything that a message can have."""
+class ComposeForm(SandboxForm):
+    """What a message can have.
 
+    :param templates: the stored templates to choose from.
+    """
+
+    SECTIONS: ClassVar[Mapping[str, Sequence[str]]] = {
+        "Cc and Bcc": ("cc", "bcc"),
+        "Tags and metadata": ("tags", "metadata"),
+        "Template": ("template_id", "merge_data", "merge_global_data"),
+    }
     from_email: forms.CharField = forms.CharField(
         label="From", initial=f"Tea Shop <{SENDER}>", widget=line()
     )
@@ -77,27 +94,29 @@ class ComposeForm(forms.Form):
     )
     cc: AddressesField = AddressesField(required=False, label="Cc", widget=line())
     bcc: AddressesField = AddressesField(required=False, label="Bcc", widget=line())
-    reply_to: AddressesField = AddressesField(required=False, label="Reply to", widget=line())
-    subject: forms.CharField = forms.CharField(required=False, widget=subject_line())
+    subject: forms.CharField = forms.CharField(required=False, widget=line())
     text: forms.CharField = forms.CharField(required=False, strip=False, widget=area(7))
     html: forms.CharField = forms.CharField(required=False, label="HTML", widget=code(7))
     attachments: FilesField = FilesField(required=False, allow_empty_file=True)
-    files_of: forms.CharField = forms.CharField(required=False)
+    api: forms.ChoiceField = forms.ChoiceField(
+        choices=[("v1", "SES API v1"), ("v2", "SES API v2")], label="API"
+    )
     tags: WordsField = WordsField(
         required=False, help_text="Between commas.", widget=line("welcome, spring")
     )
-    metadata: MetadataField = MetadataField(
-        required=False,
-        help_text="One key=value on each line, or JSON.",
-        widget=code(3, "user_id=12345"),
+    metadata: JsonObjectField = JsonObjectField(
+        required=False, help_text="JSON.", widget=code(3, '{"user_id": "12345"}')
     )
-    template_id: forms.CharField = forms.CharField(
+    template_id: forms.ChoiceField = forms.ChoiceField(
         required=False,
         label="Template",
-        help_text="Its subject and body replace yours: leave those empty.",
-        widget=line("welcome", list="templates"),
+        help_text=format_html(
+            'Its subject and body replace yours: leave those empty. <a href="{}">{}</a>',
+            "?template",
+            "Try the sample",
+        ),
     )
-    merge_data: MergeDataField = MergeDataField(
+    merge_data: JsonObjectField = JsonObjectField(
         required=False,
         label="Data of each recipient",
         help_text="merge_data: JSON, by address.",
@@ -109,23 +128,18 @@ class ComposeForm(forms.Form):
         help_text="merge_global_data: JSON.",
         widget=code(3, '{"shop": "the tea shop"}'),
     )
-    headers: HeadersField = HeadersField(
-        required=False,
-        help_text="One Name: value on each line.",
-        widget=code(4, "List-Unsubscribe: <https://example.com/leave>"),
-    )
-    esp_extra: JsonObjectField = JsonObjectField(
-        required=False,
-        label="Further parameters",
-        help_text="esp_extra: JSON.",
-        widget=code(3, '{"ConfigurationSetName": "sandbox"}'),
-    )
-    api: forms.ChoiceField = forms.ChoiceField(
-        choices=[("v1", "API v1"), ("v2", "API v2")],
-        initial="v1",
-        label="API",
-        widget=forms.RadioSelect,
-    )
+
+    def __init__(self, *args: Any, templates: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.set_choices("template_id", "None", templates)
+
+    def clean_merge_data(self) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = self.cleaned_data["merge_data"]
+        if not all(isinstance(fields, dict) for fields in (found or {}).values()):
+            raise ValidationError(
+                'Each address needs an object: {"ann@example.com": {"name": "Ann"}}'
+            )
+        return found
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -133,18 +147,33 @@ class ComposeForm(forms.Form):
             self.add_error("to", "Enter at least one recipient.")
         return data
 
-    @property
-    def filled(self) -> set[str]:
-        """The fields that have something to show."""
-        return {field.name for field in self if field.value() or field.errors}
 
-
-class ReceiveForm(forms.Form):
-    """The envelope of a mail that arrives, and what SES makes of it.
+class ReceiveForm(SandboxForm):
+    """A mail that arrives, its envelope, and what SES makes of it.
 
     :param rules: the receipt rules to choose from.
     """
 
+    SECTIONS: ClassVar[Mapping[str, Sequence[str]]] = {
+        "Further headers": ("headers",),
+        "Paste or upload a mail instead": ("file", "source"),
+        "Envelope": ("sender", "recipients"),
+        "Receipt rule and verdicts": ("rule", *VERDICT_NAMES),
+    }
+    from_email: forms.CharField = forms.CharField(
+        required=False, label="From", initial=f"Zoë Müller <{CUSTOMER}>", widget=line()
+    )
+    to: AddressesField = AddressesField(required=False, initial=SUPPORT, widget=line())
+    subject: forms.CharField = forms.CharField(required=False, widget=line())
+    text: forms.CharField = forms.CharField(required=False, strip=False, widget=area(8))
+    attachments: FilesField = FilesField(required=False, allow_empty_file=True)
+    headers: HeadersField = HeadersField(
+        required=False,
+        help_text="One Name: value on each line.",
+        widget=code(4, "Auto-Submitted: auto-replied"),
+    )
+    file: forms.FileField = forms.FileField(required=False)
+    source: forms.CharField = forms.CharField(required=False, strip=False, widget=code(14))
     sender: forms.CharField = forms.CharField(
         required=False,
         label="Envelope sender",
@@ -161,124 +190,63 @@ class ReceiveForm(forms.Form):
 
     def __init__(self, *args: Any, rules: Sequence[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choices = [("", "The first that matches"), *((rule, rule) for rule in rules)]
-        self.fields["rule"].choices = choices  # type: ignore[attr-defined]
+        self.set_choices("rule", "The first that matches", rules)
+        choices = [(verdict, verdict.capitalize().replace("_", " ")) for verdict in VERDICTS]
         for name in VERDICT_NAMES:
-            choices = [(verdict, verdict.capitalize().replace("_", " ")) for verdict in VERDICTS]
             self.fields[name] = forms.ChoiceField(
-                required=False, label=verdict_name(name), choices=choices
+                choices=choices, initial=VERDICTS[0], label=verdict_name(name), required=False
             )
 
-    def raw(self) -> bytes:
-        """The source of the mail, once the form is known to be valid."""
-        raise NotImplementedError
+    def clean_file(self) -> bytes | None:
+        file = self.cleaned_data["file"]
+        if file and file.size > MAX_LENGTH:
+            raise ValidationError("SES takes no mail of more than 40 MB.")
+        return bytes(file.read()) if file else None
 
     def clean(self) -> dict[str, Any]:
-        """Take from the mail what the envelope leaves out."""
+        """Make the source of the mail, and take from it what the envelope leaves out."""
         data = super().clean() or {}
         if self.errors:
             return data
-        message = AnymailInboundMessage.parse_raw_mime_bytes(self.raw())
-        data["sender"] = data["sender"] or _first_sender(message)
+        data["raw"] = data["file"] or _pasted(data["source"]) or _written(data)
+        message = AnymailInboundMessage.parse_raw_mime_bytes(data["raw"])
+        writers = message.get_address_header("From")
+        data["sender"] = data["sender"] or (writers[0].addr_spec if writers else "")
         receivers = data["recipients"] or [*message.to, *message.cc]
         data["recipients"] = list(dict.fromkeys(address.addr_spec for address in receivers))
         if not data["recipients"]:
             self.add_error("recipients", "Enter at least one recipient.")
         return data
 
-    @property
-    def verdict_fields(self) -> list[forms.BoundField]:
-        return [self[name] for name in VERDICT_NAMES]
-
-    @property
-    def verdicts(self) -> dict[str, str]:
-        return {name: self.cleaned_data[name] or VERDICTS[0] for name in VERDICT_NAMES}
-
-
-class SourceForm(ReceiveForm):
-    """The source of a mail."""
-
-    source: forms.CharField = forms.CharField(
-        required=False, strip=False, widget=code(14, "Or paste it here.\nFrom: …")
-    )
-    file: forms.FileField = forms.FileField(required=False)
-
-    def clean_file(self) -> Any:
-        file = self.cleaned_data["file"]
-        if file and file.size > MAX_LENGTH:
-            raise ValidationError("SES takes no mail of more than 40 MB.")
-        return file
-
-    def clean(self) -> dict[str, Any]:
+    def envelope(self) -> dict[str, Any]:
+        """The arguments of ``LocalAws.receive``, once the form is known to be valid."""
         data = self.cleaned_data
-        if not self.errors and not data.get("file") and not data.get("source", "").strip():
-            self.add_error("source", "Paste the source of a mail, or choose a file.")
-        return super().clean()
-
-    def raw(self) -> bytes:
-        if file := self.cleaned_data["file"]:
-            file.seek(0)
-            return bytes(file.read())
-        text = str(self.cleaned_data["source"]).lstrip()
-        return LINE_END.sub(b"\r\n", text.encode("utf-8", "replace"))
+        return {
+            "sender": data["sender"],
+            "recipients": data["recipients"],
+            "rule": data["rule"] or None,
+            "verdicts": {name: data[name] or VERDICTS[0] for name in VERDICT_NAMES},
+        }
 
 
-class WriteForm(ReceiveForm):
-    """The fields of a mail."""
+def _pasted(source: str) -> bytes:
+    return LINE_END.sub(b"\r\n", source.lstrip().encode("utf-8", "replace"))
 
-    from_email: forms.CharField = forms.CharField(
-        label="From", initial=f"Zoë Müller <{CUSTOMER}>", widget=line(), max_length=1_000
+
+def _written(data: Mapping[str, Any]) -> bytes:
+    mail = AnymailInboundMessage.construct(
+        from_email=on_one_line(data["from_email"]),
+        to=", ".join(map(str, data["to"])),
+        subject=on_one_line(data["subject"]),
+        headers={
+            "Date": format_datetime(now()),
+            "Message-ID": make_msgid(domain="example.net"),
+            **data["headers"],
+        },
+        text=data["text"],
+        attachments=[
+            AnymailInboundMessage.construct_attachment_from_uploaded_file(file)
+            for file in data["attachments"]
+        ],
     )
-    to: AddressesField = AddressesField(initial=SUPPORT, widget=line())
-    subject: forms.CharField = forms.CharField(
-        required=False, max_length=2_000, widget=subject_line()
-    )
-    text: forms.CharField = forms.CharField(required=False, strip=False, widget=area(8))
-    attachments: FilesField = FilesField(required=False, allow_empty_file=True)
-    headers: HeadersField = HeadersField(
-        required=False,
-        label="Further headers",
-        help_text="One Name: value on each line.",
-        widget=code(4, "In-Reply-To: <…>"),
-    )
-
-    def raw(self) -> bytes:
-        data = self.cleaned_data
-        mail = AnymailInboundMessage.construct(
-            from_email=on_one_line(data["from_email"]),
-            to=", ".join(map(str, data["to"])),
-            subject=on_one_line(data["subject"]),
-            headers={
-                "Date": format_datetime(now()),
-                "Message-ID": make_msgid(domain="example.net"),
-                **data["headers"],
-            },
-            text=data["text"],
-            attachments=[
-                AnymailInboundMessage.construct_attachment_from_uploaded_file(file)
-                for file in data["attachments"]
-            ],
-        )
-        return LINE_END.sub(b"\r\n", mail.as_bytes())
-
-
-class FaultsForm(forms.Form):
-    """How slow AWS is, and when it throttles."""
-
-    latency: forms.IntegerField = forms.IntegerField(
-        min_value=0,
-        max_value=60_000,
-        help_text="Milliseconds that each call to send takes longer.",
-    )
-    rate: forms.FloatField = forms.FloatField(
-        required=False,
-        min_value=0.1,
-        label="Send rate",
-        help_text="Recipients per second; more are throttled. Empty: no limit.",
-    )
-
-
-def _first_sender(message: AnymailInboundMessage) -> str:
-    found = message.from_email
-    first = found[0] if isinstance(found, list) else found
-    return first.addr_spec if first else ""
+    return LINE_END.sub(b"\r\n", mail.as_bytes())

@@ -1,19 +1,18 @@
 """The HTML of a mail, for a frame in which nothing runs and nothing is loaded.
 
 The Content-Security-Policy (:data:`POLICY`) and the frame's sandbox see to that. Embedded images
-are put in, remote ones are counted, and links open windows of their own.
+are put in, and links open windows of their own.
 """
 
 from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
 from urllib.parse import unquote
 
-from .contents import Content, content_of
+from .contents import File, content_of
 
 #: What a mail may do: have links that open windows, which are as others are.
 SANDBOX = "allow-popups allow-popups-to-escape-sandbox"
@@ -26,18 +25,9 @@ POLICY = (
 POLICY_WITH_IMAGES = POLICY.replace("img-src data:", "img-src data: http: https:")
 #: Bytes of embedded images in one preview; those beyond are not shown.
 MAX_IMAGES = 25_000_000
-#: Characters of HTML that fit into a low frame.
-SHORT = 1_000
-#: Grey boxes in place of remote images that are not loaded.
-GREY = "<style>img[src^='http'], img[src^='//'] { background: rgb(136 136 136 / 18%) }</style>"
 
-_CID = re.compile(r"""cid:([^"'\s()<>\\]{1,500})""", re.IGNORECASE)
 # Nothing here may take more than linear time, so what repeats is bounded.
-_REMOTE_IMAGE = re.compile(
-    r"""(?:<img\b[^<>]{0,2000}?\s(?:src|srcset)|\sbackground|\sposter)\s{0,9}=\s{0,9}["']?\s{0,9}
-    (?:https?:)?//|url\(\s{0,9}["']?\s{0,9}(?:https?:)?//""",
-    re.IGNORECASE | re.VERBOSE,
-)
+_CID = re.compile(r"""cid:([^"'\s()<>\\]{1,500})""", re.IGNORECASE)
 _LINK = re.compile(
     r"""<(?:a|area)(?=[\s/])
     (?P<stays>(?=[^<>]{0,2000}?[\s/]href\s{0,9}=\s{0,9}["']?\s{0,9}(?:\#|javascript:)))?""",
@@ -45,32 +35,11 @@ _LINK = re.compile(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Preview:
-    """HTML for the frame.
-
-    :param images: how many images are remote.
-    """
-
-    html: str
-    images: int
-
-    @property
-    def is_short(self) -> bool:
-        return len(self.html) < SHORT and "<img" not in self.html
-
-
 @lru_cache(maxsize=2)
-def preview_of(raw: bytes) -> Preview:
-    """The HTML of a mail as it can be shown; the page and the frame ask for it in turn."""
-    return preview(content_of(raw))
-
-
-def preview(content: Content) -> Preview:
-    html = content.html or ""
-    images = len(_REMOTE_IMAGE.findall(html))
-    html = _with_images(_LINK.sub(_targeted, html), content)
-    return Preview(html=html + GREY if images else html, images=images)
+def preview_of(raw: bytes) -> str:
+    """The HTML of a mail as it can be shown."""
+    content = content_of(raw)
+    return _with_images(_LINK.sub(_targeted, content.html or ""), content.files)
 
 
 def _targeted(link: re.Match[str]) -> str:
@@ -79,9 +48,9 @@ def _targeted(link: re.Match[str]) -> str:
     return f"{link[0]} target={target} rel=noreferrer "
 
 
-def _with_images(html: str, content: Content) -> str:
+def _with_images(html: str, attached: list[File]) -> str:
     """The HTML with the embedded images as ``data:`` URLs."""
-    files = {file.content_id: file for file in reversed(content.files)}
+    files = {file.content_id: file for file in reversed(attached)}
     left = MAX_IMAGES
 
     def replace(match: re.Match[str]) -> str:

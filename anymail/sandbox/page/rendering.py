@@ -26,15 +26,15 @@ def page(request: HttpRequest, template: str, section: str, **context: Any) -> H
     :param template: its name without folder and extension.
     :param section: its place in the navigation.
     """
-    local = aws()
+    journal = aws().journal
     common: dict[str, Any] = {
         "section": section,
         # The script shows none, and would take them from the window they are for.
         "flashes": () if VERSION_HEADER in request.headers else get_messages(request),
         "version": request.META.get(VERSION_KEY) or version(),
-        "aws": local,
-        "sent_count": len(local.journal.sent()),
-        "received_count": len(local.journal.received()),
+        "aws": aws(),
+        "sent_count": len(journal.sent()),
+        "received_count": len(journal.received()),
     }
     text = render_to_string(f"anymail_sandbox/{template}.html", {**common, **context}, request)
     # Half a surrogate pair, which JSON can hold, cannot be encoded.

@@ -10,8 +10,6 @@ from django.utils.module_loading import import_string
 
 from ...exceptions import AnymailError
 from ...message import AnymailMessage, AnymailRecipientStatus
-from ..journal import SentMail
-from .contents import content_of
 
 #: The backends by the API they use. The site has settings for both, so they need no options.
 BACKENDS = {
@@ -22,14 +20,11 @@ BACKENDS = {
 REFUSALS = (AnymailError, ImproperlyConfigured, ValueError)
 
 
-def build(data: Mapping[str, Any], sent_before: SentMail | None = None) -> AnymailMessage:
-    """The message that a :class:`.forms.ComposeForm` asks for.
-
-    :param sent_before: a message whose attachments it has, too.
-    """
-    names = ("subject", "from_email", "headers", "metadata", "esp_extra", "merge_data")
-    fields = {name: data[name] for name in (*names, "merge_global_data")}
-    for name in ("to", "cc", "bcc", "reply_to"):
+def build(data: Mapping[str, Any]) -> AnymailMessage:
+    """The message that a :class:`.forms.ComposeForm` asks for."""
+    names = ("subject", "from_email", "metadata", "merge_data", "merge_global_data")
+    fields: dict[str, Any] = {name: data[name] for name in names}
+    for name in ("to", "cc", "bcc"):
         fields[name] = [str(address) for address in data[name]]
     message = AnymailMessage(
         **fields,
@@ -37,26 +32,11 @@ def build(data: Mapping[str, Any], sent_before: SentMail | None = None) -> Anyma
         tags=data["tags"] or None,
         template_id=data["template_id"] or None,
     )
-    html = data["html"].replace("\r\n", "\n")
-    if sent_before:
-        html = _attach_again(message, html, sent_before)
-    if html:
+    if html := data["html"].replace("\r\n", "\n"):
         message.attach_alternative(html, "text/html")
     for file in data["attachments"]:
         message.attach(file.name, file.read(), file.content_type or "application/octet-stream")
     return message
-
-
-def _attach_again(message: AnymailMessage, html: str, sent: SentMail) -> str:
-    """Attach the files of another message; returns the HTML with the new ids of its images."""
-    for file in content_of(sent.raw).files:
-        main_type, _, subtype = file.content_type.partition("/")
-        if file.content_id and main_type == "image":
-            id = message.attach_inline_image(file.content, file.name, subtype)
-            html = html.replace(f"cid:{file.content_id}", f"cid:{id}")
-        else:
-            message.attach(file.name, file.content, file.content_type)
-    return html
 
 
 def send(message: AnymailMessage, api: str) -> list[str]:

@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...inbound import AnymailInboundMessage
 from ...signals import AnymailInboundEvent, AnymailTrackingEvent
 from ..journal import Post, ReceivedMail, SentMail, SesEvent
 from .badges import SEVERITIES, Badge, events_of, outcome
 
-#: Characters of one text that are shown.
-MAX_STRING = 1_000
 #: Fields of an event that are not shown, or not like the others.
 HIDDEN = frozenset({"esp_event", "message", "sns_message"})
-#: The fields of a message that are shown.
+#: The fields of a received message that are shown, and what SES says about it.
 MESSAGE_FIELDS = ("envelope_sender", "envelope_recipients", "from_email", "to", "cc", "subject")
-
-
-@dataclass(frozen=True, kw_only=True)
-class PostSummary:
-    """A post of SNS to a webhook, and how it went."""
-
-    post: Post
-    host: str
-    topic: str
-    outcome: Badge
-
-
-@dataclass(frozen=True, kw_only=True)
-class SignalCall:
-    """A signal that was dispatched, and the fields of its event that say something."""
-
-    signal: str
-    event_type: str
-    fields: Sequence[tuple[str, str]]
+VERDICT_FIELDS = ("spam_detected", "virus_detected", "spf_verdict", "dkim_verdict", "dmarc_verdict")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +24,8 @@ class Entry:
 
     :param after: seconds since SES had the mail.
     :param is_uncertain: it is unknown which of the recipients it was.
+    :param posts: to webhooks, each with the webhook's host and how it went.
+    :param signals: that were dispatched, each with the fields of its event that say something.
     """
 
     event: SesEvent
@@ -55,8 +34,8 @@ class Entry:
     recipients: Sequence[str]
     is_uncertain: bool
     description: str
-    posts: Sequence[PostSummary]
-    calls: Sequence[SignalCall]
+    posts: Sequence[tuple[Post, str, Badge]]
+    signals: Sequence[tuple[AnymailTrackingEvent | AnymailInboundEvent, dict[str, str]]]
 
 
 def entries(mail: SentMail | ReceivedMail) -> list[Entry]:
@@ -73,26 +52,17 @@ def _entry(mail: SentMail | ReceivedMail, event: SesEvent) -> Entry:
         recipients=list(dict.fromkeys(one.recipient for one in events if one.recipient)),
         is_uncertain=bool(first and first.recipient_uncertain),
         description=_description(first) if first else "",
-        posts=[_post_summary(post) for post in list(event.posts)],
-        calls=[_signal_call(signal) for signal in list(event.signals)],
+        posts=[(post, urlsplit(post.url).netloc, _progress(post)) for post in list(event.posts)],
+        signals=[(signal, _fields(signal)) for signal in list(event.signals)],
     )
 
 
 def _description(event: AnymailTrackingEvent) -> str:
     said = (event.description, event.smtp_status, event.mta_response, event.click_url)
-    return " · ".join(dict.fromkeys(word for word in said if word))[:MAX_STRING]
+    return " · ".join(dict.fromkeys(word for word in said if word))
 
 
-def _post_summary(post: Post) -> PostSummary:
-    return PostSummary(
-        post=post,
-        host=urlsplit(post.url).netloc,
-        topic=post.topic_arn.rpartition(":")[2],
-        outcome=_post_badge(post),
-    )
-
-
-def _post_badge(post: Post) -> Badge:
+def _progress(post: Post) -> Badge:
     """How it went so far, in a few words, however often it was repeated."""
     attempts = list(post.attempts)
     if not attempts:
@@ -106,35 +76,16 @@ def _post_badge(post: Post) -> Badge:
     return Badge(label=f"{answer}, given up", severity="bad")
 
 
-def _signal_call(event: AnymailTrackingEvent | AnymailInboundEvent) -> SignalCall:
-    values = [(one.name, getattr(event, one.name)) for one in fields(event)]
-    shown = [(name, value) for name, value in values if name not in HIDDEN and value]
-    is_inbound = isinstance(event, AnymailInboundEvent)
+def _fields(event: AnymailTrackingEvent | AnymailInboundEvent) -> dict[str, str]:
+    shown = {one.name: getattr(event, one.name) for one in fields(event) if one.name not in HIDDEN}
+    shown = {name: value for name, value in shown.items() if value}
     if isinstance(event, AnymailInboundEvent) and event.message is not None:
-        shown += _message_fields(event.message)
-    return SignalCall(
-        signal="inbound" if is_inbound else "tracking",
-        event_type=event.event_type,
-        fields=[(name, _text(value)) for name, value in shown],
-    )
-
-
-def _message_fields(message: AnymailInboundMessage) -> Iterator[tuple[str, Any]]:
-    verdicts = ("spam_detected", "virus_detected", "spf_verdict", "dkim_verdict", "dmarc_verdict")
-    for name in (*MESSAGE_FIELDS, *verdicts):
-        value = getattr(message, name)
-        if value is not None:
-            yield f"message.{name}", value
-    yield "message.attachments", [part.get_filename("") for part in message.attachments[:20]]
+        for name in (*MESSAGE_FIELDS, *VERDICT_FIELDS):
+            shown[f"message.{name}"] = getattr(event.message, name)
+        files = event.message.attachments[:20]
+        shown["message.attachments"] = [part.get_filename("") for part in files]
+    return {name: _text(value) for name, value in shown.items() if value is not None}
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, datetime):
-        text = value.isoformat(sep=" ", timespec="milliseconds")
-    elif isinstance(value, dict):
-        text = json.dumps(value, ensure_ascii=False, default=str)
-    elif isinstance(value, list):
-        text = ", ".join(str(item) for item in value)
-    else:
-        text = str(value)
-    return text if len(text) <= MAX_STRING else text[:MAX_STRING] + "…"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
+from django.views import defaults
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from ..journal import SentMail, SesEvent
 from .apps import aws
 from .badges import events_of, outcomes
 from .contents import content_of, tags_and_metadata
-from .origins import for_programs
+from .middleware import is_from_elsewhere
+from .rendering import View
 from .summaries import summarise
 
 #: Seconds that a request may wait for a message, and waits by default.
@@ -37,26 +41,34 @@ class FilterForm(forms.Form):
                 f"Unknown parameter: {', '.join(sorted(unknown))}. Use {', '.join(self.fields)}."
             )
 
-    def matcher(self) -> Callable[[SentMail], bool]:
+    def matches(self, mail: SentMail) -> bool:
         """Whether a message is asked for, once the form is known to be valid."""
         data = self.cleaned_data
         to, subject, since = data["to"].casefold(), data["subject"].casefold(), data["since"]
-
-        def matches(mail: SentMail) -> bool:
-            return (
-                (not since or mail.at >= since)
-                and (not to or to in (address.casefold() for address in mail.recipients))
-                and (not subject or subject in summarise(mail.raw).subject.casefold())
-            )
-
-        return matches
+        return (
+            (not since or mail.at >= since)
+            and (not to or to in (address.casefold() for address in mail.recipients))
+            and (not subject or subject in summarise(mail.raw).subject.casefold())
+        )
 
     def error_response(self) -> JsonResponse:
-        texts = [
-            str(errors[0]) if name == NON_FIELD_ERRORS else f"{name}: {errors[0]}"
-            for name, errors in self.errors.items()
-        ]
-        return _error(" ".join(texts), 400)
+        texts = (f"{name}: {errors[0]}" for name, errors in self.errors.items())
+        return _error(" ".join(texts).replace(f"{NON_FIELD_ERRORS}: ", ""), 400)
+
+
+def for_programs(view: View) -> View:
+    """Let programs, which have no CSRF token, call a view; refuse web sites elsewhere."""
+
+    @csrf_exempt
+    @never_cache
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if is_from_elsewhere(request):
+            text = "The sandbox answers programs and its own page, not web sites elsewhere."
+            return _error(text, 403)
+        return view(request, *args, **kwargs)
+
+    return wrapper
 
 
 @require_http_methods(["GET", "DELETE"])
@@ -69,7 +81,7 @@ def messages(request: HttpRequest) -> HttpResponse:
     form = FilterForm(request.GET)
     if not form.is_valid():
         return form.error_response()
-    found = [_summary(mail) for mail in filter(form.matcher(), journal.sent())]
+    found = [_summary(mail) for mail in filter(form.matches, journal.sent())]
     return JsonResponse({"messages": found, "dropped": journal.dropped_sent})
 
 
@@ -91,12 +103,19 @@ def wait(request: HttpRequest) -> HttpResponse:
     form = FilterForm(request.GET)
     if not form.is_valid():
         return form.error_response()
-    given, matches = form.cleaned_data["timeout"], form.matcher()
+    given = form.cleaned_data["timeout"]
     timeout = TIMEOUT if given is None else given
-    mail = aws().journal.wait_for_sent(lambda mails: next(filter(matches, mails), None), timeout)
+    mail = aws().journal.wait_for_sent(form.matches, timeout)
     if mail is None:
         return _error(f"No such message came in time (timeout={timeout:g}).", 404)
     return JsonResponse(_document(mail))
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What Django itself refuses, such as another host name: programs get JSON."""
+    if request.path.startswith(reverse("sandbox:api_messages")):
+        return _error("The sandbox does not answer this request, or not on this host name.", 400)
+    return defaults.bad_request(request, exception)
 
 
 def _error(text: str, status: int) -> JsonResponse:

@@ -14,14 +14,15 @@ from django.views.decorators.http import require_safe
 from ...inbound.text import safe_filename
 from .contents import IMAGES, content_of
 from .previews import POLICY, POLICY_WITH_IMAGES, preview_of
-from .tabs import wants_images
-from .views_mails import FindMail
+from .views_mails import FindMail, wants_images
 
 #: For downloads: even if a browser showed one, nothing would run.
-INERT = "default-src 'none'; frame-ancestors 'none'; sandbox"
+INERT = {
+    "Cache-Control": "no-cache, private",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+}
 #: Types that files keep; all others are just bytes.
 SAFE_TYPES = IMAGES | {"application/pdf", "message/rfc822", "text/csv", "text/plain"}
-NOT_STORED = "no-cache, private"
 
 
 @require_safe
@@ -31,10 +32,10 @@ def preview(request: HttpRequest, find: FindMail, id: str) -> HttpResponse:
     if content_of(mail.raw).html is None:
         raise Http404("This mail has no HTML.")
     return HttpResponse(
-        preview_of(mail.raw).html.encode("utf-8", "replace"),
+        preview_of(mail.raw).encode("utf-8", "replace"),
         content_type="text/html; charset=utf-8",
         headers={
-            "Cache-Control": NOT_STORED,
+            **INERT,
             "Content-Security-Policy": POLICY_WITH_IMAGES if wants_images(request) else POLICY,
             "Referrer-Policy": "no-referrer",
             # Browsers ask the DNS for the hosts of links, before anybody follows one.
@@ -60,9 +61,8 @@ def file(request: HttpRequest, find: FindMail, id: str, number: int) -> HttpResp
 def event(request: HttpRequest, find: FindMail, id: str, event: str) -> HttpResponse:
     for found in list(find(id).events):
         if found.id == event:
-            headers = {"Cache-Control": NOT_STORED, "Content-Security-Policy": INERT}
             return JsonResponse(
-                dict(found.document), json_dumps_params={"indent": 2}, headers=headers
+                dict(found.document), json_dumps_params={"indent": 2}, headers=INERT
             )
     raise Http404("This mail has no event with this id.")
 
@@ -72,9 +72,8 @@ def _download(content: bytes, content_type: str, name: str) -> HttpResponse:
         content,
         content_type=content_type if content_type in SAFE_TYPES else "application/octet-stream",
         headers={
-            "Cache-Control": NOT_STORED,
+            **INERT,
             "Content-Disposition": content_disposition_header(True, safe_filename(name))
             or "attachment",
-            "Content-Security-Policy": INERT,
         },
     )

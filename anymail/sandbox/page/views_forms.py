@@ -1,4 +1,4 @@
-"""The forms: to send a message, to receive a mail, and the settings."""
+"""The forms: to send a message, and to receive a mail; and the settings."""
 
 from __future__ import annotations
 
@@ -10,36 +10,48 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ...message import AnymailMessage
 from .. import SandboxError, samples
-from ..journal import SentMail
-from . import account, replies
 from .apps import aws
-from .contents import content_of
-from .forms import SIMULATOR, ComposeForm, FaultsForm, ReceiveForm, SourceForm, WriteForm
+from .forms import ComposeForm, ReceiveForm
 from .rendering import live, page
+from .replies import reply_as_recipient
 from .sending import REFUSALS, build, send, unsent
-from .views_mails import received_mail, sent_mail
+from .views_mails import sent_mail
+from .webhooks import webhooks
 
 logger: logging.Logger = logging.getLogger(__name__)
+
+#: The simulator's addresses: what happens, and how that looks in the list.
+SIMULATOR = (
+    ("success", "is delivered", "good"),
+    ("bounce", "does not exist", "bad"),
+    ("ooto", "is out of office", "warn"),
+    ("complaint", "says it is spam", "bad"),
+    ("suppressionlist", "is suppressed", "bad"),
+    ("delay", "is delayed", "warn"),
+    ("open", "opens it", "warm"),
+    ("click", "clicks a link", "warm"),
+    ("reject", "is refused: a virus", "bad"),
+)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @live
 def compose(request: HttpRequest) -> HttpResponse:
+    templates = _names(template_names)
     if request.method != "POST":
-        return _compose(request, ComposeForm(initial=_initial_message(request)))
-    form = ComposeForm(request.POST, request.FILES)
+        return _compose(request, ComposeForm(templates=templates, initial=_asked_for(request)))
+    form = ComposeForm(request.POST, request.FILES, templates=templates)
     if not form.is_valid():
         return _compose(request, form)
-    message = build(form.cleaned_data, _sent_before(form))
+    message = build(form.cleaned_data)
     try:
-        ids = send(message, form.cleaned_data["api"])
+        return _sent(request, message, send(message, form.cleaned_data["api"]))
     except REFUSALS as err:
         return _compose(request, form, error=err, refused=unsent(message))
-    return _sent(request, message, ids)
 
 
 @require_POST
@@ -55,62 +67,36 @@ def send_sample(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @live
 def receive(request: HttpRequest) -> HttpResponse:
-    how = "source" if request.GET.get("how") == "source" else "write"
-    form_class: type[ReceiveForm] = SourceForm if how == "source" else WriteForm
-    rules = _names(account.rule_names)
-    error: SandboxError | None = None
-    if request.method == "POST":
-        form = form_class(request.POST, request.FILES, rules=rules)
-        try:
-            if form.is_valid():
-                return _receive(form)
-        except SandboxError as err:
-            error = err
-    else:
+    rules = _names(rule_names)
+    if request.method != "POST":
         id = request.GET.get("reply")
-        initial = replies.reply_as_recipient(sent_mail(id)) if id is not None else {}
-        form = form_class(rules=rules, initial=initial)
-    return page(request, "receive", "inbox", form=form, error=error, how=how)
-
-
-def _receive(form: ReceiveForm) -> HttpResponse:
-    data = form.cleaned_data
-    mail = aws().receive(
-        form.raw(),
-        sender=data["sender"],
-        recipients=data["recipients"],
-        rule=data["rule"] or None,
-        verdicts=form.verdicts,
-    )
-    return redirect("sandbox:received", id=mail.id)
+        initial = reply_as_recipient(sent_mail(id)) if id is not None else {}
+        return page(request, "receive", "inbox", form=ReceiveForm(rules=rules, initial=initial))
+    form, error = ReceiveForm(request.POST, request.FILES, rules=rules), None
+    try:
+        if form.is_valid():
+            mail = aws().receive(form.cleaned_data["raw"], **form.envelope())
+            return redirect("sandbox:received", id=mail.id)
+    except SandboxError as err:
+        error = err
+    return page(request, "receive", "inbox", form=form, error=error)
 
 
 @require_POST
 def receive_sample(request: HttpRequest) -> HttpResponse:
+    question = samples.question()
     try:
-        mail = aws().receive(
-            samples.question(), sender=samples.CUSTOMER, recipients=[samples.SUPPORT]
-        )
+        mail = aws().receive(question, sender=samples.CUSTOMER, recipients=[samples.SUPPORT])
     except SandboxError as err:
         messages.error(request, f"The sample was not received. {err}")
         return redirect("sandbox:inbox")
     return redirect("sandbox:received", id=mail.id)
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe
 @live
 def settings(request: HttpRequest) -> HttpResponse:
-    faults = aws().faults
-    form = FaultsForm(
-        request.POST if request.method == "POST" else None,
-        initial={"latency": round(faults.latency * 1000), "rate": faults.rate},
-    )
-    if form.is_valid():
-        faults.latency = form.cleaned_data["latency"] / 1000
-        faults.rate = form.cleaned_data["rate"]
-        messages.success(request, "Saved: calls that send behave that way from now on.")
-        return redirect("sandbox:settings")
-    return page(request, "settings", "settings", form=form, webhooks=account.webhooks())
+    return page(request, "settings", "settings", webhooks=webhooks())
 
 
 @require_POST
@@ -120,32 +106,24 @@ def empty(request: HttpRequest) -> HttpResponse:
     return redirect("sandbox:messages")
 
 
+def template_names() -> list[str]:
+    found = aws().client("ses").list_templates(MaxItems=100)
+    return sorted(str(template["Name"]) for template in found.get("TemplatesMetadata", []))
+
+
+def rule_names() -> list[str]:
+    """The receipt rules that are active."""
+    found = aws().client("ses").describe_active_receipt_rule_set()
+    return [str(rule["Name"]) for rule in found.get("Rules", []) if rule.get("Enabled", True)]
+
+
 def _compose(request: HttpRequest, form: ComposeForm, **context: Any) -> HttpResponse:
-    before = _sent_before(form)
-    return page(
-        request,
-        "compose",
-        "compose",
-        form=form,
-        sent_before=before,
-        kept_files=content_of(before.raw).files if before else [],
-        templates=_names(account.template_names),
-        simulator=[(f"{name}@{samples.SIMULATOR}", *what) for name, *what in SIMULATOR],
-        **context,
-    )
+    simulator = [(f"{name}@{samples.SIMULATOR}", *what) for name, *what in SIMULATOR]
+    return page(request, "compose", "compose", form=form, simulator=simulator, **context)
 
 
-def _sent_before(form: ComposeForm) -> SentMail | None:
-    """The message whose attachments are sent again."""
-    return aws().journal.sent_mail(form["files_of"].value() or "")
-
-
-def _initial_message(request: HttpRequest) -> dict[str, Any]:
-    """What a link asks for."""
-    if "reply" in request.GET:
-        return replies.reply(received_mail(request.GET["reply"]))
-    if "again" in request.GET:
-        return replies.again(sent_mail(request.GET["again"]))
+def _asked_for(request: HttpRequest) -> dict[str, Any]:
+    """What a link fills in."""
     if "template" in request.GET:
         return samples.TEMPLATE_DATA
     return {name: request.GET[name] for name in ("to", "subject") if name in request.GET}

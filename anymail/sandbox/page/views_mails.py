@@ -10,18 +10,29 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from ..journal import ReceivedMail, SentMail
-from .account import webhooks
 from .apps import aws
 from .badges import verdicts, webhook_troubles
-from .contents import tags_and_metadata
+from .contents import content_of, tags_and_metadata
+from .middleware import is_from_elsewhere
+from .previews import SANDBOX
 from .rendering import live, page
 from .summaries import row
-from .tabs import mail_tabs
 from .timeline import entries
+from .webhooks import webhooks
 
 FindMail = Callable[[str], SentMail | ReceivedMail]
 #: Rows of one page of a list.
 PAGE_LENGTH = 100
+#: Bytes of a source that are shown; all of it can be downloaded.
+MAX_SOURCE = 250_000
+#: The tabs of a mail, by their names in the URL.
+TABS = {
+    "html": "HTML",
+    "text": "Text",
+    "headers": "Headers",
+    "source": "Source",
+    "files": "Attachments",
+}
 
 
 @require_safe
@@ -64,29 +75,29 @@ def received_mail(id: str) -> ReceivedMail:
     return mail
 
 
+def wants_images(request: HttpRequest) -> bool:
+    """Whether this page, and no web site elsewhere, asks for remote images."""
+    return "images" in request.GET and not is_from_elsewhere(request)
+
+
 def _list(
     request: HttpRequest, section: str, mails: Sequence[SentMail | ReceivedMail], dropped: int
 ) -> HttpResponse:
     query = request.GET.get("q", "").strip()[:200]
-    words = query.casefold().split()
-    if words:
+    if words := query.casefold().split():
         mails = [mail for mail in mails if all(map(row(mail).has, words))]
     found = Paginator(mails, PAGE_LENGTH).get_page(request.GET.get("page"))
-    return page(
-        request,
-        section,
-        section,
-        rows=[row(mail) for mail in found],
-        found=found,
-        query=query,
-        webhooks=webhooks(),
-        dropped=dropped,
-    )
+    rows = [row(mail) for mail in found]
+    context = {"rows": rows, "found": found, "query": query, "dropped": dropped}
+    return page(request, "list", section, webhooks=webhooks(), **context)
 
 
 def _mail(
     request: HttpRequest, section: str, mail: SentMail | ReceivedMail, badges: Any, **more: Any
 ) -> HttpResponse:
+    content = content_of(mail.raw)
+    first = "text" if content.html is None else "html"
+    asked = request.GET.get("show", first)
     return page(
         request,
         "mail",
@@ -95,6 +106,12 @@ def _mail(
         row=row(mail),
         badges=badges,
         entries=entries(mail),
-        shown=mail_tabs(request, mail.raw),
+        tabs=TABS,
+        tab=asked if asked in TABS else first,
+        content=content,
+        # Bytes that are not UTF-8 look like \xe9.
+        source=mail.raw[:MAX_SOURCE].decode("utf-8", "backslashreplace").replace("\r\n", "\n"),
+        with_images=wants_images(request),
+        frame_sandbox=SANDBOX,
         **more,
     )

@@ -12,44 +12,18 @@ from django.templatetags.static import static
 from django.utils.html import escape, format_html, urlize
 from django.utils.safestring import SafeString, mark_safe
 
-from ...journal import now
-
 register: template.Library = template.Library()
 
-#: Seconds, and what that many are called. The script does the same, see ``ago()`` there.
-UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
-#: Seconds that are called "just now".
-MOMENT = 5
-#: Characters of one string in JSON that are shown, of all, and how deep it may be.
-MAX_STRING, MAX_LENGTH, MAX_DEPTH = 2_000, 200_000, 30
-_TOKEN = re.compile(
-    r"&quot;(?:(?!&quot;)[^\\]|\\[^&]|\\&quot;)*(?:&quot;(?P<colon>:)?|\\?\Z)"
-    r"|\b(?:true|false|null)\b|(?<![&#\w])-?\d[\d.eE+-]*"
-)
+#: Characters of a JSON document that are shown.
+MAX_LENGTH = 20_000
 _URL = re.compile(r"(https?://\w[^\s<>\"']*)")
 
 
 @register.filter
-def json_html(document: Any) -> SafeString:
-    """A JSON document: indented, coloured, and not longer than a page takes."""
-    text = json.dumps(_shortened(document), indent=2, ensure_ascii=False, default=str)
-    return mark_safe(_TOKEN.sub(_coloured, escape(text[:MAX_LENGTH])))  # noqa: S308 - escaped
-
-
-def _coloured(token: re.Match[str]) -> str:
-    is_string = token[0].startswith("&quot;")
-    kind = "key" if token["colon"] else "string" if is_string else "word"
-    return f'<span class="j-{kind}">{token[0]}</span>'
-
-
-def _shortened(value: Any, depth: int = MAX_DEPTH) -> Any:
-    if isinstance(value, str) and len(value) > MAX_STRING:
-        return f"{value[:MAX_STRING]}… ({len(value):,} characters)"
-    if isinstance(value, dict | list) and depth == 0:
-        return "…"
-    if isinstance(value, dict):
-        return {str(key): _shortened(item, depth - 1) for key, item in value.items()}
-    return [_shortened(item, depth - 1) for item in value] if isinstance(value, list) else value
+def json_text(document: Any) -> str:
+    """A JSON document: indented, and not longer than a page takes."""
+    text = json.dumps(document, indent=2, ensure_ascii=False, default=str)
+    return text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]}… ({len(text):,} characters)"
 
 
 @register.filter
@@ -74,33 +48,7 @@ def icon(name: str) -> SafeString:
     )
 
 
-@register.simple_tag
-def ago(when: datetime) -> SafeString:
-    """How long ago something was; the script keeps it up to date."""
-    return format_html(
-        '<time datetime="{}" title="{}" data-ago>{}</time>',
-        when.isoformat(timespec="milliseconds"),
-        when.strftime("%Y-%m-%d %H:%M:%S %Z"),
-        words((now() - when).total_seconds()),
-    )
-
-
 @register.filter
-def clock(when: datetime) -> str:
-    return when.strftime("%H:%M:%S.%f")[:-3]
-
-
-@register.filter
-def after(seconds: float) -> str:
-    """How much later something was, for example ``+1.2 s``."""
-    if seconds < 60:
-        return f"+{seconds:.1f} s"
-    return f"+{words(seconds).removesuffix(' ago')}"
-
-
-def words(seconds: float) -> str:
-    """How long ago, in words."""
-    if seconds < MOMENT:
-        return "just now"
-    length, unit = next(one for one in UNITS if seconds >= one[0])
-    return f"{int(seconds // length)} {unit} ago"
+def clock(when: datetime, format: str = "%H:%M:%S") -> str:
+    """The time on the clock of this machine, where the browser runs, too."""
+    return when.astimezone().strftime(format)

@@ -1,4 +1,4 @@
-"""What the pages ask the local AWS for."""
+"""The webhooks that are subscribed, and whether they take what is posted to them."""
 
 from __future__ import annotations
 
@@ -32,13 +32,6 @@ class Webhook:
         answer = "no answer" if self.last.status is None else f"it answered {self.last.status}"
         return f"{answer}: {self.last.error.rstrip('.')}" if self.last.error else answer
 
-    @property
-    def state(self) -> tuple[str, str]:
-        """A label and a severity."""
-        if not self.is_confirmed:
-            return "not confirmed yet", "warn"
-        return ("failing", "bad") if self.trouble else ("confirmed", "good")
-
 
 def webhooks() -> list[Webhook]:
     sns = aws().sns
@@ -47,23 +40,10 @@ def webhooks() -> list[Webhook]:
 
 def _webhook(subscription: Any) -> Webhook:
     topic, url = subscription.topic_arn, without_credentials(subscription.endpoint)
-    post = aws().journal.last_post(topic, url)
-    attempts = post.attempts if post else []
-    confirmed = subscription.is_confirmed
+    last = subscription.last_attempt
+    if subscription.is_confirmed:
+        post = aws().journal.last_post(topic, url)
+        last = post.attempts[-1] if post else None
     return Webhook(
-        topic=topic.rpartition(":")[2],
-        url=url,
-        is_confirmed=confirmed,
-        last=next(iter(attempts[-1:]), None) if confirmed else subscription.last_attempt,
+        topic=topic.rpartition(":")[2], url=url, is_confirmed=subscription.is_confirmed, last=last
     )
-
-
-def template_names() -> list[str]:
-    found = aws().client("ses").list_templates(MaxItems=100)
-    return sorted(str(template["Name"]) for template in found.get("TemplatesMetadata", []))
-
-
-def rule_names() -> list[str]:
-    """The receipt rules that are active."""
-    found = aws().client("ses").describe_active_receipt_rule_set()
-    return [str(rule["Name"]) for rule in found.get("Rules", []) if rule.get("Enabled", True)]

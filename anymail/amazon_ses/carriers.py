@@ -90,26 +90,30 @@ def parse_notifications(
     """
     content = parse_content(body)
     if envelopes := _envelopes(content):
-        return [found for one in envelopes for found in _from_sns(one, proof, queue_arn)]
-    documents = ses_documents(content)
-    is_verified = proof(None) if documents else False
-    return [
-        SesNotification(
-            id=document.id or message_id,
-            timestamp=document.timestamp or timestamp,
-            body=document.body,
-            queue_arn=queue_arn,
-            is_verified=is_verified,
-        )
-        for document in documents
-    ]
+        found = [one for envelope in envelopes for one in _from_sns(envelope, proof, queue_arn)]
+    else:
+        documents = ses_documents(content)
+        is_verified = proof(None) if documents else False
+        found = [
+            SesNotification(
+                id=document.id or message_id,
+                timestamp=document.timestamp or timestamp,
+                body=document.body,
+                queue_arn=queue_arn,
+                is_verified=is_verified,
+            )
+            for document in documents
+        ]
+    if not all(one.kind or one.is_account_change for one in found):
+        raise AnymailWebhookValidationFailure("The message is not about Amazon SES.")
+    return found
 
 
 def sns_documents(envelope: SnsEnvelope) -> list[Document]:
     """The documents of SES in a message of SNS, which was checked.
 
     :return: see :func:`ses_documents`.
-    :raises AnymailWebhookValidationFailure: it is not about SES.
+    :raises AnymailWebhookValidationFailure: it is not a JSON object, or names no S3 object.
     """
     content = parse_content(envelope.message, "The message inside the SNS message")
     return ses_documents(content, envelope.topic)
@@ -120,23 +124,21 @@ def ses_documents(content: dict[str, Any] | None, topic: str = "") -> list[Docum
 
     :param content: from :func:`parse_content`.
     :param topic: for the log: the topic's ARN.
-    :return: an empty list if it is about no event and no mail.
-    :raises AnymailWebhookValidationFailure: it is not about SES.
+    :return: an empty list if it is about no event and no mail; the document itself if it is none of
+        these.
+    :raises AnymailWebhookValidationFailure: it names no S3 object.
     """
     if content is None or content.get("notificationType") == SETUP_KIND:
         about = {"anymail_topic": topic}
         logger.info("SES set up the SNS topic %s", topic or "of a queue", extra=about)
         return []
-    if kind_word(content):
-        return [Document(content)]
-    if "detail-type" in content:
-        return _from_eventbridge(content)
+    if content.get("source") in ("aws.ses", "aws.s3") and isinstance(content.get("detail"), dict):
+        return _from_eventbridge(content, content["detail"])
     if content.get("Event") == "s3:TestEvent":
         return []
-    records = content.get("Records")
-    if not isinstance(records, list) or not records:
-        raise AnymailWebhookValidationFailure("The message is not about Amazon SES.")
-    return [document for record in records for document in _from_s3_record(record)]
+    if records := _s3_records(content):
+        return [document for record in records for document in _from_s3_record(record)]
+    return [Document(content)]
 
 
 def parse_content(
@@ -224,30 +226,30 @@ def _log_confirmation(envelope: SnsEnvelope) -> None:
         logger.debug("The token of the subscription to %s: %s", envelope.topic, token, extra=about)
 
 
-def _from_eventbridge(event: dict[str, Any]) -> list[Document]:
-    detail_type, detail = event["detail-type"], event.get("detail")
-    source, id_ = event.get("source"), _string(event.get("id"))
-    if not isinstance(detail_type, str) or not isinstance(detail, dict):
-        raise AnymailWebhookValidationFailure("The event of EventBridge has no detail.")
-    timestamp = parse_timestamp(event.get("time"))
-    if source == "aws.s3":
+def _from_eventbridge(event: dict[str, Any], detail: dict[str, Any]) -> list[Document]:
+    detail_type = str(event.get("detail-type"))
+    if event["source"] == "aws.s3":
         if detail_type != "Object Created":
             return []
         body = _received(detail, event.get("region"), encoded=False)
-    elif source != "aws.ses":
-        raise AnymailWebhookValidationFailure("The event of EventBridge is not from Amazon SES.")
     elif kind_word(detail):
         body = detail
     elif detail_type in MAIL_EVENTS:
         body = {"eventType": MAIL_EVENTS[detail_type], **detail}
     else:
         body = event
-    return [Document(body, id_, timestamp)]
+    return [Document(body, _string(event.get("id")), parse_timestamp(event.get("time")))]
 
 
-def _from_s3_record(record: object) -> list[Document]:
-    if not isinstance(record, dict) or record.get("eventSource") != "aws:s3":
-        raise AnymailWebhookValidationFailure("The message is not about Amazon SES.")
+def _s3_records(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a bucket announces; nothing if something in it is of another service."""
+    records = content.get("Records")
+    records = records if isinstance(records, list) else []
+    found = [r for r in records if isinstance(r, dict) and r.get("eventSource") == "aws:s3"]
+    return found if len(found) == len(records) else []
+
+
+def _from_s3_record(record: dict[str, Any]) -> list[Document]:
     if not str(record.get("eventName")).startswith("ObjectCreated:"):
         return []
     body = _received(record.get("s3"), record.get("awsRegion"), encoded=True)

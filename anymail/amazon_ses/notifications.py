@@ -96,7 +96,9 @@ class SesNotification:
     @property
     def is_account_change(self) -> bool:
         """Whether the document is one of EventBridge about the account, not about a mail."""
-        return not self.kind and "detail-type" in self.body
+        body = self.body
+        is_event = isinstance(body.get("detail-type"), str) and isinstance(body.get("detail"), dict)
+        return is_event and body.get("source") == "aws.ses" and not self.kind
 
     @property
     def source(self) -> str:

@@ -148,6 +148,15 @@ class OtherCarriersInSnsTests(WebhookTestCase):
                 self.assertIs(call["signal"], account_changed)
                 self.assertEqual(call["event"].kind, "Sending Status Disabled")
 
+    def test_a_document_of_an_unknown_kind_is_an_unknown_event(self):
+        for document in ({}, {"foo": 1}, {"source": "aws.ec2", "detail-type": "x", "detail": {}}):
+            with self.subTest(document):
+                document = {**document, "mail": {"destination": ["ann@example.com"]}}
+                self.calls.clear()
+                self.assertEqual(self.post(document).status_code, 200)
+                [event] = self.events
+                self.assertEqual((event.event_type, event.esp_event), ("unknown", document))
+
     def test_a_test_event_of_s3_gives_nothing(self):
         self.assertEqual(self.post({"Event": "s3:TestEvent"}).status_code, 200)
         self.assertEqual(self.events, [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +16,12 @@ import django
 from . import SandboxError, own_site
 from .aws.faults import Faults
 from .aws.local_aws import (
-    DelayedApplication,
     LocalAws,
     check_installed,
     forget_environment,
     run_services,
+    set_up_account,
 )
-from .aws.set_up import set_up_account
 from .aws.sns.signing_key import SigningKey, default_key_file
 from .journal import Journal
 from .options import Options, project_command
@@ -82,8 +82,10 @@ def run_sandbox(options: Options, doing: Callable[[str], None]) -> Iterator[Sand
     with ExitStack() as stack:
         key, is_kept = _signing_key(options, doing)
         hosts = ["*"] if options.allow_remote else local_hosts(options.bind)
-        apis = DelayedApplication()
-        url = stack.enter_context(serve(apis, options.bind, options.amazon_port))
+        apis: Future[Any] = Future()  # it takes long to import them
+        url = stack.enter_context(
+            serve(lambda *wsgi: apis.result()(*wsgi), options.bind, options.amazon_port)
+        )
         aws = LocalAws(url=url, journal=Journal(), faults=_faults(options))
         if is_kept:
             aws.settings_text = _snippet(options, url)

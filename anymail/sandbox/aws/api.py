@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -11,24 +11,19 @@ from typing import Any
 class ApiRequest:
     """A call of an AWS API.
 
-    :param service: ``"ses"`` (v1), ``"sesv2"``, ``"sns"``, ….
-    :param params: as boto3 takes them: nested dicts and lists.
-    :param source_ip: of the caller.
+    :param service: ``"ses"`` is v1, ``"sesv2"`` v2.
+    :param params: as boto3 takes them.
     """
 
     service: str
     region: str
     operation: str
-    params: Mapping[str, Any] = field(default_factory=dict)
-    source_ip: str = "127.0.0.1"
+    params: Mapping[str, Any]
+    source_ip: str
 
 
 class ApiError(Exception):
-    """An API refuses. ``str()`` is AWS's message.
-
-    :param code: for example ``"MessageRejected"``.
-    :param status: the HTTP status.
-    """
+    """An API refuses, with a code like ``"MessageRejected"`` and an HTTP status."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(message)

@@ -1,19 +1,27 @@
-"""One URL for all of AWS: SES is implemented here; moto has the rest of what is allowed."""
+"""One URL for all of AWS: SES is implemented here; moto has the rest."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.sansio.utils import get_content_length
+from moto.moto_server import werkzeug_app
+from werkzeug.test import run_wsgi_app
 
 from .api import ApiError, ApiRequest
-from .bounds import check_room_for_message, check_room_for_object
-from .moto_services import MotoServices
-from .protocol import Environ, build_error, build_response, parse_request
+from .bounds import check_room_for_message
+from .protocol import (
+    Environ,
+    Response,
+    StartResponse,
+    build_error,
+    build_response,
+    parse_request,
+)
 from .routing import read_body, read_scope, refuse_browsers, ses_service
 from .ses.context import SesContext
 from .ses.errors import SesError
@@ -24,16 +32,16 @@ if TYPE_CHECKING:
     from .faults import Faults
     from .sns.local_sns import LocalSns
 
-StartResponse = Callable[..., Any]
 logger: logging.Logger = logging.getLogger(__name__)
+
+#: Of moto. Others run containers, call other hosts, write files, or (STS) give access to other
+#: accounts.
+SERVICES = frozenset({"kms", "s3", "ses", "sesv2", "sns", "sqs"})
 
 
 class AwsEndpoint:
     """A WSGI application.
 
-    :param publisher: publishes what happens to the messages that are accepted.
-    :param sns: publishes what SES asks it to.
-    :param faults: how slow SES is, and whom it refuses.
     :param hosts: the names under which it may be called, as in Django's ``ALLOWED_HOSTS``.
     """
 
@@ -42,32 +50,28 @@ class AwsEndpoint:
     ) -> None:
         self._ses = SesContext(publisher=publisher, sns=sns, faults=faults)
         self._hosts = hosts
-        self._moto = MotoServices()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         service = ses_service(environ)
         try:
             refuse_browsers(environ, self._hosts)
             service, region = read_scope(environ)
-            return self._answer(service, region, environ, start_response)
+            if service in ("ses", "sesv2", "sts"):
+                request = parse_request(service, region, environ, read_body(environ))
+                result = self._run(request)
+                if result is not None:
+                    return _respond(200, build_response(request, result), start_response)
+            elif service == "sqs":
+                _check_room(environ)
+            elif service != "s3":  # whose bodies may be large
+                read_body(environ)
+            return _ask_moto(service, environ, start_response)
         except ApiError as err:
             error = err
         except Exception as err:
             logger.exception("The sandbox failed", extra={"anymail_error_code": type(err).__name__})
             error = ApiError("InternalFailure", "The sandbox failed; its log says why.", 500)
-        return _respond(error.status, *build_error(error, service), start_response)
-
-    def _answer(
-        self, service: str, region: str, environ: Environ, start_response: StartResponse
-    ) -> Iterable[bytes]:
-        if service in ("ses", "sesv2", "sts"):
-            request = parse_request(service, region, environ, read_body(environ))
-            result = self._run(request)
-            if result is not None:
-                return _respond(200, *build_response(request, result), start_response)
-        else:
-            _check_room(service, environ)
-        return self._moto.answer(service, environ, start_response)
+        return _respond(error.status, build_error(error, service), start_response)
 
     def _run(self, request: ApiRequest) -> Mapping[str, Any] | None:
         """The result of a call; None leaves it to moto."""
@@ -83,20 +87,40 @@ class AwsEndpoint:
             raise err.as_api_error(request.service) from err
 
 
-def _check_room(service: str, environ: Environ) -> None:
-    """Refuse what moto has no room for, and bodies that are too large."""
-    if service == "s3":  # whose bodies moto reads
-        if environ["REQUEST_METHOD"] in ("POST", "PUT"):
-            check_room_for_object(get_content_length(environ.get("CONTENT_LENGTH")) or 0)
-        return
+def _check_room(environ: Environ) -> None:
     body, target = read_body(environ), environ.get("HTTP_X_AMZ_TARGET", "")
-    if service == "sqs" and ("SendMessage" in target or b"Action=SendMessage" in body):
+    if "SendMessage" in target or b"Action=SendMessage" in body:
         check_room_for_message()
 
 
-def _respond(
-    status: int, body: bytes, headers: Mapping[str, str], start_response: StartResponse
-) -> Iterable[bytes]:
+def _respond(status: int, response: Response, start_response: StartResponse) -> Iterable[bytes]:
+    body, headers = response
     everything = {**headers, "Content-Length": str(len(body))}
     start_response(f"{status} {HTTPStatus(status).phrase}", list(everything.items()))
     return [body]
+
+
+def _ask_moto(service: str, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Let moto answer a request; with HTML, it says that it does not know what to do."""
+    if service not in SERVICES:
+        raise ApiError("NotImplemented", f"The sandbox does not have the service {service[:60]!r}.")
+    environ.pop("HTTP_X_MOTO_ACCOUNT_ID", None)  # there is one account
+    try:
+        body, status, headers = run_wsgi_app(_application(service), environ)
+        is_page = "html" in headers.get("Content-Type", "") and not status.startswith("2")
+        problem = status if is_page else ""
+    except Exception as err:
+        problem = f"{type(err).__name__}: {err}"
+        more = {"anymail_error_code": type(err).__name__}
+        logger.info("moto's %s failed", service, exc_info=True, extra=more)
+    if problem:
+        text = f"The sandbox cannot answer this request to {service} ({problem})."
+        raise ApiError("NotImplemented", text)
+    start_response(status, list(headers.items()))
+    return body
+
+
+@cache
+def _application(service: str) -> Any:
+    create: Any = werkzeug_app.create_backend_app
+    return create(service)

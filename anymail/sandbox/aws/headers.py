@@ -59,19 +59,13 @@ def decoded(value: str) -> str:
 
 
 def split(text: str) -> list[str]:
-    """The mailboxes in an address header; those of groups too, without the group's name."""
-    return [part for tokens in _mailboxes(text) if (part := "".join(tokens).strip())]
-
-
-def _mailboxes(text: str) -> Iterator[list[str]]:
-    """The tokens of each mailbox, without comments."""
-    tokens: list[str] = []
+    """The mailboxes in an address header, without comments; of groups too, without their names."""
+    mailboxes: list[list[str]] = [[]]
     for part in TOKEN.findall(text):
         if part in (",", ";"):
-            yield tokens
-            tokens = []
+            mailboxes.append([])
         elif part == ":":
-            tokens = []  # it was the name of a group
+            mailboxes[-1] = []  # it was the name of a group
         elif not part.startswith("("):
-            tokens.append(part)
-    yield tokens
+            mailboxes[-1].append(part)
+    return [found for tokens in mailboxes if (found := "".join(tokens).strip())]

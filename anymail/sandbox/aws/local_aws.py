@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from .. import SandboxError
 from ..journal import Journal, ReceivedMail
+from ..samples import TEMPLATE
 from . import defaults
+from .events.subscribers import EVENT_TYPES
 from .faults import Faults
 from .sns.signing_key import SigningKey
 
@@ -37,37 +39,24 @@ class LocalAws:
     sns: LocalSns | None = None
     settings_text: str = ""
     sites: Sequence[str] | None = None
-    _session: Any = None
     _clients: dict[str, Any] = field(default_factory=dict)
 
-    def receive(
-        self,
-        raw: bytes,
-        *,
-        sender: str,
-        recipients: Sequence[str],
-        rule: str | None = None,
-        verdicts: Mapping[str, str] | None = None,
-    ) -> ReceivedMail:
+    def receive(self, raw: bytes, **options: Any) -> ReceivedMail:
         """A mail arrives from outside.
 
-        :param rule: the receipt rule that takes it; None: the first that wants its recipients.
-        :param verdicts: of ``spam``, ``virus``, ``spf``, ``dkim``, ``dmarc``; ``PASS`` unless
-            given.
+        :param options: ``sender`` and ``recipients`` of the envelope; ``rule``, the name of the
+            only receipt rule to use; ``verdicts`` of ``spam``, ``virus``, ``spf``, ``dkim``,
+            ``dmarc``, which are ``PASS`` unless given.
         :raises SandboxError: no rule takes it, or it is too large for the rule's action.
         """
         from .receive.receive import receive
 
-        return receive(
-            raw,
-            sender=sender,
-            recipients=recipients,
-            region=defaults.REGION,
-            sns=self.started_sns,
-            journal=self.journal,
-            rule=rule,
-            verdicts=verdicts,
-        )
+        context: dict[str, Any] = {
+            "region": defaults.REGION,
+            "sns": self.started_sns,
+            "journal": self.journal,
+        }
+        return receive(raw, **options, **context)
 
     @property
     def started_sns(self) -> LocalSns:
@@ -79,11 +68,9 @@ class LocalAws:
         """A boto3 client of it."""
         import boto3
 
-        if self._session is None:
-            credentials: dict[str, Any] = dict(defaults.CREDENTIALS)
-            self._session = boto3.session.Session(**credentials)
         if service not in self._clients:
-            self._clients[service] = self._session.client(service, endpoint_url=self.url)
+            make: Any = boto3.client
+            self._clients[service] = make(service, endpoint_url=self.url, **defaults.CREDENTIALS)
         return self._clients[service]
 
 
@@ -98,10 +85,7 @@ def forget_environment() -> None:
 
 
 def check_installed() -> None:
-    """Refuse to go on without moto, which takes a second to import and is imported later.
-
-    :raises SandboxError: it is not installed.
-    """
+    """Raise SandboxError without moto, which takes a second to import and is imported later."""
     missing = [name for name in ("moto", "flask", "flask_cors") if find_spec(name) is None]
     if missing:
         raise SandboxError(
@@ -110,28 +94,13 @@ def check_installed() -> None:
         )
 
 
-class DelayedApplication:
-    """A WSGI application that other processes may call already, and that comes later."""
-
-    def __init__(self) -> None:
-        self._application: Callable[..., Iterable[bytes]] | None = None
-        self._is_there = Event()
-
-    def set(self, application: Callable[..., Iterable[bytes]]) -> None:
-        self._application = application
-        self._is_there.set()
-
-    def __call__(self, *arguments: Any) -> Iterable[bytes]:
-        self._is_there.wait()
-        return self._application(*arguments) if self._application else []
-
-
 @contextmanager
 def run_services(
-    aws: LocalAws, application: DelayedApplication, *, key: SigningKey, hosts: Sequence[str]
+    aws: LocalAws, application: Future[Any], *, key: SigningKey, hosts: Sequence[str]
 ) -> Iterator[None]:
     """Run the services for the length of a ``with`` block. Their imports take a second.
 
+    :param application: gets the WSGI application as soon as there is one.
     :param hosts: the names under which they may be called, and posted to; ``["*"]`` for all.
     """
     from .endpoint import AwsEndpoint
@@ -142,8 +111,68 @@ def run_services(
     aws.sns = LocalSns(aws.journal, key, allow_remote="*" in hosts)
     publisher = Publisher(aws.journal, aws.sns, receive)
     try:
-        application.set(AwsEndpoint(publisher, aws.sns, aws.faults, hosts=hosts))
+        application.set_result(AwsEndpoint(publisher, aws.sns, aws.faults, hosts=hosts))
         yield
     finally:
         publisher.close()
         aws.sns.close()
+
+
+def set_up_account(
+    aws: LocalAws,
+    domains: Sequence[str],
+    configuration_sets: Sequence[str],
+    verified: Sequence[str],
+) -> None:
+    """Topics, configuration sets that publish everything, a template, a bucket, and receipt rules.
+
+    :param domains: that receive mail; :data:`~.defaults.DOMAIN` if empty.
+    :param configuration_sets: to have beside :data:`~.defaults.CONFIGURATION_SET`.
+    :param verified: addresses and domains that are verified as well.
+    """
+    for topic in (defaults.EVENTS_TOPIC, defaults.INBOUND_TOPIC):
+        aws.client("sns").create_topic(Name=topic.rpartition(":")[2])
+    for name in dict.fromkeys([defaults.CONFIGURATION_SET, *configuration_sets]):
+        _create_configuration_set(aws, name)
+    for identity in dict.fromkeys([*(domains or [defaults.DOMAIN]), *verified]):
+        aws.client("sesv2").create_email_identity(EmailIdentity=identity.lower())
+    aws.client("ses").create_template(Template=TEMPLATE)
+    aws.client("s3").create_bucket(Bucket=defaults.BUCKET)
+    key = aws.client("kms").create_key(Description="Received mail")["KeyMetadata"]["Arn"]
+    _create_rules(aws.client("ses"), key)
+
+
+def _create_configuration_set(aws: LocalAws, name: str) -> None:
+    aws.client("ses").create_configuration_set(ConfigurationSet={"Name": name})
+    # v1 of the API does not know every type of event.
+    aws.client("sesv2").create_configuration_set_event_destination(
+        ConfigurationSetName=name,
+        EventDestinationName="sns",
+        EventDestination={
+            "Enabled": True,
+            "MatchingEventTypes": list(EVENT_TYPES),
+            "SnsDestination": {"TopicArn": defaults.EVENTS_TOPIC},
+        },
+    )
+
+
+def _create_rules(ses: Any, key: str) -> None:
+    """One rule for each way in which mail can come; the first takes what asks for no other."""
+    s3 = {"BucketName": defaults.BUCKET, "TopicArn": defaults.INBOUND_TOPIC}
+    actions: dict[str, dict[str, Any]] = {
+        "s3": {"S3Action": s3},
+        "sns": {"SNSAction": {"TopicArn": defaults.INBOUND_TOPIC, "Encoding": "Base64"}},
+        "s3-encrypted": {"S3Action": {**s3, "KmsKeyArn": key}},
+    }
+    ses.create_receipt_rule_set(RuleSetName=defaults.RULE_SET)
+    for name in reversed(actions):  # each goes before those that are there
+        ses.create_receipt_rule(
+            RuleSetName=defaults.RULE_SET,
+            Rule={
+                "Name": name,
+                "Enabled": True,
+                "ScanEnabled": True,
+                "Actions": [actions[name], {"StopAction": {"Scope": "RuleSet"}}],
+            },
+        )
+    ses.set_active_receipt_rule_set(RuleSetName=defaults.RULE_SET)

@@ -1,7 +1,6 @@
 """What moto remembers of SES: identities, configuration sets, receipt rules.
 
-The only module that reads moto's own objects. They are not documented, but have kept their shape
-since moto 5.2.
+Its objects are not documented, but have kept their shape since moto 5.2.
 """
 
 from __future__ import annotations
@@ -39,11 +38,6 @@ class ReceiptRule:
         )
 
 
-def is_region(region: str) -> bool:
-    """Whether SES exists in a region."""
-    return region in ses_backends[ACCOUNT]
-
-
 def verified_identity(region: str, address: str) -> str | None:
     """The verified identity that covers an address: itself, its domain, or a parent of that."""
     verified = _verified(region)
@@ -57,13 +51,10 @@ def receives_for(region: str, address: str) -> bool:
 
 def covering(address: str) -> Iterator[str]:
     """Every identity that may stand for an address, the closest first; in lower case."""
-    address = address.lower()
-    yield address
-    name = address.rpartition("@")[2]
+    name = address.lower()
     while name:
-        if name != address:
-            yield name
-        name = name.partition(".")[2]
+        yield name
+        name = name.partition("@" if "@" in name else ".")[2]
 
 
 def configuration_sets(region: str) -> dict[str, Any]:

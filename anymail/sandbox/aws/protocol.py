@@ -9,16 +9,17 @@ import base64
 import json
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
-from botocore.validate import ParamValidator
-from moto.core import utils
+from botocore.exceptions import ParamValidationError
+from botocore.validate import validate_parameters
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.serialize import SERIALIZERS, SerializationContext
+from moto.core.utils import get_service_model
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
@@ -32,44 +33,37 @@ NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 JSON_SERVICES = frozenset({"kms", "sesv2", "sqs"})
 
 Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
 #: Body and headers.
 Response = tuple[bytes, Mapping[str, str]]
 
 
 def parse_request(service: str, region: str, environ: Environ, body: bytes) -> ApiRequest:
-    """A call of SES or STS.
-
-    :param service: ``"ses"``, ``"sesv2"`` or ``"sts"``.
-    :raises ApiError: there is no such operation, or its parameters are not valid.
-    """
+    """A call of SES or STS; ApiError for operations and parameters that Amazon does not have."""
     is_json = service in JSON_SERVICES
     operation, sent = (_find_by_path if is_json else _find_by_name)(service, environ, body)
-    model = _service_model(service).operation_model(operation)
+    model = get_service_model(service).operation_model(operation)
     try:
-        if is_json:
-            _check_json(body)
+        _check_json(sent.get("body"))
         parser: Any = PROTOCOL_PARSERS[model.service_model.protocol](model, blob_parser=_blob)
         params = parser.parse(sent)
+        if model.input_shape:
+            validate_parameters(params, model.input_shape)
+    except ParamValidationError as err:
+        code = "BadRequestException" if is_json else "ValidationError"
+        raise ApiError(code, str(err)) from err
     except Exception as err:  # moto's parser expects well-formed requests
         code = "SerializationException" if is_json else "MalformedInput"
         raise ApiError(code, "The request cannot be read.") from err
-    if problems := _problems(model.input_shape, params):
-        raise ApiError("BadRequestException" if is_json else "ValidationError", problems)
+    source_ip = environ.get("REMOTE_ADDR", "127.0.0.1")
     return ApiRequest(
-        service=service,
-        region=region,
-        operation=operation,
-        params=params,
-        source_ip=environ.get("REMOTE_ADDR", "127.0.0.1"),
+        service=service, region=region, operation=operation, params=params, source_ip=source_ip
     )
 
 
 def build_response(request: ApiRequest, result: Any) -> Response:
-    """The response to a call.
-
-    :param result: as boto3 gives it, without ``ResponseMetadata``. It may have more.
-    """
-    model, request_id = _service_model(request.service), str(uuid.uuid4())
+    """The response to a call. The result is as boto3 gives it; what is not known, is left out."""
+    model, request_id = get_service_model(request.service), str(uuid.uuid4())
     operation = model.operation_model(request.operation)
     serializer: Any = SERIALIZERS[model.protocol](operation, SerializationContext(request_id))
     response = serializer.serialize(result)
@@ -96,7 +90,7 @@ def build_error(error: ApiError, service: str) -> Response:
 def _find_by_name(service: str, environ: Environ, body: bytes) -> tuple[str, dict[str, Any]]:
     """The operation that a form is for, and what moto's parser reads."""
     form = _parse_form(environ.get("QUERY_STRING", "").encode("latin-1") + b"&" + body)
-    model, action = _service_model(service), form.get("Action", "")
+    model, action = get_service_model(service), form.get("Action", "")
     if action not in model.operation_names:
         text = f"Could not find operation {action[:100]} for version {model.api_version}"
         raise ApiError("InvalidAction", text)
@@ -127,10 +121,10 @@ def _parse_form(content: bytes) -> dict[str, str]:
     return form
 
 
-def _check_json(body: bytes) -> None:
+def _check_json(body: bytes | None) -> None:
     """Raise for what moto takes for a text, and for halves of characters."""
     found = json.loads(body or b"{}")
-    if b"\\u" in body:
+    if body and b"\\u" in body:
         json.dumps(found, ensure_ascii=False).encode()
 
 
@@ -138,22 +132,13 @@ def _blob(text: str) -> bytes:
     return base64.b64decode("".join(text.split()), validate=True)
 
 
-def _problems(shape: Any, params: dict[str, Any]) -> str:
-    """What is wrong with parameters; empty if nothing."""
-    return str(ParamValidator().validate(params, shape).generate_report()) if shape else ""
-
-
 def _xml(text: str) -> str:
     return NOT_XML.sub("\ufffd", text).replace("\r", "&#13;")
 
 
-def _service_model(service: str) -> Any:
-    return utils.get_service_model(service)
-
-
 @cache
 def _routes(service: str) -> Map:
-    model, rules = _service_model(service), []
+    model, rules = get_service_model(service), []
     for name in model.operation_names:
         http = model.operation_model(name).http
         path = http["requestUri"].replace("{", "<").replace("}", ">")

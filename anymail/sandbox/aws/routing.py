@@ -1,4 +1,7 @@
-"""Who sends an HTTP request, for which service, and with which body."""
+"""Who sends an HTTP request, for which service, and with which body.
+
+What cannot be told, or is refused, raises ApiError.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,12 @@ from collections.abc import Sequence
 from urllib.parse import parse_qsl
 
 from django.http.request import split_domain_port, validate_host
+from moto.ses.models import ses_backends
 from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import get_input_stream
 
 from .api import ApiError
-from .defaults import REGION
-from .moto_state import is_region
+from .defaults import ACCOUNT, REGION
 from .protocol import Environ
 
 #: ``Authorization: AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, …``
@@ -29,7 +32,6 @@ def refuse_browsers(environ: Environ, hosts: Sequence[str]) -> None:
     A browser sends a page's forms to any address without asking, and AWS's APIs take forms.
 
     :param hosts: our names, as in Django's ``ALLOWED_HOSTS``.
-    :raises ApiError: it is refused.
     """
     # Fetch Standard, "Origin header"; Fetch Metadata Request Headers, "Sec-Fetch-Site": a browser
     # says "none" when its user typed the address.
@@ -47,11 +49,7 @@ def ses_service(environ: Environ) -> str:
 
 
 def read_scope(environ: Environ) -> tuple[str, str]:
-    """The service and the region that a request is signed for.
-
-    :return: the signing name, but ``"sesv2"`` for v2 of SES.
-    :raises ApiError: it is not signed, or the signature is broken.
-    """
+    """The service (``"sesv2"`` for v2 of SES) and the region that a request is signed for."""
     authorization = environ.get("HTTP_AUTHORIZATION", "")
     if not authorization.startswith("AWS4-"):
         return _read_signed_url(environ)
@@ -63,17 +61,14 @@ def read_scope(environ: Environ) -> tuple[str, str]:
     region, service = parts[2], parts[3].lower()
     if service == "ses":
         service = ses_service(environ)
-        if not is_region(region):
+        if region not in ses_backends[ACCOUNT]:
             text = "Credential should be scoped to a valid region."
             raise ApiError("SignatureDoesNotMatch", text, 403)
     return service, region
 
 
 def read_body(environ: Environ) -> bytes:
-    """The body of a request, which is put back for others to read.
-
-    :raises ApiError: it is too large, or cannot be read.
-    """
+    """The body of a request, which is put back for others to read."""
     try:
         body = get_input_stream(environ, max_content_length=MAX_BODY).read()
     except (HTTPException, OSError) as err:
@@ -85,12 +80,9 @@ def read_body(environ: Environ) -> bytes:
 
 
 def _read_signed_url(environ: Environ) -> tuple[str, str]:
-    """S3 can be signed for in the URL, in two ways.
-
-    :raises ApiError: nobody signed.
-    """
+    """S3 can be signed for in the URL, in two ways (Amazon S3 API Reference, "Authenticating
+    Requests: Using Query Parameters")."""
     query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
-    # Amazon S3 API Reference, "Authenticating Requests: Using Query Parameters".
     if "AWSAccessKeyId" in query or "/s3/" in query.get("X-Amz-Credential", ""):
         return "s3", REGION
     ending = "Exception" if ses_service(environ) == "sesv2" else ""

@@ -1,7 +1,6 @@
-"""What SES takes for an e-mail address, and how it refuses others.
+"""What SES takes for an e-mail address. Others raise SesError with SES's words.
 
-Source of the rules: SES API reference, "SendRawEmail" and "Destination": 7-bit ASCII, Punycode for
-domains. The words are those that SES answers with.
+Source: SES API reference, "SendRawEmail" and "Destination": 7-bit ASCII, Punycode for domains.
 """
 
 from __future__ import annotations
@@ -19,18 +18,12 @@ CONTROL_OR_WHITESPACE = re.compile(r"[\x00-\x20\x7f]")
 
 
 def parse_addresses(items: Iterable[str]) -> list[str]:
-    """The bare addresses in a list of ``name <address>``. Each item may hold several.
-
-    :raises SesError: one of them is not valid.
-    """
+    """The bare addresses in a list of ``name <address>``. Each item may hold several."""
     return [parse_address(part) for item in items for part in split(item) or [item]]
 
 
 def parse_address(text: str) -> str:
-    """The bare address in ``name <address>``.
-
-    :raises SesError: it is not valid, or has a name that is not ASCII.
-    """
+    """The bare address in ``name <address>``."""
     tokens = [token for token in TOKEN.findall(text) if not token.startswith("(")]
     angles = [token for token in tokens if token.startswith("<")]
     address = (angles[-1].strip("<>") if angles else "".join(tokens)).strip()
@@ -41,27 +34,23 @@ def parse_address(text: str) -> str:
 
 
 def addresses_in(headers: Iterable[Header], *names: str) -> list[str]:
-    """The bare addresses in the headers with one of these names.
-
-    :raises SesError: one of them is not valid.
-    """
+    """The bare addresses in the headers with one of these names (in lower case)."""
     return [parse_address(part) for value in values(headers, *names) for part in split(value)]
 
 
 def _check(address: str) -> None:
     local, at, domain = address.rpartition("@")
-    unquoted, contains = not local.startswith('"'), "Local address contains"
+    odd_local = CONTROL_OR_WHITESPACE.search(local) and not local.startswith('"')
     for wrong, text in (
         (not at, "Missing final '@domain'"),
         (not domain, "Missing domain"),
         (not local, "Missing local part"),
-        (unquoted and CONTROL_OR_WHITESPACE.search(local), f"{contains} control or whitespace"),
-        (not LOCAL.fullmatch(local), f"{contains} illegal character"),
+        (odd_local, "Local address contains control or whitespace"),
+        (not LOCAL.fullmatch(local), "Local address contains illegal character"),
         (CONTROL_OR_WHITESPACE.search(domain), "Domain contains control or whitespace"),
         (not DOMAIN.fullmatch(domain), "Domain contains illegal character"),
         (".." in domain, "Domain contains dot-dot"),
-        (domain[0:1] == "." or domain[-1:] == ".", "Illegal address"),
-        (len(address) > 320, "Illegal address"),
+        (domain[:1] == "." or domain[-1:] == "." or len(address) > 320, "Illegal address"),
     ):
         if wrong:
             raise invalid(text)

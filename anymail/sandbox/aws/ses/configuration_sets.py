@@ -36,34 +36,34 @@ def get_configuration_set(_ses: SesContext, request: ApiRequest) -> Result:
 def delete_configuration_set(ses: SesContext, request: ApiRequest) -> Result:
     name = _named_set(request)
     moto_state.configuration_sets(request.region).pop(name, None)
-    ses.subscribers.forget(request.region, name)
+    ses.publisher.subscribers.forget(request.region, name)
     return {}
 
 
 def get_destinations(ses: SesContext, request: ApiRequest) -> Result:
-    found = ses.subscribers.destinations(request.region, _named_set(request))
+    found = ses.publisher.subscribers.destinations(request.region, _named_set(request))
     return {"EventDestinations": [{**one.definition, "Name": one.name} for one in found]}
 
 
-def create_destination(ses: SesContext, request: ApiRequest) -> Result:
+def put_destination(ses: SesContext, request: ApiRequest) -> Result:
+    """Create or update a destination."""
     destination = _destination(request)
-    if _has_destination(ses, request, destination.name):
-        text = f"An event destination {destination.name} already exists."
-        raise SesError(ErrorCode.DESTINATION_EXISTS, text)
-    return _put_destination(ses, request, destination)
-
-
-def update_destination(ses: SesContext, request: ApiRequest) -> Result:
-    destination = _destination(request)
-    if not _has_destination(ses, request, destination.name):
-        raise _no_destination(destination.name)
-    return _put_destination(ses, request, destination)
+    _check_existence(ses, request, destination.name)
+    if destination.topic_arn is not None:
+        try:
+            ses.sns.publish(destination.topic_arn, VALIDATION)
+        except ApiError as err:
+            text = f"Could not publish to SNS topic <{destination.topic_arn}>: {err}"
+            raise SesError(ErrorCode.INVALID_DESTINATION, text) from err
+    set_name = request.params["ConfigurationSetName"]
+    ses.publisher.subscribers.put(request.region, set_name, destination)
+    return {}
 
 
 def delete_destination(ses: SesContext, request: ApiRequest) -> Result:
     name = request.params["EventDestinationName"]
-    if not ses.subscribers.remove(request.region, _named_set(request), name):
-        raise _no_destination(name)
+    _check_existence(ses, request, name)
+    ses.publisher.subscribers.remove(request.region, request.params["ConfigurationSetName"], name)
     return {}
 
 
@@ -71,11 +71,6 @@ def _named_set(request: ApiRequest) -> str:
     name: str = request.params["ConfigurationSetName"]
     check_configuration_set(request.region, name)
     return name
-
-
-def _has_destination(ses: SesContext, request: ApiRequest, name: str) -> bool:
-    known = ses.subscribers.destinations(request.region, _named_set(request))
-    return any(destination.name == name for destination in known)
 
 
 def _destination(request: ApiRequest) -> EventDestination:
@@ -94,16 +89,12 @@ def _destination(request: ApiRequest) -> EventDestination:
     )
 
 
-def _put_destination(ses: SesContext, request: ApiRequest, destination: EventDestination) -> Result:
-    if destination.topic_arn is not None:
-        try:
-            ses.sns.publish(destination.topic_arn, VALIDATION)
-        except ApiError as err:
-            text = f"Could not publish to SNS topic <{destination.topic_arn}>: {err}"
-            raise SesError(ErrorCode.INVALID_DESTINATION, text) from err
-    ses.subscribers.put(request.region, request.params["ConfigurationSetName"], destination)
-    return {}
-
-
-def _no_destination(name: str) -> SesError:
-    return SesError(ErrorCode.NO_DESTINATION, f"Event destination {name} does not exist.")
+def _check_existence(ses: SesContext, request: ApiRequest, name: str) -> None:
+    """What is created may not be there yet; what is changed has to be."""
+    known = ses.publisher.subscribers.destinations(request.region, _named_set(request))
+    exists, is_new = any(one.name == name for one in known), request.operation.startswith("Create")
+    if is_new and exists:
+        text = f"An event destination {name} already exists."
+        raise SesError(ErrorCode.DESTINATION_EXISTS, text)
+    if not is_new and not exists:
+        raise SesError(ErrorCode.NO_DESTINATION, f"Event destination {name} does not exist.")

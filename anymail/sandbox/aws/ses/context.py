@@ -11,7 +11,6 @@ from ..api import ApiRequest
 
 if TYPE_CHECKING:
     from ..events.publish import Publisher
-    from ..events.subscribers import Subscribers
     from ..faults import Faults
     from ..sns.local_sns import LocalSns
     from .templates import Template
@@ -19,22 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SesContext:
-    """Everything that SES knows and uses.
-
-    :param sent: how many recipients there were, by region.
-    :param templates: by region and name.
-    """
+    """Everything that SES knows and uses; ``sent`` counts recipients by region."""
 
     publisher: Publisher
     sns: LocalSns
     faults: Faults
     sent: Counter[str] = field(default_factory=Counter)
     templates: dict[tuple[str, str], Template] = field(default_factory=dict)
-
-    @property
-    def subscribers(self) -> Subscribers:
-        """Where events are published."""
-        return self.publisher.subscribers
 
 
 Result = Mapping[str, Any]

@@ -24,69 +24,62 @@ class TemplateError(Exception):
 
 
 @dataclass(kw_only=True)
-class Block:
-    """``{{#kind path}} … {{else}} … {{/kind}}``; the whole template is one without a kind.
+class Tag:
+    """``{{path}}``; with a kind, ``{{#kind path}} parts {{else}} otherwise {{/kind}}``."""
 
-    :param parts: literal text; a variable as a one-tuple; a block.
-    :param otherwise: the parts after ``{{else}}``.
-    """
-
+    path: str
     kind: str = ""
-    path: str = ""
-    parts: list[str | tuple[str] | Block] = field(default_factory=list)
-    otherwise: list[str | tuple[str] | Block] | None = None
+    parts: list[str | Tag] = field(default_factory=list)
+    otherwise: list[str | Tag] = field(default_factory=list)
 
-    def add(self, part: str | tuple[str] | Block) -> None:
-        (self.parts if self.otherwise is None else self.otherwise).append(part)
+
+Parts = list[str | Tag]
+#: A value, and what ``@index`` and the like are in it.
+Scope = tuple[Any, Mapping[str, Any]]
 
 
 def render(template: str, data: Mapping[str, Any], *, blocks: bool = True) -> str:
-    """Fill in a template.
-
-    :param blocks: False for templates that only have variables.
-    :raises TemplateError: it is not well formed, or a variable has no value.
-    """
-    found = parse(template)
-    if not blocks and any(isinstance(part, Block) for part in found.parts):
+    """Fill in a template. Without ``blocks``, it may only have variables."""
+    parts = parse(template)
+    if not blocks and any(isinstance(part, Tag) and part.kind for part in parts):
         raise TemplateError("This template may only have variables, no blocks.")
     try:
-        return "".join(_render(found.parts, [(data, {})]))
+        return "".join(_render(parts, [(data, {})]))
     except RecursionError as err:
         raise TemplateError("The data is nested too deeply.") from err
 
 
-def parse(template: str) -> Block:
-    """A template, ready to be rendered.
-
-    :raises TemplateError: it is not well formed.
-    """
-    stack = [Block()]
+def parse(template: str) -> Parts:
+    """A template, ready to be rendered."""
+    whole = Tag(path="")
+    stack = [(whole, whole.parts)]
     *pieces, rest = TAG.split(template)
     for text, tag in zip(pieces[::2], pieces[1::2], strict=True):
-        stack[-1].add(text)
+        stack[-1][1].append(text)
         _read_tag(tag.strip("{}").strip().strip("~").strip(), stack)
     if len(stack) > 1 or "{{" in rest:
-        raise TemplateError(f"A variable or a block {stack[-1].kind} is not closed.")
-    stack[0].add(rest)
-    return stack[0]
+        raise TemplateError(f"A variable or a block {stack[-1][0].kind} is not closed.")
+    return [*whole.parts, rest]
 
 
-def _read_tag(content: str, stack: list[Block]) -> None:
-    block, mark, name = stack[-1], content[:1], content[1:].strip()
+def _read_tag(content: str, stack: list[tuple[Tag, Parts]]) -> None:
+    """:param stack: the tags that are open, and the parts of each that are being read."""
+    (tag, parts), mark, name = stack[-1], content[:1], content[1:].strip()
     if mark == "#":
         kind, _, path = name.partition(" ")
         if kind not in BLOCKS or len(stack) > MAX_DEPTH:
             raise TemplateError(f"The sandbox does not know the block helper '{kind}'.")
-        stack.append(Block(kind=kind, path=_checked(path.strip())))
-        block.add(stack[-1])
+        block = Tag(kind=kind, path=_checked(path.strip()))
+        parts.append(block)
+        stack.append((block, block.parts))
     elif mark == "/":
-        if not name or block.kind != name:
+        if not name or tag.kind != name:
             raise TemplateError(f"{content} closes a block that is not open.")
         stack.pop()
-    elif content == "else" and block.kind and block.otherwise is None:
-        block.otherwise = []
+    elif content == "else" and tag.kind:
+        stack[-1] = (tag, tag.otherwise)
     elif mark != "!":
-        block.add((_checked(content.lstrip("&").strip()),))
+        parts.append(Tag(path=_checked(content.lstrip("&").strip())))
 
 
 def _checked(path: str) -> str:
@@ -95,26 +88,23 @@ def _checked(path: str) -> str:
     return path
 
 
-#: A value, and what ``@index`` and the like are in it.
-Scope = tuple[Any, Mapping[str, Any]]
-
-
-def _render(parts: list[str | tuple[str] | Block], scopes: list[Scope]) -> Iterator[str]:
+def _render(parts: Parts, scopes: list[Scope]) -> Iterator[str]:
     for part in parts:
         if isinstance(part, str):
             yield part
-        elif isinstance(part, Block):
-            yield from _render_block(part, _look_up(part.path, scopes), scopes)
+            continue
+        value = _look_up(part.path, scopes)
+        if part.kind:
+            yield from _render_block(part, value, scopes)
+        elif value is None:
+            raise TemplateError(f"Attribute '{part.path}' is not present in the rendering data.")
         else:
-            value = _look_up(part[0], scopes)
-            if value is None:
-                raise TemplateError(f"Attribute '{part[0]}' is not present in the rendering data.")
             yield _text(value)
 
 
-def _render_block(block: Block, value: Any, scopes: list[Scope]) -> Iterator[str]:
+def _render_block(block: Tag, value: Any, scopes: list[Scope]) -> Iterator[str]:
     if bool(value) == (block.kind == "unless"):
-        yield from _render(block.otherwise or [], scopes)
+        yield from _render(block.otherwise, scopes)
     elif block.kind == "each":
         for scope in _items(value):
             yield from _render(block.parts, [*scopes, scope])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from email.header import Header as EncodedHeader
 from email.message import EmailMessage
@@ -11,7 +11,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import Any
 
-from ..headers import Header, parse_fields
+from ..headers import Header, first, parse_fields
 from .errors import invalid
 
 _ONCE = """
@@ -51,17 +51,20 @@ def check_headers(headers: Iterable[Header]) -> None:
 
 
 def check_custom_headers(headers: Sequence[Header]) -> None:
-    """Refuse headers that v2 does not take for messages that SES composes.
-
-    :raises SesError: there are too many, or one is not printable ASCII.
-    """
+    """Refuse headers that v2 does not take for messages that SES composes."""
     if len(headers) > MAX_HEADERS:
         raise invalid(f"A message has at most {MAX_HEADERS} headers of its own.")
     for name, value in headers:
-        if not HEADER_NAME.fullmatch(name):
-            raise invalid(f"Invalid header name <{name}>.")
-        if not HEADER_VALUE.fullmatch(value) or len(name) + len(value) > 996:
-            raise invalid(f"Invalid value of header <{name}>.")
+        if not (HEADER_NAME.fullmatch(name) and HEADER_VALUE.fullmatch(value)):
+            raise invalid(f"Invalid header <{name}>.")
+
+
+def notes(headers: Iterable[Header], raw: bytes) -> Iterator[str]:
+    """What SES accepts, and the developer should know."""
+    if first(headers, "bcc") is not None:
+        yield "It has a Bcc header. Do not count on Amazon SES to hide it from others."
+    if LONG_LINE.search(raw):
+        yield f"It has a line of more than {MAX_LINE} bytes, which SMTP forbids."
 
 
 def delivered(raw: bytes, message_id: str, region: str, at: datetime) -> bytes:
@@ -84,18 +87,13 @@ def compose(
     html: Body | None,
     attachments: Iterable[Mapping[str, Any]],
 ) -> bytes:
-    """A message that SES composes.
-
-    :param attachments: as v2 of the API takes them.
-    :raises SesError: a header or an attachment is not valid.
-    """
+    """A message that SES composes, with attachments as v2 takes them."""
     message = EmailMessage(SMTP)
-    bodies = [("plain", text), ("html", html)] if text or html else [("plain", (b"", "utf-8"))]
-    for subtype, body in bodies:
-        if body is not None:
-            add = message.add_alternative if "Content-Type" in message else message.set_content
-            lines = re.sub(rb"\r\n|\r|\n", b"\r\n", body[0])
-            add(lines, "text", subtype, params={"charset": body[1]})
+    bodies = {"plain": text, "html": html} if text or html else {"plain": (b"", "utf-8")}
+    for subtype, (content, charset) in ((key, body) for key, body in bodies.items() if body):
+        add = message.add_alternative if "Content-Type" in message else message.set_content
+        lines = re.sub(rb"\r\n|\r|\n", b"\r\n", content)
+        add(lines, "text", subtype, params={"charset": charset})
     for attachment in attachments:
         _attach(message, attachment)
     return b"".join([*(_header(name, value) for name, value in headers), message.as_bytes()])

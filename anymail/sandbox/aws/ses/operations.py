@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import account, configuration_sets, identities, sending, templates
+from . import account, configuration_sets, sending, templates
 from .context import Operation
 
 SEND_OPERATIONS: Mapping[tuple[str, str], Operation] = {
@@ -17,21 +17,21 @@ SEND_OPERATIONS: Mapping[tuple[str, str], Operation] = {
 }
 OPERATIONS: Mapping[tuple[str, str], Operation] = {
     **SEND_OPERATIONS,
-    ("ses", "CreateConfigurationSetEventDestination"): configuration_sets.create_destination,
+    ("ses", "CreateConfigurationSetEventDestination"): configuration_sets.put_destination,
     ("ses", "CreateTemplate"): templates.create_template,
     ("ses", "DeleteConfigurationSet"): configuration_sets.delete_configuration_set,
     ("ses", "DeleteConfigurationSetEventDestination"): configuration_sets.delete_destination,
     ("ses", "DeleteTemplate"): templates.delete_template,
-    ("ses", "GetIdentityNotificationAttributes"): identities.get_attributes,
+    ("ses", "GetIdentityNotificationAttributes"): account.get_identity_attributes,
     ("ses", "GetSendQuota"): account.get_send_quota,
     ("ses", "GetTemplate"): templates.get_template,
     ("ses", "ListTemplates"): templates.list_templates,
-    ("ses", "SetIdentityHeadersInNotificationsEnabled"): identities.set_headers,
-    ("ses", "SetIdentityNotificationTopic"): identities.set_topic,
-    ("ses", "UpdateConfigurationSetEventDestination"): configuration_sets.update_destination,
+    ("ses", "SetIdentityHeadersInNotificationsEnabled"): account.set_identity_headers,
+    ("ses", "SetIdentityNotificationTopic"): account.set_identity_topic,
+    ("ses", "UpdateConfigurationSetEventDestination"): configuration_sets.put_destination,
     ("ses", "UpdateTemplate"): templates.update_template,
     ("sesv2", "CreateConfigurationSet"): configuration_sets.create_configuration_set,
-    ("sesv2", "CreateConfigurationSetEventDestination"): configuration_sets.create_destination,
+    ("sesv2", "CreateConfigurationSetEventDestination"): configuration_sets.put_destination,
     ("sesv2", "CreateEmailTemplate"): templates.create_template,
     ("sesv2", "DeleteConfigurationSet"): configuration_sets.delete_configuration_set,
     ("sesv2", "DeleteConfigurationSetEventDestination"): configuration_sets.delete_destination,
@@ -41,16 +41,12 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("sesv2", "GetConfigurationSetEventDestinations"): configuration_sets.get_destinations,
     ("sesv2", "GetEmailTemplate"): templates.get_template,
     ("sesv2", "ListEmailTemplates"): templates.list_templates,
-    ("sesv2", "UpdateConfigurationSetEventDestination"): configuration_sets.update_destination,
+    ("sesv2", "UpdateConfigurationSetEventDestination"): configuration_sets.put_destination,
     ("sesv2", "UpdateEmailTemplate"): templates.update_template,
     ("sts", "GetCallerIdentity"): account.get_caller_identity,
 }
 #: moto has them, but not what they are about.
-REFUSED_OPERATIONS = frozenset(
-    {
-        ("ses", "DescribeConfigurationSet"),
-        ("ses", "GetSendStatistics"),
-        ("ses", "SetIdentityFeedbackForwardingEnabled"),
-        ("ses", "TestRenderTemplate"),
-    }
-)
+REFUSED_OPERATIONS = {
+    ("ses", name)
+    for name in ("DescribeConfigurationSet", "GetSendStatistics", "TestRenderTemplate")
+}

@@ -10,20 +10,25 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from ...journal import SentMail, now
+from .. import moto_state
 from ..api import ApiRequest
 from ..events.documents import new_id
+from ..events.simulator import is_simulated
 from ..headers import first, parse_headers
 from . import mime
 from .addresses import addresses_in, parse_address, parse_addresses
+from .configuration_sets import check_configuration_set
 from .context import Result, SesContext
 from .errors import BULK_STATUS, ErrorCode, SesError, invalid
 from .handlebars import TemplateError
-from .submit import check_count, check_senders, submit
 from .templates import Template, find_template
 from .v1 import Params, as_v2
 
 #: In bytes, by service.
 MAX_SIZE = {"ses": 10 * 1024 * 1024, "sesv2": 40 * 1024 * 1024}
+MAX_RECIPIENTS = 50
+#: SES API reference, "MessageTag".
+TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 CONFIGURATION_SET = "x-ses-configuration-set"
 MESSAGE_TAGS = "x-ses-message-tags"
 #: What a text has without a ``Charset`` (SES API reference, "Content").
@@ -31,26 +36,31 @@ DEFAULT_CHARSET = "us-ascii"
 
 
 def send_email(ses: SesContext, request: ApiRequest) -> Result:
-    return {"MessageId": submit(ses, _build_mail(ses, request, as_v2(request)))}
+    return {"MessageId": _submit(ses, _build_mail(ses, request, as_v2(request)))}
 
 
 def send_bulk_email(ses: SesContext, request: ApiRequest) -> Result:
-    """Send every entry that SES takes. If it takes none, it refuses the call."""
-    call, is_v2 = as_v2(request), request.service == "sesv2"
+    """Send every entry that SES takes."""
+    call = as_v2(request)
     entries = [_call_for(call, entry) for entry in call["BulkEmailEntries"]]
     _check_bulk(ses, request.region, call, entries)
-    results: list[dict[str, str]] = []
-    for entry in entries:
-        try:
-            message_id = submit(ses, _build_mail(ses, request, entry))
-            status = "SUCCESS" if is_v2 else "Success"
-            results.append({"Status": status, "MessageId": message_id})
-        except SesError as err:
-            is_first = err.code is ErrorCode.THROTTLED and not results
-            if is_first or err.code not in BULK_STATUS:
-                raise
-            results.append({"Status": BULK_STATUS[err.code][is_v2], "Error": str(err)})
+    results = [_send_entry(ses, request, entry, entry is entries[0]) for entry in entries]
     return {"BulkEmailEntryResults": results, "Status": results}
+
+
+def _send_entry(
+    ses: SesContext, request: ApiRequest, entry: Params, is_first: bool
+) -> dict[str, str]:
+    """The result for an entry. Some errors, and throttling of the first, refuse the whole call."""
+    is_v2 = request.service == "sesv2"
+    try:
+        message_id = _submit(ses, _build_mail(ses, request, entry))
+    except SesError as err:
+        is_throttled = is_first and err.code is ErrorCode.THROTTLED
+        if is_throttled or err.code not in BULK_STATUS:
+            raise
+        return {"Status": BULK_STATUS[err.code][is_v2], "Error": str(err)}
+    return {"Status": "SUCCESS" if is_v2 else "Success", "MessageId": message_id}
 
 
 def _call_for(call: Params, entry: Params) -> Params:
@@ -78,8 +88,8 @@ def _merged(defaults: Iterable[Params], replacements: Sequence[Params]) -> list[
 def _check_bulk(ses: SesContext, region: str, call: Params, entries: Sequence[Params]) -> None:
     """Refuse what all entries have in common."""
     _template(ses, region, call["DefaultContent"].get("Template", {}))
-    check_count(max(len(entries), sum(len(_recipients(entry)) for entry in entries)))
-    check_senders(ses, region, parse_address(call.get("FromEmailAddress") or ""))
+    _check_count(max(len(entries), sum(len(_recipients(entry)) for entry in entries)))
+    _check_senders(ses, region, parse_address(call.get("FromEmailAddress") or ""))
 
 
 def _build_mail(ses: SesContext, request: ApiRequest, call: Params) -> SentMail:
@@ -124,17 +134,11 @@ def _read_raw(mail: SentMail, raw: bytes) -> None:
     for name in ("From", "To"):
         if first(mail.headers, name.lower()) is None:
             raise invalid(f"Missing required header '{name}'.")
-    authors = addresses_in(mail.headers, "from")
-    if not authors:
-        raise invalid("Missing final '@domain'")
+    authors = addresses_in(mail.headers, "from") or [parse_address("")]
     mail.source = mail.source or authors[0]
     mail.recipients = mail.recipients or addresses_in(mail.headers, "to", "cc", "bcc")
     mail.configuration_set = mail.configuration_set or first(mail.headers, CONFIGURATION_SET)
-    tags = (first(mail.headers, MESSAGE_TAGS) or "").split(",")  # a=1, b=2
-    pairs = (tag.partition("=") for tag in tags if tag.strip())
-    mail.message_tags = mail.message_tags or _tags(
-        (name.strip(), v.strip()) for name, _, v in pairs
-    )
+    mail.message_tags = mail.message_tags or _tags_in(first(mail.headers, MESSAGE_TAGS) or "")
 
 
 def _render(ses: SesContext, mail: SentMail, call: Params, content: Params) -> None:
@@ -175,6 +179,52 @@ def _compose(mail: SentMail, call: Params, message: Params) -> None:
     mime.check_headers(mail.headers)
 
 
+def _submit(ses: SesContext, mail: SentMail) -> str:
+    """Accept a message, as its sender wrote it, and return its ``MessageId``."""
+    _check_count(len(mail.recipients))
+    _check_tags(mail.message_tags)
+    if mail.configuration_set:
+        check_configuration_set(mail.region, mail.configuration_set)
+    _check_senders(ses, mail.region, mail.source, *addresses_in(mail.headers, "from"))
+    if not ses.faults.allow(len(mail.recipients)):
+        raise SesError(ErrorCode.THROTTLED, "Maximum sending rate exceeded.")
+    mail.notes.extend(mime.notes(mail.headers, mail.raw))
+    if mail.raw:
+        mail.raw = mime.delivered(mail.raw, mail.id, mail.region, mail.at)
+    domain = mail.source.rpartition("@")[2]
+    mail.identity = moto_state.verified_identity(mail.region, mail.source) or domain
+    ses.sent[mail.region] += sum(not is_simulated(address) for address in mail.recipients)
+    ses.publisher.accept(mail)
+    return mail.id
+
+
+def _check_count(recipients: int) -> None:
+    """Refuse too many recipients, and none."""
+    if not recipients:
+        raise invalid("Missing required header 'To'.")
+    if recipients > MAX_RECIPIENTS:
+        raise invalid(f"Recipient count exceeds {MAX_RECIPIENTS}.")
+
+
+def _check_senders(ses: SesContext, region: str, *addresses: str) -> None:
+    """Refuse senders that are not verified, if they have to be."""
+    failed = [a for a in dict.fromkeys(addresses) if not moto_state.verified_identity(region, a)]
+    if failed and ses.faults.verified_only:
+        raise SesError(
+            ErrorCode.REJECTED,
+            "Email address is not verified. The following identities failed the check in region "
+            f"{region.upper()}: {', '.join(failed)}",
+        )
+
+
+def _check_tags(tags: Mapping[str, Sequence[str]]) -> None:
+    words = "only alphanumeric ASCII characters, '_', and '-' are allowed."
+    for name, values in tags.items():
+        for what, text in (("name", name), *(("value", value) for value in values)):
+            if not TAG.fullmatch(text):
+                raise invalid(f"Invalid tag {what} <{text}>: {words}")
+
+
 def _template(ses: SesContext, region: str, content: Params) -> Template:
     """The template that a message names, or has with it."""
     inline = content.get("TemplateContent")
@@ -195,6 +245,12 @@ def _tags(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     for name, value in pairs:
         tags.setdefault(name, []).append(value)
     return tags
+
+
+def _tags_in(header: str) -> dict[str, list[str]]:
+    """The tags in ``a=1, b=2``."""
+    pairs = (tag.partition("=") for tag in header.split(",") if tag.strip())
+    return _tags((name.strip(), value.strip()) for name, _, value in pairs)
 
 
 def _encoded(given: Mapping[str, str]) -> mime.Body:

@@ -25,7 +25,7 @@ class Template:
 
     :param name: empty if it came with the call. Then it may only have variables (SES API reference
         v2, "EmailTemplateContent").
-    :param parts: ``Subject``, ``Text`` and ``Html``, as v2 has them.
+    :param parts: ``Subject``, ``Text`` and ``Html``.
     """
 
     name: str = ""
@@ -35,8 +35,7 @@ class Template:
     def render(self, *data: str | None) -> dict[str, str]:
         """The parts of a message.
 
-        :param data: JSON texts; later ones win.
-        :raises TemplateError: the data is not valid, or lacks something.
+        :param data: JSON texts; later ones win. TemplateError if they are not, or lack something.
         """
         known, blocks = _parse_data(*data), bool(self.name)
         return {
@@ -45,10 +44,7 @@ class Template:
 
 
 def find_template(ses: SesContext, region: str, name: str) -> Template:
-    """The template with a name.
-
-    :raises SesError: there is none.
-    """
+    """The template with a name; SesError if there is none."""
     found = ses.templates.get((region, name))
     if found is None:
         raise SesError(ErrorCode.NO_TEMPLATE, f"Template {name} does not exist.")
@@ -110,10 +106,7 @@ def _parse_data(*texts: str | None) -> dict[str, Any]:
 
 
 def _checked_template(request: ApiRequest) -> Template:
-    """The template in a call.
-
-    :raises SesError: SES does not take it.
-    """
+    """The template in a call of either API."""
     given = request.params.get("Template") or request.params["TemplateContent"]
     content = {key.removesuffix("Part"): value for key, value in given.items()}
     name = content.pop("TemplateName", None) or request.params["TemplateName"]

@@ -59,6 +59,7 @@ LAYERS: dict[str, int] = {
             anymail.amazon_ses.template_calls anymail.amazon_ses.template_content
             anymail.amazon_ses.timestamps anymail.amazon_ses.tracking anymail.amazon_ses.trust
             anymail.amazon_ses.x509 anymail.amazon_ses.arns anymail.amazon_ses.host_slots
+            anymail.amazon_ses.roles
             anymail.amazon_ses.aws_lambda anymail.amazon_ses.carriers
             anymail.amazon_ses.connections
         """,
@@ -111,7 +112,16 @@ SHOWROOMS = ("anymail.management", "anymail.sandbox")
 #: Modules of layer 3 that touch the network. ``receive`` joins them with the pure ones.
 NETWORK = frozenset(
     f"anymail.amazon_ses.{name}"
-    for name in ("aws", "aws_errors", "certificates", "delivery", "https", "quota", "storage")
+    for name in [
+        "aws",
+        "aws_errors",
+        "certificates",
+        "delivery",
+        "https",
+        "quota",
+        "roles",
+        "storage",
+    ]
 )
 MAY_USE_NETWORK = NETWORK | {"anymail.amazon_ses.receive"}
 
@@ -123,6 +133,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
         "anymail.amazon_ses.aws",
         "anymail.amazon_ses.aws_errors",
         "anymail.amazon_ses.boto_errors",
+        "anymail.amazon_ses.roles",
         "anymail.amazon_ses.storage",
         "anymail.sandbox",
     ),

@@ -22,13 +22,12 @@ from . import request_bodies
 from .aws_errors import api_errors, no_advice, watch_requests
 from .client_cache import ClientCache, ClientKey, ClientParams, client_key
 from .process_local import ProcessLocal
+from .roles import forget_credentials, session_with_role, without_credentials
 
 #: IAM policies of existing projects have conditions on it (``aws:UserAgent``).
 USER_AGENT = f"django-anymail/{__version__}-amazon-ses"
 #: Services whose calls must not be repeated by botocore.
 SEND_SERVICES = ("ses", "sesv2")
-#: Parameters that may change for the same account, and that are secret.
-CREDENTIALS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 #: Errors after which other credentials may work, which only a new client looks for.
 #: Source: the API references of SES, SNS, S3 and KMS, "Common errors".
 REFUSED_CREDENTIALS = frozenset(
@@ -91,12 +90,22 @@ def create_client(params: ClientParams, settings: AmazonSESSettings) -> Any:
             )
         else:
             with _refused_parameters():
-                made = _session_class()(**params.session).client(
-                    params.service, **{**params.client, "config": config}
-                )
+                made = _new_client(params, config, settings)
     if is_botocore_client(made):
         _prepare(made, params.service)
     return made
+
+
+def _new_client(params: ClientParams, config: Any, settings: AmazonSESSettings) -> Any:
+    if not params.role:
+        session = _session_class()(**params.session)
+        return session.client(params.service, **{**params.client, "config": config})
+    # The region of the topic is not that of STS.
+    sts = {**settings.client_params, "config": _config("sts", params.client.get("config"), 1)}
+    session = session_with_role(_session_class(), params, sts)
+    return session.client(
+        params.service, **{**without_credentials(params.client), "config": config}
+    )
 
 
 def is_dropped(client: Any) -> bool:
@@ -170,6 +179,7 @@ def confirm_subscription(topic: str, token: str, settings: AmazonSESSettings) ->
 def clear_clients(**_kwargs: Any) -> None:
     """Drop every client: settings have changed."""
     _clients.get().clear()
+    forget_credentials()
 
 
 def _prepare(made: Any, service: str) -> None:
@@ -189,6 +199,7 @@ def _drop_refused(
     refused = isinstance(code, str) and code in REFUSED_CREDENTIALS
     if (refused or type(exception).__name__ in NO_CREDENTIALS) and (client := made()) is not None:
         _clients.get().drop(client)
+        forget_credentials()
 
 
 @contextmanager
@@ -201,8 +212,8 @@ def _refused_parameters() -> Iterator[None]:
         raise
     except (TypeError, ValueError) as err:
         raise AnymailConfigurationError(
-            'boto3 does not accept ANYMAIL["AMAZON_SES_SESSION_PARAMS"] or '
-            f'ANYMAIL["AMAZON_SES_CLIENT_PARAMS"]: {err}'
+            'boto3 does not accept ANYMAIL["AMAZON_SES_SESSION_PARAMS"], '
+            f'["AMAZON_SES_CLIENT_PARAMS"] or ["AMAZON_SES_ROLE_PARAMS"]: {err}'
         ) from clear_locals(err)
 
 
@@ -213,7 +224,14 @@ def _params(
         service=service,
         session=settings.session_params,
         client={**_service_params(service, settings), **overrides},
+        role=_role(settings),
     )
+
+
+def _role(settings: AmazonSESSettings) -> dict[str, Any]:
+    if settings.role_arn is None or settings.client_factory is not None:
+        return {}
+    return {"RoleSessionName": "anymail", **settings.role_params, "RoleArn": settings.role_arn}
 
 
 def _key(params: ClientParams, settings: AmazonSESSettings) -> ClientKey:

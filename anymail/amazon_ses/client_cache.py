@@ -22,11 +22,13 @@ class ClientParams:
     :param service: boto3's name.
     :param session: keywords for ``boto3.session.Session``.
     :param client: keywords for its ``client()``.
+    :param role: parameters of AssumeRole; empty to use the session's own credentials.
     """
 
     service: str
     session: Mapping[str, Any] = field(repr=False)
     client: Mapping[str, Any] = field(repr=False)
+    role: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,14 @@ def client_key(params: ClientParams, *others: Hashable) -> ClientKey:
     :param others: anything else that counts.
     """
     return ClientKey(
-        (params.service, _freeze(params.session), _freeze(params.client), _surroundings(), *others)
+        (
+            params.service,
+            _freeze(params.session),
+            _freeze(params.client),
+            _freeze(params.role),
+            _surroundings(),
+            *others,
+        )
     )
 
 

@@ -162,6 +162,14 @@ ANSWERS = (
         "MissingParameter ParamValidationError",
     ),
     # Credentials and settings.
+    Answer(
+        "account",
+        "AccessDenied AccessDeniedException",
+        "sts:AssumeRole",
+        'Allow "sts:AssumeRole" on this role in the policy of these credentials, and name them as '
+        "a principal in the trust policy of the role. If the trust policy asks for an external id, "
+        'set ANYMAIL["AMAZON_SES_ROLE_PARAMS"] = {"ExternalId": "…"}.',
+    ),
     Answer("account", "AccessDenied AccessDeniedException"),
     Answer("account", "InvalidClientTokenId UnrecognizedClientException InvalidAccessKeyId"),
     Answer("account", "SignatureDoesNotMatch InvalidSignatureException IncompleteSignature"),

@@ -6,8 +6,9 @@ import hashlib
 from typing import Any
 
 from ..conf import AmazonSESSettings
-from .aws import CREDENTIALS, is_botocore_client
+from .aws import is_botocore_client
 from .aws_errors import api_errors
+from .roles import CREDENTIALS
 
 
 def account_send_rate(client: Any) -> float:
@@ -41,6 +42,8 @@ def rate_limit_key(client: Any, settings: AmazonSESSettings) -> str:
 
 
 def _account(client: Any, settings: AmazonSESSettings) -> list[str]:
+    if settings.role_arn is not None and settings.client_factory is None:
+        return ["account", settings.role_arn.split(":")[4]]
     # botocore has no public way to a client's credentials.
     signer = getattr(client, "_request_signer", None) if is_botocore_client(client) else None
     if credentials := getattr(signer, "_credentials", None):

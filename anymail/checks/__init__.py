@@ -31,6 +31,7 @@ def register() -> None:
         sending.check_mailers,
         sending.check_rate_limit_cache,
         sending.check_rate_is_shared,
+        sending.check_role_is_used,
         sending.check_imports,
         sending.check_senders,
         apis.check_v1_api,

@@ -98,6 +98,32 @@ def check_rate_is_shared(app_configs: Any = None, **kwargs: Any) -> list[checks.
     ]
 
 
+def check_role_is_used(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """W124: a role to assume, but a factory that makes the clients."""
+    if conf.type_problems():
+        return []  # E101 reports them
+    return [
+        checks.Warning(
+            f"{where} has both a role_arn and a client_factory, which makes the clients without "
+            "the role.",
+            hint="Remove AMAZON_SES_CLIENT_FACTORY, or assume the role in your factory and remove "
+            "AMAZON_SES_ROLE_ARN.",
+            id="anymail.W124",
+        )
+        for where, options in _options_of_places()
+        if options["role_arn"] and options["client_factory"]
+    ]
+
+
+def _options_of_places() -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Where clients are configured, with what counts there: ``ANYMAIL`` and each mailer."""
+    common = vars(conf.AmazonSESSettings.load())
+    yield "ANYMAIL", common
+    for mailer in our_mailers():
+        if mailer.options.keys() & {"role_arn", "client_factory"}:
+            yield f"{mailer.where}['OPTIONS']", {**common, **mailer.options}
+
+
 def check_endpoint(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
     """W114: mail is sent to an endpoint on this machine. For ``check --deploy``."""
     if conf.type_problems():

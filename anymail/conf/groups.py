@@ -52,6 +52,8 @@ class AmazonSESSettings(Settings):
     session_params: dict[str, Any] = setting(values.dictionary, None)
     client_params: dict[str, Any] = setting(values.dictionary, None)
     client_factory: str | Callable[..., Any] | None = setting(values.callable_or_path, None)
+    role_arn: str | None = setting(values.role_arn, None)
+    role_params: dict[str, Any] = setting(values.role_params, None, is_secret=True)
     configuration_set_name: str | None = setting(values.optional_string, None)
     message_tag_name: str | None = setting(values.optional_string, None)
     tenant: str | Callable[..., Any] | None = setting(values.tenant, None)

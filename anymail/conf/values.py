@@ -16,6 +16,20 @@ from ..exceptions import AnymailConfigurationError
 
 #: Values of ``FEEDBACK_SUPPRESS``.
 SUPPRESS_REASONS = ("hard_bounce", "complaint")
+#: Source: AWS Identity and Access Management User Guide, "IAM identifiers".
+ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
+#: Parameters of AssumeRole. The others are for a person with an MFA device, whom nobody can ask
+#: when the credentials are renewed.
+ROLE_PARAMS = (
+    "RoleSessionName",
+    "ExternalId",
+    "DurationSeconds",
+    "Policy",
+    "PolicyArns",
+    "Tags",
+    "TransitiveTagKeys",
+    "SourceIdentity",
+)
 #: Values of ``AMAZON_SES_QUEUE_TRUST``.
 QUEUE_TRUST = ("queue", "signature")
 #: Values of ``AMAZON_SES_QUEUE_POISON``.
@@ -192,12 +206,32 @@ def _choice(value: Any, where: str, words: tuple[str, ...]) -> str:
     raise wrong_type(where, " or ".join(f'"{word}"' for word in words), value)
 
 
+def role_arn(value: Any, where: str) -> str | None:
+    """The ARN of an IAM role, or None; an empty string is None."""
+    if (arn := optional_string(value, where)) and not ROLE_ARN.fullmatch(arn):
+        raise AnymailConfigurationError(
+            f'{where} is not the ARN of an IAM role, like "arn:aws:iam::123456789012:role/mail".'
+        )
+    return arn
+
+
+def role_params(value: Any, where: str) -> dict[str, Any]:
+    """A dict with keys of :data:`ROLE_PARAMS`."""
+    params = dictionary(value, where)
+    if wrong := sorted(map(str, params.keys() - set(ROLE_PARAMS))):
+        raise AnymailConfigurationError(
+            f"{where} has {wrong[0]!r}, which is not one of {list(ROLE_PARAMS)}."
+        )
+    return params
+
+
 #: Function above -> code that converts an environment variable to its type.
 CONVERSIONS: dict[Callable[[Any, str], Any] | None, str] = {
     boolean: 'os.environ["..."].lower() == "true"',
     strings: 'os.environ["..."].split(",")',
     suppress_reasons: 'os.environ["..."].split(",")',
     dictionary: 'json.loads(os.environ["..."])',
+    role_params: 'json.loads(os.environ["..."])',
     optional_dictionary: 'json.loads(os.environ["..."])',
     seconds: 'float(os.environ["..."])',
     optional_seconds: 'float(os.environ["..."])',

@@ -90,6 +90,34 @@ class InsecureSettingTests(SimpleTestCase):
         self.assertEqual(settings_checks.check_insecure_settings(), [])
 
 
+class RoleTests(SimpleTestCase):
+    ARN = "arn:aws:iam::123456789012:role/mail"
+
+    def test_w124_reports_a_role_that_the_factory_does_not_get(self):
+        both = {"AMAZON_SES_ROLE_ARN": self.ARN, "AMAZON_SES_CLIENT_FACTORY": print}
+        with override_settings(ANYMAIL=both):
+            [problem] = [one for one in run_checks() if one.id == "anymail.W124"]
+        self.assertIn("ANYMAIL has both", problem.msg)
+
+    def test_w124_is_silent_about_one_of_them(self):
+        for name, value in (("ROLE_ARN", self.ARN), ("CLIENT_FACTORY", print)):
+            with self.subTest(name), override_settings(ANYMAIL={f"AMAZON_SES_{name}": value}):
+                self.assertNotIn("anymail.W124", ids(run_checks()))
+
+    def test_w124_reports_mailers(self):
+        if django.VERSION < (6, 1):
+            self.skipTest("MAILERS is new in Django 6.1")
+        options = {"role_arn": self.ARN, "client_factory": print}
+        mailer = {"BACKEND": "anymail.backends.amazon_ses.EmailBackend", "OPTIONS": options}
+        with override_settings(MAILERS={"default": mailer}):
+            [problem] = [one for one in run_checks() if one.id == "anymail.W124"]
+        self.assertIn("MAILERS['default']['OPTIONS'] has both", problem.msg)
+
+    def test_e101_reports_what_is_no_role(self):
+        with override_settings(ANYMAIL={"AMAZON_SES_ROLE_ARN": "mail"}):
+            self.assertIn("anymail.E101", ids(run_checks()))
+
+
 class UnknownSettingTests(SimpleTestCase):
     @override_settings(ANYMAIL={"AMAZON_SES_CONFIGURATION_SET": "x"})
     def test_w100_asks_whether_another_name_was_meant(self):
@@ -350,7 +378,12 @@ class SettingTypeTests(SimpleTestCase):
 
     def test_e101_knows_a_conversion_for_every_setting_that_takes_no_text(self):
         cleaners = {spec.metadata["clean"] for group in conf.GROUPS for spec in fields(group)}
-        refuse_text = {clean for clean in cleaners if not self.takes(clean, "'x'", "")}
+        texts = ("x", "queue", "keep", RoleTests.ARN)
+        refuse_text = {
+            clean
+            for clean in cleaners
+            if not any(self.takes(clean, f"{text!r}", "") for text in texts)
+        }
         self.assertEqual(refuse_text - CONVERSIONS.keys(), set())
 
     def takes(self, clean: Any, conversion: str, text: str) -> bool:

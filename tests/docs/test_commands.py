@@ -34,7 +34,13 @@ PACKAGES = {".", "django-anymail-ses", "django-anymail", "botocore", "pre-commit
 AWS_NAMES = {("sns", "subscribe", "notification-endpoint"): "Endpoint"}
 #: IAM actions whose name is not that of a call.
 IAM_ACTIONS = {"s3:ListBucket"}
-IAM_SERVICES = {"ses": ("ses", "sesv2"), "sns": ("sns",), "s3": ("s3",), "kms": ("kms",)}
+IAM_SERVICES = {
+    "sts": ("sts",),
+    "ses": ("ses", "sesv2"),
+    "sns": ("sns",),
+    "s3": ("s3",),
+    "kms": ("kms",),
+}
 Check = Callable[[list[str], Block], None]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timezone
 from email.charset import Charset
 from types import NoneType
@@ -85,6 +85,8 @@ class OutgoingMessage:
     :param template_id: and the attributes after it: as on
         :class:`~anymail.message.AnymailMessageMixin`, merged with ``SEND_DEFAULTS``.
     :param defaulted: the names of Django's own attributes that ``SEND_DEFAULTS`` has.
+    :param message_tags: SES message tags that this package itself adds, name to value; those of the
+        user win.
     """
 
     source: EmailMessage
@@ -116,6 +118,7 @@ class OutgoingMessage:
     merge_track_opens: dict[str, bool] | None
     esp_extra: dict[str, Any] | None
     defaulted: frozenset[str]
+    message_tags: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_django(cls, message: EmailMessage, defaults: Mapping[str, Any]) -> OutgoingMessage:

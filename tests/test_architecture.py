@@ -51,7 +51,7 @@ LAYERS: dict[str, int] = {
             anymail.amazon_ses.tenants
             anymail.amazon_ses.delivery anymail.amazon_ses.error_codes anymail.amazon_ses.feedback
             anymail.amazon_ses.https anymail.amazon_ses.timeouts anymail.amazon_ses.inbound
-            anymail.amazon_ses.mime
+            anymail.amazon_ses.message_tags anymail.amazon_ses.mime
             anymail.amazon_ses.notifications anymail.amazon_ses.pacing
             anymail.amazon_ses.process_local anymail.amazon_ses.quota anymail.amazon_ses.raw_calls
             anymail.amazon_ses.receive anymail.amazon_ses.request_bodies anymail.amazon_ses.sns

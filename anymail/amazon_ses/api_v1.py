@@ -14,6 +14,7 @@ from ..calls import ApiCall, Statuses
 from ..conf import AmazonSESSettings, SendSettings
 from ..outgoing import OutgoingMessage, unsupported
 from . import ESP_NAME, raw_calls, template_calls
+from .message_tags import MessageTags, covers_metadata
 from .mime import check_headers, encode_address, encode_addresses
 
 SERVICE = "ses"
@@ -45,15 +46,26 @@ RAW_WORDING = {
 TEMPLATE_SUPPORTS = frozenset(
     {"esp_extra", "envelope_sender", "template_id", "merge_data", "merge_global_data"}
 )
+#: What a template can have as message tags only.
+AS_MESSAGE_TAGS = frozenset({"tags", "metadata", "merge_metadata"})
 TEMPLATE_WORDING = {
     **V2_WORDING,
-    "metadata": f"metadata with template. {USE_V2}",
-    "merge_metadata": f"merge_metadata with template. {USE_V2}",
+    "metadata": (
+        "metadata with template (unless AMAZON_SES_METADATA_MESSAGE_TAGS has all of its keys). "
+        + USE_V2
+    ),
+    "merge_metadata": (
+        "merge_metadata with template (unless AMAZON_SES_METADATA_MESSAGE_TAGS has all of its "
+        "keys). " + USE_V2
+    ),
     "merge_headers": f"merge_headers with template. {USE_V2}",
     "tags": (
         "tags with template (unless using the AMAZON_SES_MESSAGE_TAG_NAME setting). " + USE_V2
     ),
 }
+#: Where ``esp_extra`` has message tags. One ``esp_extra`` serves messages with and without a
+#: template, and django-anymail documents "Tags" for both.
+RAW_TAGS, TEMPLATE_TAGS = ("DefaultTags", "Tags"), ("Tags", "DefaultTags")
 #: Parameters of SendEmail and SendBulkEmail that only the v2 API has.
 V2_PARAMS = frozenset(
     {
@@ -97,7 +109,7 @@ def _raw_calls(
     params: dict[str, Any] = {}
     if settings.configuration_set_name is not None:
         params["ConfigurationSetName"] = settings.configuration_set_name
-    if tags := list(raw_calls.message_tags(message, settings, send_settings)):
+    if tags := MessageTags(message, settings, send_settings, RAW_TAGS).common():
         params["Tags"] = tags
     if source := _source(message):
         params["Source"] = encode_address(source, idna_encode, "envelope_sender")
@@ -128,12 +140,12 @@ def _source(message: OutgoingMessage) -> EmailAddress | None:
 
 def _extra_params(message: OutgoingMessage, send_settings: SendSettings) -> dict[str, Any]:
     extra = dict(message.esp_extra or {})
-    if foreign := sorted(V2_PARAMS & extra.keys()):
-        if not send_settings.ignore_unsupported_features:
-            names = ", ".join(foreign)
-            raise unsupported(f"esp_extra {names} with the v1 API. {USE_V2}", ESP_NAME)
-        extra = {name: value for name, value in extra.items() if name not in foreign}
-    return extra
+    foreign = sorted(V2_PARAMS & extra.keys())
+    if foreign and not send_settings.ignore_unsupported_features:
+        names = ", ".join(foreign)
+        raise unsupported(f"esp_extra {names} with the v1 API. {USE_V2}", ESP_NAME)
+    dropped = {*foreign, *RAW_TAGS}
+    return {name: value for name, value in extra.items() if name not in dropped}
 
 
 def _template_calls(
@@ -141,7 +153,7 @@ def _template_calls(
 ) -> list[ApiCall]:
     check_headers(message)
     if send_settings.ignore_unsupported_features:
-        message = message.reduced_to(TEMPLATE_SUPPORTS | {"tags"})
+        message = message.reduced_to(TEMPLATE_SUPPORTS | AS_MESSAGE_TAGS)
     else:
         _check_template(message, settings)
     idna_encode = raw_calls.encoder(settings, send_settings)
@@ -159,16 +171,14 @@ def _template_calls(
         params["ReturnPath"] = message.envelope_sender.format_addr_spec(idna_encode)
     if settings.configuration_set_name is not None:
         params["ConfigurationSetName"] = settings.configuration_set_name
-    if tags := list(raw_calls.message_tags(message, settings, send_settings)):
-        params["DefaultTags"] = tags
-    # django-anymail documents "Tags" here, although the call has no such parameter.
-    params |= template_calls.with_default_tags(
-        _extra_params(message, send_settings), "Tags", "DefaultTags"
-    )
+    tags = MessageTags(message, settings, send_settings, TEMPLATE_TAGS)
+    if not tags.are_personal and (common := tags.common()):
+        params["DefaultTags"] = common
+    params |= _extra_params(message, send_settings)
     return [
         ApiCall(
             operation="send_bulk_templated_email",
-            params={**params, "Destinations": [_destination(entry) for entry in entries]},
+            params={**params, "Destinations": [_destination(entry, tags) for entry in entries]},
             recipients=tuple(entry.recipient for entry in entries),
             parse=_parse_bulk_response,
             copies=len(message.cc) + len(message.bcc),
@@ -184,7 +194,11 @@ def _parse_bulk_response(call: ApiCall, response: Mapping[str, Any]) -> Statuses
 
 
 def _check_template(message: OutgoingMessage, settings: AmazonSESSettings) -> None:
-    supports = TEMPLATE_SUPPORTS | ({"tags"} if settings.message_tag_name else set())
+    supports = set(TEMPLATE_SUPPORTS)
+    if settings.message_tag_name:
+        supports.add("tags")
+    if covers_metadata(message, settings):
+        supports |= {"metadata", "merge_metadata"}
     message.check_supported(supports, TEMPLATE_WORDING, ESP_NAME)
     template_calls.check_no_content(message)
     if message.attachments:
@@ -193,5 +207,11 @@ def _check_template(message: OutgoingMessage, settings: AmazonSESSettings) -> No
         raise unsupported(f"extra_headers with template. {USE_V2}", ESP_NAME)
 
 
-def _destination(entry: template_calls.BulkEntry) -> dict[str, Any]:
-    return {"Destination": entry.destination, "ReplacementTemplateData": entry.data}
+def _destination(entry: template_calls.BulkEntry, tags: MessageTags) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "Destination": entry.destination,
+        "ReplacementTemplateData": entry.data,
+    }
+    if tags.are_personal:
+        result["ReplacementTags"] = tags.of(entry.recipient)
+    return result

@@ -15,6 +15,7 @@ from ..mime.policy import text_errors
 from ..outgoing import OutgoingMessage, unsupported
 from . import ESP_NAME, raw_calls, template_calls
 from .configuration_overrides import split_by_overrides
+from .message_tags import MessageTags
 from .mime import check_headers, encode_address, encode_addresses
 from .template_content import (
     ReplacementHeaders,
@@ -57,6 +58,9 @@ RAW_WORDING = {
     "merge_headers": f"{raw_calls.RAW_WORDING['merge_headers']}. {INLINE_ADVICE}",
     "merge_metadata": f"merge_metadata without template_id. {INLINE_ADVICE}",
 }
+#: Where ``esp_extra`` has message tags: one serves messages with and without a template.
+RAW_TAGS = ("DefaultEmailTags", "EmailTags")
+TEMPLATE_TAGS = ("EmailTags", "DefaultEmailTags")
 #: Parameters of the v1 calls -> their names here.
 V1_PARAMS = {
     "DefaultTags": "EmailTags",
@@ -90,7 +94,7 @@ def _raw_calls(
     addresses = encode_addresses(message, idna_encode)
     raw_calls.check_recipient_count(message, settings)
     params = _common_params(message, settings, idna_encode)
-    if tags := list(raw_calls.message_tags(message, settings, send_settings)):
+    if tags := MessageTags(message, settings, send_settings, RAW_TAGS).common():
         params["EmailTags"] = tags
     params |= _extra_params(message, send_settings)
     data = raw_calls.build_data(message, addresses, MAX_SIZE, TOO_LARGE)
@@ -155,7 +159,7 @@ def _extra_params(message: OutgoingMessage, send_settings: SendSettings) -> dict
                 f"esp_extra {name} with the v2 API; it is called {V1_PARAMS[name]} there", ESP_NAME
             )
         del extra[name]
-    return extra
+    return {name: value for name, value in extra.items() if name not in RAW_TAGS}
 
 
 def _template_calls(
@@ -176,8 +180,9 @@ def _template_calls(
         params["ReplyToAddresses"] = [
             encode_address(address, idna_encode, "reply_to") for address in message.reply_to
         ]
-    if tags := list(raw_calls.message_tags(message, settings, send_settings)):
-        params["DefaultEmailTags"] = tags
+    tags = MessageTags(message, settings, send_settings, TEMPLATE_TAGS)
+    if not tags.are_personal and (common := tags.common()):
+        params["DefaultEmailTags"] = common
     params |= _template_extra(message, send_settings)
     data = template_calls.default_data(message)
     params["DefaultContent"] = default_content(message, data, is_inline)
@@ -189,7 +194,7 @@ def _template_calls(
             params={
                 **params,
                 **overrides,
-                "BulkEmailEntries": [_entry(entries[p], headers) for p in group],
+                "BulkEmailEntries": [_entry(entries[p], headers, tags) for p in group],
             },
             recipients=tuple(entries[p].recipient for p in group),
             parse=_parse_bulk_response,
@@ -230,14 +235,18 @@ def _check_template(message: OutgoingMessage, is_inline: bool) -> None:
 def _template_extra(message: OutgoingMessage, send_settings: SendSettings) -> dict[str, Any]:
     extra = _extra_params(message, send_settings)
     extra.pop("ListManagementOptions", None)  # refused above, unless that is ignored
-    return template_calls.with_default_tags(extra, "EmailTags", "DefaultEmailTags")
+    return extra
 
 
-def _entry(entry: template_calls.BulkEntry, headers: ReplacementHeaders) -> dict[str, Any]:
+def _entry(
+    entry: template_calls.BulkEntry, headers: ReplacementHeaders, tags: MessageTags
+) -> dict[str, Any]:
     result: dict[str, Any] = {
         "Destination": entry.destination,
         "ReplacementEmailContent": {"ReplacementTemplate": {"ReplacementTemplateData": entry.data}},
     }
     if found := headers.of(entry.recipient):
         result["ReplacementHeaders"] = found
+    if tags.are_personal:
+        result["ReplacementTags"] = tags.of(entry.recipient)
     return result

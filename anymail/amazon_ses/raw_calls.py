@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ..addresses import IdnaEncoder, idna_encoder
@@ -99,31 +98,6 @@ def build_data(
             ESP_NAME,
         )
     return data
-
-
-def message_tags(
-    message: OutgoingMessage, settings: AmazonSESSettings, send_settings: SendSettings
-) -> Iterator[dict[str, str]]:
-    """The Anymail tag as an SES message tag, if ``AMAZON_SES_MESSAGE_TAG_NAME`` is set.
-
-    :return: at most one dict of ``Name`` and ``Value`` (SES API reference, "MessageTag").
-    :raises AnymailUnsupportedFeature: there are several tags, or SES does not accept this one.
-    """
-    if not settings.message_tag_name or not message.tags:
-        return
-    strict = not send_settings.ignore_unsupported_features
-    if len(message.tags) > 1 and strict:
-        raise unsupported("multiple tags with the AMAZON_SES_MESSAGE_TAG_NAME setting", ESP_NAME)
-    value = message.tags[0]
-    # SES API reference, "MessageTag".
-    if re.fullmatch(r"[A-Za-z0-9_-]{1,256}", value):
-        yield {"Name": settings.message_tag_name, "Value": value}
-    elif strict:
-        raise unsupported(
-            f"the tag {value!r} with the AMAZON_SES_MESSAGE_TAG_NAME setting: a message tag is "
-            "made of 1 to 256 ASCII letters, digits, '_' and '-'",
-            ESP_NAME,
-        )
 
 
 def parse_message_id(

@@ -137,18 +137,6 @@ def check_no_content(message: OutgoingMessage) -> None:
         raise unsupported("spoofing `To` header with template", ESP_NAME)
 
 
-def with_default_tags(extra: Mapping[str, Any], name: str, default_name: str) -> dict[str, Any]:
-    """``esp_extra`` with the tags renamed from a raw call's parameter to a bulk call's.
-
-    That way one ``esp_extra`` in ``SEND_DEFAULTS`` serves messages with and without a template.
-
-    :param name: of the tags in a raw call.
-    :param default_name: of the tags in a bulk call; what already has this name wins.
-    """
-    others = {key: value for key, value in extra.items() if key != name}
-    return {default_name: extra[name], **others} if name in extra else others
-
-
 def parse_entries(
     call: ApiCall, response: Mapping[str, Any], key: str
 ) -> dict[str, AnymailRecipientStatus]:

@@ -38,6 +38,9 @@ QUEUE_POISON = ("keep", "delete")
 TENANT_NAME = r"[A-Za-z0-9_-]{1,64}"
 #: Labels of a host name (RFC 1123): the endpoint's host begins with it.
 _HOST_LABELS = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}))*"
+#: Name or value of an SES message tag. The SES API reference, "MessageTag", says "256 characters or
+#: fewer", and SES answers "Tag value cannot exceed 255 characters."
+MESSAGE_TAG = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 
 def boolean(value: Any, where: str) -> bool:
@@ -63,6 +66,30 @@ def strings(value: Any, where: str) -> tuple[str, ...]:
     if isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(v, str) for v in value):
         return tuple(v for v in value if v)
     raise wrong_type(where, "a string or a list of strings", value)
+
+
+def optional_tag_name(value: Any, where: str) -> str | None:
+    """The name of an SES message tag, or None; an empty one is None."""
+    name = optional_string(value, where)
+    if name:
+        _check_tag_name(name, where)
+    return name
+
+
+def tag_names(value: Any, where: str) -> tuple[str, ...]:
+    """Names of SES message tags: one, several or none."""
+    names = strings(value, where)
+    for name in names:
+        _check_tag_name(name, where)
+    return names
+
+
+def _check_tag_name(name: str, where: str) -> None:
+    if not MESSAGE_TAG.fullmatch(name):
+        raise AnymailConfigurationError(
+            f"{where} has {name!r}, which cannot be the name of an SES message tag: it is made of "
+            "1 to 255 ASCII letters, digits, '_' and '-'."
+        )
 
 
 def dictionary(value: Any, where: str) -> dict[str, Any]:
@@ -229,6 +256,7 @@ def role_params(value: Any, where: str) -> dict[str, Any]:
 CONVERSIONS: dict[Callable[[Any, str], Any] | None, str] = {
     boolean: 'os.environ["..."].lower() == "true"',
     strings: 'os.environ["..."].split(",")',
+    tag_names: 'os.environ["..."].split(",")',
     suppress_reasons: 'os.environ["..."].split(",")',
     dictionary: 'json.loads(os.environ["..."])',
     role_params: 'json.loads(os.environ["..."])',

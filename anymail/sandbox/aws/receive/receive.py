@@ -1,4 +1,4 @@
-"""Receive mail as SES does.
+"""Receive mail as SES does: run the actions of the active receipt rule set.
 
 Source: Amazon SES Developer Guide, "Email receiving with Amazon SES", and its pages about the
 actions.
@@ -7,18 +7,17 @@ actions.
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+import re
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ... import SandboxError
 from ...journal import Journal, ReceivedMail, SesEvent
 from ..api import ApiError
-from ..moto_state import receipt_rules
-from .actions import ACTIONS
-from .envelope import add_headers, check_addresses, choose_verdicts, new_id
-from .notification import received_document
-from .rules import RuleAction, actions_for
+from ..moto_state import ReceiptRule, receipt_rules
+from .documents import VERDICTS, add_headers, received_document
+from .s3 import s3_action
 
 if TYPE_CHECKING:
     from ..sns.local_sns import LocalSns
@@ -27,6 +26,23 @@ if TYPE_CHECKING:
 MAX_SIZE = 40 * 1024 * 1024
 MAX_SNS_SIZE = 150 * 1024
 SUBJECT = "Amazon SES Email Receipt Notification"
+ID_CHARACTERS = "0123456789abcdefghijklmnopqrstuv"
+
+_ADDRESS = re.compile(
+    r"[^\s<>@\x00-\x1f\x7f\ud800-\udfff]{1,256}@[^\s<>@\x00-\x1f\x7f\ud800-\udfff]+"
+)
+
+
+class Action(NamedTuple):
+    """An action of a receipt rule.
+
+    :param kind: ``"S3Action"``, ``"SNSAction"``, ….
+    :param params: as boto3 takes them.
+    """
+
+    rule: ReceiptRule
+    kind: str
+    params: Mapping[str, Any]
 
 
 def receive(
@@ -45,31 +61,81 @@ def receive(
     :param sender: of the envelope; empty for a bounce.
     :param recipients: of the envelope.
     :param rule: the only rule to use.
-    :param verdicts: see :func:`.envelope.choose_verdicts`.
+    :param verdicts: those of :data:`~.documents.VERDICTS` that are not to be ``PASS``.
     :raises SandboxError: no rule takes the mail, or an action fails.
     """
-    check_addresses(sender, recipients)
-    actions = actions_for(receipt_rules(region), recipients, rule)
-    chosen = dict(verdicts or {})
+    _check_addresses(sender, recipients)
+    actions = _actions(region, recipients, rule)
+    scans = any(action.rule.scans for action in actions)
     mail = ReceivedMail(
-        id=new_id(),
+        id="".join(secrets.choice(ID_CHARACTERS) for _ in range(40)),
         sender=sender,
         recipients=list(recipients),
         raw=raw,
-        rule=", ".join(dict.fromkeys(found.rule.name for found in actions)),
-        action="",
-        verdicts=choose_verdicts(chosen, scans=any(found.rule.scans for found in actions)),
+        rule=", ".join(dict.fromkeys(action.rule.name for action in actions)),
+        action=", ".join(filter(None, map(_label, actions))),
+        verdicts={
+            **dict.fromkeys(VERDICTS, "PASS"),
+            **({} if scans else {"spam": "DISABLED", "virus": "DISABLED"}),
+            **(verdicts or {}),
+        },
     )
     mail.raw = add_headers(mail, region)
     _check_size(len(mail.raw), actions)
-    events = _run(actions, mail, sns, chosen.get("dmarc_policy", "none"))
+    events = [event for action in actions if (event := _run(action, mail)) is not None]
     journal.add_received(mail)
     for event in events:
         _publish(event, mail, sns, journal)
     return mail
 
 
-def _check_size(size: int, actions: Sequence[RuleAction]) -> None:
+def _check_addresses(sender: str, recipients: Sequence[str]) -> None:
+    """Refuse what no mail server would take."""
+    if not recipients:
+        raise SandboxError("A mail needs at least one recipient.")
+    for address in (*recipients, *filter(None, [sender])):
+        if not _ADDRESS.fullmatch(address):
+            raise SandboxError(f"{address!r} is not a mail address.")
+
+
+def _actions(region: str, recipients: Sequence[str], name: str | None) -> list[Action]:
+    """The actions for a mail, in their order.
+
+    :param name: of the only rule to use.
+    :raises SandboxError: no rule takes the mail.
+    """
+    rules = [
+        rule
+        for rule in receipt_rules(region)
+        if name in (None, rule.name) and any(map(rule.takes, recipients))
+    ]
+    actions = list(_until_one_stops(rules))
+    if not actions:
+        which = "no enabled rule" if name is None else f"no enabled rule {name!r}"
+        raise SandboxError(
+            f"SES does not take this mail: its active receipt rule set has {which} with an action "
+            f"for {', '.join(recipients)}."
+        )
+    return actions
+
+
+def _until_one_stops(rules: Sequence[ReceiptRule]) -> Iterator[Action]:
+    for rule in rules:
+        for action in rule.actions:
+            for kind, params in action.items():
+                yield Action(rule, kind, params or {})
+                if kind == "StopAction":
+                    return
+
+
+def _label(action: Action) -> str:
+    """What the action does with the mail, for people; empty if it does not deliver it."""
+    if action.kind == "S3Action":
+        return "S3, encrypted" if action.params.get("KmsKeyArn") else "S3"
+    return "SNS" if action.kind == "SNSAction" else ""
+
+
+def _check_size(size: int, actions: Sequence[Action]) -> None:
     if size > MAX_SIZE:
         raise SandboxError(f"SES bounces this mail: it has more than {MAX_SIZE:,} bytes.")
     for action in actions:
@@ -81,50 +147,45 @@ def _check_size(size: int, actions: Sequence[RuleAction]) -> None:
             )
 
 
-def _run(
-    actions: Sequence[RuleAction], mail: ReceivedMail, sns: LocalSns, dmarc_policy: str
-) -> list[SesEvent]:
-    """Run the actions. Returns the events to publish."""
-    start, events, labels = time.monotonic(), [], []
-    for action in actions:
-        name = action.rule.name
-        run = ACTIONS.get(action.kind)
-        if run is None:
-            kind = action.kind.removesuffix("Action")
-            mail.notes.append(
-                f"The receipt rule {name!r} has a {kind} action, which the sandbox ignores."
-            )
-            continue
-        result = run(mail, name, action.params)
-        labels += [result.label] if result.label else []
-        topic_arn = action.params.get("TopicArn")
-        if topic_arn:
-            _check_topic(topic_arn, name, sns)
-            document = received_document(
-                mail,
-                dmarc_policy=dmarc_policy,
-                recipients=action.recipients,
-                action={**result.action, "topicArn": topic_arn},
-                milliseconds=int((time.monotonic() - start) * 1000),
-                content=result.content,
-            )
-            events.append(SesEvent(kind="Received", document=document, topic_arns=[topic_arn]))
-        elif result.label:
-            mail.notes.append(
-                f"This mail is published nowhere: the {result.label} action of the receipt rule "
-                f"{name!r} has no SNS topic."
-            )
-    mail.action = ", ".join(labels)
-    return events
+def _run(action: Action, mail: ReceivedMail) -> SesEvent | None:
+    """Run an action. Returns the event to publish."""
+    rule, topic_arn = action.rule, action.params.get("TopicArn")
+    result = _result(action, mail)
+    if result is None:
+        kind = action.kind.removesuffix("Action")
+        mail.notes.append(
+            f"The receipt rule {rule.name!r} has a {kind} action, which the sandbox ignores."
+        )
+    elif topic_arn:
+        recipients = list(filter(rule.takes, mail.recipients))
+        document = received_document(mail, recipients, {**result, "topicArn": topic_arn})
+        return SesEvent(kind="Received", document=document, topic_arns=[topic_arn])
+    elif label := _label(action):
+        mail.notes.append(
+            f"This mail is published nowhere: the {label} action of the receipt rule "
+            f"{rule.name!r} has no SNS topic."
+        )
+    return None
 
 
-def _check_topic(topic_arn: str, rule: str, sns: LocalSns) -> None:
-    try:
-        sns.check_topic(topic_arn)
-    except ApiError as err:
-        raise SandboxError(
-            f"The receipt rule {rule!r} names the SNS topic {topic_arn}: {err}."
-        ) from err
+def _result(action: Action, mail: ReceivedMail) -> dict[str, Any] | None:
+    """``receipt.action`` of the notification; None: the sandbox does not have such actions."""
+    params = action.params
+    match action.kind:
+        case "SNSAction":
+            return {
+                "type": "SNS",
+                "encoding": "BASE64" if params.get("Encoding") == "Base64" else "UTF8",
+            }
+        case "S3Action":
+            return s3_action(mail, action.rule.name, params)
+        case "AddHeaderAction":
+            header = f"{params.get('HeaderName')}: {params.get('HeaderValue')}\r\n"
+            mail.raw = header.encode() + mail.raw
+            return {"type": "AddHeader"}
+        case "StopAction":
+            return {"type": "Stop"}
+    return None
 
 
 def _publish(event: SesEvent, mail: ReceivedMail, sns: LocalSns, journal: Journal) -> None:

@@ -9,10 +9,9 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -24,55 +23,53 @@ from ....testing.sns import make_certificate, sign_document
 from ... import SandboxError
 
 VALID = timedelta(days=3650)
-#: A stored key is renewed when its certificate is valid for less than this.
-SPARE = timedelta(days=30)
 #: Clocks differ, for example those of containers.
 CLOCK_SKEW = timedelta(days=1)
-#: How files begin that may be replaced.
 HEAD = b"# A signing key of anymail.sandbox. It may be deleted at any time.\n"
-#: A key and its certificate have about 3 KB.
-MAX_FILE_SIZE = 64 * 1024
 
 
-@dataclass(frozen=True, kw_only=True)
 class SigningKey:
     """A private key, and the certificate that webhooks check its signatures with.
 
-    :param certificate: as PEM text.
+    :param pem: both of them.
+    :raises ValueError: something is not there.
     """
 
-    private_key: rsa.RSAPrivateKey = field(repr=False)
-    certificate: str = field(repr=False)
+    def __init__(self, pem: bytes) -> None:
+        self.pem = pem
+        key = serialization.load_pem_private_key(pem, password=None)
+        self.private_key = cast(rsa.RSAPrivateKey, key)
+        certificate = x509.load_pem_x509_certificate(pem)
+        self.certificate = certificate.public_bytes(serialization.Encoding.PEM).decode()
 
     @classmethod
-    def generate(cls, valid: timedelta = VALID) -> SigningKey:
-        """A new key, in memory only.
-
-        :param valid: how long the certificate is valid.
-        """
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        now = utc_now()
-        certificate = make_certificate(key, now - CLOCK_SKEW, now + valid)
-        return cls(private_key=key, certificate=certificate)
+    def generate(cls) -> SigningKey:
+        """A new key, in memory only."""
+        key, now = rsa.generate_private_key(public_exponent=65537, key_size=2048), utc_now()
+        certificate = make_certificate(key, now - CLOCK_SKEW, now + VALID)
+        private = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        return cls(HEAD + private + certificate.encode())
 
     @classmethod
     def load_or_create(cls, path: Path) -> SigningKey:
         """The key in a file, so that settings with its certificate stay valid.
 
-        It is replaced if the file is damaged, others can read it, or its certificate expires soon.
-
         :raises SandboxError: the file cannot be read or written, or is something else.
         """
         try:
-            known = _read(path)
-            if known is not None:
-                return known
-            made = cls.generate()
-            _write(path, made.to_pem())
-            # If another process was faster, its key stays.
-            return _read(path) or made
+            if not path.exists():
+                _write(path, cls.generate().pem)
+            return cls(path.read_bytes())
         except OSError as err:
             raise SandboxError(f"The signing key cannot be kept in {path}: {err}") from err
+        except (TypeError, ValueError, UnsupportedAlgorithm) as err:
+            raise SandboxError(
+                f"{path} is not a signing key of the sandbox. Delete it, or name another file."
+            ) from err
 
     @property
     def url(self) -> str:
@@ -88,7 +85,7 @@ class SigningKey:
     @property
     def secret(self) -> str:
         """A ``user:password`` for ``WEBHOOK_SECRET``, which stays the same as long as the key."""
-        digest = hashlib.sha256(b"WEBHOOK_SECRET\n" + self._private_pem()).hexdigest()[:32]
+        digest = hashlib.sha256(b"WEBHOOK_SECRET\n" + self.pem).hexdigest()[:32]
         return f"sns:{digest}"
 
     def sign(self, fields: Mapping[str, Any], signature_version: str) -> dict[str, Any]:
@@ -98,17 +95,6 @@ class SigningKey:
         """
         return sign_document(fields, self.private_key, self.url, signature_version)
 
-    def to_pem(self) -> bytes:
-        """The content of the file."""
-        return HEAD + self._private_pem() + self.certificate.encode()
-
-    def _private_pem(self) -> bytes:
-        return self.private_key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-
 
 def default_key_file() -> Path:
     """In the user's cache folder (XDG Base Directory Specification).
@@ -116,9 +102,7 @@ def default_key_file() -> Path:
     :raises SandboxError: there is none.
     """
     try:
-        cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
-        if not cache.is_absolute():  # then the specification says to ignore it
-            cache = Path.home() / ".cache"
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     except RuntimeError as err:
         raise SandboxError(
             "There is no home folder to keep the signing key in. Name a file: --key-file."
@@ -126,45 +110,9 @@ def default_key_file() -> Path:
     return cache / "django-anymail-ses" / "sandbox.pem"
 
 
-def _read(path: Path) -> SigningKey | None:
-    """The key in a file; None if the file may be replaced.
-
-    :raises SandboxError: the file is something else, which somebody may need.
-    """
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_SIZE)
-            is_open = os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o077
-    except FileNotFoundError:
-        return None
-    if not HEAD.startswith(content[: len(HEAD)]):
-        raise SandboxError(f"{path} is not a signing key of the sandbox. Name another file.")
-    try:
-        return None if is_open else _parse(content)
-    except (TypeError, ValueError, UnsupportedAlgorithm):
-        return None
-
-
-def _parse(content: bytes) -> SigningKey | None:
-    private_key = serialization.load_pem_private_key(content, password=None)
-    certificate = x509.load_pem_x509_certificate(content)
-    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    is_fresh = begin <= utc_now() < end - SPARE
-    is_pair = certificate.public_key() == private_key.public_key()
-    if not (isinstance(private_key, rsa.RSAPrivateKey) and is_pair and is_fresh):
-        return None
-    pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
-    return SigningKey(private_key=private_key, certificate=pem)
-
-
 def _write(path: Path, content: bytes) -> None:
-    """Replace a file at once. Only its owner can read it."""
+    """Write a whole file at once, which only its owner can read."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        os.replace(name, path)
-    except OSError:
-        os.unlink(name)
-        raise
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(content)
+    os.replace(file.name, path)

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from unittest import mock, skipUnless
@@ -26,11 +27,11 @@ from anymail.sandbox import SandboxError
 from anymail.sandbox.aws.api import ApiError
 from anymail.sandbox.aws.defaults import ACCOUNT, REGION
 from anymail.sandbox.aws.schedule import Schedule
-from anymail.sandbox.aws.sns import outbox
+from anymail.sandbox.aws.sns import posting, subscription
 from anymail.sandbox.aws.sns.local_sns import LocalSns
-from anymail.sandbox.aws.sns.outbox import PAUSES, Delivery, Outbox
+from anymail.sandbox.aws.sns.posting import post_to_webhook
 from anymail.sandbox.aws.sns.signing_key import SigningKey, default_key_file
-from anymail.sandbox.journal import Attempt, Journal, Post, SentMail, SesEvent, now
+from anymail.sandbox.journal import Attempt, Journal, SentMail, SesEvent, now
 from anymail.sandbox.servers import serve
 from anymail.signals import tracking
 from anymail.testing import DEFAULT_TOPIC, ses_event
@@ -287,7 +288,7 @@ class PostTests(SnsTestCase):
         self.start_sns(retry_pause=0.001)
         hook = self.run_webhook()
         self.subscribe(hook)
-        with mock.patch.object(Outbox, "_exchange", side_effect=LookupError):
+        with mock.patch.object(posting, "_exchange", side_effect=LookupError):
             first = self.publish("first")
             self.wait_for_posts(first)
         self.assertIn("LookupError", first.posts[0].attempts[0].error)
@@ -343,7 +344,7 @@ class PostTests(SnsTestCase):
         self.subscribe(hook)
         arn = "arn:aws:sqs:us-east-1:123456789012:gone"
         self.api.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn)
-        with self.assertLogs("anymail.sandbox.aws.sns.local_sns", logging.WARNING):
+        with self.assertLogs("anymail.sandbox.aws.sns.subscription", logging.WARNING):
             self.wait_for_posts(self.publish())
         self.assertEqual(len(hook.requests), 1)
 
@@ -407,17 +408,17 @@ class RetryTests(SnsTestCase):
         self.assertEqual((len(self.hook.requests), len(bodies)), (3, 1))
 
     def test_six_times_at_most(self):
-        self.sns.outbox._retry_pause = 0.005
+        self.sns.retry_pause = 0.005
         self.assertEqual(self.outcome(*[500] * 9), ("failed", [500] * 7))
 
     def test_the_pauses_grow_and_together_are_as_long_as_amazons(self):
         with delays() as pauses:
-            self.sns.outbox._retry_pause = 0.01
+            self.sns.retry_pause = 0.01
             self.outcome(*[500] * 4)
         self.assertEqual(pauses, [0.01, 0.02, 0.04, 0.08])
         times = [request["at"] for request in self.hook.requests]
         self.assertGreater(times[4] - times[3], 0.079)
-        self.assertEqual(sum(PAUSES), 3 * 20)
+        self.assertEqual(sum(subscription.PAUSES), 3 * 20)
 
     def test_other_client_errors_and_redirects_are_final(self):
         elsewhere = self.run_webhook()
@@ -452,7 +453,7 @@ class RetryTests(SnsTestCase):
         self.assertEqual(len(self.hook.requests), 1)
 
     def test_nobody_listens(self):
-        self.sns.outbox._retry_pause = 0.005
+        self.sns.retry_pause = 0.005
         with reserved_port() as port:
             url = f"http://127.0.0.1:{port}/"
             self.api.subscribe(TopicArn=self.topic, Protocol="http", Endpoint=url)
@@ -474,7 +475,7 @@ class SlowWebhookTests(SnsTestCase):
         hook = self.run_webhook()
         self.subscribe(hook)
         hook.before = lambda number: number == 1 and release.wait(PATIENCE)
-        self.sns.outbox._timeout = 2.0
+        self.sns.timeout = 2.0
         event = self.publish()
         self.wait_for_posts(event)
         first, *_others, last = event.posts[0].attempts
@@ -489,11 +490,8 @@ class SlowWebhookTests(SnsTestCase):
                 yield b"x"
 
         url = self.stack.enter_context(serve(dribble, "127.0.0.1", 0))
-        post = Post(sns_id="1", topic_arn=self.topic, url=url)
-        delivery = Delivery(url=url, body=b"", headers={}, post=post)
         started = time.monotonic()
-        with mock.patch.object(self.sns.outbox, "_timeout", 0.5):
-            attempt = self.sns.outbox._post(delivery)
+        attempt = post_to_webhook(url, {}, b"", timeout=0.5)
         self.assertEqual(attempt.error, "No answer within 0.5 seconds.")
         self.assertLess(time.monotonic() - started, 60)
 
@@ -516,22 +514,22 @@ class SlowWebhookTests(SnsTestCase):
         messages = [json.loads(request["body"])["Message"] for request in hook.requests]
         self.assertEqual(messages, ["1", "2", "1"])
 
-    def test_for_a_webhook_that_hangs_only_the_newest_wait(self):
+    def test_for_a_webhook_that_hangs_so_many_wait(self):
         release = threading.Event()
         hook = self.run_webhook()
-        self.subscribe(hook)
+        with mock.patch.object(subscription, "MAX_WAITING", 2):
+            self.subscribe(hook)
         self.addCleanup(release.set)
         hook.before = lambda number: release.wait(PATIENCE)
-        with mock.patch.object(outbox, "MAX_WAITING", 2):
-            first = self.publish("1")
-            wait_until(lambda: hook.requests)
-            dropped, *kept = [self.publish(f"{number}") for number in range(2, 5)]
+        first = self.publish("1")
+        wait_until(lambda: hook.requests)
+        *kept, dropped = [self.publish(f"{number}") for number in range(2, 5)]
         self.assertEqual([post.state for post in dropped.posts], ["failed"])
         self.assertIn("Dropped", dropped.posts[0].attempts[0].error or "")
         release.set()
         self.wait_for_posts(first, *kept)
         messages = [json.loads(request["body"])["Message"] for request in hook.requests]
-        self.assertEqual(messages, ["1", "3", "4"])
+        self.assertEqual(messages, ["1", "2", "3"])
 
     def test_a_slow_webhook_does_not_hold_up_another(self):
         slow, fast = self.run_webhook(), self.run_webhook()
@@ -558,7 +556,7 @@ class CloseTests(SnsTestCase):
         self.subscribe(refusing)
         hook.before = lambda number: release.wait(2 * PATIENCE)
         refusing.answers[:] = [500] * 9
-        self.sns.outbox._retry_pause = 2 * PATIENCE
+        self.sns.retry_pause = 3
         self.sns.subscribe(self.topic, "http://127.0.0.1:9/")
         event = self.publish()
         wait_until(lambda: hook.requests and any(post.attempts for post in event.posts))
@@ -579,13 +577,11 @@ class CloseTests(SnsTestCase):
         time.sleep(0.1)
         self.assertEqual(hook.requests, [])
 
-    def test_threads_end_when_there_is_nothing_to_do(self):
-        hook = self.run_webhook()
-        self.subscribe(hook)
-        self.wait_for_posts(self.publish())
+    def test_a_thread_ends_with_its_subscription(self):
+        arn = self.subscribe(self.run_webhook())
+        self.assertEqual(len(sns_threads()), 1)
+        self.api.unsubscribe(SubscriptionArn=arn)
         wait_until(lambda: not sns_threads())
-        self.wait_for_posts(self.publish())
-        self.assertEqual(len(hook.requests), 2)
 
 
 @contextmanager
@@ -926,7 +922,7 @@ class KeepTryingTests(SnsTestCase):
         time.sleep(0.5)  # much longer than three retries take
         with project(self.amazon.url, KEY.certificates, port=port, **anymail):
             wait_until(lambda: self.sns.is_confirmed(self.topic, url))
-            wait_until(lambda: not sns_threads())
+            wait_until(lambda: self.last_attempt(url).succeeded)
 
     def test_one_that_refuses_is_asked_with_a_new_message(self):
         hook = self.run_webhook(403, 400, 500)
@@ -935,16 +931,26 @@ class KeepTryingTests(SnsTestCase):
         documents = [json.loads(request["body"]) for request in hook.requests]
         self.assertEqual(len({fields["MessageId"] for fields in documents}), 4)
         self.assertEqual(len({fields["Token"] for fields in documents}), 1)
-        wait_until(lambda: not sns_threads())  # it took the last one
+        time.sleep(0.5)  # it took the last one
         self.assertEqual(len(hook.requests), 4)
 
     def test_it_is_asked_every_two_seconds(self):
-        self.start_sns(retry_pause=1)
-        hook = self.run_webhook(503)
-        with delays() as pauses:
-            self.sns.subscribe(self.topic, hook.url)
-            wait_until(lambda: pauses)
-        self.assertEqual(pauses, [2])
+        self.start_sns(retry_pause=0.2)
+        hook = self.run_webhook(403, 503, 404)
+        self.sns.subscribe(self.topic, hook.url)
+        wait_until(lambda: len(hook.requests) == 4)
+        times = [request["at"] for request in hook.requests]
+        self.assertEqual(subscription.ASK_AGAIN, 2)
+        self.assertGreater(min(b - a for a, b in pairwise(times)), 2 * 0.2 - 0.01)
+
+    def test_who_subscribes_it_again_does_not_have_it_asked_more_often(self):
+        hook = self.run_webhook(*[403] * 99)
+        for _ in range(5):
+            self.api.subscribe(TopicArn=self.topic, Protocol="http", Endpoint=hook.url)
+        wait_until(lambda: len(hook.requests) >= 5)
+        count = len(hook.requests)
+        time.sleep(0.5)
+        self.assertLess(len(hook.requests) - count, 7)
 
     def test_nobody_is_asked_after_the_subscription_ended(self):
         hook = self.run_webhook(*[403] * 99)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,6 @@ EVENT_TYPES = (
     *("SEND", "REJECT", "BOUNCE", "COMPLAINT", "DELIVERY", "OPEN", "CLICK"),
     *("RENDERING_FAILURE", "DELIVERY_DELAY", "SUBSCRIPTION"),
 )
-NOT_IN_V1 = frozenset({"DELIVERY_DELAY", "SUBSCRIPTION"})
 #: SES API reference, "SetIdentityNotificationTopic".
 NOTIFICATION_TYPES = ("Bounce", "Complaint", "Delivery")
 
@@ -42,12 +42,10 @@ class IdentityTopics:
 
     :param topics: the ARN of a topic by ``"Bounce"``, ``"Complaint"``, ``"Delivery"``.
     :param with_headers: whether notifications of a kind have the message's headers.
-    :param forwarding: remembered only.
     """
 
     topics: dict[str, str | None] = field(default_factory=dict)
     with_headers: dict[str, bool] = field(default_factory=dict)
-    forwarding: bool = True
 
 
 class Subscribers:
@@ -88,17 +86,5 @@ def event_type(kind: str) -> str | None:
 
     :param kind: in any spelling: ``renderingFailure``, ``Rendering Failure``.
     """
-    return _BY_KEY.get(_key(kind))
-
-
-def event_type_v1(kind: str) -> str:
-    """A kind of event as v1 spells it: ``renderingFailure``."""
-    first, *rest = kind.lower().split("_")
-    return first + "".join(map(str.capitalize, rest))
-
-
-def _key(kind: str) -> str:
-    return kind.replace("_", "").replace(" ", "").lower()
-
-
-_BY_KEY = {_key(kind): kind for kind in EVENT_TYPES}
+    letters = re.sub("[ _]", "", kind).upper()
+    return next((found for found in EVENT_TYPES if found.replace("_", "") == letters), None)

@@ -1,14 +1,11 @@
-"""Amazon SNS: moto's, with webhooks that confirm and get signed messages.
+"""Amazon SNS: moto's, with webhooks on this machine, which confirm and get signed messages.
 
-Source: Amazon SNS Developer Guide, "Fanout to HTTP/S endpoints" and "Parsing message formats".
+Source: Amazon SNS Developer Guide, "Fanout to HTTP/S endpoints".
 """
 
 from __future__ import annotations
 
-import json
-import logging
 import re
-import secrets
 import uuid
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -22,21 +19,18 @@ from moto.sns import models
 from moto.sns.exceptions import InvalidParameterValue, TopicNotFound
 from moto.sns.responses import SNSResponse
 
-from ....amazon_ses.sns import NOTIFICATION, TOPIC_ARN
-from ....testing.sns import confirmation_fields, notification_fields, sns_url
+from ....amazon_ses.sns import TOPIC_ARN
 from ... import SandboxError
-from ...journal import Attempt, Journal, Post, SesEvent
-from ...servers import check_site, without_credentials
+from ...journal import Journal, SesEvent
+from ...servers import check_site
 from ..api import ApiError
-from ..bounds import check_room_for_message
 from ..defaults import ACCOUNT, REGION
-from .outbox import TIMEOUT, Delivery, Outbox
+from ..schedule import Schedule
 from .signing_key import SigningKey
+from .subscription import Subscription
 
-logger: logging.Logger = logging.getLogger(__name__)
-
-#: Seconds until a webhook that refuses, or does not respond, is asked again to confirm.
-ASK_AGAIN = 2.0
+#: SNS waits this many seconds for a response.
+TIMEOUT = 15.0
 #: The characters of RFC 3986.
 URL = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{1,2048}")
 
@@ -59,9 +53,13 @@ class LocalSns:
         allow_remote: bool = False,
         timeout: float = TIMEOUT,
     ) -> None:
+        self.journal = journal
         self.key = key
         self.allow_remote = allow_remote
-        self.outbox = Outbox(journal, retry_pause=retry_pause, timeout=timeout)
+        self.timeout = timeout
+        self.is_closed = False
+        self.retry_pause = retry_pause
+        self.schedule = Schedule()
         self._regions: Any = models.sns_backends[ACCOUNT]
         # moto makes the backend of a region when it is first used.
         make_backend: Any = partial(LocalSnsBackend, sns=self)
@@ -112,8 +110,9 @@ class LocalSns:
         return found is not None and found.is_confirmed
 
     def close(self) -> None:
-        """Post nothing more."""
-        self.outbox.close()
+        """Post nothing more. Does not wait for the responses to what is being posted."""
+        self.is_closed = True
+        self.schedule.close()
 
     @contextmanager
     def _backend(self, topic_arn: str) -> Iterator[LocalSnsBackend]:
@@ -189,143 +188,21 @@ class LocalSnsBackend(models.SNSBackend):
 class LocalSnsResponse(SNSResponse):
     """moto's operations of the API, and confirmation, which moto does not have."""
 
-    @property
-    def backend(self) -> Any:
-        return super().backend
-
     def subscribe(self) -> ActionResult:
         result: Any = super().subscribe().result
-        found = self.backend.subscriptions[result["SubscriptionArn"]]
+        found: Any = self.backend.subscriptions[result["SubscriptionArn"]]
         found.ask()
         is_shown = found.is_confirmed or self._get_param("ReturnSubscriptionArn")
         return ActionResult({"SubscriptionArn": found.arn if is_shown else "pending confirmation"})
 
     def confirm_subscription(self) -> ActionResult:
-        subscribed = self.backend.subscribed(self._get_param("TopicArn"))
+        backend: Any = self.backend
+        subscribed = backend.subscribed(self._get_param("TopicArn"))
         found = next((s for s in subscribed if s.token == self._get_param("Token")), None)
         if found is None:
             raise _invalid("Token")
         found.attributes["PendingConfirmation"] = False
         return ActionResult({"SubscriptionArn": found.arn})
-
-
-class Subscription(models.Subscription):
-    """A subscription of a webhook or a queue.
-
-    :param last_attempt: of posting the request to confirm.
-    """
-
-    last_attempt: Attempt | None = None
-
-    def __init__(self, original: models.Subscription, sns: LocalSns) -> None:
-        super().__init__(original.account_id, original.topic, original.endpoint, original.protocol)
-        self.arn: str = original.arn
-        self.attributes = {**original.attributes, "PendingConfirmation": self.is_webhook}
-        self.token: str = f"2336412f37{secrets.token_hex(123)}"
-        self._sns = sns
-
-    @property
-    def is_webhook(self) -> bool:
-        return self.protocol in ("http", "https")
-
-    @property
-    def is_confirmed(self) -> bool:
-        return not self.attributes["PendingConfirmation"]
-
-    @property
-    def subscription_arn(self) -> str:
-        """As lists of subscriptions have it."""
-        return self.arn if self.is_confirmed else "PendingConfirmation"
-
-    def ask(self) -> None:
-        """Ask the webhook to confirm, until it accepts the request.
-
-        Each request is a new one: an old one may be too old for the site by then.
-        """
-        if not self.is_confirmed and self.arn in self.topic.sns_backend.subscriptions:
-            fields = self._sign(confirmation_fields(self.topic_arn, self.token))
-            self._post(fields, pauses=(), done=self._asked)
-
-    def publish(  # type: ignore[override]
-        self,
-        message: str,
-        message_id: str,
-        subject: str | None = None,
-        message_attributes: dict[str, Any] | None = None,
-        message_structure: str | None = None,
-        event: SesEvent | None = None,
-        **for_fifo_topics: Any,
-    ) -> None:
-        """Deliver a message, if the subscription is confirmed and its filter policy accepts it.
-
-        :param event: the event that the message is about, for the journal.
-        """
-        attributes, matcher = message_attributes or {}, self._filter_policy_matcher
-        if message_structure == "json":
-            message = self._parse_message_structure(message, self.protocol)
-        if not self.is_webhook:
-            self._send_to_queue(message, message_id, subject, attributes)
-        elif self.is_confirmed and (matcher is None or matcher.matches(attributes, message)):
-            self._post(self.get_post_data(message, message_id, subject, attributes), event)
-
-    def get_post_data(
-        self,
-        message: str,
-        message_id: str,
-        subject: str | None,
-        message_attributes: dict[str, Any] | None = None,
-    ) -> dict[str, Any]:
-        """The signed message. (moto does not sign the subject.)"""
-        fields = notification_fields(self.topic_arn, message, subject=subject)
-        more = {"MessageAttributes": message_attributes} if message_attributes else {}
-        url = f"{sns_url(self.topic_arn)}?Action=Unsubscribe&SubscriptionArn={self.arn}"
-        return {**self._sign({**fields, "MessageId": message_id}), "UnsubscribeURL": url, **more}
-
-    def _asked(self, attempt: Attempt) -> None:
-        self.last_attempt = attempt
-        if not attempt.succeeded:
-            self._sns.outbox.later(ASK_AGAIN, self.ask)
-
-    def _send_to_queue(self, *message: Any) -> None:
-        try:
-            check_room_for_message()
-            super().publish(*message)
-        except Exception as err:  # of moto's SQS; other subscribers get the message all the same
-            logger.warning(
-                "SNS cannot deliver to %s: %s",
-                self.endpoint,
-                err,
-                extra={"anymail_topic": self.topic_arn, "anymail_error_code": type(err).__name__},
-            )
-
-    def _sign(self, fields: dict[str, Any]) -> dict[str, Any]:
-        version = getattr(self.topic, "signature_version", None)
-        return self._sns.key.sign(fields, version if version in ("1", "2") else "1")
-
-    def _post(self, fields: dict[str, Any], event: SesEvent | None = None, **options: Any) -> None:
-        """Post a signed message to the webhook.
-
-        :param options: of :class:`Delivery`.
-        """
-        id, url = fields["MessageId"], without_credentials(self.endpoint)
-        is_raw = fields["Type"] == NOTIFICATION and self.attributes["RawMessageDelivery"]
-        body = fields["Message"] if is_raw else json.dumps(fields, ensure_ascii=False, indent=2)
-        delivery = Delivery(
-            url=self.endpoint,
-            headers={
-                "x-amz-sns-message-type": fields["Type"],
-                "x-amz-sns-message-id": id,
-                "x-amz-sns-topic-arn": self.topic_arn,
-                **({"x-amz-sns-subscription-arn": self.arn} if self.is_confirmed else {}),
-                **({"x-amz-sns-rawdelivery": "true"} if is_raw else {}),
-                "Content-Type": "text/plain; charset=UTF-8",
-                "User-Agent": "Amazon Simple Notification Service Agent",
-            },
-            body=body.encode(),
-            post=Post(sns_id=id, topic_arn=self.topic_arn, url=url),
-            **options,
-        )
-        self._sns.outbox.send(delivery, event)
 
 
 def _invalid(what: str) -> InvalidParameterValue:

@@ -15,13 +15,18 @@ V1 = "anymail.backends.amazon_ses.EmailBackend"
 V2 = "anymail.backends.amazon_sesv2.EmailBackend"
 
 #: The apps that have tables.
-STORED = {
-    "admin": "django.contrib.admin",
-    "auth": "django.contrib.auth",
-    "contenttypes": "django.contrib.contenttypes",
-    "sessions": "django.contrib.sessions",
-    "anymail_feedback": "anymail.feedback",
-}
+STORED = ("admin", "auth", "contenttypes", "sessions", "anymail_feedback")
+APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "anymail",
+    "anymail.feedback",
+    "anymail.sandbox.page",
+]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "anymail.sandbox.page.middleware.strict_headers",
@@ -37,14 +42,7 @@ MIDDLEWARE = [
 COMMON: dict[str, Any] = {
     "CSRF_COOKIE_NAME": "anymail_sandbox_csrf",
     "DATA_UPLOAD_MAX_MEMORY_SIZE": 40 * 2**20,  # as much as SES takes
-    "DEFAULT_AUTO_FIELD": "django.db.models.BigAutoField",
-    "INSTALLED_APPS": [
-        *STORED.values(),
-        "django.contrib.messages",
-        "django.contrib.staticfiles",
-        "anymail",
-        "anymail.sandbox.page",
-    ],
+    "INSTALLED_APPS": APPS,
     "LOGGING_CONFIG": None,
     "MESSAGE_STORAGE": "django.contrib.messages.storage.session.SessionStorage",
     "MIDDLEWARE": MIDDLEWARE,
@@ -66,7 +64,6 @@ COMMON: dict[str, Any] = {
         }
     ],
     "TIME_ZONE": "UTC",
-    "USE_TZ": True,
 }
 
 
@@ -112,16 +109,10 @@ def _database(file: Path) -> dict[str, Any]:
 
 
 def _create_tables() -> None:
-    from django.apps import apps
     from django.contrib.auth.models import User
-    from django.db import connection
+    from django.core.management import call_command
 
     from .page.middleware import USERNAME
 
-    with connection.schema_editor() as editor:
-        for model in apps.get_models():
-            if model._meta.managed:
-                editor.create_model(model)
-    user = User(username=USERNAME, is_staff=True, is_superuser=True)
-    user.set_unusable_password()
-    user.save()
+    call_command("migrate", run_syncdb=True, verbosity=0)
+    User.objects.create(username=USERNAME, is_staff=True, is_superuser=True)

@@ -415,14 +415,7 @@ class VerdictTests(InboundTestCase):
         self.assertRegex(
             message["Authentication-Results"], "(?s)spf=fail.*dkim=temperror.*dmarc=fail"
         )
-        self.assertTrue(message["Received-SPF"].startswith("fail "))
         self.assertEqual(self.received.verdicts, chosen)
-
-    def test_dmarc_is_about_the_author_and_spf_about_the_envelope(self):
-        self.add_rule("s3", self.s3_action())
-        results = self.arrive(sender="bounces@mailer.example").message["Authentication-Results"]
-        self.assertIn("dmarc=pass header.from=example.net", results)
-        self.assertIn("spfCheck: domain of mailer.example designates", results)
 
     def test_a_rule_that_does_not_scan(self):
         self.add_rule("s3", self.s3_action(), ScanEnabled=False)
@@ -454,7 +447,7 @@ class DocumentTests(InboundTestCase):
             {
                 "returnPath": SENDER,
                 "from": ["Böb <bob@example.net>"],
-                "date": "Tue, 04 Mar 2025 06:06:05 +0100",
+                "date": "Tue, 4 Mar 2025 06:06:05 +0100",
                 "to": [RECIPIENT],
                 "cc": ["Ann <ann@example.com>", "x@example.com"],
                 "replyTo": ['"A, B" <r@x.example>'],
@@ -476,13 +469,12 @@ class DocumentTests(InboundTestCase):
         self.arrive(mail(X_SES_Spam_Verdict="FAIL", Return_Path="<forged@example.com>"))
         names = headers_of(self.document())
         self.assertEqual(
-            names[:8],
+            names[:7],
             [
                 "Return-Path",
                 "Received",
                 "X-SES-Spam-Verdict",
                 "X-SES-Virus-Verdict",
-                "Received-SPF",
                 "Authentication-Results",
                 "X-SES-RECEIPT",
                 "From",

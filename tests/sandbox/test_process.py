@@ -561,7 +561,7 @@ class LogTests(SimpleTestCase):
                 count += 1
                 names = [keyword.arg for keyword in call.keywords]
                 self.assertIn("extra", names, f"{path}:{call.lineno}")
-        self.assertGreater(count, 3)
+        self.assertGreater(count, 0)
 
 
 class JournalTests(SimpleTestCase):

@@ -10,7 +10,6 @@ import secrets
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
 from ....amazon_ses.timestamps import iso_time
@@ -111,12 +110,6 @@ def mail_in_event(mail: SentMail, kind: str) -> Document:
     return {**document, **describe_headers(mail.headers, mail.id)}
 
 
-def identity_arn(region: str, identity: str) -> str:
-    """The ARN of an identity."""
-    partition = "aws-us-gov" if region.startswith("us-gov-") else "aws"
-    return f"arn:{partition}:ses:{region}:{ACCOUNT}:identity/{identity}"
-
-
 def describe_headers(headers: Sequence[Header], message_id: str | None) -> Document:
     """The headers of a ``mail`` object, truncated, and the common ones decoded."""
     kept, size = [], 0
@@ -142,15 +135,8 @@ def common_headers(headers: Sequence[Header], message_id: str | None) -> Documen
     for key, name in TEXTS.items():
         value = first(headers, name)
         if value is not None:
-            found[key] = _date(value) if name == "date" else decoded(value)
+            found[key] = decoded(value)
     return found if message_id is None else {**found, "messageId": message_id}
-
-
-def _date(value: str) -> str:
-    try:
-        return format_datetime(parsedate_to_datetime(value))
-    except (OverflowError, TypeError, ValueError):
-        return value
 
 
 def _key(kind: str) -> str:
@@ -163,7 +149,7 @@ def _mail(mail: SentMail) -> Document:
     return {
         "timestamp": iso_time(mail.at),
         "source": mail.source,
-        "sourceArn": identity_arn(mail.region, mail.identity),
+        "sourceArn": f"arn:aws:ses:{mail.region}:{ACCOUNT}:identity/{mail.identity}",
         "sendingAccountId": ACCOUNT,
         "messageId": mail.id,
         "destination": list(mail.recipients),

@@ -14,7 +14,7 @@ from ..api import ApiError
 from ..schedule import Schedule
 from .documents import describe, event_document, notification_document
 from .simulator import SimulatedEvent, events_for
-from .subscribers import IdentityTopics, Subscribers
+from .subscribers import Subscribers
 from .tracked import why_untracked
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Publisher:
         for found in self.subscribers.destinations(mail.region, mail.configuration_set or ""):
             if found.topic_arn is not None and found.accepts(kind):
                 self._publish(mail, published, found.topic_arn, EVENT_SUBJECT)
-        identity = self._identity(mail)
+        identity = self.subscribers.identity(mail.region, mail.identity)
         topic_arn = identity.topics.get(kind)
         if topic_arn is not None:
             with_headers = identity.with_headers.get(kind, False)
@@ -104,12 +104,9 @@ class Publisher:
         except SandboxError as err:
             mail.notes.append(f"It was not received: {err}")
 
-    def _identity(self, mail: SentMail) -> IdentityTopics:
-        return self.subscribers.identity(mail.region, mail.identity) or IdentityTopics()
-
     def _why_unpublished(self, mail: SentMail) -> str | None:
         """Why nobody hears of the events of a message; None if somebody does."""
-        if any(self._identity(mail).topics.values()):
+        if any(self.subscribers.identity(mail.region, mail.identity).topics.values()):
             return None
         if mail.configuration_set is None:
             return (

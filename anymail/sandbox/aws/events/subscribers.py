@@ -72,9 +72,8 @@ class Subscribers:
         for found in self.destinations(region, configuration_set):
             self.remove(region, configuration_set, found.name)
 
-    def identity(self, region: str, name: str) -> IdentityTopics | None:
-        """None if nothing was ever set for the identity."""
-        return self._identities.get((region, name.lower()))
+    def identity(self, region: str, name: str) -> IdentityTopics:
+        return self._identities.get((region, name.lower()), IdentityTopics())
 
     def change_identity(self, region: str, name: str) -> IdentityTopics:
         """The settings of an identity, to be changed."""

@@ -55,6 +55,7 @@ LAYERS: dict[str, int] = {
             anymail.amazon_ses.notifications anymail.amazon_ses.pacing
             anymail.amazon_ses.process_local anymail.amazon_ses.quota anymail.amazon_ses.raw_calls
             anymail.amazon_ses.receive anymail.amazon_ses.request_bodies anymail.amazon_ses.sns
+            anymail.amazon_ses.sqs
             anymail.amazon_ses.storage anymail.amazon_ses.tags_and_metadata
             anymail.amazon_ses.template_calls anymail.amazon_ses.template_content
             anymail.amazon_ses.timestamps anymail.amazon_ses.tracking anymail.amazon_ses.trust
@@ -73,7 +74,7 @@ LAYERS: dict[str, int] = {
         """,
         5: """
             anymail.apps anymail.checks anymail.checks.apis anymail.checks.mailers
-            anymail.checks.leftover_settings
+            anymail.checks.leftover_settings anymail.checks.queues
             anymail.checks.sending anymail.checks.settings anymail.checks.unknown_settings
             anymail.checks.webhooks anymail.models anymail.testing anymail.testing.ses
             anymail.testing.sns anymail.urls anymail.utils anymail.testing.events
@@ -83,7 +84,12 @@ LAYERS: dict[str, int] = {
     for name in names.split()
 }
 #: Whole folders of layer 5. Deleting one breaks nothing outside of it.
-OPTIONAL_FOLDERS = ("anymail.feedback", "anymail.management", "anymail.sandbox")
+OPTIONAL_FOLDERS = (
+    "anymail.consumer",
+    "anymail.feedback",
+    "anymail.management",
+    "anymail.sandbox",
+)
 
 #: The sandbox has layers of its own, by the longest name that a module begins with. The page reads
 #: what AWS writes into the journal, and gets everything else of AWS from who starts it.
@@ -120,6 +126,7 @@ NETWORK = frozenset(
         "https",
         "quota",
         "roles",
+        "sqs",
         "storage",
     ]
 )

@@ -28,8 +28,14 @@ from .roles import forget_credentials, session_with_role, without_credentials
 USER_AGENT = f"django-anymail/{__version__}-amazon-ses"
 #: Services whose calls must not be repeated by botocore.
 SEND_SERVICES = ("ses", "sesv2")
+#: What is usual for a service: who consumes a queue has to notice soon that SQS is away, and tries
+#: again itself. A request waits for messages for 20 seconds at most.
+CONFIGS: dict[str, dict[str, Any]] = {
+    "sqs": {"connect_timeout": 5, "read_timeout": 30, "retries": {"total_max_attempts": 1}},
+    "cloudwatch": {"connect_timeout": 5, "read_timeout": 5, "retries": {"total_max_attempts": 1}},
+}
 #: Errors after which other credentials may work, which only a new client looks for.
-#: Source: the API references of SES, SNS, S3 and KMS, "Common errors".
+#: Source: the API references of SES, SNS, S3, KMS and SQS, "Common errors".
 REFUSED_CREDENTIALS = frozenset(
     {
         "AuthFailure",
@@ -271,6 +277,7 @@ def _service_params(service: str, settings: AmazonSESSettings) -> dict[str, Any]
         "sns": settings.sns_client_params,
         "s3": settings.s3_client_params,
         "kms": settings.kms_client_params,
+        "sqs": settings.sqs_client_params,
     }.get(service)
     return settings.client_params if own is None else own
 
@@ -279,7 +286,10 @@ def _config(service: str, users: Any, max_connections: int) -> Any:
     from botocore.config import Config
 
     config = Config(
-        user_agent_extra=USER_AGENT, tcp_keepalive=True, max_pool_connections=max_connections
+        user_agent_extra=USER_AGENT,
+        tcp_keepalive=True,
+        max_pool_connections=max_connections,
+        **CONFIGS.get(service, {}),
     )
     if users is not None:
         config = config.merge(users if isinstance(users, Config) else Config(**users))

@@ -90,6 +90,8 @@ def check_feedback_webhook(app_configs: Any = None, **kwargs: Any) -> list[Check
     """W121: feedback is to be recorded, and no webhook receives it. For ``check --deploy``."""
     if not apps.is_installed("anymail.feedback") or not conf.django_setting("ROOT_URLCONF"):
         return []
+    if _has_queues():
+        return []
     if any(
         not issubclass(callback.view_class, AmazonSESInboundWebhookView)
         for _, callback in _webhooks(AnymailCoreWebhookView)
@@ -99,11 +101,19 @@ def check_feedback_webhook(app_configs: Any = None, **kwargs: Any) -> list[Check
         Warning(
             'The app "anymail.feedback" records nothing: the URLconf has no webhook that tracks '
             "messages.",
-            hint='Add path("anymail/", include("anymail.urls")) to it. If events come another '
-            'way, for example from a queue: SILENCED_SYSTEM_CHECKS = ["anymail.W121"].',
+            hint='Add path("anymail/", include("anymail.urls")) to it, or set '
+            'ANYMAIL["AMAZON_SES_QUEUES"] and run manage.py anymail_consume. If events come '
+            'another way, for example to Lambda: SILENCED_SYSTEM_CHECKS = ["anymail.W121"].',
             id="anymail.W121",
         )
     ]
+
+
+def _has_queues() -> bool:
+    try:
+        return bool(AmazonSESSettings.load().queues)
+    except AnymailConfigurationError:
+        return False  # another check reports it
 
 
 def _deployment_problems(protection: Protection, where: str) -> Iterator[CheckMessage]:

@@ -73,6 +73,7 @@ class AmazonSESSettings(Settings):
     sns_client_params: dict[str, Any] | None = setting(values.optional_dictionary, None)
     s3_client_params: dict[str, Any] | None = setting(values.optional_dictionary, None)
     kms_client_params: dict[str, Any] | None = setting(values.optional_dictionary, None)
+    sqs_client_params: dict[str, Any] | None = setting(values.optional_dictionary, None)
     auto_confirm_sns_subscriptions: bool = setting(
         values.boolean, True, fallback="BOUNCY_AUTO_SUBSCRIBE"
     )
@@ -92,6 +93,7 @@ class AmazonSESSettings(Settings):
     inbound_buckets: tuple[str, ...] = setting(values.strings, None)
     inbound_delete_s3_object: bool = setting(values.boolean, False)
 
+    queues: tuple[str, ...] = setting(values.strings, None)
     queue_trust: str = setting(values.queue_trust, "queue")
     queue_poison: str = setting(values.queue_poison, "keep")
 

@@ -328,11 +328,15 @@ class MountedViewTests(SimpleTestCase):
 
 
 class FeedbackWebhookTests(SimpleTestCase):
-    def ids(self, *patterns: Any) -> list[str | None]:
+    def ids(self, *patterns: Any, **anymail: Any) -> list[str | None]:
         urlconf = ModuleType("urlconf")
         vars(urlconf)["urlpatterns"] = patterns
-        with override_settings(ROOT_URLCONF=urlconf):
+        with override_settings(ROOT_URLCONF=urlconf, ANYMAIL=anymail):
             return [message.id for message in check_feedback_webhook()]
+
+    def test_a_queue_is_enough(self):
+        found = self.ids(path("x/", View.as_view()), AMAZON_SES_QUEUES="ses-events")
+        self.assertEqual(found, [])
 
     def test_w121_no_webhook(self):
         self.assertEqual(self.ids(path("x/", View.as_view())), ["anymail.W121"])

@@ -6,6 +6,7 @@ that a command refers to (``file://name.json``, the caption of a block) is what 
 
 from __future__ import annotations
 
+import configparser
 import functools
 import json
 import re
@@ -35,12 +36,10 @@ AWS_NAMES = {("sns", "subscribe", "notification-endpoint"): "Endpoint"}
 #: IAM actions whose name is not that of a call.
 IAM_ACTIONS = {"s3:ListBucket"}
 IAM_SERVICES = {
-    "sts": ("sts",),
     "ses": ("ses", "sesv2"),
-    "sns": ("sns",),
-    "s3": ("s3",),
-    "kms": ("kms",),
+    **{name: (name,) for name in ("sts", "sns", "s3", "kms", "sqs", "cloudwatch")},
 }
+IAM_ACTION = re.compile(rf'"((?:{"|".join(IAM_SERVICES)}):\w+\*?)"')
 Check = Callable[[list[str], Block], None]
 
 
@@ -128,9 +127,9 @@ def check_aws(words: list[str], block: Block) -> None:
 def aws_value(shape: Any, value: str, block: Block) -> Any:
     if value.startswith("file://"):
         value = document(block, value.removeprefix("file://"))
-    if shape.type_name == "map":
+    if shape.type_name == "map" and not value.startswith("{"):
         return dict(pair.split("=", 1) for pair in value.split(","))
-    if shape.type_name in ("structure", "list"):
+    if shape.type_name in ("structure", "list", "map"):
         return json.loads(value)
     return value
 
@@ -223,10 +222,26 @@ class JsonTests(SimpleTestCase):
                 with self.subTest(str(block)):
                     tomllib.loads(block.text)
 
+    def test_every_yaml_block_is_yaml(self):
+        import yaml  # moto needs it
+
+        for block in all_blocks():
+            if block.language == "yaml":
+                with self.subTest(str(block)):
+                    self.assertIn("apiVersion", yaml.safe_load(block.text))
+
+    def test_every_unit_of_systemd_has_its_sections(self):
+        for block in all_blocks():
+            if block.language == "ini":
+                with self.subTest(str(block)):
+                    parser = configparser.ConfigParser(interpolation=None)
+                    parser.read_string(block.text)
+                    self.assertEqual(parser.sections(), ["Unit", "Service", "Install"])
+
     def test_every_iam_action_is_a_call(self):
         for block in all_blocks():
             if block.language == "json" and '"Action"' in block.text:
-                for action in set(re.findall(r'"((?:ses|sns|s3|kms):\w+\*?)"', block.text)):
+                for action in set(re.findall(IAM_ACTION, block.text)):
                     with self.subTest(f"{block}: {action}"):
                         self.assertTrue(action in IAM_ACTIONS or self.is_call(action))
 
@@ -243,7 +258,7 @@ class JsonTests(SimpleTestCase):
 
 class LanguageTests(SimpleTestCase):
     def test_every_block_is_of_a_kind_that_is_looked_at(self):
-        known = CONSOLES | PLAIN | {"javascript", "json", "toml"}  # the first in a browser
+        known = CONSOLES | PLAIN | {"ini", "javascript", "json", "toml", "yaml"}
         for block in all_blocks():
             self.assertIn(block.language, known, str(block))
 

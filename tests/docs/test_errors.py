@@ -43,6 +43,7 @@ MAKERS = {
     "bad_header": "{}",
     "api_errors": "{}: …",
     "_api_errors": "{} the S3 object …: …",
+    "_sqs_errors": "{} the SQS queue …: …",
 }
 #: Which argument of those it is, if not the first.
 ARGUMENT = {"unavailable": 1, "_refuse_confirmation": 2, "wrong_type": 1, "wrong_number": 1}

@@ -1,0 +1,232 @@
+"""The consumer: pollers fill the hand, receivers empty it, and what is done is settled.
+
+.. code-block:: text
+
+    Poller (one for each queue) ─▶ Hand ─▶ Handler (--threads of them) ─▶ Settler: delete, give back
+                                    ▲
+                                Heartbeat: extends the visibility of everything in hand
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from django.db import connections
+
+from ..amazon_ses.sqs import Queue
+from ..amazon_ses.timestamps import utc_now
+from ..conf import AmazonSESSettings
+from . import rules
+from .hand import Hand, Held
+from .handling import Handler, Outcome
+from .polling import Budget, Poller
+from .settling import Heartbeat, Settler
+from .tally import Tally
+
+logger: logging.Logger = logging.getLogger(__name__)
+
+#: Seconds to wait, when all is done, for requests that are still running.
+LAST_REQUESTS = 5.0
+#: The same when the time for receivers is over.
+LAST_REQUESTS_AFTER_GRACE = 1.0
+
+
+class Consumer:
+    """Calls the receivers of what is in SQS queues. Its class is the ``sender`` of the signals.
+
+    :param queues: from :func:`~anymail.amazon_ses.sqs.find_queue`.
+    :param settings: for Amazon SES.
+    :param threads: receivers at once. With 1 they run in the thread that calls :meth:`run`.
+    :param wait: seconds for which a request waits for a message, up to 20; to stop takes as long.
+        With 0, an empty queue is asked once a second.
+    :param grace: seconds for receivers to finish after :meth:`stop`. Then the process ends.
+    :param max_messages: end after so many; None for no limit.
+    :param max_seconds: end after that time; None for no limit.
+    :param ends_when_empty: end as soon as no queue has a message to receive.
+    :param health_file: its time of modification is set as long as messages move.
+    """
+
+    def __init__(
+        self,
+        queues: Sequence[Queue],
+        settings: AmazonSESSettings,
+        *,
+        threads: int = 4,
+        wait: int = 0,
+        grace: float = 25,
+        max_messages: int | None = None,
+        max_seconds: float | None = None,
+        ends_when_empty: bool = False,
+        health_file: Path | None = None,
+    ) -> None:
+        self.queues: tuple[Queue, ...] = tuple(queues)
+        self.tally: Tally = Tally()
+        #: What ended it before its time.
+        self.error: BaseException | None = None
+        self._settings = settings
+        self._threads, self._wait, self._grace = threads, wait, grace
+        self._max_seconds = max_seconds
+        self._ends_when_empty = ends_when_empty
+        self._health_file = health_file
+        self._stops = threading.Event()
+        self._lock = threading.Lock()
+        self._deadline = threading.Timer(0, self.stop)  # replaced when it stops
+        self._hand = Hand(threads)
+        self._settler = Settler(self._hand, settings, self._fail)
+        self._heartbeat = Heartbeat(self._hand, settings, self._fail)
+        self._handler = Handler(settings, type(self), self._stops)
+        self._budget = Budget(max_messages)
+
+    @property
+    def in_hand(self) -> int:
+        """How many messages are received, and neither deleted nor given back."""
+        return len(self._hand)
+
+    def run(self) -> None:
+        """Consume until :meth:`stop` is called, or one of the limits is reached.
+
+        :raises AnymailAPIError: AWS refuses for good.
+        :raises BaseException: one of the threads failed.
+        """
+        interval = rules.check_interval(queue.visibility_timeout for queue in self.queues)
+        limit = self._start_timer(self._max_seconds, self.stop)
+        settling = self._start("settler", self._settler.run)
+        self._start("heartbeat", self._heartbeat.run, interval)
+        polling = [self._start("poller", self._poller(queue).run) for queue in self.queues]
+        self._start("end", self._complete_after, polling)
+        self._handle_all()
+        limit.cancel()
+        join(polling, self._wait + LAST_REQUESTS)
+        self._settler.close()
+        join([settling], LAST_REQUESTS)
+        self._heartbeat.close()
+        with self._lock:
+            self._deadline.cancel()
+        if self.error is not None:
+            raise self.error
+
+    def stop(self) -> None:
+        """Receive nothing more, give back what is not begun, and finish the rest."""
+        with self._lock:
+            if self._stops.is_set():
+                return
+            self._stops.set()
+            self._deadline = self._start_timer(self._grace, self._leave)
+        unbegun = self._hand.close()
+        self.tally.add(returned=len(unbegun))
+        self._settler.give_back(unbegun)
+
+    def _handle_all(self) -> None:
+        if self._threads == 1:
+            self._guard(self._work)
+            return
+        join([self._start("receiver", self._work_in_thread) for _ in range(self._threads)])
+
+    def _work_in_thread(self) -> None:
+        try:
+            self._work()
+        finally:
+            connections.close_all()
+
+    def _work(self) -> None:
+        while (held := self._hand.take()) is not None:
+            outcome, events = self._handler.handle(held)
+            self._settle(held, outcome, events)
+
+    def _settle(self, held: Held, outcome: Outcome, events: int) -> None:
+        sent = held.message.sent_at
+        lag = None if sent is None else (utc_now() - sent).total_seconds()
+        if outcome is Outcome.HANDLED:
+            self.tally.add(lag, handled=1, events=events)
+            self._settler.delete(held)
+        elif outcome is Outcome.UNTRIED:
+            self.tally.add(returned=1)
+            self._settler.give_back([held])
+        elif outcome is Outcome.POISON and self._settings.queue_poison == "delete":
+            self.tally.add(poison=1)
+            self._settler.delete(held)
+        else:
+            self.tally.add(**{"poison" if outcome is Outcome.POISON else "failed": 1})
+            delay = rules.retry_delay(held.message.receive_count)
+            self._settler.give_back([held], delay)
+
+    def _poller(self, queue: Queue) -> Poller:
+        return Poller(
+            queue=queue,
+            hand=self._hand,
+            settler=self._settler,
+            settings=self._settings,
+            tally=self.tally,
+            budget=self._budget,
+            wait=self._wait,
+            ends_when_empty=self._ends_when_empty,
+            stops=self._stops,
+            on_poll=self._touch_health_file,
+            on_fatal=self._fail,
+        )
+
+    def _touch_health_file(self) -> None:
+        if self._health_file is None or not (self._handler.outage or self._hand.is_moving()):
+            return
+        try:
+            self._health_file.touch()
+        except OSError as err:
+            logger.warning("The health file cannot be written: %s", err)
+
+    def _complete_after(self, polling: list[threading.Thread]) -> None:
+        join(polling)
+        self._hand.complete()
+
+    def _fail(self, error: BaseException) -> None:
+        self.error = self.error or error
+        self.stop()
+
+    def _leave(self) -> None:
+        """End the process: what still runs has had its time."""
+        running = self._hand.all()
+        logger.error(
+            "After %.0f s, %d messages were still being handled. They are given back to the queue",
+            self._grace,
+            len(running),
+        )
+        self._settler.give_back(running)
+        self._settler.close()
+        time.sleep(LAST_REQUESTS_AFTER_GRACE)
+        os._exit(1)
+
+    def _start(self, name: str, function: Callable[..., None], *args: object) -> threading.Thread:
+        thread = threading.Thread(
+            target=self._guard, args=(function, *args), name=f"anymail-{name}", daemon=True
+        )
+        thread.start()
+        return thread
+
+    def _guard(self, function: Callable[..., None], *args: object) -> None:
+        """Run a part; if it fails, nothing goes on without it."""
+        try:
+            function(*args)
+        except BaseException as err:
+            self._fail(err)
+
+    def _start_timer(self, seconds: float | None, function: Callable[[], None]) -> threading.Timer:
+        """Call a function later; never if there is no time to wait for."""
+        timer = threading.Timer(seconds or 0, function)
+        timer.daemon = True
+        if seconds is not None:
+            timer.start()
+        return timer
+
+
+def join(threads: Iterable[threading.Thread], patience: float | None = None) -> None:
+    """Wait for threads to end.
+
+    :param patience: seconds for all of them together; None for ever.
+    """
+    end = None if patience is None else time.monotonic() + patience
+    for thread in threads:
+        thread.join(None if end is None else max(0.0, end - time.monotonic()))

@@ -1,0 +1,72 @@
+"""When to try again, when to extend, how long to pause. Time is an argument."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+
+#: The longest time until the next try of a message, and the longest pause, in seconds.
+MAX_RETRY_DELAY = 15 * 60
+MAX_PAUSE = 60
+#: The longest time between two requests to an empty queue, in seconds.
+MAX_IDLE_PAUSE = 1.0
+#: How often in a visibility timeout is looked whose turn it is to be extended.
+CHECKS_PER_TIMEOUT = 10
+MIN_INTERVAL, MAX_INTERVAL = 0.1, 5.0
+
+
+def retry_delay(receive_count: int) -> int:
+    """Seconds until a message that failed is tried again: 2ⁿ, a fifth more or less.
+
+    :param receive_count: n, how often it was received.
+    """
+    seconds = 2.0 ** min(receive_count, 20) * _jitter()
+    return max(1, min(MAX_RETRY_DELAY, round(seconds)))
+
+
+def idle_pause(empty_polls: int) -> float:
+    """Seconds until the next request to an empty queue: 0.1, 0.2, 0.4, … 1.
+
+    :param empty_polls: requests that brought nothing, in a row; 1 or more.
+    """
+    return min(MAX_IDLE_PAUSE, 0.1 * 2.0 ** min(empty_polls - 1, 20))
+
+
+def pause(failures: int) -> float:
+    """Seconds to pause when AWS or the database is away: 1, 2, 4, … 60, a fifth more or less.
+
+    :param failures: in a row; 1 or more.
+    """
+    seconds = 2.0 ** min(failures - 1, 20) * _jitter()
+    return max(1.0, min(MAX_PAUSE, seconds))
+
+
+def hidden_until(asked: float, answered: float, visibility_timeout: int) -> float:
+    """Until when messages are hidden that were just received.
+
+    SQS counts from when it took them from the queue, which is before its answer arrives.
+
+    :param asked: when the request was made.
+    :param answered: when its answer was there; by the same clock.
+    """
+    travel = min(1.0, visibility_timeout / 4)
+    return max(asked, answered - travel) + visibility_timeout
+
+
+def is_due(hidden_until: float, visibility_timeout: int, now: float) -> bool:
+    """Whether half of the time is over for which a message is hidden from other consumers.
+
+    :param hidden_until: on the same clock as ``now``.
+    """
+    return hidden_until - now <= visibility_timeout / 2
+
+
+def check_interval(visibility_timeouts: Iterable[int]) -> float:
+    """Seconds between two looks at what is due."""
+    interval = min(visibility_timeouts) / CHECKS_PER_TIMEOUT
+    return max(MIN_INTERVAL, min(MAX_INTERVAL, interval))
+
+
+def _jitter() -> float:
+    """Not all that failed at the same time come back at the same time."""
+    return random.uniform(0.8, 1.2)  # noqa: S311

@@ -1,0 +1,211 @@
+"""What becomes of messages in hand: they are deleted, given back, or stay hidden a while longer."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from queue import Empty, SimpleQueue
+
+from ..amazon_ses import sqs
+from ..amazon_ses.sqs import MAX_BATCH, Queue
+from ..conf import AmazonSESSettings
+from ..exceptions import AnymailAPIError
+from . import rules
+from .hand import Hand, Held
+
+logger: logging.Logger = logging.getLogger(__name__)
+
+#: Seconds for which a request waits for more messages to settle.
+FLUSH_AFTER = 0.1
+#: How often a message is settled whose entry in a request failed, or a request when all ends.
+MAX_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settlement:
+    """What is to become of a message.
+
+    :param seconds: until somebody may receive it again; None to delete it.
+    :param attempt: the number of the try.
+    """
+
+    held: Held
+    seconds: int | None
+    attempt: int = 1
+
+
+class Settler:
+    """Settles messages in batches, in a thread of its own.
+
+    :param on_fatal: called with an error that no other try can mend.
+    """
+
+    def __init__(
+        self, hand: Hand, settings: AmazonSESSettings, on_fatal: Callable[[AnymailAPIError], None]
+    ) -> None:
+        self._hand = hand
+        self._settings = settings
+        self._on_fatal = on_fatal
+        self._inbox: SimpleQueue[Settlement | None] = SimpleQueue()
+        self._ends = threading.Event()
+
+    def delete(self, held: Held) -> None:
+        """Have a message deleted."""
+        self._inbox.put(Settlement(held=held, seconds=None))
+
+    def give_back(self, messages: Iterable[Held], seconds: int = 0) -> None:
+        """Have messages received again.
+
+        :param seconds: not before these are over.
+        """
+        for held in messages:
+            held.is_leaving = True
+            self._inbox.put(Settlement(held=held, seconds=seconds))
+
+    def close(self) -> None:
+        """End, when everything that was asked for is done."""
+        self._ends.set()
+        self._inbox.put(None)
+
+    def run(self) -> None:
+        """Settle what is asked for until :meth:`close` is called."""
+        while not self._ends.is_set() or not self._inbox.empty():
+            for group in grouped(self._next_batch()):
+                self._settle(group)
+
+    def _next_batch(self) -> list[Settlement]:
+        first = self._inbox.get()
+        batch = [] if first is None else [first]
+        end = time.monotonic() + FLUSH_AFTER
+        while first is not None and len(batch) < MAX_BATCH:
+            try:
+                following = self._inbox.get(timeout=max(0.0, end - time.monotonic()))
+            except Empty:
+                break
+            if following is None:
+                break
+            batch.append(following)
+        return batch
+
+    def _settle(self, group: list[Settlement]) -> None:
+        failures = 0
+        while True:
+            try:
+                failed = self._request(group)
+            except AnymailAPIError as err:
+                failures += 1
+                if not self._may_repeat(err, failures):
+                    self._hand.release(settlement.held for settlement in group)
+                    return
+                self._ends.wait(rules.pause(failures))
+            else:
+                break
+        for settlement in group:
+            self._note(settlement, failed.get(settlement.held.message.receipt))
+
+    def _request(self, group: list[Settlement]) -> dict[str, bool]:
+        queue = group[0].held.queue
+        if group[0].seconds is None:
+            receipts = [settlement.held.message.receipt for settlement in group]
+            return sqs.delete(queue, receipts, self._settings)
+        seconds = {s.held.message.receipt: s.seconds or 0 for s in group}
+        with self._hand.visibility:
+            return sqs.change_visibility(queue, seconds, self._settings)
+
+    def _may_repeat(self, err: AnymailAPIError, failures: int) -> bool:
+        if sqs.is_fatal(err):
+            self._on_fatal(err)
+            return False
+        if self._ends.is_set() and failures >= MAX_ATTEMPTS:
+            logger.error("Messages that were handled come again: %s", err)
+            return False
+        return True
+
+    def _note(self, settlement: Settlement, may_repeat: bool | None) -> None:
+        """Note the result for one message.
+
+        :param may_repeat: None if it is settled.
+        """
+        if may_repeat and settlement.attempt < MAX_ATTEMPTS:
+            self._inbox.put(replace(settlement, attempt=settlement.attempt + 1))
+            return
+        if may_repeat is not None and settlement.seconds is None:
+            logger.warning(
+                "SQS did not delete the message %s of the queue %s: it comes again",
+                settlement.held.message.id,
+                settlement.held.queue.name,
+            )
+        self._hand.release([settlement.held])
+
+
+class Heartbeat:
+    """Keeps what is in hand hidden from other consumers, in a thread of its own.
+
+    :param on_fatal: called with an error that no other try can mend.
+    """
+
+    def __init__(
+        self, hand: Hand, settings: AmazonSESSettings, on_fatal: Callable[[AnymailAPIError], None]
+    ) -> None:
+        self._hand = hand
+        self._settings = settings
+        self._on_fatal = on_fatal
+        self._ends = threading.Event()
+
+    def close(self) -> None:
+        """End."""
+        self._ends.set()
+
+    def run(self, interval: float) -> None:
+        """Extend what is due until :meth:`close` is called.
+
+        :param interval: seconds between two looks.
+        """
+        while not self._ends.wait(interval):
+            for queue, messages in by_queue(self._hand.due(time.monotonic())).items():
+                for batch in sqs.batches(messages):
+                    self._extend(queue, batch)
+
+    def _extend(self, queue: Queue, batch: list[Held]) -> None:
+        with self._hand.visibility:
+            staying = {held.message.receipt: held for held in batch if not held.is_leaving}
+            if not staying:
+                return
+            now = time.monotonic()
+            try:
+                failed = sqs.change_visibility(
+                    queue, dict.fromkeys(staying, queue.visibility_timeout), self._settings
+                )
+            except AnymailAPIError as err:
+                if sqs.is_fatal(err):
+                    self._on_fatal(err)
+                else:
+                    logger.warning("Messages in hand may come to others, too: %s", err)
+                return
+        for receipt, held in staying.items():
+            if receipt not in failed:
+                held.hidden_until = now + queue.visibility_timeout
+            elif not failed[receipt]:
+                # It is deleted by now, or was hidden for 12 hours, which is the limit.
+                held.hidden_until = 0.0
+
+
+def by_queue(messages: Iterable[Held]) -> dict[Queue, list[Held]]:
+    """Messages by the queue that they came from."""
+    found: dict[Queue, list[Held]] = {}
+    for held in messages:
+        found.setdefault(held.queue, []).append(held)
+    return found
+
+
+def grouped(settlements: Iterable[Settlement]) -> list[list[Settlement]]:
+    """Settlements in groups, of which each is one request."""
+    groups: dict[tuple[Queue, bool], list[Settlement]] = {}
+    for settlement in settlements:
+        groups.setdefault((settlement.held.queue, settlement.seconds is None), []).append(
+            settlement
+        )
+    return list(groups.values())

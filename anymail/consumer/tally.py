@@ -1,0 +1,61 @@
+"""How many messages a consumer has received, and what became of them."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """Numbers since the consumer began.
+
+    :param received: messages from SQS.
+    :param handled: messages that every receiver has had.
+    :param events: signals sent for those.
+    :param failed: messages that raised an exception, and will be tried again.
+    :param poison: messages that are no documents of SES.
+    :param returned: messages that were given back, since the consumer ended.
+    """
+
+    received: int = 0
+    handled: int = 0
+    events: int = 0
+    failed: int = 0
+    poison: int = 0
+    returned: int = 0
+
+    def __sub__(self, earlier: Counts) -> Counts:
+        before = asdict(earlier)
+        return Counts(**{name: count - before[name] for name, count in asdict(self).items()})
+
+
+class Tally:
+    """Counts, for use by many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts = dict.fromkeys(Counts.__dataclass_fields__, 0)
+        self._lag = 0.0
+
+    def add(self, lag: float | None = None, **counts: int) -> None:
+        """Add to counts.
+
+        :param lag: seconds from the arrival of a message in the queue until it was handled.
+        """
+        with self._lock:
+            for name, count in counts.items():
+                self._counts[name] += count
+            if lag is not None:
+                self._lag = max(self._lag, lag)
+
+    def counts(self) -> Counts:
+        """The counts now."""
+        with self._lock:
+            return Counts(**self._counts)
+
+    def take_lag(self) -> float:
+        """The longest lag since this was last asked for, in seconds."""
+        with self._lock:
+            lag, self._lag = self._lag, 0.0
+            return lag

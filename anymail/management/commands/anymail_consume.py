@@ -1,0 +1,246 @@
+"""``manage.py anymail_consume``: receives from SQS queues what SES reports."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable, Iterable, Mapping
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from ...amazon_ses import sqs
+from ...amazon_ses.sqs import Queue
+from ...conf import AmazonSESSettings
+from ...consumer import Consumer
+from ...consumer.progress import JsonProgress, NoProgress, TerminalProgress, shown
+from ...consumer.rules import pause
+from ...consumer.status import as_dict, as_table, dead_letter_queue, read_status
+from ...consumer.stopping import stop_on_signals
+from ...exceptions import AnymailAPIError, AnymailConfigurationError
+
+logger: logging.Logger = logging.getLogger(__name__)
+
+#: With fewer, a message is in the dead-letter queue before its failure had time to pass: each
+#: deployment that gives it back counts as well.
+MIN_RECEIVES = 3
+ASK = (
+    "Move {count:,} messages from {dead} back to where they came from, to be handled again? [y/N] "
+)
+
+
+class Command(BaseCommand):
+    """Consume queues, show their status, or redrive their dead letters."""
+
+    help = (
+        "Receives from Amazon SQS what Amazon SES reports about messages, and received mail, and "
+        "calls the receivers of the signals, as the webhooks do."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add what to consume, how, and until when."""
+        parser.add_argument(
+            "queues",
+            nargs="*",
+            metavar="QUEUE",
+            help='name, URL or ARN of a queue; default: ANYMAIL["AMAZON_SES_QUEUES"]',
+        )
+        parser.add_argument(
+            "--threads",
+            type=_number(1),
+            default=4,
+            help="receivers at once; 1: in the main thread (default: 4)",
+        )
+        parser.add_argument(
+            "--wait",
+            type=_number(0, 20),
+            default=0,
+            metavar="S",
+            help="seconds for which a request waits for a message, up to 20 (default: 0, which "
+            "asks once a second). A higher number costs less, and SIGTERM takes as long",
+        )
+        parser.add_argument(
+            "--grace",
+            type=float,
+            default=25,
+            metavar="S",
+            help="seconds to finish after SIGTERM (default: 25)",
+        )
+        _add_limits(parser)
+        _add_other_tasks(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do what the options say.
+
+        :raises CommandError: a setting is wrong, or AWS refuses (exit code 2).
+        """
+        try:
+            settings = AmazonSESSettings.load()
+            names = list(dict.fromkeys(options["queues"] or settings.queues))
+            if not names:
+                raise CommandError(
+                    "There is no queue to consume. Name it: manage.py anymail_consume my-queue, "
+                    'or set ANYMAIL["AMAZON_SES_QUEUES"] to its name or URL.',
+                    returncode=2,
+                )
+            if options["status"]:
+                self.show_status(names, settings, as_json=options["json"])
+            elif options["redrive"]:
+                self.redrive(names, settings, asks=options["interactive"])
+            else:
+                self.consume([_find(name, settings) for name in names], settings, options)
+        except (AnymailAPIError, AnymailConfigurationError) as err:
+            raise CommandError(str(err), returncode=2) from err
+
+    def consume(
+        self, queues: list[Queue], settings: AmazonSESSettings, options: Mapping[str, Any]
+    ) -> None:
+        """Consume until a signal comes, or a limit is reached."""
+        for queue in queues:
+            _warn_of_dead_letters(queue)
+        consumer = Consumer(
+            queues,
+            settings,
+            threads=options["threads"],
+            wait=options["wait"],
+            grace=options["grace"],
+            max_messages=options["max_messages"],
+            max_seconds=options["max_seconds"],
+            ends_when_empty=options["exit_when_empty"],
+            health_file=_writable(options["health_file"]),
+        )
+        with stop_on_signals(consumer.stop), shown(self.progress(consumer, options)):
+            consumer.run()
+
+    def progress(
+        self, consumer: Consumer, options: Mapping[str, Any]
+    ) -> JsonProgress | TerminalProgress | NoProgress:
+        """What to print meanwhile."""
+        if options["json"]:
+            return JsonProgress(consumer, self.stdout)
+        if options["verbosity"] > 0 and self.stdout.isatty():
+            return TerminalProgress(consumer, self.stdout)
+        return NoProgress()
+
+    def show_status(
+        self, names: Iterable[str], settings: AmazonSESSettings, *, as_json: bool
+    ) -> None:
+        """Print how full the queues are."""
+        found = [read_status(sqs.find_queue(name, settings), settings) for name in names]
+        if as_json:
+            self.stdout.write(json.dumps([as_dict(status) for status in found]))
+            return
+        for line in as_table(found):
+            self.stdout.write(line)
+
+    def redrive(self, names: Iterable[str], settings: AmazonSESSettings, *, asks: bool) -> None:
+        """Have SQS move dead letters back to the queues."""
+        for name in names:
+            queue = sqs.find_queue(name, settings)
+            dead = dead_letter_queue(queue, settings)
+            if dead is None:
+                self.stdout.write(f"{queue.name} has no dead-letter queue that can be read.")
+            elif not dead.depth:
+                self.stdout.write(f"{dead.name} is empty.")
+            elif not asks or _agrees(ASK.format(count=dead.depth, dead=dead.name)):
+                sqs.start_redrive(queue, settings)
+                self.stdout.write(f"SQS moves {dead.depth:,} messages out of {dead.name}.")
+
+
+def _find(name: str, settings: AmazonSESSettings) -> Queue:
+    """A queue, as soon as AWS answers."""
+    failures = 0
+    while True:
+        try:
+            return sqs.find_queue(name, settings)
+        except AnymailAPIError as err:
+            if not err.is_transient:
+                raise
+            failures += 1
+            seconds = pause(failures)
+            logger.warning("Trying again in %.0f s: %s", seconds, err)
+            time.sleep(seconds)
+
+
+def _warn_of_dead_letters(queue: Queue) -> None:
+    if queue.dead_letter_arn is None:
+        logger.warning(
+            "The SQS queue %s has no dead-letter queue: what cannot be handled comes again until "
+            "the queue's retention period ends, and is lost then. Set its RedrivePolicy, for "
+            'example to {"deadLetterTargetArn": "%s-dead", "maxReceiveCount": "10"}',
+            queue.name,
+            queue.arn,
+            extra={"anymail_queue": queue.name},
+        )
+    elif queue.max_receives is not None and queue.max_receives < MIN_RECEIVES:
+        logger.warning(
+            "The SQS queue %s has the maxReceiveCount %d, so that a message is dead before a "
+            "failure has passed. Set it to 10 in the queue's RedrivePolicy",
+            queue.name,
+            queue.max_receives,
+            extra={"anymail_queue": queue.name},
+        )
+
+
+def _writable(path: Path | None) -> Path | None:
+    try:
+        if path is not None:
+            path.touch()
+    except OSError as err:
+        raise CommandError(f"--health-file cannot be written: {err}", returncode=2) from err
+    return path
+
+
+def _agrees(question: str) -> bool:
+    try:
+        return input(question).strip().lower() in ("y", "yes")
+    except EOFError:
+        raise CommandError("Nobody can answer. Add --noinput to do it without asking.") from None
+
+
+def _add_limits(parser: ArgumentParser) -> None:
+    parser.add_argument("--max-messages", type=_number(1), metavar="N", help="end after N messages")
+    parser.add_argument("--max-seconds", type=float, metavar="S", help="end after S seconds")
+    parser.add_argument(
+        "--exit-when-empty", action="store_true", help="end when there is nothing to receive"
+    )
+    parser.add_argument(
+        "--health-file",
+        type=Path,
+        metavar="PATH",
+        help="touched as long as messages move: a liveness probe looks at its age",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print a line of JSON a minute, or the status as JSON"
+    )
+
+
+def _add_other_tasks(parser: ArgumentParser) -> None:
+    tasks = parser.add_mutually_exclusive_group()
+    tasks.add_argument("--status", action="store_true", help="show how full the queues are")
+    tasks.add_argument(
+        "--redrive",
+        action="store_true",
+        help="move what is in the dead-letter queues back to the queues",
+    )
+    parser.add_argument(
+        "--noinput",
+        "--no-input",
+        action="store_false",
+        dest="interactive",
+        help="do not ask before --redrive",
+    )
+
+
+def _number(least: int, most: float = inf) -> Callable[[str], int]:
+    def whole_number(text: str) -> int:
+        if not least <= int(text) <= most:
+            limit = f"{least} or more" if most == inf else f"{least} to {most}"
+            raise ArgumentTypeError(f"must be {limit}")
+        return int(text)
+
+    return whole_number

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..addresses import EmailAddress
+from ..addresses import EmailAddress, IdnaEncoder
 from ..calls import ApiCall, Statuses
 from ..conf import AmazonSESSettings, SendSettings
 from ..outgoing import OutgoingMessage, unsupported
@@ -106,13 +106,11 @@ def _raw_calls(
     idna_encode = raw_calls.encoder(settings, send_settings)
     addresses = encode_addresses(message, idna_encode)
     raw_calls.check_recipient_count(message, settings)
-    params: dict[str, Any] = {}
-    if settings.configuration_set_name is not None:
-        params["ConfigurationSetName"] = settings.configuration_set_name
+    params = _common_params(settings, SourceArn=settings.source_arn, FromArn=settings.from_arn)
     if tags := MessageTags(message, settings, send_settings, RAW_TAGS).common():
         params["Tags"] = tags
-    if source := _source(message):
-        params["Source"] = encode_address(source, idna_encode, "envelope_sender")
+    if source := _source(message, settings, idna_encode):
+        params["Source"] = source
     params |= _extra_params(message, send_settings)
     params["RawMessage"] = {"Data": raw_calls.build_data(message, addresses, MAX_SIZE, USE_V2)}
     return [
@@ -130,11 +128,24 @@ def _raw_calls(
     ]
 
 
-def _source(message: OutgoingMessage) -> EmailAddress | None:
+def _common_params(settings: AmazonSESSettings, **arns: str | None) -> dict[str, Any]:
+    params = {
+        "ConfigurationSetName": settings.configuration_set_name,
+        "ReturnPathArn": settings.return_path_arn,
+        **arns,
+    }
+    return {name: value for name, value in params.items() if value is not None}
+
+
+def _source(
+    message: OutgoingMessage, settings: AmazonSESSettings, idna_encode: IdnaEncoder
+) -> str | None:
     """SES reads the From header itself, unless bounces go elsewhere or there are several."""
-    if message.envelope_sender or len(message.from_emails) > 1:
-        sender = message.envelope_sender or message.from_emails[0]
-        return EmailAddress("", sender.addr_spec)
+    if source := raw_calls.return_path(message, settings, idna_encode):
+        return source
+    if len(message.from_emails) > 1:
+        first = EmailAddress("", message.from_emails[0].addr_spec)
+        return encode_address(first, idna_encode, "from_email")
     return None
 
 
@@ -144,6 +155,7 @@ def _extra_params(message: OutgoingMessage, send_settings: SendSettings) -> dict
     if foreign and not send_settings.ignore_unsupported_features:
         names = ", ".join(foreign)
         raise unsupported(f"esp_extra {names} with the v1 API. {USE_V2}", ESP_NAME)
+    raw_calls.check_identity_arns(extra, ("FromArn", "SourceArn", "ReturnPathArn"))
     dropped = {*foreign, *RAW_TAGS}
     return {name: value for name, value in extra.items() if name not in dropped}
 
@@ -162,15 +174,15 @@ def _template_calls(
         "Source": template_calls.single_from(message, idna_encode),
         "Template": message.template_id,
         "DefaultTemplateData": default,
+        # SendBulkTemplatedEmail has no FromArn: its Source is the From address.
+        **_common_params(settings, SourceArn=settings.source_arn or settings.from_arn),
     }
     if message.reply_to:
         params["ReplyToAddresses"] = [
             encode_address(address, idna_encode, "reply_to") for address in message.reply_to
         ]
-    if message.envelope_sender:
-        params["ReturnPath"] = message.envelope_sender.format_addr_spec(idna_encode)
-    if settings.configuration_set_name is not None:
-        params["ConfigurationSetName"] = settings.configuration_set_name
+    if return_path := raw_calls.return_path(message, settings, idna_encode):
+        params["ReturnPath"] = return_path
     tags = MessageTags(message, settings, send_settings, TEMPLATE_TAGS)
     if not tags.are_personal and (common := tags.common()):
         params["DefaultTags"] = common

@@ -61,6 +61,7 @@ RAW_WORDING = {
 #: Where ``esp_extra`` has message tags: one serves messages with and without a template.
 RAW_TAGS = ("DefaultEmailTags", "EmailTags")
 TEMPLATE_TAGS = ("EmailTags", "DefaultEmailTags")
+IDENTITY_ARNS = ("FromEmailAddressIdentityArn", "FeedbackForwardingEmailAddressIdentityArn")
 #: Parameters of the v1 calls -> their names here.
 V1_PARAMS = {
     "DefaultTags": "EmailTags",
@@ -138,15 +139,17 @@ def _common_params(
     message: OutgoingMessage, settings: AmazonSESSettings, idna_encode: IdnaEncoder
 ) -> dict[str, Any]:
     params: dict[str, Any] = {**tenant_params(message)}
+    arns = {
+        "FromEmailAddressIdentityArn": settings.from_arn or settings.source_arn,
+        "FeedbackForwardingEmailAddressIdentityArn": settings.return_path_arn,
+    }
+    params.update({name: arn for name, arn in arns.items() if arn})
     if settings.configuration_set_name is not None:
         params["ConfigurationSetName"] = settings.configuration_set_name
     if settings.endpoint_id is not None:
         params["EndpointId"] = settings.endpoint_id
-    if message.envelope_sender:
-        sender = EmailAddress("", message.envelope_sender.addr_spec)
-        params["FeedbackForwardingEmailAddress"] = encode_address(
-            sender, idna_encode, "envelope_sender"
-        )
+    if return_path := raw_calls.return_path(message, settings, idna_encode):
+        params["FeedbackForwardingEmailAddress"] = return_path
     return params
 
 
@@ -159,6 +162,7 @@ def _extra_params(message: OutgoingMessage, send_settings: SendSettings) -> dict
                 f"esp_extra {name} with the v2 API; it is called {V1_PARAMS[name]} there", ESP_NAME
             )
         del extra[name]
+    raw_calls.check_identity_arns(extra, IDENTITY_ARNS)
     return {name: value for name, value in extra.items() if name not in RAW_TAGS}
 
 

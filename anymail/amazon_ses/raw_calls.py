@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
-from ..addresses import IdnaEncoder, idna_encoder
+from ..addresses import EmailAddress, IdnaEncoder, idna_encoder, parse_single_address
 from ..calls import ApiCall
 from ..conf import AmazonSESSettings, SendSettings
+from ..conf.values import IDENTITY_ARN
 from ..exceptions import AnymailAPIError
 from ..message import AnymailRecipientStatus
 from ..mime.streaming import StreamedFile
 from ..outgoing import OutgoingMessage, unsupported
 from . import ESP_NAME
-from .mime import EncodedAddresses, build_mime
+from .mime import EncodedAddresses, build_mime, encode_address
 
 T = TypeVar("T")
 
@@ -69,6 +70,42 @@ def check_recipient_count(message: OutgoingMessage, settings: AmazonSESSettings)
             "it sent in several calls.",
             ESP_NAME,
         )
+
+
+def return_path(
+    message: OutgoingMessage, settings: AmazonSESSettings, idna_encode: IdnaEncoder
+) -> str | None:
+    """Where bounces go if not to the From address: ``envelope_sender``, or else
+    ``AMAZON_SES_RETURN_PATH``.
+
+    :param idna_encode: encodes its domain.
+    :raises AnymailInvalidAddress: it is not a valid address, or SES cannot use it.
+    """
+    if message.envelope_sender:
+        address, where = message.envelope_sender, "envelope_sender"
+    elif settings.return_path:
+        where = "AMAZON_SES_RETURN_PATH"
+        address = parse_single_address(settings.return_path, where)
+    else:
+        return None
+    return encode_address(EmailAddress("", address.addr_spec), idna_encode, where)
+
+
+def check_identity_arns(extra: Mapping[str, Any], names: Sequence[str]) -> None:
+    """Refuse text that cannot be the ARN of an identity.
+
+    :param extra: parameters of ``esp_extra``.
+    :param names: of those that are such ARNs.
+    :raises AnymailUnsupportedFeature: one is none.
+    """
+    for name in names:
+        arn = extra.get(name)
+        if isinstance(arn, str) and not IDENTITY_ARN.fullmatch(arn):
+            raise unsupported(
+                f"esp_extra {name}: it is not the ARN of an SES identity, such as "
+                '"arn:aws:ses:us-east-1:123456789012:identity/example.com".',
+                ESP_NAME,
+            )
 
 
 def in_groups(recipients: Sequence[T]) -> list[tuple[T, ...]]:

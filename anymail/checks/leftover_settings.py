@@ -74,7 +74,8 @@ def leftover_settings() -> Iterator[tuple[str, str, str]]:
 
 def _instead(name: str, value: object) -> str:
     if name != "AWS_SES_CONFIGURATION_SET":
-        return REPLACEMENTS[SERVICE_PREFIX.sub("", name)]
+        bare = SERVICE_PREFIX.sub("", name)
+        return REPLACEMENTS.get(bare, f"Use AMAZON_SES_{bare} in ANYMAIL, with the same value.")
     if callable(value):
         return (
             "Call it in a receiver of pre_send, which sets "

@@ -69,14 +69,9 @@ REPLACEMENTS = {
         ("PROFILE", "PROFILE_NAME", "SESSION_PROFILE"),
         'Use "AMAZON_SES_SESSION_PARAMS": {"profile_name": ...}.',
     ),
-    **dict.fromkeys(
-        ("SOURCE_ARN", "FROM_ARN", "RETURN_PATH_ARN"),
-        'Use "SEND_DEFAULTS": {"esp_extra": {"SourceArn": ...}}, with the parameter of SES.',
-    ),
     "GLOBAL_ENDPOINT_ID": 'Use AMAZON_SES_ENDPOINT_ID, with "AMAZON_SES_API_VERSION": 2.',
     "TAGS": 'Use "SEND_DEFAULTS": {"esp_extra": {"Tags": [...]}}; the v2 API calls them '
     '"EmailTags".',
-    "RETURN_PATH": 'Use "SEND_DEFAULTS": {"envelope_sender": ...}.',
     "FROM_EMAIL": "Set DEFAULT_FROM_EMAIL, a setting of Django; for the envelope sender alone use "
     '"SEND_DEFAULTS": {"envelope_sender": ...}.',
     "AUTO_THROTTLE": "Remove it: throttled calls are repeated, see AMAZON_SES_THROTTLE_TIMEOUT; "

@@ -42,6 +42,11 @@ _HOST_LABELS = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})(?:\.[A-Za-z0-9](?:[A-Za-z0-9-
 #: fewer", and SES answers "Tag value cannot exceed 255 characters."
 MESSAGE_TAG = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
+#: The ARN of an SES identity (Service Authorization Reference, "Amazon Simple Email Service v2").
+IDENTITY_ARN = re.compile(r"arn:[a-z-]+:ses:[a-z0-9-]+:\d{12}:identity/\S+")
+#: Good enough to find what is no address; it is parsed when it is used.
+_ADDRESS = re.compile(r"[^\s@<>]+@[^\s@<>]+")
+
 
 def boolean(value: Any, where: str) -> bool:
     """A bool; 0 and 1 are accepted, the text "False" is not."""
@@ -66,6 +71,27 @@ def strings(value: Any, where: str) -> tuple[str, ...]:
     if isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(v, str) for v in value):
         return tuple(v for v in value if v)
     raise wrong_type(where, "a string or a list of strings", value)
+
+
+def optional_identity_arn(value: Any, where: str) -> str | None:
+    """The ARN of an SES identity, or None; an empty string is None."""
+    arn = optional_string(value, where)
+    if arn and not IDENTITY_ARN.fullmatch(arn):
+        raise AnymailConfigurationError(
+            f"{where} is not the ARN of an SES identity, such as "
+            '"arn:aws:ses:us-east-1:123456789012:identity/example.com".'
+        )
+    return arn
+
+
+def optional_address(value: Any, where: str) -> str | None:
+    """An email address without a name, or None; an empty string is None."""
+    address = optional_string(value, where)
+    if address and not _ADDRESS.fullmatch(address):
+        raise AnymailConfigurationError(
+            f'{where} is not an email address, such as "bounces@example.com".'
+        )
+    return address
 
 
 def optional_tag_name(value: Any, where: str) -> str | None:

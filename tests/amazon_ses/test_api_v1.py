@@ -92,18 +92,19 @@ class RawParamsTests(SimpleTestCase):
                 params(simple_message(tags=[tag]), message_tag_name="Type")
 
     def test_esp_extra_is_merged_last(self) -> None:
+        arn = "arn:aws:ses:us-east-1:123456789012:identity/example.com"
         message = simple_message(
             tags=["welcome"],
             esp_extra={
                 "ConfigurationSetName": "other",
                 "Tags": [{"Name": "a", "Value": "b"}],
-                "SourceArn": "arn:x",
+                "SourceArn": arn,
             },
         )
         sent = params(message, configuration_set_name="set", message_tag_name="Type")
         self.assertEqual(sent["ConfigurationSetName"], "other")
         self.assertIn({"Name": "a", "Value": "b"}, sent["Tags"])
-        self.assertEqual(sent["SourceArn"], "arn:x")
+        self.assertEqual(sent["SourceArn"], arn)
 
     def test_esp_extra_cannot_replace_recipients_or_content(self) -> None:
         extra = {"Destinations": ["x@example.com"], "RawMessage": {"Data": b"x"}}

@@ -72,7 +72,7 @@ class RawParamsTests(SimpleTestCase):
             "ListManagementOptions": {"ContactListName": "list", "TopicName": "topic"},
             "TenantName": "tenant",
             "FeedbackForwardingEmailAddress": "feedback@example.com",
-            "FromEmailAddressIdentityArn": "arn:x",
+            "FromEmailAddressIdentityArn": "arn:aws:ses:us-east-1:123456789012:identity/x.com",
         }
         sent = params(simple_message(esp_extra=extra))
         self.assertEqual({name: sent[name] for name in extra}, extra)

@@ -378,7 +378,8 @@ class SettingTypeTests(SimpleTestCase):
 
     def test_e101_knows_a_conversion_for_every_setting_that_takes_no_text(self):
         cleaners = {spec.metadata["clean"] for group in conf.GROUPS for spec in fields(group)}
-        texts = ("x", "queue", "keep", RoleTests.ARN)
+        identity = "arn:aws:ses:us-east-1:123456789012:identity/example.com"
+        texts = ("x", "queue", "keep", RoleTests.ARN, identity, "bounces@example.com")
         refuse_text = {
             clean
             for clean in cleaners

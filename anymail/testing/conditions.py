@@ -71,9 +71,6 @@ class Conditions(TypedDict, total=False):
     tenant: str | None
     track_clicks: bool | None
     track_opens: bool | None
-    merge_track_clicks: Mapping[str, bool] | None
-    merge_track_opens: Mapping[str, bool] | None
-    tenant: str | None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import shlex
 from argparse import Action, ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from math import inf, nan
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -59,30 +59,19 @@ def add_arguments(parser: ArgumentParser) -> list[Action]:
         default = defaults[name[2:].replace("-", "_")]
         return parser.add_argument(name, default=default, help=text, **kind)
 
-    several: dict[str, Any] = {"action": "append"}
+    several: dict[str, Any] = {"action": "append", "metavar": "NAME"}
+    port: dict[str, Any] = {"type": number(int, 0, 65_535), "metavar": "PORT"}
     return [
-        add("--site", "a site whose webhooks are subscribed", metavar="URL", **several),
-        add("--port", "of the page (default: %(default)s)", type=port, metavar="PORT"),
-        add("--amazon-port", "of the APIs (default: %(default)s)", type=port, metavar="PORT"),
+        add("--site", "a site whose webhooks are subscribed", action="append", metavar="URL"),
+        add("--port", "of the page (default: %(default)s)", **port),
+        add("--amazon-port", "of the APIs (default: %(default)s)", **port),
         add("--bind", "to listen on (default: %(default)s)", metavar="ADDRESS"),
         add("--allow-remote", "--bind and --site may be elsewhere", action="store_true"),
-        add("--domain", "receives mail sent to it", type=domain, metavar="NAME", **several),
-        add(
-            "--configuration-set",
-            'to have besides "sandbox"',
-            type=configuration_set,
-            metavar="NAME",
-            **several,
-        ),
-        add(
-            "--verified",
-            "the only senders: address or domain",
-            type=identity,
-            metavar="NAME",
-            **several,
-        ),
-        add("--latency", "makes each send slower", type=latency, metavar="SECONDS"),
-        add("--max-send-rate", "recipients per second", type=rate, metavar="N"),
+        add("--domain", "receives mail sent to it", type=domain, **several),
+        add("--configuration-set", 'besides "sandbox"', type=configuration_set, **several),
+        add("--verified", "the only senders: address or domain", type=identity, **several),
+        add("--latency", "of each send", type=number(float, 0, MAX_LATENCY), metavar="SECONDS"),
+        add("--max-send-rate", "recipients a second", type=number(float, 0.1, 10_000), metavar="N"),
         add("--key-file", "where the key for SNS messages is kept", type=Path, metavar="FILE"),
         add("--json", "print JSON, one object per line", action="store_true"),
     ]
@@ -132,29 +121,19 @@ configuration_set: Callable[[str], str] = _matching(
 )
 
 
-def port(text: str) -> int:
-    if not re.fullmatch("[0-9]+", text) or int(text) > 65_535:
-        raise ArgumentTypeError(f"{text!r} is not a port, which is a number from 0 to 65535")
-    return int(text)
+def number(kind: Callable[[str], float], least: float, most: float) -> Callable[[str], float]:
+    """A parser of numbers between two others.
 
+    :param kind: ``int`` or ``float``.
+    """
 
-def latency(text: str) -> float:
-    if _number(text) > MAX_LATENCY:
-        raise ArgumentTypeError(f"{text!r} is more than {MAX_LATENCY} seconds")
-    return float(text)
+    def parse(text: str) -> float:
+        try:
+            found = kind(text)
+        except ValueError:
+            found = nan
+        if not least <= found <= most:
+            raise ArgumentTypeError(f"{text!r} is not a number from {least} to {most}")
+        return found
 
-
-def rate(text: str) -> float:
-    if not _number(text):
-        raise ArgumentTypeError("the rate must be above 0")
-    return float(text)
-
-
-def _number(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = nan
-    if not 0 <= number < inf:
-        raise ArgumentTypeError(f"{text!r} is not a number like 0.5 or 14")
-    return number
+    return parse

@@ -72,7 +72,10 @@ class TextOutput:
 
     def ready(self, sandbox: Sandbox) -> None:
         if sandbox.must_paste and sandbox.aws.settings_text:
-            self._title(_paste_title(sandbox.options.project.get("endpoint"), sandbox.aws.url))
+            self._title("Put this at the end of your settings")
+            other = sandbox.options.project["endpoint"]
+            if other not in (None, sandbox.aws.url):
+                self._line(f"# Your settings have {other}, not this sandbox.")
             self._line(sandbox.aws.settings_text)
         self._line()
         self._line(f"  {self._style('title', 'The sandbox is ready:')} {sandbox.page}")
@@ -132,14 +135,3 @@ class TextOutput:
 
     def _line(self, text: str = "") -> None:
         print(text, file=self.out, flush=True)
-
-
-def _paste_title(endpoint: str | None, address: str) -> str:
-    """What to do with the settings.
-
-    :param endpoint: the URL of the AWS APIs in the project's settings, if they have one.
-    :param address: the URL at which the sandbox serves them.
-    """
-    if endpoint in (None, address):
-        return "Put this at the end of your settings"
-    return f"Your settings have {endpoint}, not this sandbox: put this at their end instead"

@@ -26,8 +26,7 @@ from .aws.sns.signing_key import SigningKey, default_key_file
 from .journal import Journal
 from .options import Options, project_command
 from .servers import check_listener, check_site, local_hosts, serve, without_credentials
-from .settings import anymail_settings
-from .settings_snippet import settings_snippet
+from .settings import anymail_settings, settings_snippet
 from .webhooks import NO_SITE, NO_WEBHOOKS, Webhooks, WebhookWatch
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from ..message import AnymailMessage
 from .journal import now
 
 FOLDER = Path(__file__).parent / "sample_mail"
+PRICES = "item;pieces;price\nGrüner Tee “Frühling”;2;9,80\nTea strainer;1;4,50\nPostage;1;2,90\n"
 SENDER = "orders@tea.example"
 SUPPORT = "support@tea.example"
 CUSTOMER = "zoe@example.net"
@@ -55,7 +56,7 @@ def order() -> AnymailMessage:
     )
     cup = message.attach_inline_image(_cup(), "cup.png", "png", "cup", "tea.example")
     message.attach_alternative(_text("order.html").replace("CUP", cup), "text/html")
-    message.attach("order 1042.csv", _text("order.csv"), "text/csv")
+    message.attach("order 1042.csv", PRICES, "text/csv")
     return message
 
 

@@ -28,8 +28,7 @@ from anymail.management.commands.anymail_sandbox import run
 from anymail.sandbox.aws.defaults import CREDENTIALS
 from anymail.sandbox.aws.sns.signing_key import SigningKey
 from anymail.sandbox.options import add_arguments, command_line
-from anymail.sandbox.settings import anymail_settings
-from anymail.sandbox.settings_snippet import settings_snippet
+from anymail.sandbox.settings import anymail_settings, settings_snippet
 
 from ..local_sns import PATIENCE, reserved_port, wait_until
 from . import ROOT, TIMEOUT, Running, environment, start, wait_until_ready
@@ -373,13 +372,13 @@ class CommandLineTests(SimpleTestCase):
         parser = ArgumentParser(exit_on_error=False)
         add_arguments(parser)
         for argument, text in (
-            ("--port=x", "is not a port"),
-            ("--port=65536", "is not a port"),
-            ("--port=-1", "is not a port"),
+            ("--port=x", "is not a number from 0 to 65535"),
+            ("--port=65536", "is not a number"),
+            ("--port=-1", "is not a number"),
             ("--latency=nan", "is not a number"),
             ("--latency=-1", "is not a number"),
-            ("--latency=60.1", "is more than 60 seconds"),
-            ("--max-send-rate=0", "above 0"),
+            ("--latency=60.1", "is not a number from 0 to 60"),
+            ("--max-send-rate=0", "is not a number from 0.1"),
             ("--domain=", "is not a domain"),
             ("--domain=not_a_domain!!", "is not a domain"),
             ("--domain=.example", "is not a domain"),

@@ -403,7 +403,7 @@ class EndTests(SimpleTestCase):
         ):
             main(["--latency=5000"])
         self.assertEqual(caught.exception.code, 2)
-        self.assertIn("argument --latency: '5000' is more than 60 seconds\n", errors.getvalue())
+        self.assertIn("argument --latency: '5000' is not a number from 0 to", errors.getvalue())
 
 
 class LoopbackTests(SimpleTestCase):

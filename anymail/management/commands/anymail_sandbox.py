@@ -18,7 +18,7 @@ from ...conf import AmazonSESSettings, WebhookSettings
 from ...sandbox import SandboxError
 from ...sandbox.options import PROJECT_VARIABLE, add_arguments, command_line, project_command
 from ...sandbox.servers import url_of
-from ...sandbox.settings_snippet import settings_snippet, uses_mailers
+from ...sandbox.settings import settings_snippet, uses_mailers
 from ...sandbox.webhooks import NO_WEBHOOKS
 
 #: The webhooks' URL names, and what the sandbox calls their paths.

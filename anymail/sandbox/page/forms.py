@@ -11,6 +11,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.html import format_html
 
+from ...addresses import EmailAddress
 from ...inbound import AnymailInboundMessage
 from ..journal import now
 from ..samples import CUSTOMER, SENDER, SUPPORT
@@ -210,10 +211,9 @@ class ReceiveForm(SandboxForm):
             return data
         data["raw"] = data["file"] or _pasted(data["source"]) or _written(data)
         message = AnymailInboundMessage.parse_raw_mime_bytes(data["raw"])
-        writers = message.get_address_header("From")
-        data["sender"] = data["sender"] or (writers[0].addr_spec if writers else "")
+        data["sender"] = data["sender"] or next(_addresses(message.get_address_header("From")), "")
         receivers = data["recipients"] or [*message.to, *message.cc]
-        data["recipients"] = list(dict.fromkeys(address.addr_spec for address in receivers))
+        data["recipients"] = list(dict.fromkeys(_addresses(receivers)))
         if not data["recipients"]:
             self.add_error("recipients", "Enter at least one recipient.")
         return data
@@ -227,6 +227,10 @@ class ReceiveForm(SandboxForm):
             "rule": data["rule"] or None,
             "verdicts": {name: data[name] or VERDICTS[0] for name in VERDICT_NAMES},
         }
+
+
+def _addresses(found: Sequence[EmailAddress]) -> Iterator[str]:
+    return (address.addr_spec for address in found)
 
 
 def _pasted(source: str) -> bytes:

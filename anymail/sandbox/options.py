@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from argparse import Action, ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,8 +18,6 @@ from .servers import without_credentials
 PROJECT_VARIABLE = "ANYMAIL_SANDBOX_PROJECT"
 #: Where ``manage.py runserver`` serves a project.
 SITE = "http://127.0.0.1:8000"
-#: RFC 1123 section 2.1; others are written as Punycode.
-DOMAIN = r"(?=.{1,253}\Z)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*"
 
 
 @dataclass(kw_only=True)
@@ -67,9 +64,9 @@ def add_arguments(parser: ArgumentParser) -> list[Action]:
         add("--amazon-port", "of the APIs (default: %(default)s)", **port),
         add("--bind", "to listen on (default: %(default)s)", metavar="ADDRESS"),
         add("--allow-remote", "--bind and --site may be elsewhere", action="store_true"),
-        add("--domain", "receives mail sent to it", type=domain, **several),
-        add("--configuration-set", 'besides "sandbox"', type=configuration_set, **several),
-        add("--verified", "the only senders: address or domain", type=identity, **several),
+        add("--domain", "receives mail sent to it", **several),
+        add("--configuration-set", 'besides "sandbox"', **several),
+        add("--verified", "the only senders: address or domain", **several),
         add("--latency", "of each send", type=number(float, 0, MAX_LATENCY), metavar="SECONDS"),
         add("--max-send-rate", "recipients a second", type=number(float, 0.1, 10_000), metavar="N"),
         add("--key-file", "where the key for SNS messages is kept", type=Path, metavar="FILE"),
@@ -99,26 +96,6 @@ def _words(action: Action, value: Any) -> Iterator[str]:
         yield from (f"{name}={one}" for one in value)
     elif value is not None:
         yield f"{name}={value}"
-
-
-def _matching(pattern: str, what: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise ArgumentTypeError(f"{text!r} is not {what}")
-        return text
-
-    return parse
-
-
-domain: Callable[[str], str] = _matching(DOMAIN, "a domain like example.org")
-identity: Callable[[str], str] = _matching(
-    rf"([^\s@]{{1,64}}@)?{DOMAIN}", "a domain like example.org or an address like me@example.org"
-)
-#: SES API reference v2, "CreateConfigurationSet".
-configuration_set: Callable[[str], str] = _matching(
-    r"[A-Za-z0-9_-]{1,64}",
-    "a valid name of a configuration set: up to 64 letters, digits, - and _",
-)
 
 
 def number(kind: Callable[[str], float], least: float, most: float) -> Callable[[str], float]:

@@ -20,19 +20,9 @@ TRIES = 20
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host name or an address leads to this machine, and nobody else can reach it."""
-    try:
-        found = getaddrinfo(host.strip("[]"), None)
-        return all(ip_address(address[0]).is_loopback for *_, address in found)
-    except (OSError, ValueError):
-        return False
-
-
 def check_listener(host: str, *, allow_remote: bool) -> None:
     """Raise SandboxError if other machines could reach a server, unless they may."""
-    _check_found(host)
-    if not (allow_remote or is_loopback(host)):
+    if not (_is_local(host) or allow_remote):
         raise SandboxError(
             f"Other machines can reach {host!r}, and the sandbox has no passwords: "
             "they could read all mail in it. If that is what you want, add --allow-remote."
@@ -42,19 +32,27 @@ def check_listener(host: str, *, allow_remote: bool) -> None:
 def check_site(url: str, *, allow_remote: bool) -> None:
     """Raise SandboxError if a site is on another machine, unless it may be."""
     host = host_of(url)
-    _check_found(host)
-    if not (allow_remote or is_loopback(host)):
+    if not (_is_local(host) or allow_remote):
         raise SandboxError(
             f"The site {host!r} is on another machine, to which the sandbox would post what is in "
             "your mail. If that is what you want, add --allow-remote."
         )
 
 
-def _check_found(host: str) -> None:
+def is_loopback(host: str) -> bool:
+    """Whether a host name or an address leads to this machine, and nobody else can reach it."""
     try:
-        getaddrinfo(host.strip("[]"), None)
+        return _is_local(host)
+    except SandboxError:
+        return False
+
+
+def _is_local(host: str) -> bool:
+    try:
+        found = getaddrinfo(host.strip("[]"), None)
     except (OSError, UnicodeError) as err:
         raise SandboxError(f"The host {host!r} cannot be found.") from err
+    return all(ip_address(address[0]).is_loopback for *_, address in found)
 
 
 def host_of(url: str) -> str:

@@ -16,7 +16,6 @@ def _contents(find: views_mails.FindMail) -> list[URLPattern]:
         path("preview/", views_contents.preview, kwargs),
         path("source/", views_contents.source, kwargs),
         path("files/<int:number>/", views_contents.file, kwargs),
-        path("events/<str:event>/", views_contents.event, kwargs),
     ]
 
 

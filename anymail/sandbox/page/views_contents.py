@@ -1,4 +1,4 @@
-"""The parts of a mail by themselves: the preview, the source, attachments, the JSON of events.
+"""The parts of a mail by themselves: the preview, the source, attachments.
 
 A stranger wrote all of it. None of it ever runs as a part of the page: it is downloaded, or shown
 in an origin of its own.
@@ -6,7 +6,7 @@ in an origin of its own.
 
 from __future__ import annotations
 
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.http import content_disposition_header
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_safe
@@ -55,16 +55,6 @@ def file(request: HttpRequest, find: FindMail, id: str, number: int) -> HttpResp
         if found.number == number:
             return _download(found.content, found.content_type, found.name)
     raise Http404("This mail has no such attachment.")
-
-
-@require_safe
-def event(request: HttpRequest, find: FindMail, id: str, event: str) -> HttpResponse:
-    for found in list(find(id).events):
-        if found.id == event:
-            return JsonResponse(
-                dict(found.document), json_dumps_params={"indent": 2}, headers=INERT
-            )
-    raise Http404("This mail has no event with this id.")
 
 
 def _download(content: bytes, content_type: str, name: str) -> HttpResponse:

@@ -1,4 +1,4 @@
-// The page works without this. It keeps what is shown up to date, and saves some clicks.
+// The page works without this. It keeps what is shown up to date, and fills in addresses.
 "use strict";
 
 const EVERY = 1000; // milliseconds between two questions
@@ -35,7 +35,6 @@ function update(fresh) {
   if (focused) document.querySelector(focused)?.focus({ preventScroll: true });
   for (const one of all(".row, .entry")) one.classList.toggle("is-new", !known.has(one.id));
   announce(all("[data-announce]").map((one) => one.dataset.announce).filter((text) => !said.has(text)));
-  showCopyButtons();
 }
 
 /* Asking: once a second while the page is visible, more and more rarely without a response. */
@@ -75,39 +74,17 @@ function showConnection(text, severity) {
   connection.hidden = false;
 }
 
-/* Small helpers: copy, fill in, and send forms once. */
+/* The addresses of the simulator, which fill in a field. */
 
-function showCopyButtons() {
-  for (const button of all("[data-copy]")) button.hidden = !navigator.clipboard;
-}
-
-async function copy(button) {
-  await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-  button.textContent = "Copied";
-  announce(["Copied"]);
-  setTimeout(() => (button.textContent = "Copy"), 1500);
-}
-
-function fill(button) {
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-fill]");
+  if (!button) return;
   const field = document.getElementById(button.dataset.fill);
   const isThere = field.value.split(/[\s,<>]+/).includes(button.value);
   if (!isThere) field.value = [field.value.replace(/[\s,]+$/, ""), button.value].filter(Boolean).join(", ");
   announce([`${button.value} ${isThere ? "is there already" : "added"}`]);
-}
-
-document.addEventListener("click", (event) => {
-  const target = event.target.closest("[data-copy], [data-fill]");
-  if (target) (target.dataset.copy ? copy : fill)(target);
 });
 
-// A form is sent once; coming back to its page, it can be sent again.
-document.addEventListener("submit", (event) => {
-  if (event.target.hasAttribute("aria-busy")) event.preventDefault();
-  event.target.setAttribute("aria-busy", "true");
-});
-addEventListener("pageshow", () => all("form[aria-busy]").forEach((form) => form.removeAttribute("aria-busy")));
-
-showCopyButtons();
 if (document.body.dataset.version) {
   document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : ask()));
   schedule();

@@ -14,7 +14,7 @@ from ..api import ApiError
 from ..schedule import Schedule
 from .documents import describe, event_document, notification_document
 from .simulator import SimulatedEvent, events_for
-from .subscribers import Subscribers
+from .subscribers import EventDestination, IdentityTopics, Subscribers
 from .tracked import why_untracked
 
 if TYPE_CHECKING:
@@ -61,12 +61,11 @@ class Publisher:
     def _happen(self, mail: SentMail, event: SimulatedEvent) -> None:
         detail, kind = describe(mail, event, now()), event.kind
         published = SesEvent(kind=kind, document=event_document(mail, kind, detail))
-        for found in self.subscribers.destinations(mail.region, mail.configuration_set or ""):
+        for found in self._destinations(mail):
             if found.topic_arn is not None and found.accepts(kind):
                 self._publish(mail, published, found.topic_arn, EVENT_SUBJECT)
-        identity = self.subscribers.identity(mail.region, mail.identity)
-        topic_arn = identity.topics.get(kind)
-        if topic_arn is not None:
+        identity = self._identity(mail)
+        if topic_arn := identity.topics.get(kind):
             with_headers = identity.with_headers.get(kind, False)
             published.document = notification_document(
                 mail, kind, detail, with_headers=with_headers
@@ -76,6 +75,14 @@ class Publisher:
             self._deliver_here(mail, event.recipients)
         # Last, so that whoever sees the event sees everything that it led to.
         self._journal.add_event(mail, published)
+
+    def _destinations(self, mail: SentMail) -> list[EventDestination]:
+        found = self.subscribers.destinations.get((mail.region, mail.configuration_set or ""), {})
+        return list(found.values())
+
+    def _identity(self, mail: SentMail) -> IdentityTopics:
+        key = (mail.region, mail.identity.lower())
+        return self.subscribers.identities.get(key) or IdentityTopics()
 
     def _publish(
         self, mail: SentMail, event: SesEvent, topic_arn: str, subject: str | None = None
@@ -106,18 +113,13 @@ class Publisher:
 
     def _why_unpublished(self, mail: SentMail) -> str | None:
         """Why nobody hears of the events of a message; None if somebody does."""
-        if any(self.subscribers.identity(mail.region, mail.identity).topics.values()):
+        topics = [found.topic_arn for found in self._destinations(mail) if found.enabled]
+        if any([*topics, *self._identity(mail).topics.values()]):
             return None
-        if mail.configuration_set is None:
-            return (
-                "The events of this message are published nowhere: it has no configuration set "
-                "(the setting is AMAZON_SES_CONFIGURATION_SET_NAME), and its sender's identity has "
-                "no notification topic."
-            )
-        destinations = self.subscribers.destinations(mail.region, mail.configuration_set)
-        if any(found.enabled and found.topic_arn for found in destinations):
-            return None
+        why = "it has no configuration set (the setting is AMAZON_SES_CONFIGURATION_SET_NAME)"
+        if name := mail.configuration_set:
+            why = f"its configuration set {name} has no enabled event destination with an SNS topic"
         return (
-            "The events of this message are published nowhere: its configuration set "
-            f"{mail.configuration_set} has no enabled event destination with an SNS topic."
+            f"The events of this message are published nowhere: {why}, and its sender's identity "
+            "has no notification topic."
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,36 +49,20 @@ class IdentityTopics:
     with_headers: dict[str, bool] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
 class Subscribers:
-    """The destinations and topics of every region."""
+    """The destinations and topics of every region.
 
-    def __init__(self) -> None:
-        self._destinations: dict[tuple[str, str, str], EventDestination] = {}
-        self._identities: dict[tuple[str, str], IdentityTopics] = {}
+    :param destinations: by name, of each configuration set by region and name.
+    :param identities: by region and name in lower case.
+    """
 
-    def destinations(self, region: str, configuration_set: str) -> list[EventDestination]:
-        known = list(self._destinations.items())
-        return [found for (*of, _), found in known if of == [region, configuration_set]]
-
-    def put(self, region: str, configuration_set: str, destination: EventDestination) -> None:
-        """Add a destination, or replace the one with its name."""
-        self._destinations[region, configuration_set, destination.name] = destination
-
-    def remove(self, region: str, configuration_set: str, name: str) -> bool:
-        """Remove a destination. False: there is none with this name."""
-        return self._destinations.pop((region, configuration_set, name), None) is not None
-
-    def forget(self, region: str, configuration_set: str) -> None:
-        """Remove all destinations of a configuration set."""
-        for found in self.destinations(region, configuration_set):
-            self.remove(region, configuration_set, found.name)
-
-    def identity(self, region: str, name: str) -> IdentityTopics:
-        return self._identities.get((region, name.lower()), IdentityTopics())
-
-    def change_identity(self, region: str, name: str) -> IdentityTopics:
-        """The settings of an identity, to be changed."""
-        return self._identities.setdefault((region, name.lower()), IdentityTopics())
+    destinations: defaultdict[tuple[str, str], dict[str, EventDestination]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+    identities: defaultdict[tuple[str, str], IdentityTopics] = field(
+        default_factory=lambda: defaultdict(IdentityTopics)
+    )
 
 
 def event_type(kind: str) -> str | None:

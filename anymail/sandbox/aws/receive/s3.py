@@ -18,9 +18,6 @@ from ...journal import ReceivedMail
 from ..bounds import make_room
 from ..defaults import ACCOUNT
 
-KEY_BYTES = 32
-IV_BYTES = 12
-
 
 def s3_action(mail: ReceivedMail, rule: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """Store a mail. Returns ``receipt.action`` of the notification.
@@ -55,7 +52,7 @@ def _encrypt(mail: ReceivedMail, rule: str, kms_key_arn: str) -> tuple[bytes, di
         "kms_cmk_id": kms_key_arn,
     }
     key, wrapped = _data_key(kms_key_arn, context)
-    iv = os.urandom(IV_BYTES)
+    iv = os.urandom(12)
     metadata = {
         "x-amz-key-v2": base64.b64encode(wrapped).decode(),
         "x-amz-iv": base64.b64encode(iv).decode(),
@@ -76,7 +73,7 @@ def _data_key(kms_key_arn: str, context: dict[str, str]) -> tuple[bytes, bytes]:
         _, _, _, region, account, _ = kms_key_arn.split(":", 5)
         backend = kms_backends[account][region]
         is_enabled = backend.describe_key(kms_key_arn).enabled
-        key, wrapped, _ = backend.generate_data_key(kms_key_arn, context, KEY_BYTES, "")
+        key, wrapped, _ = backend.generate_data_key(kms_key_arn, context, 32, "")
     except Exception as err:  # moto raises many kinds
         raise SandboxError(f"KMS has no key {kms_key_arn} ({err}).") from err
     if not is_enabled:

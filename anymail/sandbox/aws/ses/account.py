@@ -7,7 +7,7 @@ from typing import Any
 
 from ..api import ApiError, ApiRequest
 from ..defaults import ACCOUNT
-from ..events.subscribers import NOTIFICATION_TYPES, IdentityTopics
+from ..events.subscribers import NOTIFICATION_TYPES
 from ..faults import DEFAULT_RATE
 from .context import Result, SesContext
 
@@ -55,22 +55,22 @@ def set_identity_topic(ses: SesContext, request: ApiRequest) -> Result:
         except ApiError as err:
             text = f"Invalid SNS topic <{topic_arn}>: {err}"
             raise ApiError("InvalidParameterValue", text) from err
-    ses.publisher.subscribers.change_identity(request.region, identity).topics[kind] = (
-        topic_arn or None
-    )
+    identities = ses.publisher.subscribers.identities
+    identities[request.region, identity.lower()].topics[kind] = topic_arn or None
     return {}
 
 
 def set_identity_headers(ses: SesContext, request: ApiRequest) -> Result:
-    settings = ses.publisher.subscribers.change_identity(request.region, request.params["Identity"])
-    settings.with_headers[_kind(request)] = request.params["Enabled"]
+    identity, identities = request.params["Identity"], ses.publisher.subscribers.identities
+    with_headers = identities[request.region, identity.lower()].with_headers
+    with_headers[_kind(request)] = request.params["Enabled"]
     return {}
 
 
 def get_identity_attributes(ses: SesContext, request: ApiRequest) -> Result:
     found = {}
     for name in request.params["Identities"]:
-        known = ses.publisher.subscribers.identity(request.region, name) or IdentityTopics()
+        known = ses.publisher.subscribers.identities[request.region, name.lower()]
         attributes: dict[str, Any] = {"ForwardingEnabled": True}
         for kind in NOTIFICATION_TYPES:
             attributes[f"{kind}Topic"] = known.topics.get(kind)

@@ -36,12 +36,12 @@ def get_configuration_set(_ses: SesContext, request: ApiRequest) -> Result:
 def delete_configuration_set(ses: SesContext, request: ApiRequest) -> Result:
     name = _named_set(request)
     moto_state.configuration_sets(request.region).pop(name, None)
-    ses.publisher.subscribers.forget(request.region, name)
+    ses.publisher.subscribers.destinations.pop((request.region, name), None)
     return {}
 
 
 def get_destinations(ses: SesContext, request: ApiRequest) -> Result:
-    found = ses.publisher.subscribers.destinations(request.region, _named_set(request))
+    found = _destinations(ses, request).values()
     return {"EventDestinations": [{**one.definition, "Name": one.name} for one in found]}
 
 
@@ -55,15 +55,14 @@ def put_destination(ses: SesContext, request: ApiRequest) -> Result:
         except ApiError as err:
             text = f"Could not publish to SNS topic <{destination.topic_arn}>: {err}"
             raise SesError(ErrorCode.INVALID_DESTINATION, text) from err
-    set_name = request.params["ConfigurationSetName"]
-    ses.publisher.subscribers.put(request.region, set_name, destination)
+    _destinations(ses, request)[destination.name] = destination
     return {}
 
 
 def delete_destination(ses: SesContext, request: ApiRequest) -> Result:
     name = request.params["EventDestinationName"]
     _check_existence(ses, request, name)
-    ses.publisher.subscribers.remove(request.region, request.params["ConfigurationSetName"], name)
+    _destinations(ses, request).pop(name, None)
     return {}
 
 
@@ -71,6 +70,10 @@ def _named_set(request: ApiRequest) -> str:
     name: str = request.params["ConfigurationSetName"]
     check_configuration_set(request.region, name)
     return name
+
+
+def _destinations(ses: SesContext, request: ApiRequest) -> dict[str, EventDestination]:
+    return ses.publisher.subscribers.destinations[request.region, _named_set(request)]
 
 
 def _destination(request: ApiRequest) -> EventDestination:
@@ -91,8 +94,7 @@ def _destination(request: ApiRequest) -> EventDestination:
 
 def _check_existence(ses: SesContext, request: ApiRequest, name: str) -> None:
     """What is created may not be there yet; what is changed has to be."""
-    known = ses.publisher.subscribers.destinations(request.region, _named_set(request))
-    exists, is_new = any(one.name == name for one in known), request.operation.startswith("Create")
+    exists, is_new = name in _destinations(ses, request), request.operation.startswith("Create")
     if is_new and exists:
         text = f"An event destination {name} already exists."
         raise SesError(ErrorCode.DESTINATION_EXISTS, text)

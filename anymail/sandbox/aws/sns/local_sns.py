@@ -19,12 +19,11 @@ from moto.sns import models
 from moto.sns.exceptions import InvalidParameterValue, TopicNotFound
 from moto.sns.responses import SNSResponse
 
-from ....amazon_ses.sns import TOPIC_ARN
 from ... import SandboxError
 from ...journal import Journal, SesEvent
 from ...servers import check_site
 from ..api import ApiError
-from ..defaults import ACCOUNT, REGION
+from ..defaults import ACCOUNT
 from ..schedule import Schedule
 from .signing_key import SigningKey
 from .subscription import Subscription
@@ -83,13 +82,13 @@ class LocalSns:
             return backend.publish(message, topic_arn, subject=subject, event=event)
 
     def subscribe(self, topic_arn: str, url: str) -> None:
-        """Subscribe a webhook, and ask it in the background to confirm until it does.
+        """Subscribe a webhook, which is asked in the background to confirm.
 
         :param url: with user name and password if it asks for them.
         :raises ApiError: there is no such topic, or the URL is not allowed.
         """
         with self._backend(topic_arn) as backend:
-            backend.subscribe(topic_arn, url, url.partition(":")[0]).ask()
+            backend.subscribe(topic_arn, url, url.partition(":")[0])
 
     def webhooks(self) -> list[Subscription]:
         """Every webhook that is subscribed, the oldest first."""
@@ -116,11 +115,12 @@ class LocalSns:
 
     @contextmanager
     def _backend(self, topic_arn: str) -> Iterator[LocalSnsBackend]:
-        region = topic_arn.split(":")[3] if TOPIC_ARN.fullmatch(topic_arn) else REGION
-        if region not in self._regions:
-            raise ApiError("NotFound", f"The sandbox has no region {region}", 404)
+        regions = list(self._regions.values())
+        backend = next((found for found in regions if topic_arn in found.topics), None)
+        if backend is None:
+            raise ApiError("NotFound", "Topic does not exist", 404)
         try:
-            yield self._regions[region]
+            yield backend
         except ServiceException as err:
             raise ApiError(err.code, err.message) from err
 
@@ -138,11 +138,10 @@ class LocalSnsBackend(models.SNSBackend):
         return {"/$": LocalSnsResponse.dispatch}
 
     def get_topic(self, arn: str | None) -> models.Topic:
-        if not (arn and TOPIC_ARN.fullmatch(arn)):  # SES cannot use FIFO topics
-            raise _invalid("TopicArn")
-        if arn not in self.topics:
+        found = self.topics.get(arn or "")
+        if found is None or found.fifo_topic:  # SES cannot use FIFO topics
             raise TopicNotFound
-        return self.topics[arn]
+        return found
 
     def subscribe(self, topic_arn: str, endpoint: str, protocol: str) -> Subscription:
         """Subscribe a webhook or a queue; one that is subscribed already stays as it is."""
@@ -187,13 +186,6 @@ class LocalSnsBackend(models.SNSBackend):
 
 class LocalSnsResponse(SNSResponse):
     """moto's operations of the API, and confirmation, which moto does not have."""
-
-    def subscribe(self) -> ActionResult:
-        result: Any = super().subscribe().result
-        found: Any = self.backend.subscriptions[result["SubscriptionArn"]]
-        found.ask()
-        is_shown = found.is_confirmed or self._get_param("ReturnSubscriptionArn")
-        return ActionResult({"SubscriptionArn": found.arn if is_shown else "pending confirmation"})
 
     def confirm_subscription(self) -> ActionResult:
         backend: Any = self.backend

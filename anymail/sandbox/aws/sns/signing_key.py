@@ -62,7 +62,11 @@ class SigningKey:
         """
         try:
             if not path.exists():
-                _write(path, cls.generate().pem)
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                # At once, for other processes; only its owner can read it.
+                with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+                    file.write(cls.generate().pem)
+                os.replace(file.name, path)
             return cls(path.read_bytes())
         except OSError as err:
             raise SandboxError(f"The signing key cannot be kept in {path}: {err}") from err
@@ -108,11 +112,3 @@ def default_key_file() -> Path:
             "There is no home folder to keep the signing key in. Name a file: --key-file."
         ) from err
     return cache / "django-anymail-ses" / "sandbox.pem"
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a whole file at once, which only its owner can read."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(content)
-    os.replace(file.name, path)

@@ -72,14 +72,6 @@ class Subscription(models.Subscription):
         """As lists of subscriptions have it."""
         return self.arn if self.is_confirmed else "PendingConfirmation"
 
-    def ask(self) -> None:
-        """Ask the webhook to confirm, again and again until it accepts the request.
-
-        Each request is a new one: an old one may be too old for the site by then.
-        """
-        if not self.is_confirmed:
-            self._send(self._sign(confirmation_fields(self.topic_arn, self.token)), pauses=())
-
     def publish(  # type: ignore[override]
         self,
         message: str,
@@ -156,12 +148,18 @@ class Subscription(models.Subscription):
             self._sns.journal.add_attempt(post, Attempt(status=None, error=error), "failed")
 
     def _work(self) -> None:
+        self._ask()
         while not self._has_ended():
             try:
                 self._deliver(*self._queue.get(timeout=ASK_AGAIN * self._sns.retry_pause))
             except Empty:
                 if self.last_attempt and not self.last_attempt.succeeded:
-                    self.ask()
+                    self._ask()
+
+    def _ask(self) -> None:
+        """Ask the webhook to confirm, with a new request: an old one may be too old by then."""
+        if not self.is_confirmed:
+            self._send(self._sign(confirmation_fields(self.topic_arn, self.token)), pauses=())
 
     def _has_ended(self) -> bool:
         return self._sns.is_closed or self.arn not in self.topic.sns_backend.subscriptions

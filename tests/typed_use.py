@@ -128,6 +128,10 @@ def send_newsletter(names: Mapping[str, str]) -> dict[str, str | None]:
         tags=[gettext_lazy("news")],
         metadata=None,
         track_opens=UNSET,
+        track_clicks=False,
+        merge_track_opens={address: True for address in names},
+        merge_track_clicks=None,
+        tenant=gettext_lazy("acme"),
     )
     message.tags = ["news"]
     message.metadata = {"issue": 3}

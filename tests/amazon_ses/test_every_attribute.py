@@ -40,6 +40,7 @@ SETTINGS: dict[str, Any] = {
     "configuration_set_name": "events",
     "endpoint_id": "abcdef12.g3h",
     "message_tag_name": "Type",
+    "metadata_message_tags": ["order"],
     "tenant": "everybody",
 }
 
@@ -118,7 +119,7 @@ class ModelTests(SimpleTestCase):
                 for kind in ("raw", "stored", "inline"):
                     with self.subTest(names, kind=kind):
                         options = {name: SETTINGS[name] for name in names}
-                        self.check(message_with(("tags",), kind), kind, **options)
+                        self.check(message_with(("tags", "metadata"), kind), kind, **options)
 
 
 def _text(value: Any) -> str:

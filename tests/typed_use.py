@@ -129,7 +129,7 @@ def send_newsletter(names: Mapping[str, str]) -> dict[str, str | None]:
         metadata=None,
         track_opens=UNSET,
         track_clicks=False,
-        merge_track_opens={address: True for address in names},
+        merge_track_opens=dict.fromkeys(names, True),
         merge_track_clicks=None,
         tenant=gettext_lazy("acme"),
     )

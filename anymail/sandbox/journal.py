@@ -157,7 +157,6 @@ class Journal:
         self._sent: OrderedDict[str, SentMail] = OrderedDict()
         self._received: OrderedDict[str, ReceivedMail] = OrderedDict()
         self._events: OrderedDict[str, SesEvent] = OrderedDict()
-        self._last_posts: dict[tuple[str, str], Post] = {}
 
     def sent(self) -> list[SentMail]:
         """The messages that SES accepted, the newest first."""
@@ -174,10 +173,6 @@ class Journal:
 
     def received_mail(self, id: str) -> ReceivedMail | None:
         return self._received.get(id)
-
-    def last_post(self, topic_arn: str, url: str) -> Post | None:
-        """What was last posted to a webhook, by its URL without user name and password."""
-        return self._last_posts.get((topic_arn, url))
 
     def add_sent(self, mail: SentMail) -> None:
         with self._change():
@@ -207,7 +202,6 @@ class Journal:
         with self._change():
             post.attempts.append(attempt)
             post.state = state
-            self._last_posts[post.topic_arn, post.url] = post
 
     def add_signal(self, event: AnymailTrackingEvent | AnymailInboundEvent) -> None:
         """A signal was dispatched; without effect unless SNS posted what it is about."""

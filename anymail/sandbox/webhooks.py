@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from .aws.defaults import EVENTS_TOPIC, INBOUND_TOPIC
-from .journal import Attempt
 from .servers import without_credentials
 
 if TYPE_CHECKING:
@@ -23,16 +22,6 @@ NO_SITE = (
     "Nothing is posted to your project's webhooks, and its receivers are not called: start the "
     "sandbox with --site http://127.0.0.1:8000, or wherever runserver serves your project."
 )
-#: Why a webhook may have answered the request to confirm like this.
-REASONS = {
-    200: "is AMAZON_SES_AUTO_CONFIRM_SNS_SUBSCRIPTIONS off?",
-    400: "does it have the sandbox's settings, and was it restarted since?",
-    401: "is its WEBHOOK_SECRET a different one?",
-    403: "is its WEBHOOK_SECRET a different one?",
-    404: "does it have webhooks?",
-    500: "do its settings have the address of this sandbox?",
-    503: "does it have the sandbox's settings, and was it restarted since?",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,17 +67,7 @@ class WebhookWatch:
                 yield url, waits_for
 
     def _waits_for(self, site: Webhooks) -> str | None:
-        # The attempts first: a webhook confirms before it answers.
-        subscribed = filter(None, starmap(self._sns.find, site.endpoints().items()))
-        found = [(webhook.last_attempt, webhook.is_confirmed) for webhook in subscribed]
-        if all(is_confirmed for _, is_confirmed in found):
+        found = list(filter(None, starmap(self._sns.find, site.endpoints().items())))
+        if all(webhook.is_confirmed for webhook in found):
             return ""
-        answers = (attempt for attempt, is_confirmed in found if attempt and not is_confirmed)
-        return next(map(_reason, answers), None)
-
-
-def _reason(attempt: Attempt) -> str:
-    if attempt.status is None:
-        return attempt.error.rstrip(".")
-    reason = REASONS.get(attempt.status)
-    return f"it answered {attempt.status}" + (f": {reason}" if reason else "")
+        return next((w.trouble for w in found if w.trouble and not w.is_confirmed), None)

@@ -21,6 +21,7 @@ from django.test import SimpleTestCase
 
 from anymail.sandbox import SandboxError, samples
 from anymail.sandbox.__main__ import CtrlC, main
+from anymail.sandbox.aws.sns.subscription import Subscription
 from anymail.sandbox.journal import Attempt, Journal, Post, SentMail, SesEvent
 from anymail.sandbox.options import Options
 from anymail.sandbox.output import JsonOutput, TextOutput
@@ -479,6 +480,10 @@ class OutputTests(SimpleTestCase):
             self.assertEqual("\x1b" in out.getvalue(), color)
 
 
+class FakeSubscription(SimpleNamespace):
+    trouble = Subscription.trouble
+
+
 class Answers:
     """How webhooks answer to the request to confirm.
 
@@ -493,7 +498,7 @@ class Answers:
 
     def find(self, topic_arn: str, url: str) -> SimpleNamespace:
         name = "tracking" if "events" in topic_arn else "inbound"
-        return SimpleNamespace(
+        return FakeSubscription(
             is_confirmed=name in self.confirmed, last_attempt=getattr(self, name)
         )
 

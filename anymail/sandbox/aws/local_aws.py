@@ -20,6 +20,7 @@ from .sns.signing_key import SigningKey
 
 if TYPE_CHECKING:
     from .sns.local_sns import LocalSns
+    from .sns.subscription import Subscription
 
 
 @dataclass(kw_only=True)
@@ -57,6 +58,10 @@ class LocalAws:
             "journal": self.journal,
         }
         return receive(raw, **options, **context)
+
+    def webhooks(self) -> list[Subscription]:
+        """Every webhook that is subscribed, the oldest first."""
+        return [] if self.sns is None else self.sns.webhooks()
 
     @property
     def started_sns(self) -> LocalSns:

@@ -20,7 +20,6 @@ from .rendering import live, page
 from .replies import reply_as_recipient
 from .sending import REFUSALS, build, send, unsent
 from .views_mails import sent_mail
-from .webhooks import webhooks
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -96,7 +95,7 @@ def receive_sample(request: HttpRequest) -> HttpResponse:
 @require_safe
 @live
 def settings(request: HttpRequest) -> HttpResponse:
-    return page(request, "settings", "settings", webhooks=webhooks())
+    return page(request, "settings", "settings", webhooks=aws().webhooks())
 
 
 @require_POST

@@ -18,7 +18,6 @@ from .previews import SANDBOX
 from .rendering import live, page
 from .summaries import row
 from .timeline import entries
-from .webhooks import webhooks
 
 FindMail = Callable[[str], SentMail | ReceivedMail]
 #: Rows of one page of a list.
@@ -89,7 +88,7 @@ def _list(
     found = Paginator(mails, PAGE_LENGTH).get_page(request.GET.get("page"))
     rows = [row(mail) for mail in found]
     context = {"rows": rows, "found": found, "query": query, "dropped": dropped}
-    return page(request, "list", section, webhooks=webhooks(), **context)
+    return page(request, "list", section, webhooks=aws().webhooks(), **context)
 
 
 def _mail(

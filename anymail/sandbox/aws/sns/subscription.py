@@ -37,6 +37,16 @@ PAUSES = (1, 2, 4, 8, 15, 30)
 ASK_AGAIN = 2
 #: How many messages may wait for one webhook.
 MAX_WAITING = 1_000
+#: Why a webhook may have answered the request to confirm like this.
+REASONS = {
+    200: "is AMAZON_SES_AUTO_CONFIRM_SNS_SUBSCRIPTIONS off?",
+    400: "does it have the sandbox's settings, and was it restarted since?",
+    401: "is its WEBHOOK_SECRET a different one?",
+    403: "is its WEBHOOK_SECRET a different one?",
+    404: "does it have webhooks?",
+    500: "do its settings have the address of this sandbox?",
+    503: "does it have the sandbox's settings, and was it restarted since?",
+}
 
 
 class Subscription(models.Subscription):
@@ -71,6 +81,23 @@ class Subscription(models.Subscription):
     def subscription_arn(self) -> str:
         """As lists of subscriptions have it."""
         return self.arn if self.is_confirmed else "PendingConfirmation"
+
+    @property
+    def url(self) -> str:
+        """Of the webhook, without user name and password."""
+        return without_credentials(self.endpoint)
+
+    @property
+    def trouble(self) -> str:
+        """Why the webhook gets nothing, as far as is known; empty if it does."""
+        attempt = self.last_attempt
+        # A webhook that takes the request to confirm need not confirm.
+        if attempt is None or (self.is_confirmed and attempt.succeeded):
+            return ""
+        if attempt.status is None:
+            return attempt.error.rstrip(".")
+        reason = "" if self.is_confirmed else REASONS.get(attempt.status)
+        return f"it answered {attempt.status}" + (f": {reason}" if reason else "")
 
     def publish(  # type: ignore[override]
         self,
@@ -133,8 +160,7 @@ class Subscription(models.Subscription):
 
         :param pauses: before each retry.
         """
-        url = without_credentials(self.endpoint)
-        post = Post(sns_id=fields["MessageId"], topic_arn=self.topic_arn, url=url)
+        post = Post(sns_id=fields["MessageId"], topic_arn=self.topic_arn, url=self.url)
         self._sns.journal.add_post(event, post)
         self._add(fields, post, pauses)
 

@@ -27,7 +27,7 @@ from anymail.sandbox import SandboxError
 from anymail.sandbox.aws.api import ApiError
 from anymail.sandbox.aws.defaults import ACCOUNT, REGION
 from anymail.sandbox.aws.schedule import Schedule
-from anymail.sandbox.aws.sns import posting, subscription
+from anymail.sandbox.aws.sns import local_sns, posting, subscription
 from anymail.sandbox.aws.sns.local_sns import LocalSns
 from anymail.sandbox.aws.sns.posting import post_to_webhook
 from anymail.sandbox.aws.sns.signing_key import SigningKey, default_key_file
@@ -748,6 +748,15 @@ class SubscriptionTests(SnsTestCase):
         for url in ("http://localhost:9/", "http://[::1]:9/x?y", "http://u:p@127.0.0.2:9"):
             with self.subTest(url=url):
                 self.api.subscribe(TopicArn=self.topic, Protocol="http", Endpoint=url)
+
+    def test_there_are_so_many_webhooks(self):
+        params = {"TopicArn": self.topic, "Protocol": "http"}
+        with mock.patch.object(local_sns, "MAX_WEBHOOKS", 2):
+            for port in (1, 2):
+                self.api.subscribe(Endpoint=f"http://127.0.0.1:{port}/", **params)
+            url = "http://127.0.0.1:3/"
+            self.assert_refused("InvalidParameter", self.api.subscribe, Endpoint=url, **params)
+        self.assertEqual(len(self.sns.webhooks()), 2)
 
     def test_the_refusal_says_what_to_do(self):
         url = "http://192.0.2.1/"

@@ -30,6 +30,8 @@ from .subscription import Subscription
 
 #: SNS waits this many seconds for a response.
 TIMEOUT = 15.0
+#: Each of them has a thread.
+MAX_WEBHOOKS = 200
 #: The characters of RFC 3986.
 URL = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{1,2048}")
 
@@ -178,6 +180,8 @@ class LocalSnsBackend(models.SNSBackend):
         """Refuse what is not the URL of a webhook, or leads to another machine."""
         if not URL.fullmatch(url) or not url.startswith(f"{protocol}://"):
             raise _invalid(f"Endpoint Reason: it is not a valid {protocol} URL")
+        if len(self._sns.webhooks()) >= MAX_WEBHOOKS:
+            raise _invalid(f"Endpoint Reason: the sandbox has {MAX_WEBHOOKS} webhooks already")
         try:
             check_site(url, allow_remote=self._sns.allow_remote)
         except (SandboxError, ValueError) as err:

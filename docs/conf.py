@@ -53,6 +53,7 @@ nitpick_ignore_regex = [
         r"py:class",
         r"ClientError|EmailMessage|SimpleUploadedFile|UploadedFile|models\.[A-Z]\w+Field",
     ),
+    (r"py:exc", r"ValidationError"),
     (r"py:class", r"anymail\.conf\.(\w+\.)?SomeSettings"),  # a type variable
     (r"std:envvar", r"AWS_.+"),
 ]

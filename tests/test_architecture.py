@@ -60,7 +60,7 @@ LAYERS: dict[str, int] = {
             anymail.amazon_ses.template_calls anymail.amazon_ses.template_content
             anymail.amazon_ses.timestamps anymail.amazon_ses.tracking anymail.amazon_ses.trust
             anymail.amazon_ses.x509 anymail.amazon_ses.arns anymail.amazon_ses.host_slots
-            anymail.amazon_ses.roles
+            anymail.amazon_ses.roles anymail.amazon_ses.insights
             anymail.amazon_ses.aws_lambda anymail.amazon_ses.carriers
             anymail.amazon_ses.connections
         """,
@@ -73,6 +73,7 @@ LAYERS: dict[str, int] = {
             anymail.webhooks.credentials
         """,
         5: """
+            anymail.forms anymail.validators anymail.checks.validators
             anymail.apps anymail.checks anymail.checks.apis anymail.checks.mailers
             anymail.checks.leftover_settings anymail.checks.queues
             anymail.checks.sending anymail.checks.settings anymail.checks.unknown_settings
@@ -124,6 +125,7 @@ NETWORK = frozenset(
         "certificates",
         "delivery",
         "https",
+        "insights",
         "quota",
         "roles",
         "sqs",

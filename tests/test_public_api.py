@@ -40,6 +40,7 @@ NAMES = {
         AnymailRequestsAPIError AnymailSerializationError AnymailUnsupportedFeature AnymailWarning
         AnymailWebhookValidationFailure
     """,
+    "anymail.forms": "DeliverableEmailField",
     "anymail.inbound": "AnymailInboundMessage",
     "anymail.message": """
         ANYMAIL_STATUSES AnymailMessage AnymailMessageMixin AnymailRecipientStatus AnymailStatus
@@ -56,6 +57,7 @@ NAMES = {
         get_request_basic_auth get_request_uri getfirst last parse_address_list parse_rfc2822date
         parse_single_address rfc2822date
     """,
+    "anymail.validators": "DeliverabilityValidator MESSAGES deliverable",
     "anymail.webhooks.amazon_ses": """
         AmazonSESBaseWebhookView AmazonSESInboundWebhookView AmazonSESTrackingWebhookView
         AnymailBotoClientAPIError AnymailBotoClientSecurityError boto3

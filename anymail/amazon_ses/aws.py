@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 from weakref import ref
 
@@ -55,7 +57,13 @@ NO_CREDENTIALS = frozenset({"NoCredentialsError", "PartialCredentialsError"})
 _clients = ProcessLocal(ClientCache)
 
 
-def client(service: str, settings: AmazonSESSettings, **overrides: Any) -> Any:
+def client(
+    service: str,
+    settings: AmazonSESSettings,
+    *,
+    config: Mapping[str, Any] = MappingProxyType({}),
+    **overrides: Any,
+) -> Any:
     """A boto3 client, from the cache where there is one for the same parameters.
 
     Making one costs 50 to 150 ms, and clients are thread-safe (boto3, "Clients"). A new one is made
@@ -63,11 +71,12 @@ def client(service: str, settings: AmazonSESSettings, **overrides: Any) -> Any:
     refused the credentials.
 
     :param service: boto3's name, for example ``"ses"``.
+    :param config: options of botocore's ``Config`` that win over those in the settings.
     :param overrides: parameters that win over the settings, for example ``region_name``.
     :raises AnymailAPIError: boto3 cannot make it: no region, no such profile.
     :raises AnymailConfigurationError: boto3 does not know a parameter.
     """
-    params = _params(service, settings, overrides)
+    params = replace(_params(service, settings, overrides), config=config)
     return _clients.get().get(_key(params, settings), lambda: create_client(params, settings))
 
 
@@ -89,7 +98,7 @@ def create_client(params: ClientParams, settings: AmazonSESSettings) -> Any:
     """
     with api_errors(f"Cannot create the boto3 client for {params.service!r}"):
         with _refused_parameters():
-            config = _config(params.service, params.client.get("config"), settings.max_concurrency)
+            config = _config(params, settings.max_concurrency)
         if settings.client_factory is not None:
             made = _factory(settings)(
                 params.service, dict(params.session), {**params.client, "config": config}
@@ -107,7 +116,10 @@ def _new_client(params: ClientParams, config: Any, settings: AmazonSESSettings) 
         session = _session_class()(**params.session)
         return session.client(params.service, **{**params.client, "config": config})
     # The region of the topic is not that of STS.
-    sts = {**settings.client_params, "config": _config("sts", params.client.get("config"), 1)}
+    sts = {
+        **settings.client_params,
+        "config": _config(replace(params, service="sts", config={}), 1),
+    }
     session = session_with_role(_session_class(), params, sts)
     return session.client(
         params.service, **{**without_credentials(params.client), "config": config}
@@ -282,18 +294,19 @@ def _service_params(service: str, settings: AmazonSESSettings) -> dict[str, Any]
     return settings.client_params if own is None else own
 
 
-def _config(service: str, users: Any, max_connections: int) -> Any:
+def _config(params: ClientParams, max_connections: int) -> Any:
     from botocore.config import Config
 
     config = Config(
         user_agent_extra=USER_AGENT,
         tcp_keepalive=True,
         max_pool_connections=max_connections,
-        **CONFIGS.get(service, {}),
+        **CONFIGS.get(params.service, {}),
     )
-    if users is not None:
+    if (users := params.client.get("config")) is not None:
         config = config.merge(users if isinstance(users, Config) else Config(**users))
-    if service in SEND_SERVICES:
+    config = config.merge(Config(**params.config))
+    if params.service in SEND_SERVICES:
         # botocore posts the message again when the answer to the first request is late, and SES
         # has no idempotency token: delivery.py repeats only what surely was not accepted.
         config = config.merge(Config(retries={"total_max_attempts": 1, "mode": "standard"}))

@@ -22,12 +22,14 @@ class ClientParams:
     :param service: boto3's name.
     :param session: keywords for ``boto3.session.Session``.
     :param client: keywords for its ``client()``.
+    :param config: options of botocore's ``Config`` that win over those in ``client``.
     :param role: parameters of AssumeRole; empty to use the session's own credentials.
     """
 
     service: str
     session: Mapping[str, Any] = field(repr=False)
     client: Mapping[str, Any] = field(repr=False)
+    config: Mapping[str, Any] = field(default_factory=dict)
     role: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
@@ -93,6 +95,7 @@ def client_key(params: ClientParams, *others: Hashable) -> ClientKey:
             params.service,
             _freeze(params.session),
             _freeze(params.client),
+            _freeze(params.config),
             _freeze(params.role),
             _surroundings(),
             *others,

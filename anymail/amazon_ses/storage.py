@@ -161,7 +161,7 @@ def _s3_client(stored: S3Object, settings: AmazonSESSettings) -> Any:
     return aws.client("s3", settings, **_in_region(stored.region, settings.s3_client_params))
 
 
-def _in_region(region: str | None, own_params: dict[str, Any] | None) -> dict[str, str]:
+def _in_region(region: str | None, own_params: dict[str, Any] | None) -> dict[str, Any]:
     """The region to use, unless the service's own parameters name one.
 
     That in ``AMAZON_SES_CLIENT_PARAMS`` is where mail is sent from, which may be elsewhere.

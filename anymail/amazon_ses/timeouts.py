@@ -56,7 +56,7 @@ class TimeoutExecutor:
                     raise TimeoutError
                 self._jobs = SimpleQueue()
                 self._thread = threading.Thread(
-                    target=_work, args=(self._jobs,), name="anymail-cache", daemon=True
+                    target=_work, args=(self._jobs,), name="anymail-time-limit", daemon=True
                 )
                 self._thread.start()
                 finalize(self, self._jobs.put, None)

@@ -12,7 +12,7 @@ from ..installation import explain_import_errors
 # Where django-anymail was installed over this package, its apps.py imports this folder, because
 # Python prefers a folder to the file checks.py; other modules are django-anymail's.
 with explain_import_errors():
-    from . import apis, queues, sending, settings, webhooks
+    from . import apis, queues, sending, settings, validators, webhooks
     from .settings import check_deprecated_settings, check_insecure_settings
 
 __all__ = ["check_deprecated_settings", "check_insecure_settings", "register"]
@@ -34,6 +34,8 @@ def register() -> None:
         sending.check_role_is_used,
         sending.check_imports,
         sending.check_senders,
+        validators.check_validator_caches,
+        validators.check_validators_can_ask,
         apis.check_v1_api,
         apis.check_awscrt,
     ):

@@ -33,8 +33,8 @@ PLAIN = {"text", "python", "rst", "html+django"}
 PACKAGES = {".", "django-anymail-ses", "django-anymail", "botocore", "pre-commit"}
 #: Where the command line tool of AWS has another name than the API has.
 AWS_NAMES = {("sns", "subscribe", "notification-endpoint"): "Endpoint"}
-#: IAM actions whose name is not that of a call.
-IAM_ACTIONS = {"s3:ListBucket"}
+#: IAM actions whose name is not that of a call, or of none in the oldest botocore.
+IAM_ACTIONS = {"s3:ListBucket", "ses:GetEmailAddressInsights"}
 IAM_SERVICES = {
     "ses": ("ses", "sesv2"),
     **{name: (name,) for name in ("sts", "sns", "s3", "kms", "sqs", "cloudwatch")},

@@ -51,6 +51,7 @@ ARGUMENT = {"unavailable": 1, "_refuse_confirmation": 2, "wrong_type": 1, "wrong
 DICTS = {"WORDING": "Amazon SES does not support {}"}
 #: What is raised with the text of another error, or with one that its class has.
 COMPOSED = {
+    "_refusal",
     "nested_too_deep",
     "_unusable",
     "raw_delivery_refused",

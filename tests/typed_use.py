@@ -40,6 +40,7 @@ from anymail.exceptions import (
     AnymailRequestsAPIError,
     AnymailUnsupportedFeature,
     AnymailWebhookValidationFailure,
+    ErrorScope,
 )
 from anymail.feedback.models import Bounce, Complaint, Feedback, Suppression
 from anymail.feedback.signals import feedback
@@ -170,6 +171,7 @@ def send_carefully(message: InvoiceMessage) -> str:
         assert_type(err.error_code, str | None)
         assert_type(err.is_transient, bool)
         assert_type(err.is_throttled, bool)
+        assert_type(err.scope, ErrorScope | None)
         return "later" if err.is_transient else f"never: {err.error_code}"
     except AnymailError:
         return "no"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from email.utils import parseaddr
+from email.utils import getaddresses
 from typing import Any
 
 from ..exceptions import ErrorScope
@@ -129,7 +129,9 @@ ANSWERS = (
         "create-tenant-resource-association --tenant-name … --resource-arn ….",
     ),
     Answer(
-        "sender", "AccessDenied AccessDeniedException", rf"{_SES_ARN}(identity|configuration-set)/"
+        "sender",
+        "AccessDenied AccessDeniedException",
+        rf"{_SES_ARN}(identity|configuration-set|tenant)/",
     ),
     Answer(
         "sender",
@@ -213,6 +215,8 @@ ANSWERS = (
     # A status that says nothing: the text of the entry may.
     Answer(None, "Failed"),
 )
+#: Characters in which identities are looked for: SES names up to 50 recipients.
+MAX_TEXT = 20_000
 #: Where the texts about unverified identities and missing permissions name identities.
 _UNVERIFIED = re.compile(r"failed the check in region [\w-]+: (.*)", re.DOTALL)
 _IDENTITY = re.compile(r":identity/([^\s'`\]]+)")
@@ -267,9 +271,9 @@ def narrow_scope(
     :param text: SES's, with its addresses.
     :param recipients: addr-specs.
     """
-    listed = _UNVERIFIED.search(text)
-    named = listed[1].split(",") if listed else _IDENTITY.findall(text)
-    blamed = {parseaddr(identity)[1].lower() for identity in named}
+    listed = _UNVERIFIED.search(text[:MAX_TEXT])
+    named = [listed[1]] if listed else _IDENTITY.findall(text[:MAX_TEXT])
+    blamed = {address.lower() for _, address in getaddresses(named)}
     only_recipients = blamed and blamed <= {recipient.lower() for recipient in recipients}
     return "recipient" if scope == "sender" and only_recipients else scope
 

@@ -168,6 +168,7 @@ class DeliveryTests(SimpleTestCase):
             EmailBackend(client_params=params).send_messages([simple_message()])
         self.assertIs(caught.exception.is_transient, False)
         self.assertIs(caught.exception.is_unsent, True)
+        self.assertEqual(caught.exception.scope, "account")
 
     def test_a_region_that_exists_is_not_blamed(self) -> None:
         with (

@@ -6,21 +6,25 @@ Answers are spelled as AWS spells them, and read by botocore.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from typing import Any, get_args
 from unittest import mock
 from xml.sax.saxutils import escape
 
 import botocore.session
+from botocore.exceptions import ClientError
 from django.test import SimpleTestCase
 
 from anymail.amazon_ses import delivery
+from anymail.amazon_ses.boto_errors import AnymailBotoClientAPIError
 from anymail.amazon_ses.error_codes import (
     ANSWERS,
     describe_exception,
     describe_response,
     describe_status,
     find_answer,
+    narrow_scope,
 )
 from anymail.backends.amazon_sesv1 import EmailBackend as V1Backend
 from anymail.backends.amazon_sesv2 import EmailBackend as V2Backend
@@ -87,6 +91,7 @@ V1_ANSWERS: list[tuple[int, str, str, str | None, bool]] = [
     (403, "AccessDenied", DENIED.format("identity/example.com"), "sender", False),
     (403, "AccessDenied", DENIED.format("identity/to@example.com"), "recipient", False),
     (403, "AccessDenied", DENIED.format("configuration-set/events"), "sender", False),
+    (403, "AccessDenied", DENIED.format("tenant/shop/tn-1"), "sender", False),
     (403, "AccessDenied", DENIED.format("template/welcome"), "message", False),
     (
         *(403, "AccessDenied", "User: arn:aws:iam::1:user/u is not authorized to perform: "),
@@ -254,12 +259,28 @@ class WireTests(SimpleTestCase):
         [error] = failures_of(V2Backend, answer)
         self.assertIn("create-tenant-resource-association", str(error).splitlines()[-1])
 
+    def test_errors_of_other_services_have_none(self) -> None:
+        response: Any = {"Error": {"Code": "AccessDenied", "Message": "Access Denied"}}
+        error = AnymailBotoClientAPIError(client_error=ClientError(response, "GetObject"))
+        self.assertEqual((error.error_code, error.scope), ("AccessDenied", None))
+
     def test_a_new_code_for_throttling_is_the_accounts(self) -> None:
         self.assertEqual(describe_response("RequestThrottled", "", 400)["scope"], "account")
 
     def test_long_texts_take_no_time(self) -> None:
         for text in (":ses:1:" * 20_000, "tenant " * 20_000, NOT_VERIFIED.format("a," * 20_000)):
+            started = time.process_time()
             self.assertIsNotNone(describe_response("AccessDenied", text, 403)["scope"])
+            self.assertEqual(narrow_scope("sender", text, ["to@example.com"]), "sender")
+            self.assertLess(time.process_time() - started, 5)
+
+    def test_recipients_are_recognized_in_every_form(self) -> None:
+        text = NOT_VERIFIED.format('"Doe, Ann" <ann@example.com>, TO@example.com')
+        recipients = ["to@example.com", "Ann@Example.com"]
+        self.assertEqual(narrow_scope("sender", text, recipients), "recipient")
+        self.assertEqual(narrow_scope("sender", text, recipients[:1]), "sender")
+        self.assertEqual(narrow_scope("account", text, recipients), "account")
+        self.assertEqual(narrow_scope("sender", "no names", recipients), "sender")
 
 
 class EntryTests(SimpleTestCase):

@@ -307,6 +307,7 @@ class EnforceTests(FeedbackTestCase):
         result = message.anymail_status.recipients["gone@example.com"]
         self.assertEqual(result.error_code, "Suppressed")
         self.assertEqual(result.error_message, "On the suppression list (hard_bounce).")
+        self.assertEqual(result.error_scope, "recipient")
 
     def test_the_callers_lists_stay_as_they_are(self) -> None:
         lists = [["gone@example.com", "a@example.com"], ["angry@example.com"], ["gone@example.com"]]

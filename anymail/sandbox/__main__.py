@@ -88,8 +88,6 @@ def _run(options: Options, ctrl_c: CtrlC) -> None:
             output.demo(run_demo(sandbox.aws))
             return
         output.ready(sandbox)
-        if sandbox.problem:
-            output.problem(sandbox.problem)
         while not ctrl_c.requested:
             for url, waits_for in sandbox.watch.changes():
                 output.site(url, waits_for)

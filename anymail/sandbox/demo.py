@@ -12,25 +12,14 @@ from ..signals import AnymailInboundEvent, AnymailTrackingEvent
 from . import SandboxError, samples
 from .aws.local_aws import LocalAws
 from .journal import ReceivedMail, SentMail, SesEvent
+from .page.timeline import MESSAGE_FIELDS, VERDICT_FIELDS
 
 #: Seconds that the webhooks have for everything about a mail.
 PATIENCE = 60
 #: What SES publishes about the sample.
 KINDS = ["Send", "Delivery", "Delivery", "Bounce", "Complaint", "Click"]
 SENT_FIELDS = ("from_email", "to", "cc", "bcc", "reply_to", "subject", "tags", "metadata", "body")
-INBOUND_FIELDS = (
-    "from_email",
-    "to",
-    "subject",
-    "text",
-    "envelope_sender",
-    "envelope_recipients",
-    "spam_detected",
-    "virus_detected",
-    "spf_verdict",
-    "dkim_verdict",
-    "dmarc_verdict",
-)
+INBOUND_FIELDS = (*MESSAGE_FIELDS, "text", *VERDICT_FIELDS)
 
 
 def run_demo(aws: LocalAws) -> Iterator[tuple[str, dict[str, Any]]]:

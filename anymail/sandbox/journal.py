@@ -221,10 +221,6 @@ class Journal:
             if self._sent.pop(mail.id, None):
                 self._forget_events(mail)
 
-    def forget_all_sent(self) -> None:
-        for mail in self.sent():
-            self.forget_sent(mail)
-
     def wait_for_sent(self, wanted: Callable[[SentMail], bool], timeout: float) -> SentMail | None:
         """The newest message that is wanted, as soon as there is one.
 

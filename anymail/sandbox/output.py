@@ -41,9 +41,8 @@ class JsonOutput:
     def ready(self, sandbox: Sandbox) -> None:
         found = {"page": sandbox.page, "amazon": sandbox.aws.url, "anymail": sandbox.anymail}
         self._line("ready", {**found, "paste": sandbox.must_paste})
-
-    def problem(self, text: str) -> None:
-        self._line("problem", text)
+        if sandbox.problem:
+            self._line("problem", sandbox.problem)
 
     def site(self, url: str, waits_for: str) -> None:
         self._line("site", {"url": url, "waits_for": waits_for})
@@ -82,10 +81,8 @@ class TextOutput:
         self._line(f"  {self._style('name', 'Amazon SES and others at')} {sandbox.aws.url}")
         self._line()
         self._line("  Ctrl-C ends everything.")
-
-    def problem(self, text: str) -> None:
-        self._line()
-        self._line(f"  {self._style('bad', text)}")
+        if sandbox.problem:
+            self._line(f"\n  {self._style('bad', sandbox.problem)}")
 
     def site(self, url: str, waits_for: str) -> None:
         if waits_for:

@@ -1111,11 +1111,6 @@ class ComposeTests(PageTestCase):
         used = set(re.findall(r"{{(\w+)}}", "".join(samples.TEMPLATE.values())))
         self.assertEqual(set(data), used)
 
-    def test_the_form_is_there_without_an_answer_from_ses(self):
-        gone = mock.patch.object(LocalAws, "client", side_effect=OSError("gone"))
-        with gone, self.assertLogs("anymail.sandbox.page", "WARNING"):
-            self.get("/compose/")
-
 
 class AnswerTests(PageTestCase):
     """A form that is filled in when a recipient answers a message."""

@@ -17,13 +17,15 @@ def reply_as_recipient(mail: SentMail) -> dict[str, Any]:
     content = content_of(mail.raw)
     message = content.message
     reply_to = message.get_address_header("Reply-To") or message.get_address_header("From")
-    subject = message.subject or ""
+    subject, writer = message.subject or "", on_one_line(message.get("From", ""))
+    lines = (content.text or "")[:MAX_QUOTED].strip().splitlines()
+    quoted = "\n".join(f"> {line}".rstrip() for line in lines)
     return {
         "from_email": str(next(iter([*message.to, *message.cc, *mail.recipients]), "")),
         "to": ", ".join(map(str, reply_to)) or mail.source,
         "subject": subject if subject[:3].casefold() == "re:" else f"Re: {subject}",
         "headers": _headers(message),
-        "text": _quoted(mail, content.text or ""),
+        "text": f"\n\nOn {mail.at:%d %b %Y at %H:%M}, {writer} wrote:\n{quoted}\n",
     }
 
 
@@ -31,9 +33,3 @@ def _headers(message: Any) -> str:
     id = on_one_line(message.get("Message-ID", ""))
     before = on_one_line(message.get("References", "") or message.get("In-Reply-To", ""))
     return f"In-Reply-To: {id}\nReferences: {before} {id}" if id else ""
-
-
-def _quoted(mail: SentMail, text: str) -> str:
-    writer = on_one_line(content_of(mail.raw).message.get("From", ""))
-    quoted = "\n".join(f"> {line}".rstrip() for line in text[:MAX_QUOTED].strip().splitlines())
-    return f"\n\nOn {mail.at:%d %b %Y at %H:%M}, {writer} wrote:\n{quoted}\n"

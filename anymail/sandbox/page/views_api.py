@@ -76,7 +76,8 @@ def for_programs(view: View) -> View:
 def messages(request: HttpRequest) -> HttpResponse:
     journal = aws().journal
     if request.method == "DELETE":
-        journal.forget_all_sent()
+        for mail in journal.sent():
+            journal.forget_sent(mail)
         return HttpResponse(status=204)
     form = FilterForm(request.GET)
     if not form.is_valid():

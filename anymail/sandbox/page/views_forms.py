@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -20,8 +18,6 @@ from .rendering import live, page
 from .replies import reply_as_recipient
 from .sending import REFUSALS, build, send, unsent
 from .views_mails import sent_mail
-
-logger: logging.Logger = logging.getLogger(__name__)
 
 #: The simulator's addresses: what happens, and how that looks in the list.
 SIMULATOR = (
@@ -40,7 +36,7 @@ SIMULATOR = (
 @require_http_methods(["GET", "HEAD", "POST"])
 @live
 def compose(request: HttpRequest) -> HttpResponse:
-    templates = _names(template_names)
+    templates = template_names()
     if request.method != "POST":
         return _compose(request, ComposeForm(templates=templates, initial=_asked_for(request)))
     form = ComposeForm(request.POST, request.FILES, templates=templates)
@@ -66,7 +62,7 @@ def send_sample(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @live
 def receive(request: HttpRequest) -> HttpResponse:
-    rules = _names(rule_names)
+    rules = rule_names()
     if request.method != "POST":
         id = request.GET.get("reply")
         initial = reply_as_recipient(sent_mail(id)) if id is not None else {}
@@ -126,15 +122,6 @@ def _asked_for(request: HttpRequest) -> dict[str, Any]:
     if "template" in request.GET:
         return samples.TEMPLATE_DATA
     return {name: request.GET[name] for name in ("to", "subject") if name in request.GET}
-
-
-def _names(get: Callable[[], list[str]]) -> list[str]:
-    """Names to choose from; none if SES does not answer."""
-    try:
-        return get()
-    except Exception:
-        logger.warning("SES does not list its templates or rules", exc_info=True)
-        return []
 
 
 def _sent(request: HttpRequest, message: AnymailMessage, ids: list[str]) -> HttpResponse:

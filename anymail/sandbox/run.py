@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from .webhooks import NO_SITE, NO_WEBHOOKS, Webhooks, WebhookWatch
 
 if TYPE_CHECKING:
     from .aws.sns.local_sns import LocalSns
+    from .aws.sns.subscription import Subscription
 
 #: Seconds that the sandbox waits for its own webhooks.
 PATIENCE = 60
@@ -102,9 +104,8 @@ def run_sandbox(options: Options, doing: Callable[[str], None]) -> Iterator[Sand
         paths = options.project.get("paths", {})
         sites = [Webhooks(url=url, **paths).with_secret(secret) for url in options.site]
         own = [] if options.is_beside_project else [Webhooks(url=page).with_secret(secret)]
-        _subscribe(aws.started_sns, [*own, *sites])
-        _wait_for_webhooks(aws.started_sns, own)
-        watch = WebhookWatch(aws.started_sns, sites)
+        _wait_until_confirmed(_subscribe(aws.started_sns, own))
+        watch = WebhookWatch(_subscribe(aws.started_sns, sites))
         yield Sandbox(page=f"{page}/", aws=aws, anymail=anymail, watch=watch, options=options)
         doing("Stopping everything")
 
@@ -162,16 +163,17 @@ def _page(
             yield url
 
 
-def _subscribe(sns: LocalSns, sites: list[Webhooks]) -> None:
-    for site in sites:
-        for topic, url in site.endpoints().items():
-            sns.subscribe(topic, url)
+def _subscribe(sns: LocalSns, sites: list[Webhooks]) -> dict[str, list[Subscription]]:
+    """The subscriptions of each site, by its URL."""
+    return {
+        site.url: [sns.subscribe(topic, url) for topic, url in site.endpoints().items()]
+        for site in sites
+    }
 
 
-def _wait_for_webhooks(sns: LocalSns, own: list[Webhooks]) -> None:
+def _wait_until_confirmed(own: dict[str, list[Subscription]]) -> None:
     end = time.monotonic() + PATIENCE
-    wanted = [pair for webhooks in own for pair in webhooks.endpoints().items()]
-    while not all(sns.is_confirmed(*pair) for pair in wanted):
+    while not all(found.is_confirmed for found in chain(*own.values())):
         if time.monotonic() > end:
             raise SandboxError("The sandbox's own webhooks did not confirm their subscriptions.")
         time.sleep(0.01)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import starmap
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -12,7 +11,7 @@ from .aws.defaults import EVENTS_TOPIC, INBOUND_TOPIC
 from .servers import without_credentials
 
 if TYPE_CHECKING:
-    from .aws.sns.local_sns import LocalSns
+    from .aws.sns.subscription import Subscription
 
 NO_WEBHOOKS = (
     'This project has no webhooks for the sandbox to post to: its URLs lack path("anymail/", '
@@ -51,23 +50,24 @@ class Webhooks:
 
 
 class WebhookWatch:
-    """Notices when sites confirm, or answer in another way than before."""
+    """Notices when sites confirm, or answer in another way than before.
 
-    def __init__(self, sns: LocalSns, sites: Sequence[Webhooks]) -> None:
-        self._sns = sns
+    :param sites: the subscriptions of each, by its URL.
+    """
+
+    def __init__(self, sites: Mapping[str, Sequence[Subscription]]) -> None:
         self._sites = sites
         self._known: dict[str, str | None] = {}
 
     def changes(self) -> Iterator[tuple[str, str]]:
         """The URL of each site whose state is new, and why it still waits; "" if it does not."""
-        for site in self._sites:
-            url, waits_for = without_credentials(site.url), self._waits_for(site)
+        for url, webhooks in self._sites.items():
+            waits_for = _waits_for(webhooks)
             if waits_for is not None and waits_for != self._known.get(url):
                 self._known[url] = waits_for
-                yield url, waits_for
+                yield without_credentials(url), waits_for
 
-    def _waits_for(self, site: Webhooks) -> str | None:
-        found = list(filter(None, starmap(self._sns.find, site.endpoints().items())))
-        if all(webhook.is_confirmed for webhook in found):
-            return ""
-        return next((w.trouble for w in found if w.trouble and not w.is_confirmed), None)
+
+def _waits_for(webhooks: Sequence[Subscription]) -> str | None:
+    waiting = [found for found in webhooks if not found.is_confirmed]
+    return next((found.trouble for found in waiting if found.trouble), None) if waiting else ""

@@ -84,8 +84,8 @@ class InboundTestCase(SimpleTestCase):
                 AMAZON_SES_INBOUND_BUCKETS=[cls.bucket],
             )
         )
-        cls.sns.subscribe(cls.topic, site + INBOUND)
-        wait_until(lambda: cls.sns.is_confirmed(cls.topic, site + INBOUND))
+        webhook = cls.sns.subscribe(cls.topic, site + INBOUND)
+        wait_until(lambda: webhook.is_confirmed)
 
     def setUp(self) -> None:
         self.stack = ExitStack()

@@ -484,35 +484,19 @@ class FakeSubscription(SimpleNamespace):
     trouble = Subscription.trouble
 
 
-class Answers:
-    """How webhooks answer to the request to confirm.
-
-    :param tracking: of the first one; None before it was asked.
-    :param inbound: of the other.
-    """
-
-    def __init__(self) -> None:
-        self.tracking: Attempt | None = None
-        self.inbound: Attempt | None = Attempt(status=200)
-        self.confirmed: set[str] = {"inbound"}
-
-    def find(self, topic_arn: str, url: str) -> SimpleNamespace:
-        name = "tracking" if "events" in topic_arn else "inbound"
-        return FakeSubscription(
-            is_confirmed=name in self.confirmed, last_attempt=getattr(self, name)
-        )
-
-
 class WatchTests(SimpleTestCase):
     """Who waits for a site hears of each new answer, once."""
 
     def setUp(self) -> None:
-        self.answers = Answers()
-        self.watch = WebhookWatch(self.answers, [Webhooks(url="http://sns:s3cr3t@127.0.0.1:8000/")])
+        self.tracking = FakeSubscription(is_confirmed=False, last_attempt=None)
+        self.inbound = FakeSubscription(is_confirmed=True, last_attempt=Attempt(status=200))
+        self.watch = WebhookWatch(
+            {"http://sns:s3cr3t@127.0.0.1:8000/": [self.tracking, self.inbound]}
+        )
 
     def seen(self, *attempts: Attempt | None) -> list[str]:
         found = []
-        for self.answers.tracking in attempts:
+        for self.tracking.last_attempt in attempts:
             found += [waits_for or "confirmed" for _, waits_for in self.watch.changes()]
         return found
 
@@ -534,17 +518,17 @@ class WatchTests(SimpleTestCase):
 
     def test_when_both_webhooks_have_confirmed(self):
         self.seen(Attempt(status=503))
-        self.answers.confirmed = {"tracking"}
-        self.answers.inbound = Attempt(status=404)
+        self.tracking.is_confirmed, self.inbound.is_confirmed = True, False
+        self.inbound.last_attempt = Attempt(status=404)
         self.assertEqual(
             self.seen(Attempt(status=200)), ["it answered 404: does it have webhooks?"]
         )
-        self.answers.confirmed = {"tracking", "inbound"}
+        self.inbound.is_confirmed = True
         self.assertEqual(self.seen(Attempt(status=200)), ["confirmed"])
         self.assertEqual(self.seen(Attempt(status=200)), [])
 
     def test_both_outputs_tell_it_without_the_password(self):
-        self.answers.tracking = Attempt(status=503)
+        self.tracking.last_attempt = Attempt(status=503)
         [state] = self.watch.changes()
         text, data = io.StringIO(), io.StringIO()
         for url, waits_for in (state, ("http://127.0.0.1:9000", "")):

@@ -31,6 +31,7 @@ from anymail.sandbox.aws.sns import local_sns, posting, subscription
 from anymail.sandbox.aws.sns.local_sns import LocalSns
 from anymail.sandbox.aws.sns.posting import post_to_webhook
 from anymail.sandbox.aws.sns.signing_key import SigningKey, default_key_file
+from anymail.sandbox.aws.sns.subscription import Subscription
 from anymail.sandbox.journal import Attempt, Journal, SentMail, SesEvent, now
 from anymail.sandbox.servers import serve
 from anymail.signals import tracking
@@ -178,10 +179,16 @@ class SnsTestCase(SimpleTestCase):
         for found in self.sns.webhooks():
             self.api.confirm_subscription(TopicArn=found.topic_arn, Token=found.token)
 
+    def subscription(self, url: str) -> Subscription:
+        """The subscription of a webhook to the topic."""
+        wanted = (self.topic, url)
+        return next(w for w in self.sns.webhooks() if (w.topic_arn, w.endpoint) == wanted)
+
     def last_attempt(self, url: str) -> Attempt | None:
-        """How a webhook responded when it was last asked to confirm."""
-        found = self.sns.find(self.topic, url)
-        return found.last_attempt if found else None
+        return self.subscription(url).last_attempt
+
+    def is_confirmed(self, url: str) -> bool:
+        return self.subscription(url).is_confirmed
 
     def publish(self, message: str = "Hello", **kwargs: Any) -> SesEvent:
         """Publish something; the result knows what becomes of it."""
@@ -622,7 +629,7 @@ class SubscriptionTests(SnsTestCase):
                 "TopicArn": self.topic,
             },
         )
-        self.assertFalse(self.sns.is_confirmed(self.topic, hook.url))
+        self.assertFalse(self.is_confirmed(hook.url))
 
     def test_a_confirmed_one(self):
         hook = self.run_webhook()
@@ -631,7 +638,7 @@ class SubscriptionTests(SnsTestCase):
         self.assertEqual(attributes["PendingConfirmation"], "false")
         [listed] = self.api.list_subscriptions_by_topic(TopicArn=self.topic)["Subscriptions"]
         self.assertEqual(listed["SubscriptionArn"], arn)
-        self.assertTrue(self.sns.is_confirmed(self.topic, f"{hook.url}/hook/"))
+        self.assertTrue(self.is_confirmed(f"{hook.url}/hook/"))
 
     def test_subscribing_again_gives_the_same_one_and_posts_nothing(self):
         hook = self.run_webhook()
@@ -652,9 +659,9 @@ class SubscriptionTests(SnsTestCase):
         wrong = "0" * len(token)
         self.assert_refused("InvalidParameter", confirm, TopicArn=self.topic, Token=wrong)
         self.assert_refused("InvalidParameter", confirm, TopicArn=topic, Token=token)
-        self.assertFalse(self.sns.is_confirmed(self.topic, hook.url))
+        self.assertFalse(self.is_confirmed(hook.url))
         answer = confirm(TopicArn=self.topic, Token=token, AuthenticateOnUnsubscribe="true")
-        self.assertTrue(self.sns.is_confirmed(self.topic, hook.url))
+        self.assertTrue(self.is_confirmed(hook.url))
         self.assertEqual(
             confirm(TopicArn=self.topic, Token=token)["SubscriptionArn"], answer["SubscriptionArn"]
         )
@@ -824,7 +831,7 @@ class WebhookTests(SnsTestCase):
         self.sns.subscribe(self.topic, self.url)
 
     def confirmed(self) -> bool:
-        return self.sns.is_confirmed(self.topic, self.url)
+        return self.is_confirmed(self.url)
 
     def publish_bounce(self) -> SesEvent:
         """Publish a bounce, about a mail that the journal has."""
@@ -924,7 +931,7 @@ class KeepTryingTests(SnsTestCase):
         self.assertEqual(self.last_attempt(url).status, None)
         time.sleep(0.5)  # much longer than three retries take
         with project(self.amazon.url, KEY.certificates, port=port, **anymail):
-            wait_until(lambda: self.sns.is_confirmed(self.topic, url))
+            wait_until(lambda: self.is_confirmed(url))
             wait_until(lambda: self.last_attempt(url).succeeded)
 
     def test_one_that_refuses_is_asked_with_a_new_message(self):

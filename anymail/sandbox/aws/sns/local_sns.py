@@ -83,14 +83,14 @@ class LocalSns:
         with self._backend(topic_arn) as backend:
             return backend.publish(message, topic_arn, subject=subject, event=event)
 
-    def subscribe(self, topic_arn: str, url: str) -> None:
+    def subscribe(self, topic_arn: str, url: str) -> Subscription:
         """Subscribe a webhook, which is asked in the background to confirm.
 
         :param url: with user name and password if it asks for them.
         :raises ApiError: there is no such topic, or the URL is not allowed.
         """
         with self._backend(topic_arn) as backend:
-            backend.subscribe(topic_arn, url, url.partition(":")[0])
+            return backend.subscribe(topic_arn, url, url.partition(":")[0])
 
     def webhooks(self) -> list[Subscription]:
         """Every webhook that is subscribed, the oldest first."""
@@ -100,15 +100,6 @@ class LocalSns:
             for found in list(backend.subscriptions.values())
             if found.is_webhook
         ]
-
-    def find(self, topic_arn: str, url: str) -> Subscription | None:
-        """The subscription of a webhook."""
-        wanted = (topic_arn, url)
-        return next((w for w in self.webhooks() if (w.topic_arn, w.endpoint) == wanted), None)
-
-    def is_confirmed(self, topic_arn: str, url: str) -> bool:
-        found = self.find(topic_arn, url)
-        return found is not None and found.is_confirmed
 
     def close(self) -> None:
         """Post nothing more. Does not wait for the responses to what is being posted."""

@@ -58,9 +58,9 @@ class LocalSns:
         self.key = key
         self.allow_remote = allow_remote
         self.timeout = timeout
-        self.is_closed = False
+        self.is_closed: bool = False
         self.retry_pause = retry_pause
-        self.schedule = Schedule()
+        self.schedule: Schedule = Schedule()
         self._regions: Any = models.sns_backends[ACCOUNT]
         # moto makes the backend of a region when it is first used.
         make_backend: Any = partial(LocalSnsBackend, sns=self)

@@ -38,9 +38,9 @@ class SigningKey:
     def __init__(self, pem: bytes) -> None:
         self.pem = pem
         key = serialization.load_pem_private_key(pem, password=None)
-        self.private_key = cast(rsa.RSAPrivateKey, key)
+        self.private_key: rsa.RSAPrivateKey = cast(rsa.RSAPrivateKey, key)
         certificate = x509.load_pem_x509_certificate(pem)
-        self.certificate = certificate.public_bytes(serialization.Encoding.PEM).decode()
+        self.certificate: str = certificate.public_bytes(serialization.Encoding.PEM).decode()
 
     @classmethod
     def generate(cls) -> SigningKey:

@@ -62,7 +62,8 @@ class Subscription(models.Subscription):
     def __init__(self, original: models.Subscription, sns: LocalSns) -> None:
         super().__init__(original.account_id, original.topic, original.endpoint, original.protocol)
         self.arn: str = original.arn
-        self.attributes = {**original.attributes, "PendingConfirmation": self.is_webhook}
+        pending = {"PendingConfirmation": self.is_webhook}
+        self.attributes: dict[str, Any] = {**original.attributes, **pending}
         self.token: str = f"2336412f37{secrets.token_hex(123)}"
         self._sns = sns
         self._queue: Queue[tuple[dict[str, Any], Post, Sequence[float]]] = Queue(MAX_WAITING)

@@ -10,15 +10,12 @@ from typing import Any
 
 from ..addresses import EmailAddress
 from ..conf import AmazonSESSettings, SendSettings
-from ..conf.values import MESSAGE_TAG
+from ..conf.values import MESSAGE_TAG, MESSAGE_TAG_NAME
 from ..exceptions import AnymailSerializationError
 from ..outgoing import OutgoingMessage, unsupported
 from . import ESP_NAME
 from .template_calls import ByRecipient
 
-#: What SES itself puts into the Feedback-ID header (Amazon SES Developer Guide, "Fine-grained
-#: feedback through email campaign").
-FEEDBACK_ID = ("ses:feedback-id-a", "ses:feedback-id-b")
 RULE = "a message tag is made of 1 to 255 ASCII letters, digits, '_' and '-'"
 #: SES uses it only if there are no tags in the parameters of the call.
 HEADER = "X-SES-MESSAGE-TAGS"
@@ -118,8 +115,7 @@ class MessageTags:
     def _checked(self, tags: Sequence[Mapping[str, str]], where: str) -> Iterator[tuple[str, str]]:
         """Tags that the user wrote for SES."""
         for name, value in ((tag["Name"], tag["Value"]) for tag in tags):
-            fits = MESSAGE_TAG.fullmatch(name) or name in FEEDBACK_ID
-            if fits and MESSAGE_TAG.fullmatch(value):
+            if MESSAGE_TAG_NAME.fullmatch(name) and MESSAGE_TAG.fullmatch(value):
                 yield name, value
             elif self._strict:
                 raise unsupported(f"the message tag {name!r} in {where}: {RULE}", ESP_NAME)

@@ -38,9 +38,12 @@ QUEUE_POISON = ("keep", "delete")
 TENANT_NAME = r"[A-Za-z0-9_-]{1,64}"
 #: Labels of a host name (RFC 1123): the endpoint's host begins with it.
 _HOST_LABELS = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}))*"
-#: Name or value of an SES message tag. The SES API reference, "MessageTag", says "256 characters or
+#: Value of an SES message tag. The SES API reference, "MessageTag", says "256 characters or
 #: fewer", and SES answers "Tag value cannot exceed 255 characters."
 MESSAGE_TAG = re.compile(r"[A-Za-z0-9_-]{1,255}")
+#: Of a name. The two with a colon are for the Feedback-ID header, which SES writes (Amazon SES
+#: Developer Guide, "Fine-grained feedback through email campaign").
+MESSAGE_TAG_NAME = re.compile(rf"ses:feedback-id-[ab]|{MESSAGE_TAG.pattern}")
 
 #: The ARN of an SES identity (Service Authorization Reference, "Amazon Simple Email Service v2").
 IDENTITY_ARN = re.compile(r"arn:[a-z-]+:ses:[a-z0-9-]+:\d{12}:identity/\S+")
@@ -111,7 +114,7 @@ def tag_names(value: Any, where: str) -> tuple[str, ...]:
 
 
 def _check_tag_name(name: str, where: str) -> None:
-    if not MESSAGE_TAG.fullmatch(name):
+    if not MESSAGE_TAG_NAME.fullmatch(name):
         raise AnymailConfigurationError(
             f"{where} has {name!r}, which cannot be the name of an SES message tag: it is made of "
             "1 to 255 ASCII letters, digits, '_' and '-'."

@@ -149,6 +149,12 @@ class MergeTests(SimpleTestCase):
     def test_tags_for_the_feedback_id_are_possible(self, way: Way) -> None:
         extra = {way.names[1]: [tag("ses:feedback-id-a", "spring")]}
         self.assertEqual(way.tags(way.message(esp_extra=extra)), {"ses:feedback-id-a": "spring"})
+        found = way.tags(
+            way.message(tags=["news"], metadata={"ses:feedback-id-b": "7"}),
+            message_tag_name="ses:feedback-id-a",
+            metadata_message_tags="ses:feedback-id-b",
+        )
+        self.assertEqual(found, {"ses:feedback-id-a": "news", "ses:feedback-id-b": "7"})
 
 
 class RefusedTests(SimpleTestCase):

@@ -62,7 +62,7 @@ LAYERS: dict[str, int] = {
             anymail.amazon_ses.x509 anymail.amazon_ses.arns anymail.amazon_ses.host_slots
             anymail.amazon_ses.roles anymail.amazon_ses.insights
             anymail.amazon_ses.aws_lambda anymail.amazon_ses.carriers
-            anymail.amazon_ses.connections
+            anymail.amazon_ses.connections anymail.amazon_ses.queued
         """,
         4: """
             anymail.backends anymail.backends.amazon_ses anymail.backends.amazon_sesv1
@@ -116,7 +116,8 @@ PAGE = "anymail.sandbox.page"
 #: named after.
 SHOWROOMS = ("anymail.management", "anymail.sandbox")
 
-#: Modules of layer 3 that touch the network. ``receive`` joins them with the pure ones.
+#: Modules of layer 3 that touch the network. ``receive``, ``queued`` and ``aws_lambda`` join them
+#: with the pure ones.
 NETWORK = frozenset(
     f"anymail.amazon_ses.{name}"
     for name in [
@@ -132,7 +133,9 @@ NETWORK = frozenset(
         "storage",
     ]
 )
-MAY_USE_NETWORK = NETWORK | {"anymail.amazon_ses.receive"}
+MAY_USE_NETWORK = NETWORK | {
+    f"anymail.amazon_ses.{name}" for name in ("receive", "queued", "aws_lambda")
+}
 
 #: Who may import a foreign package, even inside of a function.
 OWNERS: dict[str, tuple[str, ...]] = {

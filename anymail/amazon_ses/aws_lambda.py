@@ -16,7 +16,9 @@ from ..conf import AmazonSESSettings
 from ..exceptions import AnymailWebhookValidationFailure
 from .carriers import parse_notifications
 from .connections import fresh_connections
+from .queued import handle_message, log_failure
 from .receive import handle, queue_proof
+from .sqs import SqsMessage
 from .timestamps import parse_milliseconds
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -54,37 +56,15 @@ class LambdaHandler:
         :param record: from Lambda.
         :return: whether SQS may delete it.
         """
+        message, queue_arn = parse_message(record), record["eventSourceARN"]
+        proof = queue_proof(settings)
         try:
             with fresh_connections():
-                return self.handle_message(record, settings)
-        except Exception:
-            message_id = record["messageId"]
-            about = {"anymail_sqs_message": message_id}
-            logger.exception("The SQS message %s was not handled", message_id, extra=about)
+                count = handle_message(message, queue_arn, settings, proof=proof, sender=type(self))
+        except Exception as err:
+            log_failure(err, message, queue_arn)
             return False
-
-    def handle_message(self, record: dict[str, Any], settings: AmazonSESSettings) -> bool:
-        """Handle one SQS message.
-
-        :param record: from Lambda.
-        :return: False for poison that SQS is to keep.
-        :raises Exception: see :func:`.receive.handle`.
-        """
-        try:
-            found = parse_notifications(
-                record["body"],
-                proof=queue_proof(settings),
-                message_id=record["messageId"],
-                timestamp=parse_milliseconds(record["attributes"].get("SentTimestamp")),
-                queue_arn=record["eventSourceARN"],
-            )
-        except AnymailWebhookValidationFailure as err:
-            message_id = record["messageId"]
-            about = {"anymail_sqs_message": message_id}
-            logger.error("The SQS message %s cannot be used: %s", message_id, err, extra=about)
-            return settings.queue_poison == "delete"
-        handle(found, settings, sender=type(self))
-        return True
+        return count is not None or settings.queue_poison == "delete"
 
     def handle_event(self, event: dict[str, Any], settings: AmazonSESSettings) -> None:
         """Handle what SNS, EventBridge or S3 sent.
@@ -100,6 +80,21 @@ class LambdaHandler:
                 raise
             return
         handle(found, settings, sender=type(self))
+
+
+def parse_message(record: dict[str, Any]) -> SqsMessage:
+    """A message of SQS as Lambda passes it on.
+
+    :param record: one of ``Records``.
+    """
+    attributes = record["attributes"]
+    return SqsMessage(
+        id=record["messageId"],
+        receipt=record["receiptHandle"],
+        body=record["body"],
+        receive_count=int(attributes["ApproximateReceiveCount"]),
+        sent_at=parse_milliseconds(attributes["SentTimestamp"]),
+    )
 
 
 def _sqs_messages(event: dict[str, Any]) -> list[dict[str, Any]]:

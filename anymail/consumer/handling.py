@@ -8,11 +8,10 @@ from enum import Enum, auto
 
 from django.db import connections
 
-from ..amazon_ses import receive
-from ..amazon_ses.carriers import parse_notifications
 from ..amazon_ses.connections import fresh_connections
+from ..amazon_ses.queued import handle_message, log_failure
+from ..amazon_ses.receive import queue_proof
 from ..conf import AmazonSESSettings
-from ..exceptions import AnymailAPIError, AnymailWebhookValidationFailure
 from . import rules
 from .hand import Held
 
@@ -43,7 +42,7 @@ class Handler:
         self._settings = settings
         self._sender = sender
         self._stops = stops
-        self._proof = receive.queue_proof(settings)
+        self._proof = queue_proof(settings)
         self.outage = Outage()
 
     def handle(self, held: Held) -> tuple[Outcome, int]:
@@ -58,7 +57,7 @@ class Handler:
                     return self._handle(held)
             except Exception as err:
                 if not is_database_away():
-                    _log_failure(err, held)
+                    log_failure(err, held.message, held.queue.arn)
                     return Outcome.FAILED, 0
                 failures += 1
                 with self.outage:
@@ -66,33 +65,10 @@ class Handler:
                         return Outcome.UNTRIED, 0
 
     def _handle(self, held: Held) -> tuple[Outcome, int]:
-        message = held.message
-        try:
-            found = parse_notifications(
-                message.body,
-                proof=self._proof,
-                message_id=message.id,
-                timestamp=message.sent_at,
-                queue_arn=held.queue.arn,
-            )
-        except AnymailWebhookValidationFailure as err:
-            self._log_poison(err, held)
-            return Outcome.POISON, 0
-        count = receive.handle(found, self._settings, sender=self._sender)
-        return Outcome.HANDLED, count
-
-    def _log_poison(self, err: AnymailWebhookValidationFailure, held: Held) -> None:
-        is_deleted = self._settings.queue_poison == "delete"
-        logger.log(
-            # It comes again until the queue's redrive policy moves it.
-            logging.ERROR if is_deleted or held.message.receive_count == 1 else logging.DEBUG,
-            "The SQS message %s cannot be used: %s (%s, in the queue %s)",
-            held.message.id,
-            err,
-            "deleted" if is_deleted else "left to the redrive policy",
-            held.queue.name,
-            extra=about(held),
+        count = handle_message(
+            held.message, held.queue.arn, self._settings, proof=self._proof, sender=self._sender
         )
+        return (Outcome.POISON, 0) if count is None else (Outcome.HANDLED, count)
 
 
 class Outage:
@@ -130,23 +106,3 @@ def is_database_away() -> bool:
         except Exception:  # each database has its own
             return True
     return False
-
-
-def about(held: Held) -> dict[str, str]:
-    """The attributes of log records about a message."""
-    return {"anymail_sqs_id": held.message.id, "anymail_queue": held.queue.name}
-
-
-def _log_failure(err: Exception, held: Held) -> None:
-    passes = isinstance(err, AnymailAPIError) and err.is_transient
-    logger.log(
-        logging.WARNING if passes else logging.ERROR,
-        "The SQS message %s was not handled: %s (it comes again; this was time %d, from the queue "
-        "%s)",
-        held.message.id,
-        err if isinstance(err, AnymailAPIError) else type(err).__name__,
-        held.message.receive_count,
-        held.queue.name,
-        exc_info=None if passes else err,
-        extra=about(held),
-    )

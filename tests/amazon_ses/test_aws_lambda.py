@@ -15,14 +15,14 @@ from django.test import SimpleTestCase, TestCase, override_settings
 
 from anymail import testing
 from anymail.amazon_ses.aws_lambda import LambdaHandler, handler
-from anymail.exceptions import AnymailWebhookValidationFailure
+from anymail.exceptions import AnymailAPIError, AnymailWebhookValidationFailure
 from anymail.signals import account_changed, tracking
 
 from ..log_guard import recorded
 from .test_carriers import DISABLED, POISON, QUEUE, in_eventbridge, in_s3, in_sns
 from .test_every_carrier import sqs_record
 
-LOGGER = "anymail.amazon_ses.aws_lambda"
+LOGGER = "anymail.amazon_ses"
 
 
 class BrokenReceiverError(Exception):
@@ -71,7 +71,8 @@ class BatchTests(LambdaTestCase):
         [record] = self.records
         self.assertIn("sqs-1", record.getMessage())
         self.assertIs(record.exc_info[0], BrokenReceiverError)
-        self.assertEqual(record.anymail_sqs_message, "sqs-1")
+        self.assertEqual(record.anymail_queue, "ses-events")
+        self.assertEqual(record.anymail_sqs_id, "sqs-1")
 
     def test_a_message_without_events_is_done(self):
         setup = "Successfully validated SNS topic for Amazon SES event publishing."
@@ -84,13 +85,26 @@ class BatchTests(LambdaTestCase):
         failed = self.failed(self.bounce(), *bodies, self.bounce())
         self.assertEqual(failed, [f"sqs-{number + 1}" for number in range(len(bodies))])
         self.assertEqual(len(self.events), 2)
-        self.assertEqual([record.anymail_sqs_message for record in self.records], failed)
+        self.assertEqual([record.anymail_sqs_id for record in self.records], failed)
         self.assertEqual({(r.levelname, r.exc_info) for r in self.records}, {("ERROR", None)})
+
+    def test_poison_that_comes_again_is_not_logged_again(self):
+        again = sqs_record("{}")
+        again["attributes"]["ApproximateReceiveCount"] = "2"
+        with self.assertNoLogs(LOGGER, "INFO"):
+            answer = handler({"Records": [again]}, None)
+        self.assertEqual(answer, {"batchItemFailures": [{"itemIdentifier": "sqs-1"}]})
+
+    def test_what_is_away_for_the_moment_is_a_warning(self):
+        error = AnymailAPIError("S3 is away.", is_transient=True)
+        with mock.patch("anymail.amazon_ses.queued.handle", side_effect=error):
+            self.assertEqual(self.failed(self.bounce()), ["sqs-0"])
+        self.assertEqual([(r.levelname, r.exc_info) for r in self.records], [("WARNING", None)])
 
     @override_settings(ANYMAIL={"AMAZON_SES_QUEUE_POISON": "delete"})
     def test_poison_is_logged_and_deleted_if_the_setting_says_so(self):
         self.assertEqual(self.failed("{}", self.bounce("broken@example.com")), ["sqs-1"])
-        self.assertEqual(self.records[0].anymail_sqs_message, "sqs-0")
+        self.assertEqual(self.records[0].anymail_sqs_id, "sqs-0")
 
     def test_raw_messages_have_the_id_and_time_of_sqs(self):
         self.failed(json.dumps(testing.ses_event("bounce")))

@@ -59,7 +59,7 @@ class ConsumeTests(CommandTests):
     def test_json_has_all_that_was_counted(self):
         name = self.queue()
         self.sqs.send(name, event_body(), "poison")
-        with self.receiving(), self.assertLogs("anymail.consumer", "ERROR"):
+        with self.receiving(), self.assertLogs("anymail", "ERROR"):
             line = self.call(name, "--max-messages", "2", "--json")
         found = json.loads(line)
         self.assertGreater(found.pop("lag"), 0)

@@ -177,7 +177,7 @@ class FailureTests(ConsumerTestCase):
             if next(failures):
                 raise RuntimeError("a bug in a receiver")
 
-        logger = "anymail.consumer.handling"
+        logger = "anymail.amazon_ses.queued"
         with self.receiving(receive), self.assertLogs(logger, "ERROR") as logs:
             consumer = self.consume(name, count=2)
         self.assertTrue(1.5 <= times[1] - times[0] < 10)  # 2 ** 1
@@ -193,7 +193,7 @@ class FailureTests(ConsumerTestCase):
             if event.message_id == "bad":
                 raise RuntimeError
 
-        with self.receiving(receive), self.assertLogs("anymail.consumer", "ERROR"):
+        with self.receiving(receive), self.assertLogs("anymail", "ERROR"):
             consumer = self.consume(name, count=10)
         self.assertEqual((consumer.tally.counts().handled, self.sqs.count(name)), (9, 1))
 
@@ -206,7 +206,7 @@ class FailureTests(ConsumerTestCase):
 
         with (
             self.receiving(receive),
-            self.assertLogs("anymail.consumer", "ERROR"),
+            self.assertLogs("anymail", "ERROR"),
             self.consuming(name),
         ):
             wait_until(lambda: self.sqs.count(f"{name}-dead") == 1)
@@ -223,7 +223,7 @@ class FailureTests(ConsumerTestCase):
             if len(calls) == 2:
                 raise RuntimeError
 
-        with self.receiving(receive), self.assertLogs("anymail.consumer", "ERROR"):
+        with self.receiving(receive), self.assertLogs("anymail", "ERROR"):
             self.consume(name, count=2)
         self.assertEqual(calls, ["a@example.com", "b@example.com"] * 2)
 
@@ -233,7 +233,7 @@ class FailureTests(ConsumerTestCase):
         document["receipt"]["action"] = {"type": "S3", "bucketName": "gone", "objectKey": "x"}
         del document["content"]
         self.sqs.send(name, envelope(json.dumps(document)))
-        with self.assertLogs("anymail.consumer.handling", "ERROR") as logs:
+        with self.assertLogs("anymail.amazon_ses.queued", "ERROR") as logs:
             consumer = self.consume(name, count=1)
         self.assertIn("NoSuchBucket", logs.output[0])
         self.assertEqual((consumer.tally.counts().failed, self.sqs.count(name)), (1, 1))
@@ -262,7 +262,7 @@ class PoisonTests(ConsumerTestCase):
             self.sqs.send(name, *good[1:])
         with (
             self.receiving() as received,
-            self.assertLogs("anymail.consumer.handling", "INFO") as logs,
+            self.assertLogs("anymail.amazon_ses.queued", "INFO") as logs,
             self.consuming(name, threads=2) as consumer,
         ):
             wait_until(lambda: len(received) == len(expected))
@@ -281,7 +281,7 @@ class PoisonTests(ConsumerTestCase):
         name = self.sqs.create_queue()
         [id_] = self.sqs.send(name, "hello")
         self.sqs.send(name, event_body())
-        with self.receiving() as received, self.assertLogs("anymail.consumer", "ERROR") as logs:
+        with self.receiving() as received, self.assertLogs("anymail", "ERROR") as logs:
             consumer = self.consume(name, count=2, anymail={"queue_poison": "delete"})
         self.assertEqual((len(received), self.sqs.count(name)), (1, 0))
         self.assertEqual(consumer.tally.counts().poison, 1)
@@ -295,7 +295,7 @@ class PoisonTests(ConsumerTestCase):
         del document["content"]
         self.sqs.send(name, envelope(json.dumps(document)))
         anymail = {"queue_poison": "delete", "inbound_buckets": ["mine"]}
-        with self.assertLogs("anymail.consumer", "ERROR"):
+        with self.assertLogs("anymail", "ERROR"):
             consumer = self.consume(name, count=1, anymail=anymail)
         self.assertEqual((consumer.tally.counts().failed, self.sqs.count(name)), (1, 1))
 
@@ -316,7 +316,7 @@ class TrustTests(ConsumerTestCase):
     def test_by_signature_what_is_not_signed_is_poison(self):
         name = self.sqs.create_queue()
         self.sqs.send(name, event_body(), json.dumps(ses_event("bounce")))
-        with self.receiving() as received, self.assertLogs("anymail.consumer", "ERROR"):
+        with self.receiving() as received, self.assertLogs("anymail", "ERROR"):
             consumer = self.consume(name, count=2, anymail={"queue_trust": "signature"})
         self.assertEqual((received, consumer.tally.counts().poison), ([], 2))
 

@@ -72,9 +72,9 @@ class DeliverabilityValidator:
         cache: str | None = "default",
         lifetime: float = 24 * 60 * 60,
     ) -> None:
-        self.refuse = frozenset(refuse)
+        self.refuse: frozenset[str] = frozenset(refuse)
         self.strict = strict
-        self.messages = {**MESSAGES, **(messages or {})}
+        self.messages: dict[str, str | Promise] = {**MESSAGES, **(messages or {})}
         self.cache = cache
         self.lifetime = lifetime
         if unknown := sorted((self.refuse | self.messages.keys()) - MESSAGES.keys()):
@@ -164,4 +164,4 @@ def _warn_of_cache(err: Exception) -> None:
 
 
 #: With the defaults.
-deliverable = DeliverabilityValidator()
+deliverable: DeliverabilityValidator = DeliverabilityValidator()

@@ -311,6 +311,13 @@ class TimeTests(InsightsTestCase):
         deliverable(value)
         return time.monotonic() - start
 
+    def test_no_connection_and_no_read_takes_longer(self):
+        with self.amazon(answer()):
+            settings = current_settings().get(AmazonSESSettings)
+            config = aws.client("sesv2", settings, config=insights.CONFIG).meta.config
+        self.assertEqual((config.connect_timeout, config.read_timeout), (1, 1))
+        self.assertEqual(config.retries["total_max_attempts"], 1)
+
     def test_an_answer_that_dribbles(self):
         with dribbling_server(8) as url, self.at(url), self.assertLogs(LOGGER) as logs:
             self.make_client()

@@ -328,7 +328,7 @@ def _client(region: str | None, settings: AmazonSESSettings) -> Any:
     return aws.client("sqs", settings, **_in_region(region))
 
 
-def _in_region(region: str | None) -> dict[str, str]:
+def _in_region(region: str | None) -> dict[str, Any]:
     return {} if region is None else {"region_name": region}
 
 

@@ -501,6 +501,14 @@ class FailingCredentialsTests(CacheTestCase):
 
 
 class ConfigTests(CacheTestCase):
+    def test_a_caller_has_the_last_word_about_the_configuration(self):
+        users = ses_settings(config={"read_timeout": 30, "connect_timeout": 20})
+        client = aws.client("ses", users, config={"read_timeout": 1})
+        config = client.meta.config
+        self.assertEqual((config.read_timeout, config.connect_timeout), (1, 20))
+        self.assertIs(aws.client("ses", users, config={"read_timeout": 1}), client)
+        self.assertEqual(aws.client("ses", users).meta.config.read_timeout, 30)
+
     def test_sending_is_never_repeated_by_botocore_whatever_the_user_says(self):
         configs: list[Any] = [
             None,

@@ -397,6 +397,16 @@ class PublishingTests(LocalSesTestCase):
                     "SNSDestination": {"TopicARN": topic.arn},
                 },
             )
+        found = self.sesv2.get_configuration_set_event_destinations(ConfigurationSetName=name)
+        self.assertEqual(
+            found["EventDestinations"][1],
+            {
+                "Name": "off",
+                "Enabled": False,
+                "MatchingEventTypes": ["RENDERING_FAILURE"],
+                "SnsDestination": {"TopicArn": topic.arn},
+            },
+        )
         topic.published()
         template = self.create_template()
         message_id = self.ses.send_templated_email(

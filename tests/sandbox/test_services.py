@@ -131,8 +131,7 @@ class OtherServicesTests(LocalSesTestCase):
         self.assertEqual(found["Body"], text)
         sqs.delete_message(QueueUrl=url, ReceiptHandle=found["ReceiptHandle"])
 
-    def test_queues_hold_so_much(self):
-        sqs = self.amazon.client("sqs")
+    def test_queues_hold_so_much_of_what_sns_publishes(self):
         # Other tests' queues are moto's, too.
         waiting = [
             str(message.body)
@@ -142,13 +141,13 @@ class OtherServicesTests(LocalSesTestCase):
         ]
         size = sum(map(len, waiting))
         for bound in ({"MAX_MESSAGES": len(waiting) + 1}, {"MAX_MESSAGE_BYTES": size + 1}):
-            url = sqs.create_queue(QueueName=unique("q"))["QueueUrl"]
+            topic = self.amazon.topic()
             with mock.patch.multiple(bounds, **bound):
-                sqs.send_message(QueueUrl=url, MessageBody="a")
-                with self.assertRaisesMessage(ClientError, "OverLimit"):
-                    sqs.send_message(QueueUrl=url, MessageBody="b")
-            sqs.send_message(QueueUrl=url, MessageBody="b")
-            sqs.delete_queue(QueueUrl=url)
+                self.amazon.client("sns").publish(TopicArn=topic.arn, Message="a")
+                with self.assertLogs("anymail.sandbox.aws.sns", "WARNING") as logs:
+                    self.amazon.client("sns").publish(TopicArn=topic.arn, Message="b")
+            self.assertIn("The sandbox's queues are full", logs.output[0])
+            self.assertEqual([found["Message"] for found in topic.published()], ["a"])
 
     def test_s3(self):
         s3, bucket = self.amazon.client("s3"), unique("bucket")

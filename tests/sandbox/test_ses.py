@@ -573,6 +573,11 @@ class TemplateTests(LocalSesTestCase):
             (v1.AlreadyExistsException, self.ses.create_template, {"SubjectPart": "a"}),
             (v1.InvalidTemplateException, self.ses.update_template, {"SubjectPart": "{{#if a}}"}),
             (v1.InvalidTemplateException, self.ses.update_template, {}),
+            (
+                v1.InvalidTemplateException,
+                self.ses.create_template,
+                {"TemplateName": "", "SubjectPart": "a"},
+            ),
         ):
             with self.subTest(params), self.assertRaises(error):
                 call(Template={"TemplateName": name, **params})

@@ -18,7 +18,7 @@ MAX_OBJECT_BYTES = 2**30
 
 
 def check_room_for_message() -> None:
-    """Refuse one more message in a queue if all of them together have enough."""
+    """Refuse one more message from SNS in a queue if all of them together have enough."""
     queues = [queue for backend in _backends("sqs") for queue in list(backend.queues.values())]
     sizes = [len(str(message.body)) for queue in queues for message in list(queue._messages)]
     if len(sizes) >= MAX_MESSAGES or sum(sizes) >= MAX_MESSAGE_BYTES:

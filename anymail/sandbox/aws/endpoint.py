@@ -12,16 +12,9 @@ from typing import TYPE_CHECKING, Any
 from moto.moto_server import werkzeug_app
 from werkzeug.test import run_wsgi_app
 
+from . import protocol
 from .api import ApiError, ApiRequest
-from .bounds import check_room_for_message
-from .protocol import (
-    Environ,
-    Response,
-    StartResponse,
-    build_error,
-    build_response,
-    parse_request,
-)
+from .protocol import Environ, Response, StartResponse
 from .routing import read_body, read_scope, refuse_browsers, ses_service
 from .ses.context import SesContext
 from .ses.errors import SesError
@@ -56,22 +49,19 @@ class AwsEndpoint:
         try:
             refuse_browsers(environ, self._hosts)
             service, region = read_scope(environ)
+            body = b"" if service == "s3" else read_body(environ)  # S3's may be large
             if service in ("ses", "sesv2", "sts"):
-                request = parse_request(service, region, environ, read_body(environ))
+                request = protocol.parse_request(service, region, environ, body)
                 result = self._run(request)
                 if result is not None:
-                    return _respond(200, build_response(request, result), start_response)
-            elif service == "sqs":
-                _check_room(environ)
-            elif service != "s3":  # whose bodies may be large
-                read_body(environ)
+                    return _respond(200, protocol.build_response(request, result), start_response)
             return _ask_moto(service, environ, start_response)
         except ApiError as err:
             error = err
         except Exception as err:
             logger.exception("The sandbox failed", extra={"anymail_error_code": type(err).__name__})
             error = ApiError("InternalFailure", "The sandbox failed; its log says why.", 500)
-        return _respond(error.status, build_error(error, service), start_response)
+        return _respond(error.status, protocol.build_error(error, service), start_response)
 
     def _run(self, request: ApiRequest) -> Mapping[str, Any] | None:
         """The result of a call; None leaves it to moto."""
@@ -85,12 +75,6 @@ class AwsEndpoint:
             return OPERATIONS[key](self._ses, request) if key in OPERATIONS else None
         except SesError as err:
             raise err.as_api_error(request.service) from err
-
-
-def _check_room(environ: Environ) -> None:
-    body, target = read_body(environ), environ.get("HTTP_X_AMZ_TARGET", "")
-    if "SendMessage" in target or b"Action=SendMessage" in body:
-        check_room_for_message()
 
 
 def _respond(status: int, response: Response, start_response: StartResponse) -> Iterable[bytes]:

@@ -17,7 +17,6 @@ class Faults:
 
     :param latency: seconds that each call that sends takes longer.
     :param rate: recipients per second above which SES throttles; None: never.
-    :param verified_only: whether senders need a verified identity.
     """
 
     def __init__(

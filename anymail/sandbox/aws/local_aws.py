@@ -132,7 +132,6 @@ def set_up_account(
     """Topics, configuration sets that publish everything, a template, a bucket, and receipt rules.
 
     :param domains: that receive mail; :data:`~.defaults.DOMAIN` if empty.
-    :param configuration_sets: to have beside :data:`~.defaults.CONFIGURATION_SET`.
     :param verified: addresses and domains that are verified as well.
     """
     for topic in (defaults.EVENTS_TOPIC, defaults.INBOUND_TOPIC):
@@ -149,7 +148,6 @@ def set_up_account(
 
 def _create_configuration_set(aws: LocalAws, name: str) -> None:
     aws.client("ses").create_configuration_set(ConfigurationSet={"Name": name})
-    # v1 of the API does not know every type of event.
     aws.client("sesv2").create_configuration_set_event_destination(
         ConfigurationSetName=name,
         EventDestinationName="sns",

@@ -59,13 +59,12 @@ def covering(address: str) -> Iterator[str]:
 
 def configuration_sets(region: str) -> dict[str, Any]:
     """moto's configuration sets, by name."""
-    found: dict[str, Any] = _backend(region).config_sets
-    return found
+    return ses_backends[ACCOUNT][region].config_sets
 
 
 def receipt_rules(region: str) -> list[ReceiptRule]:
     """The enabled rules of the active receipt rule set, in their order; empty without one."""
-    sets = list(_backend(region).receipt_rule_set.values())
+    sets = list(ses_backends[ACCOUNT][region].receipt_rule_set.values())
     return [
         ReceiptRule(
             name=rule["Name"],
@@ -82,9 +81,7 @@ def receipt_rules(region: str) -> list[ReceiptRule]:
 
 def _verified(region: str) -> dict[str, str]:
     """The identities, by their names in lower case."""
-    names = list(_backend(region).email_identities)  # at once: other threads add to them
+    names = list(
+        ses_backends[ACCOUNT][region].email_identities
+    )  # at once: other threads add to them
     return {name.lower(): name for name in names}
-
-
-def _backend(region: str) -> Any:
-    return ses_backends[ACCOUNT][region]

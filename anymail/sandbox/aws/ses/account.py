@@ -11,12 +11,10 @@ from ..events.subscribers import NOTIFICATION_TYPES
 from ..faults import DEFAULT_RATE
 from .context import Result, SesContext
 
-MAX_24_HOUR_SEND = 50_000.0
-
 
 def get_send_quota(ses: SesContext, request: ApiRequest) -> Result:
     return {
-        "Max24HourSend": MAX_24_HOUR_SEND,
+        "Max24HourSend": 50_000.0,
         "MaxSendRate": float(ses.faults.rate or DEFAULT_RATE),
         "SentLast24Hours": float(ses.sent[request.region]),
     }

@@ -80,15 +80,17 @@ def _destination(request: ApiRequest) -> EventDestination:
     """The destination in a call of either API."""
     given = request.params["EventDestination"]
     sns = given.get("SnsDestination") or given.get("SNSDestination") or {}
+    topic_arn = sns.get("TopicArn") or sns.get("TopicARN")
     types = [event_type(kind) for kind in given.get("MatchingEventTypes", ())]
     if None in types:
         raise invalid(f"Invalid event type in {given['MatchingEventTypes']}.")
+    in_v2 = {"MatchingEventTypes": types, "SnsDestination": topic_arn and {"TopicArn": topic_arn}}
     return EventDestination(
         name=request.params.get("EventDestinationName") or given["Name"],
         enabled=given.get("Enabled", False),
         types=tuple(filter(None, types)),
-        topic_arn=sns.get("TopicArn") or sns.get("TopicARN"),
-        definition=given,
+        topic_arn=topic_arn,
+        definition={**given, **in_v2},
     )
 
 

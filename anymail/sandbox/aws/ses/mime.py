@@ -82,15 +82,11 @@ def delivered(raw: bytes, message_id: str, region: str, at: datetime) -> bytes:
 
 
 def compose(
-    headers: Iterable[Header],
-    text: Body | None,
-    html: Body | None,
-    attachments: Iterable[Mapping[str, Any]],
+    headers: Iterable[Header], bodies: Mapping[str, Body], attachments: Iterable[Mapping[str, Any]]
 ) -> bytes:
-    """A message that SES composes, with attachments as v2 takes them."""
+    """A message that SES composes, of ``plain`` and ``html``, with attachments as v2 takes them."""
     message = EmailMessage(SMTP)
-    bodies = {"plain": text, "html": html} if text or html else {"plain": (b"", "utf-8")}
-    for subtype, (content, charset) in ((key, body) for key, body in bodies.items() if body):
+    for subtype, (content, charset) in (bodies or {"plain": (b"", "utf-8")}).items():
         add = message.add_alternative if "Content-Type" in message else message.set_content
         lines = re.sub(rb"\r\n|\r|\n", b"\r\n", content)
         add(lines, "text", subtype, params={"charset": charset})

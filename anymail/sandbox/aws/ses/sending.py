@@ -158,10 +158,8 @@ def _render(ses: SesContext, mail: SentMail, call: Params, content: Params) -> N
 def _compose(mail: SentMail, call: Params, message: Params) -> None:
     """:param message: ``Simple`` of v2."""
     subject, charset = _encoded(message["Subject"])
-    text, html = (
-        _encoded(message["Body"][key]) if key in message["Body"] else None
-        for key in ("Text", "Html")
-    )
+    body, kinds = message["Body"], {"Text": "plain", "Html": "html"}
+    bodies = {kinds[key]: _encoded(body[key]) for key in kinds if key in body}
     custom = [(header["Name"], header["Value"]) for header in message.get("Headers", ())]
     mime.check_custom_headers(custom)
     parse_addresses(call.get("ReplyToAddresses", ()))
@@ -174,7 +172,7 @@ def _compose(mail: SentMail, call: Params, message: Params) -> None:
     }
     headers = [(name, ", ".join(values)) for name, values in addresses.items() if values]
     headers += [("Subject", subject.decode(charset, "replace")), *custom]
-    mail.raw = mime.compose(headers, text, html, message.get("Attachments", ()))
+    mail.raw = mime.compose(headers, bodies, message.get("Attachments", ()))
     mail.headers = parse_headers(mail.raw)
     mime.check_headers(mail.headers)
 

@@ -109,16 +109,20 @@ def _checked_template(request: ApiRequest) -> Template:
     """The template in a call of either API."""
     given = request.params.get("Template") or request.params["TemplateContent"]
     content = {key.removesuffix("Part"): value for key, value in given.items()}
-    name = content.pop("TemplateName", None) or request.params["TemplateName"]
+    name = content.get("TemplateName") or request.params.get("TemplateName", "")
     parts = {key: content[key] for key in ("Subject", "Text", "Html") if key in content}
-    if not parts.get("Subject"):
-        raise SesError(ErrorCode.INVALID_TEMPLATE, "The subject must be specified.")
-    if sum(len(part.encode()) for part in parts.values()) > MAX_SIZE:
-        text = f"A template has at most {MAX_SIZE} bytes."
-        raise SesError(ErrorCode.INVALID_TEMPLATE, text)
+    template = Template(name=name, parts=parts)
     try:
-        for part in parts.values():
-            handlebars.parse(part)
+        _check(template)
     except TemplateError as err:
         raise SesError(ErrorCode.INVALID_TEMPLATE, str(err)) from err
-    return Template(name=name, parts=parts)
+    return template
+
+
+def _check(template: Template) -> None:
+    if not template.name or not template.parts.get("Subject"):
+        raise TemplateError("The name and the subject must be specified.")
+    if sum(len(part.encode()) for part in template.parts.values()) > MAX_SIZE:
+        raise TemplateError(f"A template has at most {MAX_SIZE} bytes.")
+    for part in template.parts.values():
+        handlebars.parse(part)

@@ -94,9 +94,9 @@ def _ask_moto(service: str, environ: Environ, start_response: StartResponse) -> 
         is_page = "html" in headers.get("Content-Type", "") and not status.startswith("2")
         problem = status if is_page else ""
     except Exception as err:
-        problem = f"{type(err).__name__}: {err}"
-        more = {"anymail_error_code": type(err).__name__}
-        logger.info("moto's %s failed", service, exc_info=True, extra=more)
+        kind = type(err).__name__
+        problem = f"{kind}: {err}"
+        logger.info("moto's %s raised %s", service, kind, extra={"anymail_error_code": kind})
     if problem:
         text = f"The sandbox cannot answer this request to {service} ({problem})."
         raise ApiError("NotImplemented", text)

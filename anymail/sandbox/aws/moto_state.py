@@ -40,8 +40,9 @@ class ReceiptRule:
 
 def verified_identity(region: str, address: str) -> str | None:
     """The verified identity that covers an address: itself, its domain, or a parent of that."""
-    verified = _verified(region)
-    return next((verified[name] for name in covering(address) if name in verified), None)
+    names = list(ses_backends[ACCOUNT][region].email_identities)  # at once: other threads add
+    verified = {name.lower(): name for name in names}
+    return next((verified[name] for name in _covering(address) if name in verified), None)
 
 
 def receives_for(region: str, address: str) -> bool:
@@ -49,7 +50,7 @@ def receives_for(region: str, address: str) -> bool:
     return verified_identity(region, address.rpartition("@")[2]) is not None
 
 
-def covering(address: str) -> Iterator[str]:
+def _covering(address: str) -> Iterator[str]:
     """Every identity that may stand for an address, the closest first; in lower case."""
     name = address.lower()
     while name:
@@ -77,11 +78,3 @@ def receipt_rules(region: str) -> list[ReceiptRule]:
         for rule in found.rules
         if rule.get("Enabled")
     ]
-
-
-def _verified(region: str) -> dict[str, str]:
-    """The identities, by their names in lower case."""
-    names = list(
-        ses_backends[ACCOUNT][region].email_identities
-    )  # at once: other threads add to them
-    return {name.lower(): name for name in names}

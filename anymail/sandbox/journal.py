@@ -92,6 +92,7 @@ class SentMail:
     :param recipients: of the envelope: addresses without names.
     :param raw: the MIME source as SES delivers it (``Message-ID`` and ``Date`` are SES's); of a
         template that could not be rendered, empty.
+    :param parameters: further ones of the call, by their names in v2: the tenant, ARNs, overrides.
     :param message_tags: SES message tags.
     :param headers: as the sender wrote them, before SES replaced some.
     :param source_ip: of the caller.
@@ -108,6 +109,7 @@ class SentMail:
     raw: bytes
     configuration_set: str | None = None
     template: str | None = None
+    parameters: dict[str, str] = field(default_factory=dict)
     message_tags: Mapping[str, list[str]] = field(default_factory=dict)
     headers: Sequence[tuple[str, str]] = ()
     source_ip: str = "127.0.0.1"

@@ -20,7 +20,7 @@ from anymail.sandbox.aws.events.documents import (
     mail_in_event,
     notification_document,
 )
-from anymail.sandbox.aws.events.tracked import why_untracked
+from anymail.sandbox.aws.events.tracked import why_untrackable, why_untracked
 from anymail.sandbox.aws.headers import parse_headers
 from anymail.sandbox.aws.schedule import Schedule
 from anymail.sandbox.journal import SentMail
@@ -281,7 +281,7 @@ class EventDocumentTests(SimpleTestCase):
 
     def test_hostile_html_takes_no_more_than_linear_time(self):
         def read(text: str) -> None:
-            why_untracked("Click", b"Content-Type: text/html\r\n\r\n<a " + text.encode())
+            why_untrackable("Click", b"Content-Type: text/html\r\n\r\n<a " + text.encode())
 
         for piece in ("<a ", '<a href="', "<a href", "href "):
             with self.subTest(piece):
@@ -299,8 +299,28 @@ class EventDocumentTests(SimpleTestCase):
             (deep, ["Open", "Click"]),
         ):
             with self.subTest(raw[:200]):
-                found = [kind for kind in ("Send", "Open", "Click") if why_untracked(kind, raw)]
+                found = [kind for kind in ("Open", "Click") if why_untrackable(kind, raw)]
                 self.assertEqual(found, untracked)
+
+    def test_overrides_decide_what_is_tracked_and_destinations_if_there_is_none(self):
+        for choice, is_published, tracked in (
+            ("ENABLED", True, True),
+            ("ENABLED", False, True),
+            ("DISABLED", True, False),
+            ("DISABLED", False, False),
+            (None, True, True),
+            (None, False, False),
+        ):
+            for kind, other in (("Open", "Click"), ("Click", "Open")):
+                with self.subTest(choice, is_published=is_published, kind=kind):
+                    chosen = {f"{kind}TrackingEnabled": choice} if choice else {}
+                    opposite = {f"{other}TrackingEnabled": "DISABLED" if tracked else "ENABLED"}
+                    mail = accepted(HTML, parameters={**chosen, **opposite})
+                    reason = why_untracked(kind, mail, is_published=is_published)
+                    self.assertEqual(reason is None, tracked, reason)
+
+    def test_only_opens_and_clicks_are_tracked(self):
+        self.assertIsNone(why_untracked("Send", accepted(b""), is_published=False))
 
 
 class NotificationDocumentTests(SimpleTestCase):
@@ -366,6 +386,31 @@ class PublishingTests(LocalSesTestCase):
         marked = self.send_raw(Destinations=[address("complaint")], ConfigurationSetName=name)
         self.amazon.wait_for(marked, "Send", "Delivery", "Complaint")  # the others are over
         self.assertEqual([event.kind for event in mail.events], ["Send", "Delivery"])
+
+    def test_an_open_that_no_destination_has_happens_if_the_message_asks_for_it(self):
+        name = self.amazon.configuration_set(self.amazon.topic(), types=["SEND", "DELIVERY"])
+        html = {"Html": {"Data": "<p>Hello!"}}
+        tracking = {"OpenTrackingEnabled": "ENABLED"}
+        for choice, kinds in (
+            ({}, []),
+            ({"ConfigurationOverrides": {"Tracking": tracking}}, ["Open"]),
+        ):
+            with self.subTest(choice):
+                message_id = self.sesv2.send_email(
+                    FromEmailAddress=SENDER,
+                    Destination={"ToAddresses": [address("open")]},
+                    Content={"Simple": {"Subject": {"Data": "Hello"}, "Body": html}},
+                    ConfigurationSetName=name,
+                    **choice,
+                )["MessageId"]
+                mail = self.amazon.wait_for(message_id, "Send", "Delivery", *kinds)
+                self.assertEqual(
+                    [bool(one.topic_arns) for one in mail.events[2:]], [False] * len(kinds)
+                )
+                self.assertEqual(mail.parameters, tracking if choice else {})
+                self.assertEqual(
+                    [kind for kind in mail.notes if "no Open" in kind] == [], bool(choice)
+                )
 
     def test_events_have_a_subject_and_end_in_a_line_break(self):
         topic = self.amazon.topic()

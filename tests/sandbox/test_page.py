@@ -525,6 +525,7 @@ class MessageTests(PageTestCase):
             operation="v2 SendEmail",
             configuration_set="sandbox",
             template="hello",
+            parameters={"TenantName": "acme", "OpenTrackingEnabled": "DISABLED"},
             message_tags={"campaign": ["spring", "summer"]},
             notes=["Nobody hears of the events."],
         )
@@ -532,6 +533,7 @@ class MessageTests(PageTestCase):
         for said in (
             *("0100-id", "v2 SendEmail in us-east-1", "Envelope sender orders@tea.example"),
             *("Envelope recipients ann@example.com", "Configuration set sandbox"),
+            "Parameters TenantName acme OpenTrackingEnabled DISABLED",
             *("Template hello", "Tags welcome", "Metadata order 7", "campaign spring, summer"),
             "Nobody hears of the events.",
         ):
@@ -702,6 +704,26 @@ class PreviewTests(PageTestCase):
         self.assertIn("img-src data: http: https:", policy)
         self.assertEqual([rule for rule in policy if "http" in rule], [policy[1]])
 
+    def test_remote_images_are_mentioned_only_if_there_are_any(self):
+        for html, mentioned in (
+            ('<img alt="" src="https://a.example/1.png">', True),
+            ("<img src = '//a.example/1.png'>", True),
+            ("<IMG SRC=HTTP://a.example/1.png>", True),
+            ('<img src="x.png" srcset="cid:1 1x, https://a.example/2.png 2x">', True),
+            ('<td background="http://a.example/1.png">', True),
+            ("<p style='background: url( \"https://a.example/1.png\" )'>", True),
+            ("<style>p { background: url(//a.example/1.png) }</style>", True),
+            ('<a href="https://a.example/">https://a.example/1.png</a>', False),
+            ('<img src="cid:1"><a href="https://a.example/">', False),
+            ('<img src="data:image/png;base64,aa//aa==">', False),
+            ("<p>src=</p>//<p>", False),
+        ):
+            with self.subTest(html):
+                mail = add_sent(self.journal, source(html))
+                shown = self.text(f"/messages/{mail.id}/")
+                self.assertEqual("Remote images are blocked. Show" in shown, mentioned)
+                self.assertIn("Full size", shown)
+
     def test_a_web_site_elsewhere_cannot_ask_for_remote_images(self):
         add_sent(self.journal, source('<img src="https://remote.example/1.png">'))
         for url in ("/messages/mail-0/?images=1", "/messages/mail-0/preview/?images=1"):
@@ -768,8 +790,9 @@ class PreviewTests(PageTestCase):
             frames.append((begin, " ", end))
         for begin, unit, end in frames:
             with self.subTest(begin=begin, unit=unit):
-                growth = cpu_growth(lambda text, a=begin, b=end: self.preview(a + text + b), unit)
-                self.assertLess(growth, 10)
+                for read in (self.preview, previews.has_remote_images):
+                    growth = cpu_growth(lambda text, a=begin, b=end, f=read: f(a + text + b), unit)
+                    self.assertLess(growth, 10)
 
 
 class DownloadTests(PageTestCase):
@@ -1184,9 +1207,10 @@ class ApiTests(PageTestCase):
     def test_a_message_has_everything(self):
         order = samples.order()
         order.extra_headers["X-Metadata"] = '{"order": 1042}'
-        sent = add_sent(self.journal, order.message().as_bytes())
+        sent = add_sent(self.journal, order.message().as_bytes(), parameters={"TenantName": "acme"})
         happen(self.journal, sent, "bounce")
         found = self.json("/mail-0")
+        self.assertEqual(found["parameters"], {"TenantName": "acme"})
         self.assertEqual(found["subject"], "Zoë, your tea is on its way")
         self.assertEqual(found["outcomes"], {"bounced": ["ann@example.com"]})
         self.assertEqual(found["metadata"], {"order": 1042})

@@ -28,6 +28,11 @@ MAX_IMAGES = 25_000_000
 
 # Nothing here may take more than linear time, so what repeats is bounded.
 _CID = re.compile(r"""cid:([^"'\s()<>\\]{1,500})""", re.IGNORECASE)
+_REMOTE = re.compile(
+    r"""(?:(?:src|srcset|background|poster)\s{0,9}=|url\()\s{0,9}["']?\s{0,9}
+    (?:(?:https?:)?//|[^"'<>]{0,2000}?[\s,]https?://)""",
+    re.IGNORECASE | re.VERBOSE,
+)
 _LINK = re.compile(
     r"""<(?:a|area)(?=[\s/])
     (?P<stays>(?=[^<>]{0,2000}?[\s/]href\s{0,9}=\s{0,9}["']?\s{0,9}(?:\#|javascript:)))?""",
@@ -40,6 +45,11 @@ def preview_of(raw: bytes) -> str:
     """The HTML of a mail as it can be shown."""
     content = content_of(raw)
     return _with_images(_LINK.sub(_targeted, content.html or ""), content.files)
+
+
+def has_remote_images(html: str) -> bool:
+    """Whether HTML names images that are not in the mail itself."""
+    return _REMOTE.search(html) is not None
 
 
 def _targeted(link: re.Match[str]) -> str:

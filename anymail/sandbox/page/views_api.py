@@ -148,6 +148,7 @@ def _document(mail: SentMail) -> dict[str, Any]:
         "html": content.html,
         "headers": [[name, str(value)] for name, value in message.items()],
         **tags_and_metadata(mail.raw),
+        "parameters": mail.parameters,
         "attachments": [
             {
                 "name": file.name,

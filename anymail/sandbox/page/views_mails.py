@@ -14,7 +14,7 @@ from .apps import aws
 from .badges import verdicts, webhook_troubles
 from .contents import content_of, tags_and_metadata
 from .middleware import is_from_elsewhere
-from .previews import SANDBOX
+from .previews import SANDBOX, has_remote_images
 from .rendering import live, page
 from .summaries import row
 from .timeline import entries
@@ -110,6 +110,7 @@ def _mail(
         content=content,
         # Bytes that are not UTF-8 look like \xe9.
         source=mail.raw[:MAX_SOURCE].decode("utf-8", "backslashreplace").replace("\r\n", "\n"),
+        has_remote_images=has_remote_images(content.html or ""),
         with_images=wants_images(request),
         frame_sandbox=SANDBOX,
         **more,

@@ -14,7 +14,7 @@ from ..api import ApiError
 from ..schedule import Schedule
 from .documents import describe, event_document, notification_document
 from .simulator import SimulatedEvent, events_for
-from .subscribers import EventDestination, IdentityTopics, Subscribers
+from .subscribers import EventDestination, IdentityTopics, Subscribers, event_type
 from .tracked import why_untracked
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Publisher:
         """Schedule the events of a message that SES has accepted."""
         events = events_for(mail.recipients, is_rendered=mail.failure is None)
         kinds = dict.fromkeys(event.kind for event in events)
-        untracked = {kind: reason for kind in kinds if (reason := why_untracked(kind, mail.raw))}
+        untracked = {kind: reason for kind in kinds if (reason := self._why_untracked(mail, kind))}
         mail.notes += filter(None, [self._why_unpublished(mail), *untracked.values()])
         self._journal.add_sent(mail)
         for event in events:
@@ -110,6 +110,11 @@ class Publisher:
             )
         except SandboxError as err:
             mail.notes.append(f"It was not received: {err}")
+
+    def _why_untracked(self, mail: SentMail, kind: str) -> str | None:
+        found = [one for one in self._destinations(mail) if one.enabled]
+        is_published = any(event_type(kind) in one.types for one in found)
+        return why_untracked(kind, mail, is_published=is_published)
 
     def _why_unpublished(self, mail: SentMail) -> str | None:
         """Why nobody hears of the events of a message; None if somebody does."""

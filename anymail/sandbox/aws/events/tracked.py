@@ -1,6 +1,7 @@
-"""What SES can track: HTML parts, into which it puts a pixel and its own links.
+"""What SES tracks: HTML parts, into which it puts a pixel and its own links, if it is asked to.
 
-Source: Amazon SES Developer Guide, "Email sending metrics FAQs".
+Source: Amazon SES Developer Guide, "Email sending metrics FAQs"; API v2 Reference,
+"TrackingConfigurationOverrides".
 """
 
 from __future__ import annotations
@@ -10,15 +11,33 @@ from collections.abc import Iterator
 from email import message_from_bytes, policy
 from html import unescape
 
+from ...journal import SentMail
+
 LINK = re.compile(r"<a\s[^<>]*?href\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s>]+)", re.IGNORECASE)
 
 
-def why_untracked(kind: str, raw: bytes) -> str | None:
-    """Why SES cannot track an event of this kind; None if it can.
+def why_untracked(kind: str, mail: SentMail, *, is_published: bool) -> str | None:
+    """Why SES does not track an event of this kind; None if it does.
 
-    :param raw: the message.
+    :param is_published: an event destination has this kind.
     """
-    if kind in ("Open", "Click") and not any(True for _ in _html_parts(raw)):
+    if kind not in ("Open", "Click"):
+        return None
+    override = f"{kind}TrackingEnabled"
+    choice = mail.parameters.get(override)
+    if choice == "DISABLED":
+        return f"There is no {kind} event: the message was sent with {override}=DISABLED."
+    if choice is None and not is_published:
+        return (
+            f"There is no {kind} event: its configuration set has no event destination with this "
+            f"type, and it was not sent with {override}=ENABLED."
+        )
+    return why_untrackable(kind, mail.raw)
+
+
+def why_untrackable(kind: str, raw: bytes) -> str | None:
+    """Why SES cannot track opens or clicks of a message; None if it can."""
+    if not any(True for _ in _html_parts(raw)):
         return f"There is no {kind} event: the message has no HTML part, and SES tracks no others."
     if kind == "Click" and first_link(raw) is None:
         return "There is no Click event: the HTML part has no link with http:// or https://."

@@ -29,6 +29,11 @@ MAX_SIZE = {"ses": 10 * 1024 * 1024, "sesv2": 40 * 1024 * 1024}
 MAX_RECIPIENTS = 50
 #: SES API reference, "MessageTag".
 TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
+#: Of the calls, what has no effect on the content; it is shown, and some of it is checked.
+PARAMETERS = (
+    *("TenantName", "EndpointId", "FromEmailAddressIdentityArn"),
+    *("FeedbackForwardingEmailAddress", "FeedbackForwardingEmailAddressIdentityArn"),
+)
 CONFIGURATION_SET = "x-ses-configuration-set"
 MESSAGE_TAGS = "x-ses-message-tags"
 #: What a text has without a ``Charset`` (SES API reference, "Content").
@@ -113,6 +118,7 @@ def _build_mail(ses: SesContext, request: ApiRequest, call: Params) -> SentMail:
 def _new_mail(request: ApiRequest, call: Params) -> SentMail:
     """A message without its content, and without a source if the call has none."""
     sender, at = call.get("FromEmailAddress"), now()
+    tracking = call.get("ConfigurationOverrides", {}).get("Tracking", {})
     return SentMail(
         id=new_id(request.region, at),
         operation=("v2 " if request.service == "sesv2" else "") + request.operation,
@@ -121,6 +127,7 @@ def _new_mail(request: ApiRequest, call: Params) -> SentMail:
         recipients=parse_addresses(_recipients(call)),
         raw=b"",
         configuration_set=call.get("ConfigurationSetName") or None,
+        parameters={**{key: call[key] for key in PARAMETERS if call.get(key)}, **tracking},
         message_tags=_tags((tag["Name"], tag["Value"]) for tag in call.get("EmailTags", ())),
         source_ip=request.source_ip,
         at=at,

@@ -24,6 +24,9 @@ def as_v2(request: ApiRequest) -> Params:
         "ReplyToAddresses": params.get("ReplyToAddresses", ()),
         "ConfigurationSetName": params.get("ConfigurationSetName"),
         "EmailTags": params.get("Tags", ()),
+        "FromEmailAddressIdentityArn": params.get("SourceArn") or params.get("FromArn"),
+        "FeedbackForwardingEmailAddress": params.get("ReturnPath"),
+        "FeedbackForwardingEmailAddressIdentityArn": params.get("ReturnPathArn"),
         **_content(params),
     }
 

@@ -145,6 +145,11 @@ class ConditionTests(RecordedTestCase):
             send(tags=["welcome"])
         self.assert_holds(tags=["app", "welcome"])
 
+    def test_the_tenant_of_the_setting_counts(self):
+        with override_settings(ANYMAIL={"AMAZON_SES_TENANT": lambda message: "acme"}):
+            send()
+        self.assert_holds(tenant="acme")
+
     def test_names_of_attachments(self):
         message = AnymailMessage(to=["ann@example.com"])
         message.attach("invoice.pdf", b"%PDF-", "application/pdf")

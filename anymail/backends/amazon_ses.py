@@ -11,9 +11,9 @@ from django.core.mail import EmailMessage
 
 from ..amazon_ses import ESP_NAME, api_v1, api_v2, aws, delivery
 from ..amazon_ses.newer_parameters import check_parameters
-from ..amazon_ses.tenants import default_tenant
+from ..amazon_ses.tenants import with_tenant
 from ..calls import ApiCall, SendApi
-from ..conf import UNSET, AmazonSESSettings, current_settings
+from ..conf import AmazonSESSettings, current_settings
 from ..exceptions import AnymailError
 from ..outgoing import OutgoingMessage
 from .base import AnymailBaseBackend
@@ -117,10 +117,7 @@ class EmailBackend(AnymailBaseBackend):
         :raises AnymailConfigurationError: the function in the setting cannot be imported.
         :raises Exception: what that function raises.
         """
-        has_tenant = "tenant" in self.send_defaults
-        if has_tenant or getattr(message, "tenant", UNSET) is not UNSET:
-            return self.send_defaults
-        return {**self.send_defaults, "tenant": default_tenant(message, self.settings)}
+        return with_tenant(self.send_defaults, message, self.settings)
 
     def build_calls(self, message: OutgoingMessage) -> Sequence[ApiCall]:
         """Turn a message into calls of the API.

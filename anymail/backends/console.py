@@ -8,8 +8,12 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Any, ClassVar, TextIO
 
+from django.core.mail import EmailMessage
+
 from ..addresses import EmailAddress
+from ..amazon_ses.tenants import with_tenant
 from ..calls import ApiCall
+from ..conf import AmazonSESSettings, current_settings
 from ..message import AnymailRecipientStatus
 from ..mime.attachments import normalise_attachments
 from ..mime.policy import text_errors
@@ -30,6 +34,11 @@ class EmailBackend(AnymailBaseBackend):
     ) -> None:
         super().__init__(fail_silently=fail_silently, **kwargs)
         self.stream = stream
+
+    def defaults_for(self, message: EmailMessage) -> Mapping[str, Any]:
+        """``SEND_DEFAULTS``, and the tenant of ``AMAZON_SES_TENANT`` if the message has none."""
+        settings = current_settings().get(AmazonSESSettings)
+        return with_tenant(self.send_defaults, message, settings)
 
     def build_calls(self, message: OutgoingMessage) -> Sequence[ApiCall]:
         """Build one call for the whole message, with any features."""

@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.core import mail
+from django.core.mail import EmailMessage
 
+from ..amazon_ses.tenants import with_tenant
 from ..attachments import Attachment
 from ..calls import ApiCall
+from ..conf import AmazonSESSettings, current_settings
 from ..exceptions import AnymailAPIError
 from ..message import AnymailRecipientStatus
 from ..outgoing import OutgoingMessage
@@ -25,6 +28,11 @@ class EmailBackend(AnymailBaseBackend):
     """
 
     esp_name: ClassVar[str] = "Test"
+
+    def defaults_for(self, message: EmailMessage) -> Mapping[str, Any]:
+        """``SEND_DEFAULTS``, and the tenant of ``AMAZON_SES_TENANT`` if the message has none."""
+        settings = current_settings().get(AmazonSESSettings)
+        return with_tenant(self.send_defaults, message, settings)
 
     def build_calls(self, message: OutgoingMessage) -> Sequence[ApiCall]:
         """Build one call for the whole message, with any features."""

@@ -87,6 +87,11 @@ class TenantTests(SimpleTestCase):
             sent = send(make(tenant="acme", esp_extra={"TenantName": "extra"}), tenant="all")
             self.assertEqual(sent.params["TenantName"], "extra")
 
+    def test_names_in_esp_extra_are_checked_too(self) -> None:
+        for make in (simple_message, template_message):
+            with self.assertRaisesRegex(AnymailUnsupportedFeature, "the tenant 'a b'"):
+                send(make(esp_extra={"TenantName": "a b"}))
+
     def test_names_that_ses_does_not_allow_are_refused(self) -> None:
         for name in ("", "a b", "a.b", "ä", "x" * 65, "acme\n"):
             for make in (simple_message, template_message):

@@ -11,7 +11,7 @@ from unittest import mock
 
 from django.core import mail
 from django.core.mail import send_mail
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, override_settings
 
 from anymail.backends.console import EmailBackend
 from anymail.exceptions import AnymailInvalidAddress, AnymailSerializationError
@@ -56,6 +56,10 @@ class ConsoleTests(SimpleTestCase):
         text = printed(simple_message(), simple_message())
         self.assertEqual(text.count("-" * 79), 2)
         self.assertEqual(text.count("Subject: Subject"), 2)
+
+    @override_settings(ANYMAIL={"AMAZON_SES_TENANT": "acme"})
+    def test_the_tenant_of_the_setting_is_printed(self):
+        self.assertIn("tenant: 'acme'", printed(simple_message()))
 
     def test_every_feature_is_printed(self):
         personal = {"to@example.com": {"a": 1}}

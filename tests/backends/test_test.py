@@ -52,6 +52,25 @@ def record(message, **options):
     return message.anymail_test_params
 
 
+def tenant_of(message):
+    """The function of an application."""
+    return message.subject.lower()
+
+
+class TenantTests(SimpleTestCase):
+    def test_the_setting_is_for_messages_without_one(self):
+        for setting in ("subject", tenant_of, f"{__name__}.tenant_of"):
+            with self.subTest(setting), override_settings(ANYMAIL={"AMAZON_SES_TENANT": setting}):
+                self.assertEqual(record(simple_message(subject="Subject"))["tenant"], "subject")
+                self.assertEqual(record(simple_message(tenant="own"))["tenant"], "own")
+                self.assertNotIn("tenant", record(simple_message(tenant=None)))
+
+    @override_settings(ANYMAIL={"AMAZON_SES_TENANT": "setting"})
+    def test_send_defaults_come_before_the_setting(self):
+        params = record(simple_message(), send_defaults={"tenant": "default"})
+        self.assertEqual(params["tenant"], "default")
+
+
 class SendTests(SimpleTestCase):
     def test_absent_recipients_are_empty_lists(self):
         params = record(simple_message())

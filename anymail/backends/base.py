@@ -172,12 +172,10 @@ class AnymailBaseBackend(BaseEmailBackend):
         recipients_resolved.send(
             type(self), message=message, recipients=outgoing.recipients, esp_name=self.esp_name
         )
-        refused = refused_addresses(status)
-        if not refused:
-            return self.build_calls(outgoing)
-        outgoing = without_addresses(outgoing, refused)
+        if refused := refused_addresses(status):
+            outgoing = without_addresses(outgoing, refused)
         calls = self.build_calls(outgoing) if outgoing.recipients else ()
-        if not calls:
+        if not calls and not outgoing.to:
             record_copies_without_original(status, outgoing)
         return calls
 

@@ -51,8 +51,8 @@ def without_addresses(outgoing: OutgoingMessage, refused: set[str]) -> OutgoingM
 
 
 def record_copies_without_original(status: AnymailStatus, outgoing: OutgoingMessage) -> None:
-    """Reject cc and bcc of a template: they get copies of mail to each ``to``, and none is left."""
-    text = "It is a copy of messages to other recipients, and all of those are refused."
+    """Reject cc and bcc of a template: they get copies of mail to a ``to``, and there is none."""
+    text = "Copy of messages to other recipients, of which there are none."
     result = AnymailRecipientStatus(None, "rejected", "NoOriginal", text, "recipient")
     status.set_recipient_status({r.addr_spec: result for r in outgoing.recipients})
 

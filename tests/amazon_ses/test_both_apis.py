@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from anymail.backends.amazon_ses import EmailBackend as V1Backend
 from anymail.backends.amazon_sesv2 import EmailBackend as V2Backend
-from anymail.exceptions import AnymailError
+from anymail.exceptions import AnymailError, AnymailRecipientsRefused
 
 from ..ses import Sent, send, simple_message
 
@@ -265,6 +265,15 @@ class TemplateTests(SimpleTestCase):
                 v2 = send(message, V2Backend)
                 self.assertEqual(template_seen(v1), template_seen(v2))
                 self.assertEqual(v1_status, status(message))
+
+    def test_copies_of_nothing_are_rejected(self) -> None:
+        for kwargs in ({"cc": ["c@example.com"]}, {"bcc": ["c@example.com"]}):
+            message = simple_message(to=[], subject="", body="", template_id="welcome", **kwargs)
+            for backend in (V1Backend, V2Backend):
+                with self.subTest(kwargs), self.assertRaises(AnymailRecipientsRefused):
+                    send(message, backend)
+                [copy] = message.anymail_status.recipients.values()
+                self.assertEqual((copy.status, copy.error_code), ("rejected", "NoOriginal"))
 
     def test_they_refuse_the_same(self) -> None:
         for kwargs in (

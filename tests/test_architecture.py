@@ -50,6 +50,7 @@ LAYERS: dict[str, int] = {
             anymail.amazon_ses.decryption anymail.amazon_ses.newer_parameters
             anymail.amazon_ses.tenants
             anymail.amazon_ses.delivery anymail.amazon_ses.error_codes anymail.amazon_ses.feedback
+            anymail.amazon_ses.error_meanings anymail.amazon_ses.masking
             anymail.amazon_ses.https anymail.amazon_ses.timeouts anymail.amazon_ses.inbound
             anymail.amazon_ses.message_tags anymail.amazon_ses.mime
             anymail.amazon_ses.notifications anymail.amazon_ses.pacing

@@ -10,12 +10,9 @@ from typing import Any
 
 from ..exceptions import AnymailAPIError
 from ..tracebacks import clear_locals, signal_handler_error
-from .error_codes import (
-    describe_client_error,
-    describe_exception,
-    find_answer,
-    mask_addresses,
-)
+from .error_codes import find_answer
+from .error_meanings import describe_client_error, describe_exception
+from .masking import mask_addresses
 
 #: Advice about an error: from the operation and the error code.
 Advise = Callable[[str, str], str | None]

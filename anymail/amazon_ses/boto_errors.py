@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError
 
 from ..exceptions import AnymailAPIError
-from .error_codes import describe_client_error
+from .error_meanings import describe_client_error
 
 #: For ``except``.
 BOTO_BASE_ERRORS = (BotoCoreError, ClientError, ConnectionError)

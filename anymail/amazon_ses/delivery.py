@@ -23,7 +23,8 @@ from ..conf import AmazonSESSettings
 from ..exceptions import AnymailAPIError
 from .aws import unknown_region
 from .aws_errors import api_errors
-from .error_codes import NEVER_CONNECTED, code_and_text, narrow_scope
+from .error_codes import NEVER_CONNECTED
+from .error_meanings import code_and_text, narrow_scope
 from .pacing import (
     AccountRate,
     ConcurrencyLimiter,

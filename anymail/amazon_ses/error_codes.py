@@ -1,12 +1,9 @@
-"""The meaning of AWS's errors: may the call be repeated, was anything sent, what else will fail?"""
+"""The answers of AWS that are known, and the error codes that have the same meaning."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
-from email.utils import getaddresses
-from typing import Any
 
 from ..exceptions import ErrorScope
 
@@ -75,7 +72,7 @@ class Answer:
 
     :param scope: what else will fail; None if the answer does not say.
     :param codes: error codes and statuses of bulk entries, with spaces between them; in one of
-        their spellings, see :func:`_plain`. Empty for any code.
+        their spellings, see :func:`plain_code`. Empty for any code.
     :param text: a pattern for AWS's text, which tells answers with the same code apart.
     :param hint: what to do, where AWS or botocore does not say.
     """
@@ -91,8 +88,8 @@ class Answer:
         :param code: as AWS spells it in any place.
         :param text: AWS's.
         """
-        codes = [_plain(known) for known in self.codes.split()]
-        return (not codes or _plain(code) in codes) and bool(re.search(self.text, text, re.I))
+        codes = [plain_code(known) for known in self.codes.split()]
+        return (not codes or plain_code(code) in codes) and bool(re.search(self.text, text, re.I))
 
 
 #: Up to the kind of the resource, in the texts about missing permissions.
@@ -215,40 +212,6 @@ ANSWERS = (
     # A status that says nothing: the text of the entry may.
     Answer(None, "Failed"),
 )
-#: Characters in which identities are looked for: SES names up to 50 recipients.
-MAX_TEXT = 20_000
-#: Where the texts about unverified identities and missing permissions name identities.
-_UNVERIFIED = re.compile(r"failed the check in region [\w-]+: (.*)", re.DOTALL)
-_IDENTITY = re.compile(r":identity/([^\s'`\]]+)")
-#: Before the @ of an address: a quoted string, or a word. An apostrophe can be a part of it, or
-#: the quotation mark before it. Bounded, so that long texts take no time (RFC 5321: 64).
-_LOCAL_PART = re.compile(
-    r"""(?:"(?:[^"\\\n]|\\.){0,255}"|[^\s@<>()\[\]:;,"'/][^\s@<>()\[\]:;,"/]{0,255})"""
-    r"@(?=[\w.\[-])"
-)
-
-
-def describe_response(code: str, text: str, http_status: int) -> dict[str, Any]:
-    """The meaning of an error response, as keyword arguments of ``AnymailAPIError``.
-
-    :param code: AWS's error code.
-    :param text: AWS's text about it: the code for a rate and for a daily quota is the same.
-    :param http_status: of the response; 0 where there was none.
-    """
-    lowered = text.lower()
-    rate = "sending rate exceeded" in lowered
-    quota = "quota exceeded" in lowered or code == "AccountDailyQuotaExceeded"
-    throttled = rate or quota or code in THROTTLING_CODES
-    fault = http_status >= 500 or code in TRANSIENT_CODES
-    return {
-        "error_code": code,
-        "is_throttled": throttled,
-        "is_transient": (throttled and not quota) or (fault and not throttled),
-        # A 503 is SES's word for "not now": it did not take the call. After a 500, 502 or 504
-        # the message may have been accepted all the same.
-        "is_unsent": throttled or not fault or 400 <= http_status < 500 or http_status == 503,
-        "scope": _scope(code, text) or ("account" if throttled else "service" if fault else None),
-    }
 
 
 def find_answer(code: str, text: str = "") -> Answer | None:
@@ -260,93 +223,20 @@ def find_answer(code: str, text: str = "") -> Answer | None:
     return next((answer for answer in ANSWERS if answer.is_given_by(code, text)), None)
 
 
-def narrow_scope(
-    scope: ErrorScope | None, text: str, recipients: Collection[str]
-) -> ErrorScope | None:
-    """``"recipient"`` instead of ``"sender"``, where SES blames recipients and nobody else.
+def scope_of(code: str, text: str) -> ErrorScope | None:
+    """What else will fail; None if that is not known.
 
-    In the SES sandbox recipients have to be verified, too, and the texts are the same.
-
-    :param scope: of the answer.
-    :param text: SES's, with its addresses.
-    :param recipients: addr-specs.
+    :param code: as for :func:`find_answer`.
+    :param text: AWS's text about it.
     """
-    listed = _UNVERIFIED.search(text[:MAX_TEXT])
-    named = [listed[1]] if listed else _IDENTITY.findall(text[:MAX_TEXT])
-    blamed = {address.lower() for _, address in getaddresses(named)}
-    only_recipients = blamed and blamed <= {recipient.lower() for recipient in recipients}
-    return "recipient" if scope == "sender" and only_recipients else scope
-
-
-def _scope(code: str, text: str) -> ErrorScope | None:
     answer = find_answer(code, text)
     return answer.scope if answer else None
 
 
-def _plain(code: str) -> str:
+def plain_code(code: str) -> str:
     """A code as it is comparable: ``AccountSendingPausedException`` of the v1 API is
-    ``AccountSendingPaused`` as the status of an entry, and ``ACCOUNT_SENDING_PAUSED`` in v2."""
+    ``AccountSendingPaused`` as the status of an entry, and ``ACCOUNT_SENDING_PAUSED`` in v2.
+
+    :param code: in any spelling.
+    """
     return code.replace("_", "").lower().removesuffix("exception")
-
-
-def describe_client_error(response: Any) -> dict[str, Any]:
-    """The meaning of a botocore ``ClientError``, as keyword arguments of ``AnymailAPIError``.
-
-    :param response: the error's ``response``, which a proxy may have garbled.
-    """
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    return describe_response(*code_and_text(response), status if isinstance(status, int) else 0)
-
-
-def code_and_text(response: Any) -> tuple[str, str]:
-    """AWS's error code and text; empty where there is none.
-
-    :param response: of a botocore ``ClientError``, or what a proxy made of it.
-    """
-    error = response.get("Error")
-    error = error if isinstance(error, dict) else {}
-    return str(error.get("Code") or ""), str(error.get("Message") or "")
-
-
-def describe_exception(kind: str, is_posted: bool = False) -> dict[str, Any]:
-    """The meaning of an exception without a response, as arguments of ``AnymailAPIError``.
-
-    :param kind: the name of its class: botocore's, or any.
-    :param is_posted: the request was handed to the network: then the call may have been accepted,
-        unless no connection was made.
-    """
-    unsent = kind in NEVER_CONNECTED
-    unknown = kind in NO_ANSWER or (is_posted and not unsent)
-    return {
-        "error_code": kind,
-        "is_transient": kind != "SSLError" and (unsent or unknown or kind in NO_CREDENTIALS_NOW),
-        "is_unsent": not unknown and kind != "SSLError",
-        "scope": "service" if unknown else _scope(kind, ""),
-    }
-
-
-def describe_status(code: str | None, text: str | None = None) -> dict[str, Any]:
-    """The meaning of an entry's status in a bulk send, as arguments of ``AnymailAPIError``.
-
-    :param code: as in v1 (``"AccountThrottled"``) or v2 (``"ACCOUNT_THROTTLED"``).
-    :param text: the entry's error, which tells statuses of the same code apart.
-    """
-    bare = _plain(code or "")
-    throttled = bare in ("accountthrottled", "accountdailyquotaexceeded")
-    return {
-        "error_code": code,
-        "is_throttled": throttled,
-        "is_transient": bare in ("accountthrottled", "transientfailure"),
-        "is_unsent": True,
-        "scope": _scope(code or "", text or ""),
-    }
-
-
-def mask_addresses(text: str) -> str:
-    """The same text with the local part of every e-mail address hidden.
-
-    The domain stays: it shows which identity SES asks for.
-
-    :param text: for example an error of AWS.
-    """
-    return _LOCAL_PART.sub("***@", text)

@@ -12,7 +12,8 @@ from ..exceptions import AnymailAPIError
 from ..message import AnymailRecipientStatus
 from ..outgoing import OutgoingMessage, unsupported
 from . import ESP_NAME
-from .error_codes import describe_status, mask_addresses, narrow_scope
+from .error_meanings import describe_status, narrow_scope
+from .masking import mask_addresses
 from .mime import dump_json, encode_address
 from .raw_calls import MAX_RECIPIENTS
 

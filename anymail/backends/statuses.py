@@ -8,7 +8,8 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
-from ..amazon_ses.error_codes import describe_status, mask_addresses
+from ..amazon_ses.error_meanings import describe_status
+from ..amazon_ses.masking import mask_addresses
 from ..calls import ApiCall
 from ..exceptions import AnymailAPIError
 from ..message import AnymailRecipientStatus, AnymailStatus

@@ -18,12 +18,11 @@ from django.test import SimpleTestCase
 
 from anymail.amazon_ses import delivery
 from anymail.amazon_ses.boto_errors import AnymailBotoClientAPIError
-from anymail.amazon_ses.error_codes import (
-    ANSWERS,
+from anymail.amazon_ses.error_codes import ANSWERS, find_answer
+from anymail.amazon_ses.error_meanings import (
     describe_exception,
     describe_response,
     describe_status,
-    find_answer,
     narrow_scope,
 )
 from anymail.backends.amazon_sesv1 import EmailBackend as V1Backend

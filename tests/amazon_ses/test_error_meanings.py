@@ -9,15 +9,13 @@ import botocore.exceptions
 from botocore.parsers import ResponseParserError
 from django.test import SimpleTestCase
 
-from anymail.amazon_ses.error_codes import (
-    NEVER_CONNECTED,
-    NO_ANSWER,
-    TRANSIENT_CODES,
+from anymail.amazon_ses.error_codes import NEVER_CONNECTED, NO_ANSWER, TRANSIENT_CODES
+from anymail.amazon_ses.error_meanings import (
     describe_exception,
     describe_response,
     describe_status,
-    mask_addresses,
 )
+from anymail.amazon_ses.masking import mask_addresses
 
 RATE = "Maximum sending rate exceeded."
 QUOTA = "Daily message quota exceeded."

@@ -64,20 +64,38 @@ class Post:
 
 
 @dataclass(kw_only=True)
+class Consumed:
+    """What consumers of an SQS queue did with a message of SNS.
+
+    :param queue: the queue's name.
+    :param received: how often it was received.
+    :param is_deleted: a consumer deleted it, which means that it was handled.
+    """
+
+    queue: str
+    received: int = 0
+    is_deleted: bool = False
+
+
+@dataclass(kw_only=True)
 class SesEvent:
     """An event of a mail, where SES published it, and what the webhooks made of it.
 
     :param kind: SES's word: ``"Bounce"``, ``"Rendering Failure"``, ``"Received"``.
     :param document: what SES published last; it differs a little from topic to topic.
     :param topic_arns: where it was published; empty if it was published nowhere.
+    :param consumed: what consumers of queues did with it.
     :param signals: what the sandbox's own webhooks dispatched for it.
+    :param sns_ids: of the messages of SNS about it.
     """
 
     kind: str
     document: Mapping[str, Any]
     topic_arns: list[str] = field(default_factory=list)
     posts: list[Post] = field(default_factory=list)
+    consumed: list[Consumed] = field(default_factory=list)
     signals: list[AnymailTrackingEvent | AnymailInboundEvent] = field(default_factory=list)
+    sns_ids: list[str] = field(default_factory=list)
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     at: datetime = field(default_factory=now)
 
@@ -193,9 +211,28 @@ class Journal:
         with self._change():
             if event is not None:
                 event.posts.append(post)
-                self._events[post.sns_id] = event
-                while len(self._events) > 20 * self._keep:
-                    self._events.popitem(last=False)
+                self._remember(post.sns_id, event)
+
+    def add_published(self, event: SesEvent, sns_id: str) -> None:
+        """SNS is about to deliver a message about an event.
+
+        :param sns_id: the message's id.
+        """
+        with self._change():
+            event.sns_ids.append(sns_id)
+            self._remember(sns_id, event)
+
+    def add_receive(self, queue: str, sns_id: str) -> None:
+        """A consumer received a message of SNS; without effect unless it is about an event."""
+        with self._change():
+            if (found := self._consumed(queue, sns_id)) is not None:
+                found.received += 1
+
+    def add_delete(self, queue: str, sns_id: str) -> None:
+        """A consumer deleted a message of SNS; without effect unless it is about an event."""
+        with self._change():
+            if (found := self._consumed(queue, sns_id)) is not None:
+                found.is_deleted = True
 
     def add_attempt(
         self, post: Post, attempt: Attempt, state: Literal["retrying", "delivered", "failed"]
@@ -245,6 +282,21 @@ class Journal:
             self.version += 1
             self._changed.notify_all()
 
+    def _remember(self, sns_id: str, event: SesEvent) -> None:
+        self._events[sns_id] = event
+        while len(self._events) > 20 * self._keep:
+            self._events.popitem(last=False)
+
+    def _consumed(self, queue: str, sns_id: str) -> Consumed | None:
+        event = self._events.get(sns_id)
+        if event is None:
+            return None
+        found = next((one for one in event.consumed if one.queue == queue), None)
+        if found is None:
+            found = Consumed(queue=queue)
+            event.consumed.append(found)
+        return found
+
     def _published_mail(self, event: AnymailTrackingEvent | AnymailInboundEvent) -> SesEvent | None:
         """The event of a received mail, whose signal has the mail's id and not that of SNS."""
         mail = self._received.get(event.event_id or "")
@@ -263,8 +315,8 @@ class Journal:
 
     def _forget_events(self, mail: SentMail | ReceivedMail) -> None:
         for event in mail.events:
-            for post in event.posts:
-                self._events.pop(post.sns_id, None)
+            for sns_id in (*event.sns_ids, *(post.sns_id for post in event.posts)):
+                self._events.pop(sns_id, None)
 
     def _is_full(self, kept: Mapping[str, Mail]) -> bool:
         """Whether the oldest has to go; the newest stays, however large."""

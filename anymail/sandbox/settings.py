@@ -9,7 +9,14 @@ from typing import Any
 import django
 from django import conf
 
-from .aws.defaults import BUCKET, CONFIGURATION_SET, CREDENTIALS, EVENTS_TOPIC, INBOUND_TOPIC
+from .aws.defaults import (
+    BUCKET,
+    CONFIGURATION_SET,
+    CREDENTIALS,
+    EVENTS_TOPIC,
+    INBOUND_TOPIC,
+    QUEUE,
+)
 from .aws.sns.signing_key import SigningKey, default_key_file
 
 #: Settings of a project that would lead past the sandbox, or refuse its messages.
@@ -18,6 +25,7 @@ FORGOTTEN = (
     "AMAZON_SES_SNS_CLIENT_PARAMS",
     "AMAZON_SES_S3_CLIENT_PARAMS",
     "AMAZON_SES_KMS_CLIENT_PARAMS",
+    "AMAZON_SES_SQS_CLIENT_PARAMS",
     "AMAZON_SES_INBOUND_KMS_KEY_ID",
     "AMAZON_SES_SNS_CERT_HOST_REGEX",
 )
@@ -75,6 +83,7 @@ def anymail_settings(
         "AMAZON_SES_CLIENT_PARAMS": {"endpoint_url": endpoint},
         "AMAZON_SES_CONFIGURATION_SET_NAME": CONFIGURATION_SET,
         "AMAZON_SES_SNS_TOPIC_ARNS": [EVENTS_TOPIC, INBOUND_TOPIC],
+        "AMAZON_SES_QUEUES": [QUEUE],
         "AMAZON_SES_INBOUND_BUCKETS": [BUCKET],
         "AMAZON_SES_SNS_CERTIFICATES": dict(certificates),
         "WEBHOOK_SECRET": secret,

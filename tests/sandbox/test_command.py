@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -18,9 +19,10 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 from unittest import mock
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import boto3
+import requests
 from django.test import SimpleTestCase, override_settings
 
 from anymail.conf import AmazonSESSettings
@@ -167,7 +169,8 @@ class ProjectTests(SimpleTestCase):
         sns = boto3.session.Session(**CREDENTIALS).client(
             "sns", endpoint_url=sandbox.ready["amazon"]
         )
-        return sns.list_subscriptions()["Subscriptions"]
+        found = sns.list_subscriptions()["Subscriptions"]
+        return [subscription for subscription in found if subscription["Protocol"] != "sqs"]
 
     def subscribed_ports(self, sandbox: Running) -> list[int | None]:
         return [urlsplit(found["Endpoint"]).port for found in self.subscriptions(sandbox)]
@@ -197,6 +200,37 @@ class ProjectTests(SimpleTestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         bounce = ["bounced", "bounce@simulator.amazonses.com"]
         wait_until(lambda: bounce in self.project.heard())
+
+    def test_a_project_consumes_the_queue(self):
+        with self.project.settings.open("a") as file:
+            file.write(self.project.printed_settings())
+        sandbox = self.start_sandbox()
+        for address in ("bounce", "success"):
+            result = self.project.manage("sendtestemail", f"{address}@simulator.amazonses.com")
+            self.assertEqual(result.returncode, 0, result.stderr)
+        sqs = boto3.session.Session(**CREDENTIALS).client(
+            "sqs", endpoint_url=sandbox.ready["amazon"]
+        )
+        queue = sqs.get_queue_url(QueueName="ses-events")["QueueUrl"]
+        wanted = {("sent", "bounce"), ("bounced", "bounce"), ("delivered", "success")}
+        wanted = {(kind, f"{name}@simulator.amazonses.com") for kind, name in wanted}
+        wait_until(lambda: self.waiting(sqs, queue) >= 4)
+        result = self.project.manage("anymail_consume", "--exit-when-empty", "--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertLessEqual(wanted, {(kind, who) for kind, who in self.project.heard()})
+        self.assertEqual(self.waiting(sqs, queue), 0)
+        self.assertIn("consumed", self.timeline_of(sandbox, "bounce"))
+
+    def waiting(self, sqs: Any, queue: str) -> int:
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
+        return sum(map(int, found.values()))
+
+    def timeline_of(self, sandbox: Running, text: str) -> str:
+        """The page of the message that a search finds."""
+        listed = requests.get(sandbox.page, {"q": text}, timeout=PATIENCE).text
+        [path] = set(re.findall(r"/messages/[\w-]+/", listed))
+        return requests.get(urljoin(sandbox.page, path), timeout=PATIENCE).text
 
     def test_settings_that_are_printed_stay_valid(self):
         self.assertEqual(self.project.printed_settings(), self.project.printed_settings())

@@ -440,6 +440,16 @@ class TimelineTests(PageTestCase):
         happen(self.journal, self.sent, "open")
         self.assertIn("One of ann@example.com, bob@example.com", self.timeline())
 
+    def test_a_queue_says_what_consumers_did(self):
+        self.journal.add_published(self.event, "sns-1")
+        for happens, said in (
+            (self.journal.add_receive, "Queue ses-events received, not deleted yet"),
+            (self.journal.add_receive, "Queue ses-events received 2 times, not deleted yet"),
+            (self.journal.add_delete, "Queue ses-events consumed"),
+        ):
+            happens("ses-events", "sns-1")
+            self.assertIn(said, self.timeline())
+
     def test_a_webhook_that_asks_for_the_password_is_no_trouble(self):
         self.post(Attempt(status=200, challenged=True))
         self.assertRegex(self.timeline(), "Webhook 127.0.0.1:8025 200 webhook " + WEBHOOK)

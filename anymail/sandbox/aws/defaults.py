@@ -13,6 +13,9 @@ CREDENTIALS = {
 }
 EVENTS_TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:ses-events"
 INBOUND_TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:ses-inbound"
+#: Gets what is published to both topics.
+QUEUE = "ses-events"
+DEAD_LETTER_QUEUE = "ses-events-dead"
 CONFIGURATION_SET = "sandbox"
 BUCKET = "sandbox-inbox"
 #: The domain that receives mail, unless others are named.

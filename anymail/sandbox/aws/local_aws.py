@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
@@ -110,9 +111,11 @@ def run_services(
     """
     from .endpoint import AwsEndpoint
     from .events.publish import Publisher
+    from .queues import watch_queues
     from .receive.receive import receive
     from .sns.local_sns import LocalSns
 
+    watch_queues(aws.journal)
     aws.sns = LocalSns(aws.journal, key, allow_remote="*" in hosts)
     publisher = Publisher(aws.journal, aws.sns, receive)
     try:
@@ -129,13 +132,14 @@ def set_up_account(
     configuration_sets: Sequence[str],
     verified: Sequence[str],
 ) -> None:
-    """Topics, configuration sets that publish everything, a template, a bucket, and receipt rules.
+    """Topics, a queue, configuration sets that publish everything, a template, a bucket, rules.
 
     :param domains: that receive mail; :data:`~.defaults.DOMAIN` if empty.
     :param verified: addresses and domains that are verified as well.
     """
     for topic in (defaults.EVENTS_TOPIC, defaults.INBOUND_TOPIC):
         aws.client("sns").create_topic(Name=topic.rpartition(":")[2])
+    _create_queue(aws)
     for name in dict.fromkeys([defaults.CONFIGURATION_SET, *configuration_sets]):
         _create_configuration_set(aws, name)
     for identity in dict.fromkeys([*(domains or [defaults.DOMAIN]), *verified]):
@@ -144,6 +148,23 @@ def set_up_account(
     aws.client("s3").create_bucket(Bucket=defaults.BUCKET)
     key = aws.client("kms").create_key(Description="Received mail")["KeyMetadata"]["Arn"]
     _create_rules(aws.client("ses"), key)
+
+
+def _create_queue(aws: LocalAws) -> None:
+    """A queue that gets what both topics publish, and one for what is received in vain."""
+    sqs = aws.client("sqs")
+    dead = sqs.create_queue(QueueName=defaults.DEAD_LETTER_QUEUE)["QueueUrl"]
+    redrive = {"deadLetterTargetArn": _queue_arn(sqs, dead), "maxReceiveCount": "5"}
+    queue = sqs.create_queue(
+        QueueName=defaults.QUEUE, Attributes={"RedrivePolicy": json.dumps(redrive)}
+    )["QueueUrl"]
+    for topic in (defaults.EVENTS_TOPIC, defaults.INBOUND_TOPIC):
+        aws.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=_queue_arn(sqs, queue))
+
+
+def _queue_arn(sqs: Any, url: str) -> str:
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    return str(found["Attributes"]["QueueArn"])
 
 
 def _create_configuration_set(aws: LocalAws, name: str) -> None:

@@ -163,6 +163,8 @@ class LocalSnsBackend(models.SNSBackend):
         subscribed, message_id = self.subscribed(arn), str(uuid.uuid4())
         if len(message.encode()) > models.MAXIMUM_MESSAGE_LENGTH:
             raise _invalid("Message too long")
+        if (event := options.get("event")) is not None:
+            self._sns.journal.add_published(event, message_id)  # before anybody gets it
         for found in subscribed:
             found.publish(message, message_id, **options)
         return message_id

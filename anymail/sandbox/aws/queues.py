@@ -1,0 +1,59 @@
+"""moto's SQS, which writes into the journal what consumers do with messages of SNS."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Any
+
+from moto.sqs import urls
+from moto.sqs.models import Message, SQSBackend, sqs_backends
+
+from ..journal import Journal
+from .defaults import ACCOUNT
+
+
+class LocalSqsBackend(SQSBackend):
+    """The queues of one region."""
+
+    def __init__(self, region: str, account_id: str, journal: Journal) -> None:
+        super().__init__(region, account_id)
+        self._journal = journal
+
+    @property
+    def url_paths(self) -> dict[str, Any]:
+        return {path.format(""): answer for path, answer in urls.url_paths.items()}
+
+    def receive_message(self, queue_name: str, *args: Any, **kwargs: Any) -> list[Message]:
+        """Receive messages, as moto does."""
+        found = super().receive_message(queue_name, *args, **kwargs)
+        for message in found:
+            self._journal.add_receive(queue_name, _sns_id(message))
+        return found
+
+    def delete_message(self, queue_name: str, receipt_handle: str) -> None:
+        """Delete a message, as moto does; it also does so for each message of a batch."""
+        held = [
+            message
+            for message in list(self.get_queue(queue_name)._messages)
+            if message.had_receipt_handle(receipt_handle)
+        ]
+        super().delete_message(queue_name, receipt_handle)
+        for message in held:
+            self._journal.add_delete(queue_name, _sns_id(message))
+
+
+def watch_queues(journal: Journal) -> None:
+    """Let the queues of every region write into a journal. They are empty afterwards."""
+    regions: Any = sqs_backends[ACCOUNT]
+    # moto makes the backend of a region when it is first used.
+    regions.backend = partial(LocalSqsBackend, journal=journal)
+    regions.clear()
+
+
+def _sns_id(message: Message) -> str:
+    """The id of the message of SNS; empty if there is none, as with raw message delivery."""
+    try:
+        return str(json.loads(message.body)["MessageId"])
+    except (KeyError, TypeError, ValueError):
+        return ""

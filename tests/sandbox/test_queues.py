@@ -1,0 +1,98 @@
+"""anymail.sandbox.aws.queues: what consumers do with the events is in the journal."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest import mock
+
+from anymail.sandbox.aws import bounds
+from anymail.sandbox.aws.queues import watch_queues
+from anymail.sandbox.journal import Consumed, SesEvent
+
+from ..local_ses import SENDER, LocalSesTestCase, Topic
+
+
+class QueueTestCase(LocalSesTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        watch_queues(self.amazon.journal)
+        self.sqs = self.amazon.client("sqs")
+        self.topic: Topic = self.amazon.topic()
+        self.set = self.amazon.configuration_set(self.topic, ["DELIVERY"])
+
+    def publish(self) -> SesEvent:
+        """A message is delivered, and its event is in the queue."""
+        sent = self.ses.send_email(
+            Source=SENDER,
+            Destination={"ToAddresses": ["success@simulator.amazonses.com"]},
+            Message={"Subject": {"Data": "x"}, "Body": {"Text": {"Data": "x"}}},
+            ConfigurationSetName=self.set,
+        )
+        return self.amazon.wait_for(sent["MessageId"], "Send", "Delivery").events[1]
+
+    def receive(self, **params: Any) -> list[dict[str, Any]]:
+        found = self.sqs.receive_message(
+            QueueUrl=self.topic.queue, MaxNumberOfMessages=10, WaitTimeSeconds=5, **params
+        )
+        return found.get("Messages", [])
+
+    def consumed(self, **values: Any) -> list[Consumed]:
+        return [Consumed(queue=self.topic.queue.rpartition("/")[2], **values)]
+
+
+class JournalTests(QueueTestCase):
+    def test_a_message_that_nobody_received_is_not_mentioned(self):
+        self.assertEqual(self.publish().consumed, [])
+
+    def test_a_message_that_was_received_and_deleted(self):
+        event = self.publish()
+        [message] = self.receive()
+        self.assertEqual(event.consumed, self.consumed(received=1))
+        version = self.amazon.journal.version
+        self.sqs.delete_message(QueueUrl=self.topic.queue, ReceiptHandle=message["ReceiptHandle"])
+        self.assertEqual(event.consumed, self.consumed(received=1, is_deleted=True))
+        self.assertGreater(self.amazon.journal.version, version)
+
+    def test_messages_that_are_deleted_together(self):
+        events = [self.publish(), self.publish()]
+        entries = [
+            {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
+            for number, message in enumerate([*self.receive(), *self.receive()])
+        ]
+        self.sqs.delete_message_batch(QueueUrl=self.topic.queue, Entries=entries)
+        for event in events:
+            self.assertEqual(event.consumed, self.consumed(received=1, is_deleted=True))
+
+    def test_a_message_that_is_received_again(self):
+        event = self.publish()
+        self.receive(VisibilityTimeout=0)
+        self.receive(VisibilityTimeout=0)
+        self.assertEqual(event.consumed, self.consumed(received=2))
+
+    def test_messages_that_are_not_of_sns(self):
+        event = self.publish()
+        for text in ("hello", "[]", '{"MessageId": 7}', '{"eventType": "Send"}'):
+            self.sqs.send_message(QueueUrl=self.topic.queue, MessageBody=text)
+        found = [message for _ in range(5) for message in self.receive()]
+        for message in found:
+            self.sqs.delete_message(
+                QueueUrl=self.topic.queue, ReceiptHandle=message["ReceiptHandle"]
+            )
+        self.assertEqual(len(found), 5)
+        self.assertEqual(event.consumed, self.consumed(received=1, is_deleted=True))
+
+    def test_events_that_were_forgotten(self):
+        self.publish()
+        self.amazon.journal.clear()
+        self.assertEqual(len(self.receive()), 1)
+
+
+class OwnQueueTests(QueueTestCase):
+    """The sandbox subscribes a queue that perhaps nobody consumes."""
+
+    def test_it_forgets_its_older_half_where_others_would_refuse(self):
+        sns, name = self.amazon.client("sns"), self.topic.queue.rpartition("/")[2]
+        with mock.patch.multiple(bounds, QUEUE=name, MAX_MESSAGES=4):
+            for text in "abcde":
+                sns.publish(TopicArn=self.topic.arn, Message=text)
+        self.assertEqual([one["Message"] for one in self.topic.published()], ["c", "d", "e"])

@@ -16,7 +16,7 @@ def signal_handler_error(error: BaseException) -> BaseException | None:
     """
     handlers = (signal.getsignal(number) for number in signal.valid_signals())
     codes = {getattr(handler, "__code__", None) for handler in handlers} - {None}
-    for link in _chain(error):
+    for link in error_chain(error):
         if any(frame.f_code in codes for frame, _ in traceback.walk_tb(link.__traceback__)):
             return link
     return None
@@ -30,12 +30,12 @@ def clear_locals(error: BaseException) -> BaseException:
 
     :return: the same error.
     """
-    for link in _chain(error):
+    for link in error_chain(error):
         traceback.clear_frames(link.__traceback__)
     return error
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def error_chain(error: BaseException) -> Iterator[BaseException]:
     """An error, its cause or context, and so on."""
     seen: set[int] = set()
     link: BaseException | None = error

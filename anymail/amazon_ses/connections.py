@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
-from django.db import close_old_connections, reset_queries
+from django.db import close_old_connections, connections, reset_queries, transaction
 
 
 @contextmanager
@@ -20,3 +20,13 @@ def fresh_connections() -> Iterator[None]:
         yield
     finally:
         close_old_connections()
+
+
+@contextmanager
+def requests_transactions() -> Iterator[None]:
+    """Begin what Django begins around a view: a transaction where ``ATOMIC_REQUESTS`` is on."""
+    with ExitStack() as stack:
+        for alias, database in connections.settings.items():
+            if database["ATOMIC_REQUESTS"]:
+                stack.enter_context(transaction.atomic(using=alias))
+        yield

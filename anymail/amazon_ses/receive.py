@@ -17,6 +17,7 @@ from ..signals import AccountChange, AnymailInboundEvent, AnymailTrackingEvent, 
 from . import ESP_NAME, storage, trust
 from .carriers import Proof, account_change
 from .certificates import fetch_certificate
+from .connections import requests_transactions
 from .inbound import (
     S3Object,
     UnreadableMail,
@@ -57,6 +58,8 @@ def handle(
 ) -> int:
     """Receive notifications, call the receivers, and finish: all of what a carrier has to do.
 
+    With ``ATOMIC_REQUESTS``, the receivers of a notification run in a transaction, as in a webhook.
+
     :param notifications: from :func:`.carriers.parse_notifications`.
     :param sender: passed on to receivers: the class of the carrier.
     :return: the number of events.
@@ -67,8 +70,9 @@ def handle(
     count = 0
     for notification in notifications:
         events = receive(notification, settings)
-        dispatch(events, sender=sender, esp_name=ESP_NAME)
-        finish_inbound(events, settings)
+        with requests_transactions():
+            dispatch(events, sender=sender, esp_name=ESP_NAME)
+        finish_inbound(events, settings)  # not before the commit: it may fail
         count += len(events)
     return count
 

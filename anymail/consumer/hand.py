@@ -13,7 +13,7 @@ from .rules import is_due
 
 #: Messages of one queue that were handled, and whose deletion SQS has not confirmed, do not become
 #: more than about so many.
-MAX_UNSETTLED = 100
+MAX_UNSETTLED = 200
 
 
 @dataclass(eq=False, kw_only=True)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from enum import Enum, auto
 
-from django.db import connections
+from django.db import InterfaceError, OperationalError, connections
 
 from ..amazon_ses.connections import fresh_connections
 from ..amazon_ses.queued import handle_message, log_failure
 from ..amazon_ses.receive import queue_proof
 from ..conf import AmazonSESSettings
+from ..tracebacks import error_chain
 from . import rules
 from .hand import Held
 
@@ -52,17 +54,24 @@ class Handler:
         """
         failures = 0
         while True:
-            try:
-                with fresh_connections():
-                    return self._handle(held)
-            except Exception as err:
-                if not is_database_away():
-                    log_failure(err, held.message, held.queue.arn)
-                    return Outcome.FAILED, 0
-                failures += 1
-                with self.outage:
-                    if self._stops.wait(rules.pause(failures)):
-                        return Outcome.UNTRIED, 0
+            with fresh_connections():
+                result = self._try(held)
+            if result is not None:
+                return result
+            failures += 1
+            with self.outage:
+                if self._stops.wait(rules.pause(failures)):
+                    return Outcome.UNTRIED, 0
+
+    def _try(self, held: Held) -> tuple[Outcome, int] | None:
+        """Handle a message; None if the database is away."""
+        try:
+            return self._handle(held)
+        except Exception as err:
+            if is_database_away(err):
+                return None
+            log_failure(err, held.message, held.queue.arn)
+            return Outcome.FAILED, 0
 
     def _handle(self, held: Held) -> tuple[Outcome, int]:
         count = handle_message(
@@ -92,17 +101,22 @@ class Outage:
             self._waiting -= 1
 
 
-def is_database_away() -> bool:
-    """Whether a connection of this thread that has had an error cannot be made again.
+def is_database_away(error: Exception) -> bool:
+    """Whether an error came of a connection of this thread that cannot be made again.
 
-    An error may also be about the one message: too long a value, a deadlock.
+    Otherwise it is about the one message: a deadlock, too long a value.
     """
+    is_suspect = any(
+        isinstance(link, (InterfaceError, OperationalError)) for link in error_chain(error)
+    )
     for connection in connections.all(initialized_only=True):
-        if not connection.errors_occurred:
+        if not (is_suspect or connection.errors_occurred):
             continue
-        try:
+        # Each database raises its own; PyMySQL even if a connection is closed already.
+        with suppress(Exception):
             connection.close()
+        try:
             connection.ensure_connection()
-        except Exception:  # each database has its own
+        except Exception:
             return True
     return False

@@ -6,11 +6,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 
 from ..amazon_ses import sqs
-from ..amazon_ses.sqs import MAX_BATCH, Queue
+from ..amazon_ses.sqs import Queue
 from ..conf import AmazonSESSettings
 from ..exceptions import AnymailAPIError
 from . import rules
@@ -18,8 +19,8 @@ from .hand import Hand, Held
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-#: Seconds for which a request waits for more messages to settle.
-FLUSH_AFTER = 0.1
+#: Seconds for which messages are collected, to be settled with one request.
+FLUSH_AFTER = 0.05
 #: How often a message is settled whose entry in a request failed, or a request when all ends.
 MAX_ATTEMPTS = 3
 
@@ -73,22 +74,19 @@ class Settler:
     def run(self) -> None:
         """Settle what is asked for until :meth:`close` is called."""
         while not self._ends.is_set() or not self._inbox.empty():
-            for group in grouped(self._next_batch()):
-                self._settle(group)
+            for group in grouped(self._next_settlements()):
+                for batch in sqs.batches(group):
+                    self._settle(batch)
 
-    def _next_batch(self) -> list[Settlement]:
-        first = self._inbox.get()
-        batch = [] if first is None else [first]
-        end = time.monotonic() + FLUSH_AFTER
-        while first is not None and len(batch) < MAX_BATCH:
-            try:
-                following = self._inbox.get(timeout=max(0.0, end - time.monotonic()))
-            except Empty:
-                break
-            if following is None:
-                break
-            batch.append(following)
-        return batch
+    def _next_settlements(self) -> list[Settlement]:
+        found = [self._inbox.get()]
+        if not self._ends.is_set():
+            # To wake up for each message would cost more than the receivers do.
+            self._ends.wait(FLUSH_AFTER)
+        with suppress(Empty):
+            while True:
+                found.append(self._inbox.get_nowait())
+        return [settlement for settlement in found if settlement is not None]
 
     def _settle(self, group: list[Settlement]) -> None:
         failures = 0
@@ -202,7 +200,7 @@ def by_queue(messages: Iterable[Held]) -> dict[Queue, list[Held]]:
 
 
 def grouped(settlements: Iterable[Settlement]) -> list[list[Settlement]]:
-    """Settlements in groups, of which each is one request."""
+    """Settlements in groups, of which each takes the same kind of request."""
     groups: dict[tuple[Queue, bool], list[Settlement]] = {}
     for settlement in settlements:
         groups.setdefault((settlement.held.queue, settlement.seconds is None), []).append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -16,7 +17,8 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
     """Call a function in another thread when the process is told to end.
 
-    At the second signal the process ends at once. Python runs signal handlers in the main thread
+    At the second signal the process ends at once. After the first, the block is the last thing that
+    it does. Python runs signal handlers in the main thread
     only, between two instructions, where a receiver may be busy in a database's driver; the number
     of the signal is written to a socket at once (:func:`signal.set_wakeup_fd`).
 
@@ -27,9 +29,7 @@ def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
         return
     reading, writing = socket.socketpair()
     writing.setblocking(False)
-    watcher = threading.Thread(
-        target=_watch, args=(reading, stop), name="anymail-signals", daemon=True
-    )
+    watcher = Watcher(reading, stop)
     watcher.start()
     handlers = {number: signal.signal(number, _handled_elsewhere) for number in SIGNALS}
     wakeup = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
@@ -42,18 +42,33 @@ def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
         writing.close()
         watcher.join(1)
         reading.close()
+        if watcher.count:
+            # Before it ends, Python would look through all objects for garbage, which takes up to a
+            # second where boto3 and Django are loaded.
+            gc.freeze()
 
 
 def _handled_elsewhere(_number: int, _frame: object) -> None:
     """Keeps Python from ending the process."""
 
 
-def _watch(reading: socket.socket, stop: Callable[[], None]) -> None:
-    count = 0
-    while numbers := reading.recv(1):
-        if numbers[0] not in SIGNALS:
-            continue
-        count += 1
-        if count > 1:
-            os._exit(128 + numbers[0])
-        stop()
+class Watcher(threading.Thread):
+    """Reads the numbers of signals from a socket.
+
+    :param stop: called at the first.
+    """
+
+    def __init__(self, reading: socket.socket, stop: Callable[[], None]) -> None:
+        super().__init__(name="anymail-signals", daemon=True)
+        self.count: int = 0
+        self._reading, self._stop_process = reading, stop
+
+    def run(self) -> None:
+        """Read until the other end is closed."""
+        while numbers := self._reading.recv(1):
+            if numbers[0] not in SIGNALS:
+                continue
+            self.count += 1
+            if self.count > 1:
+                os._exit(128 + numbers[0])
+            self._stop_process()

@@ -1,0 +1,139 @@
+"""Signals to real processes."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from typing import Any
+
+from ..local_sqs import stored_messages
+from . import ConsumerTestCase, event_body, wait_until
+from .processes import Site, end, site
+
+
+def visible(name: str) -> int:
+    return sum(message.visible for message in stored_messages(name))
+
+
+class ProcessTests(ConsumerTestCase):
+    name: str
+
+    def site(self, **environment: str) -> Site:
+        """A project that consumes a new queue."""
+        self.name = self.sqs.create_queue(visibility=30, max_receives=10)
+        manager = site(self.sqs.settings(AMAZON_SES_QUEUES=[self.name]), **environment)
+        made = manager.__enter__()
+        self.addCleanup(manager.__exit__, None, None, None)
+        return made
+
+    def start(self, made: Site, *arguments: str) -> subprocess.Popen[str]:
+        process = made.start(*arguments)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        return process
+
+    def begun(self, made: Site, count: int) -> None:
+        wait_until(lambda: len(made.notes("began")) >= count)
+
+
+class SignalTests(ProcessTests):
+    def test_an_idle_consumer_ends_within_a_second(self):
+        made = self.site()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(number.name):
+                process = self.start(made)
+                self.sqs.calls.clear()
+                wait_until(lambda: self.sqs.operations().count("ReceiveMessage") > 2)
+                process.send_signal(number)
+                code, output, seconds = end(process)
+                self.assertEqual((code, output), (0, ""))
+                self.assertLess(seconds, 1)
+
+    def test_what_runs_ends_and_the_rest_is_there_for_others_within_a_second(self):
+        for threads in ("1", "4"):
+            with self.subTest(threads=threads):
+                made = self.site(SITE_SLEEP="2")
+                self.sqs.send(self.name, *[event_body() for _ in range(40)])
+                process = self.start(made, "--threads", threads)
+                self.begun(made, int(threads))
+                process.send_signal(signal.SIGTERM)
+                start = time.monotonic()
+                wait_until(lambda n=int(threads): visible(self.name) == 40 - n)
+                self.assertLess(time.monotonic() - start, 1)
+                code, output, _ = end(process)
+                took = time.monotonic() - start
+                self.assertEqual((code, output), (0, ""))
+                self.assertLess(took, 2 + 1)
+                self.assertEqual(len(made.notes("ended")), int(threads))
+                self.assertEqual(self.sqs.count(self.name), 40 - int(threads))
+
+    def test_receivers_have_no_more_than_the_grace(self):
+        for threads in ("1", "2"):
+            with self.subTest(threads=threads):
+                made = self.site(SITE_SLEEP="600")
+                self.sqs.send(self.name, *[event_body() for _ in range(3)])
+                process = self.start(made, "--grace", "1", "--threads", threads)
+                self.begun(made, int(threads))
+                process.send_signal(signal.SIGTERM)
+                code, _, seconds = end(process)
+                self.assertEqual(code, 1)
+                self.assertLess(seconds, 4)
+                self.assertEqual(visible(self.name), 3)
+                self.assertIn("were still being handled", made.log())
+
+    def test_a_second_signal_ends_it_at_once(self):
+        made = self.site(SITE_SLEEP="600")
+        self.sqs.send(self.name, event_body())
+        process = self.start(made, "--threads", "1")
+        self.begun(made, 1)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        self.assertIsNone(process.poll())
+        process.send_signal(signal.SIGINT)
+        code, _, seconds = end(process)
+        self.assertEqual(code, 128 + signal.SIGINT)
+        self.assertLess(seconds, 1)
+        self.assertEqual(self.sqs.count(self.name), 1)
+
+    def test_what_a_killed_process_had_comes_to_another(self):
+        name = self.sqs.create_queue(visibility=2)
+        self.sqs.send(name, *[event_body() for _ in range(12)])
+        made = self.site(SITE_SLEEP="0.3")
+        first = self.start(made, name, "--threads", "2")
+        self.begun(made, 4)
+        first.kill()
+        second = self.start(made, name, "--threads", "4")
+        wait_until(lambda: self.sqs.count(name) == 0)
+        second.send_signal(signal.SIGTERM)
+        self.assertEqual(end(second)[0], 0)
+        self.assertEqual(len({id_ for id_, *_ in made.notes("ended")}), 12)
+
+
+class ExitTests(ProcessTests):
+    def test_a_queue_that_is_deleted_ends_it_with_2(self):
+        made = self.site()
+        process = self.start(made)
+        self.sqs.calls.clear()
+        wait_until(lambda: "ReceiveMessage" in self.sqs.operations())
+        self.sqs.client().delete_queue(QueueUrl=self.sqs.url_of(self.name))
+        code, output, _ = end(process)
+        self.assertEqual(code, 2)
+        self.assertIn("aws sqs list-queues", output)
+
+    def test_it_waits_while_nothing_listens(self):
+        made = self.site()
+        process = self.start(made)
+        self.sqs.calls.clear()
+        wait_until(lambda: "ReceiveMessage" in self.sqs.operations())
+
+        def away(operation: str, parameters: dict[str, Any]) -> Any:
+            return 503, "ServiceUnavailable"
+
+        self.sqs.fault = away
+        wait_until(lambda: "Trying again in 2 s" in made.log())
+        self.sqs.fault = lambda operation, parameters: None
+        self.sqs.send(self.name, event_body())
+        wait_until(lambda: self.sqs.count(self.name) == 0)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(end(process)[0], 0)

@@ -59,7 +59,7 @@ class Way:
             kwargs = {"subject": "", "body": "", "template_id": "welcome", **kwargs}
         return simple_message(**kwargs)
 
-    def tags(self, message: Any, own: bool = False, **options: Any) -> dict[str, str]:
+    def sent_tags(self, message: Any, own: bool = False, **options: Any) -> dict[str, str]:
         """The tags of the call; fails if a name is there twice."""
         params = send(message, self.with_own_tags if own else self.backend, **options).params
         pairs = [(tag["Name"], tag["Value"]) for tag in params.get(self.sent_as, ())]
@@ -109,7 +109,7 @@ class MergeTests(SimpleTestCase):
             metadata={"plan": "pro"},
             esp_extra={way.names[0]: [tag("a", "1")], way.names[1]: [tag("b", "2")]},
         )
-        found = way.tags(message, own=True, message_tag_name="Type", metadata_message_tags=["plan"])
+        found = way.sent_tags(message, own=True, message_tag_name="Type", metadata_message_tags=["plan"])
         expected = {"Type": "welcome", "plan": "pro", "a": "1", "b": "2", **OWN}
         self.assertEqual(found, expected)
 
@@ -118,7 +118,7 @@ class MergeTests(SimpleTestCase):
         extra = {way.names[0]: [tag("campaign", "lost"), tag("Type", "user")]}
         extra[way.names[1]] = [tag("campaign", "user")]
         message = way.message(tags=["welcome"], metadata={"campaign": "m"}, esp_extra=extra)
-        found = way.tags(
+        found = way.sent_tags(
             message, own=True, message_tag_name="Type", metadata_message_tags="campaign"
         )
         expected = {"anymail-outbox": "entry-1", "campaign": "user", "Type": "user"}
@@ -128,28 +128,28 @@ class MergeTests(SimpleTestCase):
     def test_the_anymail_tag_wins_over_metadata_and_that_over_ours(self, way: Way) -> None:
         message = way.message(metadata={"campaign": "m"})
         options: dict[str, Any] = {"metadata_message_tags": ["campaign"]}
-        self.assertEqual(way.tags(message, own=True, **options)["campaign"], "m")
+        self.assertEqual(way.sent_tags(message, own=True, **options)["campaign"], "m")
         message.tags, options["message_tag_name"] = ["tag"], "campaign"
-        self.assertEqual(way.tags(message, own=True, **options)["campaign"], "tag")
+        self.assertEqual(way.sent_tags(message, own=True, **options)["campaign"], "tag")
 
     @each_of(WAYS)
     def test_of_duplicates_the_last_counts(self, way: Way) -> None:
         extra = {way.names[1]: [tag("a", "1"), tag("a", "2")]}
-        self.assertEqual(way.tags(way.message(esp_extra=extra)), {"a": "2"})
+        self.assertEqual(way.sent_tags(way.message(esp_extra=extra)), {"a": "2"})
 
     @each_of(RAW)
     def test_tags_of_a_header_are_kept_beside_those_in_parameters(self, way: Way) -> None:
         """SES reads the header only if there are no parameters."""
         headers = {"x-ses-message-tags": "a=header, b=header"}
         message = way.message(headers=headers, esp_extra={way.names[1]: [tag("a", "extra")]})
-        self.assertEqual(way.tags(message), {"a": "extra", "b": "header"})
-        self.assertEqual(way.tags(way.message(headers=headers)), {})
+        self.assertEqual(way.sent_tags(message), {"a": "extra", "b": "header"})
+        self.assertEqual(way.sent_tags(way.message(headers=headers)), {})
 
     @each_of(WAYS)
     def test_tags_for_the_feedback_id_are_possible(self, way: Way) -> None:
         extra = {way.names[1]: [tag("ses:feedback-id-a", "spring")]}
-        self.assertEqual(way.tags(way.message(esp_extra=extra)), {"ses:feedback-id-a": "spring"})
-        found = way.tags(
+        self.assertEqual(way.sent_tags(way.message(esp_extra=extra)), {"ses:feedback-id-a": "spring"})
+        found = way.sent_tags(
             way.message(tags=["news"], metadata={"ses:feedback-id-b": "7"}),
             message_tag_name="ses:feedback-id-a",
             metadata_message_tags="ses:feedback-id-b",
@@ -167,13 +167,13 @@ class RefusedTests(SimpleTestCase):
         ):
             message = way.message(esp_extra={way.names[1]: [tag(name, value)]})
             with self.assertRaisesRegex(AnymailUnsupportedFeature, way.names[1]):
-                way.tags(message)
-            self.assertEqual(way.tags(message, ignore_unsupported_features=True), {})
+                way.sent_tags(message)
+            self.assertEqual(way.sent_tags(message, ignore_unsupported_features=True), {})
 
     @each_of(WAYS)
     def test_255_characters_are_accepted(self, way: Way) -> None:
         message = way.message(esp_extra={way.names[1]: [tag("n" * 255, "v" * 255)]})
-        self.assertEqual(way.tags(message), {"n" * 255: "v" * 255})
+        self.assertEqual(way.sent_tags(message), {"n" * 255: "v" * 255})
 
     @each_of(WAYS)
     def test_what_are_no_tags_is_refused(self, way: Way) -> None:
@@ -182,12 +182,12 @@ class RefusedTests(SimpleTestCase):
             *([{"Name": "a", "Value": 1}], [{"Name": "a", "Value": "b", "Key": "c"}]),
         ):
             with self.assertRaisesRegex(AnymailSerializationError, way.names[1]):
-                way.tags(way.message(esp_extra={way.names[1]: value}))
+                way.sent_tags(way.message(esp_extra={way.names[1]: value}))
 
     @each_of(WAYS)
     def test_none_means_none(self, way: Way) -> None:
         message = way.message(tags=["tag"], esp_extra={way.names[1]: None})
-        self.assertEqual(way.tags(message, message_tag_name="Type"), {"Type": "tag"})
+        self.assertEqual(way.sent_tags(message, message_tag_name="Type"), {"Type": "tag"})
 
     def test_names_in_settings_are_checked(self) -> None:
         for options in ({"message_tag_name": "a b"}, {"metadata_message_tags": ["ok", "a.b"]}):
@@ -201,15 +201,15 @@ class RefusedTests(SimpleTestCase):
 
 
 class MetadataTests(SimpleTestCase):
-    def tags(self, way: Way, metadata: Any, **options: Any) -> dict[str, str]:
+    def sent_tags(self, way: Way, metadata: Any, **options: Any) -> dict[str, str]:
         message = way.message(metadata=metadata)
-        return way.tags(message, metadata_message_tags=["campaign"], **options)
+        return way.sent_tags(message, metadata_message_tags=["campaign"], **options)
 
     @each_of(WAYS)
     def test_only_the_named_keys_are_sent(self, way: Way) -> None:
         message = way.message(metadata={"campaign": "spring"})
         names = ["plan", "campaign"]
-        self.assertEqual(way.tags(message, metadata_message_tags=names), {"campaign": "spring"})
+        self.assertEqual(way.sent_tags(message, metadata_message_tags=names), {"campaign": "spring"})
 
     def test_metadata_is_still_a_header(self) -> None:
         sent = send(
@@ -220,13 +220,13 @@ class MetadataTests(SimpleTestCase):
 
     @each_of(WAYS)
     def test_numbers_and_truth_are_written_as_in_json(self, way: Way) -> None:
-        self.assertEqual(self.tags(way, {"campaign": 7}), {"campaign": "7"})
-        self.assertEqual(self.tags(way, {"campaign": True}), {"campaign": "true"})
+        self.assertEqual(self.sent_tags(way, {"campaign": 7}), {"campaign": "7"})
+        self.assertEqual(self.sent_tags(way, {"campaign": True}), {"campaign": "true"})
 
     @each_of(WAYS)
     def test_nothing_is_no_tag(self, way: Way) -> None:
         for metadata in ({"campaign": None}, {"campaign": ""}, {}):
-            self.assertEqual(self.tags(way, metadata), {})
+            self.assertEqual(self.sent_tags(way, metadata), {})
 
     @each_of(WAYS)
     def test_what_does_not_fit_is_refused_without_its_value(self, way: Way) -> None:
@@ -234,10 +234,10 @@ class MetadataTests(SimpleTestCase):
             with self.assertRaisesRegex(
                 AnymailUnsupportedFeature, "metadata 'campaign' as a message tag"
             ) as caught:
-                self.tags(way, {"campaign": value})
+                self.sent_tags(way, {"campaign": value})
             self.assertNotIn("ann@", str(caught.exception))
             self.assertEqual(
-                self.tags(way, {"campaign": value}, ignore_unsupported_features=True), {}
+                self.sent_tags(way, {"campaign": value}, ignore_unsupported_features=True), {}
             )
 
     @each_of(WAYS)
@@ -247,18 +247,18 @@ class MetadataTests(SimpleTestCase):
             (1.5, "1_5"),
             ("v" * 300, "v" * 255),
         ):
-            found = self.tags(way, {"campaign": value}, sanitize_message_tags=True)
+            found = self.sent_tags(way, {"campaign": value}, sanitize_message_tags=True)
             self.assertEqual(found, {"campaign": expected})
         with self.assertRaises(AnymailUnsupportedFeature):
-            self.tags(way, {"campaign": ["a"]}, sanitize_message_tags=True)
+            self.sent_tags(way, {"campaign": ["a"]}, sanitize_message_tags=True)
 
     @each_of(WAYS)
     def test_the_anymail_tag_is_sanitized_too_and_esp_extra_is_not(self, way: Way) -> None:
         options: dict[str, Any] = {"message_tag_name": "Type", "sanitize_message_tags": True}
-        found = way.tags(way.message(tags=["two words"]), **options)
+        found = way.sent_tags(way.message(tags=["two words"]), **options)
         self.assertEqual(found, {"Type": "two_words"})
         with self.assertRaises(AnymailUnsupportedFeature):
-            way.tags(way.message(esp_extra={way.names[1]: [tag("a", "b c")]}), **options)
+            way.sent_tags(way.message(esp_extra={way.names[1]: [tag("a", "b c")]}), **options)
 
     def test_sanitizing(self) -> None:
         for text, expected in {

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
 import re
-import uuid
+import tempfile
 import warnings
 from functools import partial
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import boto3
 from django.core.cache import cache
 from django.dispatch import Signal
 from django.test import RequestFactory, SimpleTestCase
 from django.utils.module_loading import import_string
-from moto.server import ThreadedMotoServer
 
 from anymail import testing
-from anymail.amazon_ses import aws
 from anymail.backends import amazon_ses, amazon_sesv2
 from anymail.backends.compat import REMOVED_HOOKS as REMOVED_BACKEND_HOOKS
-from anymail.conf import AmazonSESSettings
 from anymail.exceptions import (
     AnymailAPIError,
     AnymailNotSupportedWarning,
@@ -31,16 +26,23 @@ from anymail.exceptions import (
     AnymailUnsupportedFeature,
 )
 from anymail.message import AnymailRecipientStatus, AnymailStatus
-from anymail.signals import EventType, inbound, pre_send, recipients_resolved, tracking
+from anymail.signals import inbound, pre_send, recipients_resolved, tracking
 from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView
 from anymail.webhooks.base import REMOVED_HOOKS as REMOVED_WEBHOOK_HOOKS
 
 from .backends.test_backends import connected
 from .docs_pages import DOCS, blocks, table
-from .ses import BODY, Sent, accepting, send, simple_message
+from .ses import (
+    BODY,
+    Sent,
+    accepting,
+    loopback_server,
+    send,
+    simple_message,
+    v1_error,
+    v1_success,
+)
 from .sns_samples import ignore_insecure_webhooks
-
-ROLE = "arn:aws:iam::123456789012:role/mail"
 
 
 def run_examples() -> dict[str, Any]:
@@ -129,80 +131,26 @@ class BackendExampleTests(ExampleTestCase):
 
 
 class ClientExampleTests(ExampleTestCase):
-    """With moto's STS, SES and SQS."""
+    def test_a_client_of_the_factory_logs_how_often_aws_was_asked(self) -> None:
+        answers = [(503, v1_error("ServiceUnavailable", "Busy")), (200, v1_success())]
+        keys = {"aws_access_key_id": "k", "aws_secret_access_key": "s", "region_name": "eu-west-1"}
+        with loopback_server(lambda request, number: answers[number - 1]) as server:
+            client = EXAMPLES["logging_client"]("ses", keys, {"endpoint_url": server.url})
+            with self.assertLogs("anymail.extending_page", "INFO") as logs:
+                client.send_raw_email(RawMessage={"Data": b"Subject: Hello\r\n\r\n"})
+        self.assertIn("AWS was asked 2 times", logs.output[0])
 
-    @classmethod
-    def setUpClass(cls) -> None:
-        super().setUpClass()
-        logging.getLogger("werkzeug").setLevel(logging.WARNING)
-        server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-        server.start()
-        cls.addClassCleanup(server.stop)
-        environment = {
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_ENDPOINT_URL": "http://{}:{}".format(*server.get_host_and_port()),
-        }
-        patch = mock.patch.dict(os.environ, environment)
-        patch.start()
-        cls.addClassCleanup(patch.stop)
 
-    def setUp(self) -> None:
-        aws.clear_clients()
-        self.addCleanup(aws.clear_clients)
-
-    def test_a_role_is_assumed_by_its_own_client_and_only_when_it_sends(self) -> None:
-        with mock.patch("botocore.credentials.AssumeRoleCredentialFetcher._get_credentials") as get:
-            client = self.client_of(ROLE)
-        get.assert_not_called()
-        self.assertIs(self.client_of(ROLE), client)
-        self.assertIsNot(self.client_of(ROLE + "2"), client)
-
-    def test_messages_of_a_tenant_go_out_with_the_keys_of_its_role(self) -> None:
-        boto3.client("ses", region_name="eu-west-1").verify_email_identity(
-            EmailAddress="from@example.com"
-        )
-        keys = []
-        client = self.client_of(ROLE)
-        client.meta.events.register(
-            "before-send.*.*", lambda request, **kw: keys.append(request.headers["Authorization"])
-        )
-        message = simple_message()
-        self.assertEqual(EXAMPLES["send_for"](ROLE, [message]), 1)
-        self.assertEqual(message.anymail_status.status, {"queued"})
-        self.assertIn("Credential=ASIA", str(keys[0]))  # those are of a role
-
-    def client_of(self, role: str) -> Any:
-        return aws.client(
-            "ses",
-            AmazonSESSettings.load(
-                {
-                    "client_factory": EXAMPLES["client_of_role"],
-                    "session_params": {"role_arn": role},
-                    "client_params": {"region_name": "eu-west-1"},
-                }
-            ),
-        )
-
-    def test_a_queue_is_emptied_and_what_fails_comes_again(self) -> None:
-        sqs = boto3.client("sqs")
-        url = sqs.create_queue(QueueName=uuid.uuid4().hex, Attributes={"VisibilityTimeout": "0"})[
-            "QueueUrl"
-        ]
+class CarrierExampleTests(ExampleTestCase):
+    def test_a_file_is_handled_as_a_webhook_would(self) -> None:
         events = self.events(tracking)
-        for request in (testing.sns_notification("bounce"), testing.sns_notification("delivery")):
-            sqs.send_message(QueueUrl=url, MessageBody=request["data"].decode())
-        setup = {**json.loads(request["data"]), "Message": "Successfully validated SNS topic for x"}
-        sqs.send_message(QueueUrl=url, MessageBody=json.dumps(setup))
-        with (
-            mock.patch.dict(EXAMPLES, {"dispatch": mock.Mock(side_effect=ArithmeticError)}),
-            self.assertRaises(ArithmeticError),
-        ):
-            EXAMPLES["receive_from_queue"](url, wait=0)
-        EXAMPLES["receive_from_queue"](url, wait=0)
-        self.assertEqual({e.event_type for e in events}, {"bounced", "delivered"})
-        self.assertNotIn("Messages", sqs.receive_message(QueueUrl=url))
+        request = testing.sns_notification("bounce", recipient="bob@example.com")
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(request["data"])
+            file.flush()
+            EXAMPLES["FileCarrier"]().handle_file(Path(file.name))
+        [event] = events
+        self.assertEqual((event.event_type, event.recipient), ("bounced", "bob@example.com"))
 
 
 class WebhookExampleTests(ExampleTestCase):
@@ -259,32 +207,6 @@ class WebhookExampleTests(ExampleTestCase):
             other = testing.sns_notification(topic=topic + "2", secret=secret)
             response = pattern.callback(RequestFactory().post("/", **other))
             self.assertEqual(response.status_code, 400)
-
-    def test_a_lambda_function_receives_mail(self) -> None:
-        events = self.events(inbound)
-        request = testing.sns_notification(testing.ses_received())
-        sns = json.loads(request["data"])
-        sns["SigningCertUrl"] = sns.pop("SigningCertURL")
-        setup = {**sns, "Message": "Successfully validated SNS topic for Amazon SES"}
-        EXAMPLES["handler"]({"Records": [{"Sns": sns}, {"Sns": setup}]}, None)
-        [event] = events
-        self.assertEqual(event.message.subject, "Hello")
-
-    def test_a_document_from_eventbridge(self) -> None:
-        from anymail.amazon_ses.tracking import tracking_events
-
-        notification = EXAMPLES["notification_of"](
-            {
-                "id": "e-1",
-                "time": "2025-03-04T05:06:07Z",
-                "source": "aws.ses",
-                "detail": testing.ses_event("bounce"),
-            }
-        )
-        [event] = tracking_events(notification)
-        self.assertEqual((event.event_type, event.event_id), (EventType.BOUNCED, "e-1"))
-        assert event.timestamp is not None
-        self.assertEqual(event.timestamp.hour, 5)
 
 
 class EveryExampleTests(SimpleTestCase):

@@ -109,7 +109,9 @@ class MergeTests(SimpleTestCase):
             metadata={"plan": "pro"},
             esp_extra={way.names[0]: [tag("a", "1")], way.names[1]: [tag("b", "2")]},
         )
-        found = way.sent_tags(message, own=True, message_tag_name="Type", metadata_message_tags=["plan"])
+        found = way.sent_tags(
+            message, own=True, message_tag_name="Type", metadata_message_tags=["plan"]
+        )
         expected = {"Type": "welcome", "plan": "pro", "a": "1", "b": "2", **OWN}
         self.assertEqual(found, expected)
 
@@ -148,7 +150,9 @@ class MergeTests(SimpleTestCase):
     @each_of(WAYS)
     def test_tags_for_the_feedback_id_are_possible(self, way: Way) -> None:
         extra = {way.names[1]: [tag("ses:feedback-id-a", "spring")]}
-        self.assertEqual(way.sent_tags(way.message(esp_extra=extra)), {"ses:feedback-id-a": "spring"})
+        self.assertEqual(
+            way.sent_tags(way.message(esp_extra=extra)), {"ses:feedback-id-a": "spring"}
+        )
         found = way.sent_tags(
             way.message(tags=["news"], metadata={"ses:feedback-id-b": "7"}),
             message_tag_name="ses:feedback-id-a",
@@ -209,7 +213,9 @@ class MetadataTests(SimpleTestCase):
     def test_only_the_named_keys_are_sent(self, way: Way) -> None:
         message = way.message(metadata={"campaign": "spring"})
         names = ["plan", "campaign"]
-        self.assertEqual(way.sent_tags(message, metadata_message_tags=names), {"campaign": "spring"})
+        self.assertEqual(
+            way.sent_tags(message, metadata_message_tags=names), {"campaign": "spring"}
+        )
 
     def test_metadata_is_still_a_header(self) -> None:
         sent = send(

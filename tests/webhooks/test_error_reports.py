@@ -10,6 +10,7 @@ from django.test import RequestFactory, SimpleTestCase, override_settings
 
 from anymail import testing
 from anymail.amazon_ses import aws
+from anymail.amazon_ses.carriers import parse_notifications
 from anymail.amazon_ses.sns import SnsEnvelope
 from anymail.conf import WebhookSettings
 from anymail.exceptions import AnymailAPIError
@@ -92,7 +93,7 @@ class ReprTests(SimpleTestCase):
             testing.tracking_event("bounced", recipient=ADDRESS, mta_response=CONTENT),
             testing.inbound_event(MAIL, envelope_recipient=ADDRESS),
             envelope,
-            envelope.notification(),
+            *parse_notifications(request["data"], proof=lambda envelope: True),
             testing.inbound_event(MAIL).message,
             WebhookSettings.load({"webhook_secret": SECRET}),
         ]

@@ -22,9 +22,10 @@ from django.utils.deconstruct import deconstructible
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from .addresses import EmailAddress, idna_encoder
+from .addresses import EmailAddress
 from .amazon_ses.insights import Verdicts, address_verdicts
-from .conf import AmazonSESSettings, current_settings
+from .amazon_ses.raw_calls import encoder
+from .conf import AmazonSESSettings, SendSettings, current_settings
 from .exceptions import AnymailInvalidAddress
 from .tracebacks import signal_handler_error
 
@@ -92,9 +93,11 @@ class DeliverabilityValidator:
         """
         address = str(value)
         validate_email(address)
-        settings = current_settings().get(AmazonSESSettings)
+        current = current_settings()
+        settings = current.get(AmazonSESSettings)
+        idna_encode = encoder(settings, current.get(SendSettings))
         try:
-            asked = EmailAddress("", address).format_addr_spec(idna_encoder("idna2008"))
+            asked = EmailAddress("", address).format_addr_spec(idna_encode)
         except AnymailInvalidAddress as err:
             raise self._refusal("domain", value) from err
         verdicts = self._cached(asked, lambda: address_verdicts(asked, settings)) or {}

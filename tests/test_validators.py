@@ -118,9 +118,9 @@ class InsightsTestCase(SimpleTestCase):
         """Before the time counts: to make one takes a busy machine more than a second."""
         aws.client("sesv2", current_settings().get(AmazonSESSettings), config=insights.CONFIG)
 
-    def at(self, url: str) -> Any:
+    def at(self, url: str, **anymail: Any) -> Any:
         params = {**CREDENTIALS, "endpoint_url": url}
-        return override_settings(ANYMAIL={"AMAZON_SES_CLIENT_PARAMS": params})
+        return override_settings(ANYMAIL={"AMAZON_SES_CLIENT_PARAMS": params, **anymail})
 
     def refused(self, validator: Callable[[Any], None], value: Any = ADDRESS) -> str | None:
         """The code with which an address is refused."""
@@ -190,6 +190,14 @@ class VerdictTests(InsightsTestCase):
         with self.amazon(answer()) as server:
             deliverable("ann@bücher.example")
         self.assertEqual(server.requests[0].json, {"EmailAddress": "ann@xn--bcher-kva.example"})
+
+    def test_it_is_encoded_as_for_sending(self):
+        def encode(domain: str) -> str:
+            return f"encoded.{len(domain)}.example"
+
+        with self.amazon(answer()) as server, self.at(server.url, AMAZON_SES_IDNA_ENCODER=encode):
+            deliverable("ann@bücher.example")
+        self.assertEqual(server.requests[0].json, {"EmailAddress": "ann@encoded.14.example"})
 
     def test_a_client_factory_makes_the_client(self):
         found = {"MailboxValidation": {"IsValid": {"ConfidenceVerdict": "LOW"}}}
@@ -324,6 +332,15 @@ class TimeTests(InsightsTestCase):
             took = self.seconds()
         self.assertLess(took, 3)
         self.assertIn("no answer within 1 second", logs.output[0])
+
+    def test_the_import_of_boto3_is_no_reason_for_a_pause(self):
+        def slow(*args: Any, **kwargs: Any) -> Any:
+            time.sleep(1.5)
+
+        with self.amazon(answer(mailbox="LOW")):
+            with mock.patch.object(aws, "client", slow), self.assertLogs(LOGGER):
+                self.assertIsNone(self.refused(deliverable))
+            self.assertEqual(self.refused(deliverable), "mailbox")
 
     def test_a_server_that_says_nothing(self):
         released = threading.Event()

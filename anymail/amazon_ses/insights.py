@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 import time
 from collections.abc import Mapping
 from queue import Empty, LifoQueue
@@ -93,14 +94,15 @@ class Asking:
         except Empty:
             self._note(f"{AT_ONCE} addresses are being checked already")
             return None
+        has_client = threading.Event()
         try:
-            verdicts = executor.run(lambda: _fetch_verdicts(address, settings))
+            verdicts = executor.run(lambda: _fetch_verdicts(address, settings, has_client))
             self._logged.clear()
             return verdicts
         except Exception as err:  # a client factory may raise anything
             if interruption := signal_handler_error(err):
                 raise interruption from interruption.__cause__
-            self._note(*_reason(err))
+            self._note(*_reason(err, has_client.is_set()))
             return None
         finally:
             self._free.put(executor)
@@ -118,20 +120,24 @@ class Asking:
             )
 
 
-def _reason(error: Exception) -> tuple[str, float]:
+def _reason(error: Exception, has_client: bool) -> tuple[str, float]:
     """Why there are no verdicts, and for how many seconds not to ask."""
     if isinstance(error, NotImplementedError):
         return str(error), 0
     if isinstance(error, TimeoutError):
-        return f"no answer within {TIME_LIMIT:g} second", PAUSE
+        # It is not SES that is slow while boto3 is imported, once in a process.
+        return f"no answer within {TIME_LIMIT:g} second", PAUSE if has_client else 0
     if not isinstance(error, AnymailAPIError):
         return type(error).__name__, PAUSE
     passes = error.is_throttled or error.error_code == "BadRequestException"
     return error.error_code or "", 0 if passes else PAUSE
 
 
-def _fetch_verdicts(address: str, settings: AmazonSESSettings) -> Verdicts:
+def _fetch_verdicts(
+    address: str, settings: AmazonSESSettings, has_client: threading.Event
+) -> Verdicts:
     client = aws.client("sesv2", settings, config=CONFIG)
+    has_client.set()
     if not hasattr(client, OPERATION):
         raise NotImplementedError(f"botocore {BOTOCORE} or later is needed")
     with api_errors(f"Amazon SES {OPERATION}"):

@@ -34,11 +34,11 @@ BREAK = re.compile(r"<(?:/(?:p|div|li|tr|td|th|h\d)|br)\b[^>]*>", re.IGNORECASE)
 class Conditions(TypedDict, total=False):
     """What a message may have to meet; the keywords of :func:`~anymail.testing.assert_sent`.
 
-    Addresses are compared without display names, unless you give one; upper and lower case are the
-    same in domains. ``contains`` is as in Django's ``body_contains()``: the body has the text, and
-    so has each alternative of a type ``text/*``. HTML has it in its source or in its visible text.
-    White space and line breaks are the same. The other conditions without a comment are attributes
-    of :class:`~anymail.message.AnymailMessage`.
+    Addresses are compared without display names, unless you give one; the case of domains does not
+    matter. ``contains`` is as in Django's ``body_contains()``: the body has the text, and so has
+    each alternative of a type ``text/*``. Both the source and the visible text of HTML are
+    searched, and differences in white space do not matter. The other conditions without a comment
+    are attributes of :class:`~anymail.message.AnymailMessage`.
     """
 
     to: Texts
@@ -179,7 +179,7 @@ def _compare_addresses(wanted: Any, sent: Any) -> str:
     is_all = isinstance(wanted, str) or len(has) == len(expected)
     if not missing and is_all:
         return ""
-    return _sent_with(", ".join(map(str, has)))
+    return _sent_with(cut(", ".join(map(str, has))))
 
 
 def _is_same(wanted: EmailAddress, sent: EmailAddress) -> bool:
@@ -202,6 +202,13 @@ def _compare_texts(wanted: Any, sent: Any) -> str:
         return "" if wanted in has else _sent_with(_shown(has))
     is_same = sorted(map(str, wanted or ())) == sorted(map(str, has))
     return "" if is_same else _sent_with(_shown(has))
+
+
+def _compare_extra(wanted: Any, sent: Any) -> str:
+    """Like :func:`_compare_values`; what is sent has all other parameters, too."""
+    if isinstance(wanted, Mapping) and (missing := [key for key in wanted if key not in sent]):
+        return f"sent without {missing[0]!r}"
+    return _compare_values(wanted, sent)
 
 
 def _compare_headers(wanted: Any, sent: Any) -> str:
@@ -232,6 +239,11 @@ def _sent_with(what: str) -> str:
 
 def _shown(value: Any) -> str:
     text = f"re.compile({value.pattern!r})" if isinstance(value, re.Pattern) else repr(value)
+    return cut(text)
+
+
+def cut(text: str) -> str:
+    """The beginning of a long text."""
     return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]}…"
 
 
@@ -241,6 +253,7 @@ COMPARISONS: dict[str, Callable[[Any, Any], str]] = {
     "subject": _compare_subjects,
     "contains": _compare_bodies,
     "headers": _compare_headers,
+    "esp_extra": _compare_extra,
     "attachments": _compare_texts,
     "tags": _compare_texts,
     "using": _compare_values,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.core import mail
 from django.core.mail import EmailMessage
 
-from .conditions import Condition, Conditions, conditions_from
+from .conditions import Condition, Conditions, conditions_from, cut
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -19,7 +19,7 @@ __unittest = True
 MAX_SHOWN = 5
 #: What a test may have overlooked if nothing was sent at all.
 NOTHING = (
-    "No message was sent at all. Inside a TestCase, functions for transaction.on_commit() run only "
+    "The outbox is empty. Inside a TestCase, functions passed to transaction.on_commit() run only "
     "within captureOnCommitCallbacks(execute=True)."
 )
 
@@ -32,7 +32,7 @@ def assert_sent(*, count: int | None = None, **conditions: Unpack[Conditions]) -
     dict holds if the message has all of its items, maybe among others. None means that the message
     has none.
 
-    :param count: exactly so many messages meet the conditions; at least one if not given.
+    :param count: how many messages meet the conditions; at least one if not given.
     :param conditions: see :class:`~anymail.testing.conditions.Conditions`.
     :return: the message; the first one if there are several (see :func:`sent_messages`).
     :raises AssertionError: none does, or not ``count``. The text says what was sent instead, the
@@ -94,13 +94,11 @@ def _report_missing(
     conditions: list[Condition], found: list[EmailMessage], count: int | None
 ) -> str:
     """Why :func:`assert_sent` fails: what was wanted, and what was sent instead."""
-    wanted = _messages(count or 1)
+    instead = f" instead of {count}" if count else ""
+    lines = [f"{_messages(len(found))} {_were(len(found))} sent{instead}{_with(conditions)}"]
     if not (outbox := _outbox()):
-        return f"{wanted} should have been sent{_with(conditions)}\n{NOTHING}"
-    number = f"{len(found)} {_were(len(found))}" if found else "none was"
-    lines = [f"{wanted} should have been sent, and {number}{_with(conditions)}"]
-    if found:
-        lines += [f"{_messages(len(found))} with that:", *_listed(found, [])]
+        return "\n".join([*lines, NOTHING])
+    lines += _listed(found, [])
     if others := [message for message in outbox if not any(message is one for one in found)]:
         others.sort(key=lambda message: sum(not one.holds(message) for one in conditions))
         lines += ["Sent instead, the closest first:", *_listed(others, conditions)]
@@ -113,8 +111,8 @@ def _listed(messages: list[EmailMessage], conditions: list[Condition]) -> list[s
     lines = []
     for message in messages[:MAX_SHOWN]:
         to = ", ".join(map(str, message.to or message.recipients()))
-        subject = f"{str(message.subject)!r} to {to}"
-        lines.append(f"  mail.outbox[{positions[id(message)]}]: {subject}")
+        what = f"{cut(repr(str(message.subject)))} to {cut(to)}"
+        lines.append(f"  mail.outbox[{positions[id(message)]}]: {what}")
         lines += [f"    {one.why_not(message)}" for one in conditions if not one.holds(message)]
     if left := len(messages[MAX_SHOWN:]):
         lines.append(f"  … and {left} more")
@@ -128,8 +126,8 @@ def _with(conditions: list[Condition]) -> str:
 
 
 def _messages(count: int) -> str:
-    return f"{count} message{'' if count == 1 else 's'}"
+    return "No message" if count == 0 else f"{count} message{'' if count == 1 else 's'}"
 
 
 def _were(count: int) -> str:
-    return "was" if count == 1 else "were"
+    return "was" if count < 2 else "were"

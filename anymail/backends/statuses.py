@@ -94,7 +94,10 @@ def failed_statuses(
     reason = error or (failures[0] if failures else None)
     code = getattr(reason, "error_code", None)
     text = mask_addresses(str(reason) or type(reason).__name__) if reason else INTERRUPTED
-    result = AnymailRecipientStatus(None, word, code, text, getattr(reason, "scope", None))
+    scope = getattr(reason, "scope", None)
+    if error is None and scope == "recipient":  # others were refused
+        scope = None
+    result = AnymailRecipientStatus(None, word, code, text, scope)
     return {recipient.addr_spec: result for recipient in call.recipients}
 
 

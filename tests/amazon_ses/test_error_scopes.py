@@ -340,6 +340,18 @@ class EntryTests(SimpleTestCase):
         scopes = {found.error_scope for found in message.anymail_status.recipients.values()}
         self.assertEqual((caught.exception.scope, scopes), ("account", {"account"}))
 
+    def test_recipients_of_other_calls_are_not_blamed_for_those_who_were_refused(self) -> None:
+        message = simple_message(to=[f"{n}@example.com" for n in range(60)])
+        refused = NOT_VERIFIED.format("7@example.com")
+        with answering(v1_answer(400, "MessageRejected", refused)) as options:
+            sender = V1Backend(split_recipients=True, max_concurrency=1, **options)
+            with self.assertRaises(AnymailAPIError) as caught:
+                sender.send_messages([message])
+        self.assertEqual(caught.exception.scope, "recipient")
+        found = message.anymail_status.recipients
+        self.assertEqual(found["7@example.com"].error_scope, "recipient")
+        self.assertIsNone(found["59@example.com"].error_scope)
+
     def test_an_unknown_status_has_no_scope(self) -> None:
         self.assertIsNone(describe_status("SOMETHING_NEW")["scope"])
         self.assertIsNone(describe_status(None)["scope"])

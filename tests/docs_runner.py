@@ -380,7 +380,7 @@ def tasks_succeed(test: SimpleTestCase) -> Iterator[None]:
 
 def all_receivers() -> dict[Any, list[Any]]:
     of_sending = (signals.pre_send, signals.recipients_resolved, signals.post_send)
-    of_events = (signals.tracking, signals.inbound, feedback)
+    of_events = (signals.tracking, signals.inbound, signals.account_changed, feedback)
     return {signal: list(signal.receivers) for signal in (*of_sending, *of_events)}
 
 
@@ -411,6 +411,9 @@ def _send_samples(signal: Any) -> None:
             testing.inbound_event(spam_detected=True),
             testing.inbound_event(event_type=failed, message=None),
         ]
+    elif signal is signals.account_changed:
+        words = ("Enabled", "Disabled")
+        events = [signals.AccountChange(kind=f"Sending Status {word}") for word in words]
     elif signal is feedback:
         row = Bounce(address="ann@example.com", hard=True)
         signal.send(Bounce, instance=row, message={}, notification={})

@@ -9,7 +9,9 @@ from typing import Any
 from anymail import testing
 from anymail.amazon_ses.aws_lambda import LambdaHandler, handler
 from anymail.amazon_ses.carriers import parse_notifications
+from anymail.amazon_ses.queued import handle_message
 from anymail.amazon_ses.receive import handle, queue_proof
+from anymail.amazon_ses.sqs import SqsMessage
 from anymail.amazon_ses.timestamps import iso_time, utc_now
 from anymail.conf import AmazonSESSettings
 from anymail.exceptions import AnymailError, AnymailWebhookValidationFailure
@@ -88,10 +90,9 @@ class CarrierTestCase(WebhookTestCase):
 
     def by_queue(self, body: str) -> None:
         settings = AmazonSESSettings.load()
-        found = parse_notifications(
-            body, proof=queue_proof(settings), message_id="sqs-1", queue_arn=QUEUE
-        )
-        handle(found, settings, sender=type(self))
+        message = SqsMessage(id="sqs-1", receipt="", body=body, receive_count=1, sent_at=None)
+        proof = queue_proof(settings)
+        handle_message(message, QUEUE, settings, proof=proof, sender=type(self))
 
     def eventbridge(self, text: str) -> dict[str, Any]:
         document = json.loads(text)

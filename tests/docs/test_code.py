@@ -88,6 +88,11 @@ MISTAKES = {
         "@receiver(inbound)\ndef receive(sender, event, esp_name, **kwargs):\n"
         "    event.message.envelope_recipent\n",
     ],
+    "lambda": [
+        "from anymail.signals import account_changed\nfrom django.dispatch import receiver\n"
+        "@receiver(account_changed)\ndef receive(sender, event, esp_name, **kwargs):\n"
+        "    event.resource\n",
+    ],
     "sending": [
         "from anymail.message import AnymailMessage\n"
         'AnymailMessage(to=["a@example.com"], mettadata={})\n',

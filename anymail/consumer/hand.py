@@ -38,7 +38,7 @@ class Hand:
 
     def __init__(self, threads: int) -> None:
         #: Held while the visibility of messages is changed, so that no extension comes last.
-        self.visibility = threading.Lock()
+        self.visibility: threading.Lock = threading.Lock()
         self._threads = threads
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)

@@ -45,7 +45,7 @@ class Handler:
         self._sender = sender
         self._stops = stops
         self._proof = queue_proof(settings)
-        self.outage = Outage()
+        self.outage: Outage = Outage()
 
     def handle(self, held: Held) -> tuple[Outcome, int]:
         """Call the receivers of a message, when the database is there.

@@ -100,7 +100,11 @@ class NoProgress:
     def begin(self) -> None:
         """Nothing."""
 
-    show = end = begin
+    def show(self) -> None:
+        """Nothing."""
+
+    def end(self) -> None:
+        """Nothing."""
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from django.db import connections
 from ..amazon_ses.sqs import Queue
 from ..amazon_ses.timestamps import utc_now
 from ..conf import AmazonSESSettings
-from . import rules
+from . import timing
 from .hand import Hand, Held
 from .handling import Handler, Outcome
 from .polling import Budget, Poller
@@ -93,7 +93,7 @@ class Consumer:
         :raises AnymailAPIError: AWS refuses for good.
         :raises BaseException: one of the threads failed.
         """
-        interval = rules.check_interval(queue.visibility_timeout for queue in self.queues)
+        interval = timing.check_interval(queue.visibility_timeout for queue in self.queues)
         limit = self._start_timer(self._max_seconds, self.stop)
         settling = self._start("settler", self._settler.run)
         self._start("heartbeat", self._heartbeat.run, interval)
@@ -152,7 +152,7 @@ class Consumer:
             self._settler.delete(held)
         else:
             self.tally.add(**{"poison" if outcome is Outcome.POISON else "failed": 1})
-            delay = rules.retry_delay(held.message.receive_count)
+            delay = timing.retry_delay(held.message.receive_count)
             self._settler.give_back([held], delay)
 
     def _poller(self, queue: Queue) -> Poller:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..amazon_ses.sqs import Queue, SqsMessage
-from .rules import is_due
+from .timing import is_due
 
 #: Messages of one queue that were handled, and whose deletion SQS has not confirmed, do not become
 #: more than about so many.

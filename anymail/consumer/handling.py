@@ -14,7 +14,7 @@ from ..amazon_ses.queued import handle_message, log_failure
 from ..amazon_ses.receive import queue_proof
 from ..conf import AmazonSESSettings
 from ..tracebacks import error_chain
-from . import rules
+from . import timing
 from .hand import Held
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Handler:
                 return result
             failures += 1
             with self.outage:
-                if self._stops.wait(rules.pause(failures)):
+                if self._stops.wait(timing.pause(failures)):
                     return Outcome.UNTRIED, 0
 
     def _try(self, held: Held) -> tuple[Outcome, int] | None:

@@ -12,7 +12,7 @@ from ..amazon_ses import sqs
 from ..amazon_ses.sqs import MAX_BATCH, Queue, SqsMessage
 from ..conf import AmazonSESSettings
 from ..exceptions import AnymailAPIError
-from . import rules
+from . import timing
 from .hand import Hand, Held
 from .settling import Settler
 from .tally import Tally
@@ -98,13 +98,13 @@ class Poller:
                     self.on_fatal(err)
                     return
                 failures += 1
-                self._pause(err, rules.pause(failures))
+                self._pause(err, timing.pause(failures))
                 continue
             if is_empty and empty_polls and self.ends_when_empty:
                 return
             failures, empty_polls = 0, empty_polls + 1 if is_empty else 0
             if is_empty and not self.wait:
-                self.stops.wait(rules.idle_pause(empty_polls))
+                self.stops.wait(timing.idle_pause(empty_polls))
 
     def _wait_after(self, empty_polls: int) -> int:
         """Seconds to wait for a message. Only a request that waits asks all servers of SQS."""
@@ -123,7 +123,7 @@ class Poller:
         finally:
             self.budget.spend(limit, len(messages))
             self.on_poll()
-        hidden_until = rules.hidden_until(asked, time.monotonic(), self.queue.visibility_timeout)
+        hidden_until = timing.hidden_until(asked, time.monotonic(), self.queue.visibility_timeout)
         self._take([Held(queue=self.queue, message=m, hidden_until=hidden_until) for m in messages])
         return not messages
 

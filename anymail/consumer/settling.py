@@ -14,7 +14,7 @@ from ..amazon_ses import sqs
 from ..amazon_ses.sqs import Queue
 from ..conf import AmazonSESSettings
 from ..exceptions import AnymailAPIError
-from . import rules
+from . import timing
 from .hand import Hand, Held
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ class Settler:
                 if not self._may_repeat(err, failures):
                     self._hand.release(settlement.held for settlement in group)
                     return
-                self._ends.wait(rules.pause(failures))
+                self._ends.wait(timing.pause(failures))
             else:
                 break
         for settlement in group:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.apps import AppConfig
 
-from anymail.consumer import rules
+from anymail.consumer import timing
 from anymail.signals import inbound, tracking
 
 
@@ -18,7 +18,7 @@ class ReceiversConfig(AppConfig):
     def ready(self) -> None:
         tracking.connect(receive)
         inbound.connect(receive)
-        rules.MAX_RETRY_DELAY = int(os.environ.get("SITE_RETRY_DELAY", rules.MAX_RETRY_DELAY))
+        timing.MAX_RETRY_DELAY = int(os.environ.get("SITE_RETRY_DELAY", timing.MAX_RETRY_DELAY))
 
 
 def receive(event: Any, **kwargs: Any) -> None:

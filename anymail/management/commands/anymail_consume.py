@@ -18,9 +18,9 @@ from ...amazon_ses.sqs import Queue
 from ...conf import AmazonSESSettings
 from ...consumer import Consumer
 from ...consumer.progress import JsonProgress, NoProgress, TerminalProgress, shown
-from ...consumer.rules import pause
 from ...consumer.status import as_dict, as_table, dead_letter_queue, read_status
 from ...consumer.stopping import stop_on_signals
+from ...consumer.timing import pause
 from ...exceptions import AnymailAPIError, AnymailConfigurationError
 
 logger: logging.Logger = logging.getLogger(__name__)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.test import SimpleTestCase
 
-from anymail.consumer import rules
+from anymail.consumer import timing
 from anymail.consumer.progress import describe, spoken, summary
 from anymail.consumer.tally import Counts
 
@@ -11,44 +11,46 @@ class RetryDelayTests(SimpleTestCase):
     def test_it_doubles_with_a_fifth_more_or_less(self):
         for count in range(1, 9):
             for _ in range(50):
-                delay = rules.retry_delay(count)
+                delay = timing.retry_delay(count)
                 self.assertTrue(0.8 * 2**count - 1 <= delay <= 1.2 * 2**count + 1, (count, delay))
 
     def test_it_is_a_quarter_of_an_hour_at_most(self):
         for count in (11, 20, 10_000):
-            self.assertEqual(rules.retry_delay(count), 900)
+            self.assertEqual(timing.retry_delay(count), 900)
 
     def test_many_do_not_come_back_at_once(self):
-        self.assertGreater(len({rules.retry_delay(6) for _ in range(200)}), 5)
+        self.assertGreater(len({timing.retry_delay(6) for _ in range(200)}), 5)
 
 
 class PauseTests(SimpleTestCase):
     def test_it_grows_from_one_second_to_a_minute(self):
         for failures, seconds in ((1, 1), (2, 2), (3, 4), (4, 8), (5, 16), (6, 32), (7, 60)):
             for _ in range(20):
-                found = rules.pause(failures)
+                found = timing.pause(failures)
                 self.assertTrue(max(1, 0.8 * seconds) <= found <= min(60, 1.2 * seconds), found)
-        self.assertEqual(rules.pause(10_000), 60)
+        self.assertEqual(timing.pause(10_000), 60)
 
     def test_an_empty_queue_is_asked_once_a_second_after_a_while(self):
-        found = [round(rules.idle_pause(count), 1) for count in (1, 2, 3, 4, 5, 10_000)]
+        found = [round(timing.idle_pause(count), 1) for count in (1, 2, 3, 4, 5, 10_000)]
         self.assertEqual(found, [0.1, 0.2, 0.4, 0.8, 1.0, 1.0])
 
 
 class VisibilityTests(SimpleTestCase):
     def test_it_is_due_at_half_of_the_time(self):
-        self.assertFalse(rules.is_due(hidden_until=130, visibility_timeout=30, now=114.9))
-        self.assertTrue(rules.is_due(hidden_until=130, visibility_timeout=30, now=115))
+        self.assertFalse(timing.is_due(hidden_until=130, visibility_timeout=30, now=114.9))
+        self.assertTrue(timing.is_due(hidden_until=130, visibility_timeout=30, now=115))
 
     def test_it_is_looked_at_often_enough(self):
         for timeout in (1, 2, 30, 43200):
-            self.assertLessEqual(rules.check_interval([timeout, 43200]), timeout / 4)
+            self.assertLessEqual(timing.check_interval([timeout, 43200]), timeout / 4)
 
     def test_time_on_the_way_counts_as_hidden(self):
-        self.assertEqual(rules.hidden_until(asked=99.9, answered=100, visibility_timeout=30), 129.9)
+        self.assertEqual(
+            timing.hidden_until(asked=99.9, answered=100, visibility_timeout=30), 129.9
+        )
         # A request that waited for a message did not have it all the time.
-        self.assertEqual(rules.hidden_until(asked=80, answered=100, visibility_timeout=30), 129)
-        self.assertEqual(rules.hidden_until(asked=80, answered=100, visibility_timeout=1), 100.75)
+        self.assertEqual(timing.hidden_until(asked=80, answered=100, visibility_timeout=30), 129)
+        self.assertEqual(timing.hidden_until(asked=80, answered=100, visibility_timeout=1), 100.75)
 
 
 class WordsTests(SimpleTestCase):

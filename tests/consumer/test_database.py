@@ -104,7 +104,7 @@ class ThreadTests(ConsumerTestCase, TransactionTestCase):
         with (
             mock.patch.dict(connections.settings["default"], ATOMIC_REQUESTS=True),
             self.receiving(receive),
-            self.assertLogs("anymail.consumer", "ERROR"),
+            self.assertLogs("anymail.amazon_ses.queued", "ERROR"),
         ):
             name = self.consume_one(event_body())
         self.assertEqual((Group.objects.count(), self.sqs.count(name)), (0, 1))

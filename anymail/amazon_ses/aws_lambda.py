@@ -75,7 +75,8 @@ class LambdaHandler:
         try:
             found = parse_notifications(event, proof=queue_proof(settings))
         except AnymailWebhookValidationFailure as err:
-            logger.error("The event for AWS Lambda cannot be used: %s", err)
+            about = {"anymail_error_code": type(err).__name__}
+            logger.error("The event for AWS Lambda cannot be used: %s", err, extra=about)
             if settings.queue_poison == "keep":
                 raise
             return

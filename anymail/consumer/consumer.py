@@ -176,7 +176,8 @@ class Consumer:
         try:
             self._health_file.touch()
         except OSError as err:
-            logger.warning("The health file cannot be written: %s", err)
+            about = {"anymail_error_code": type(err).__name__}
+            logger.warning("The health file cannot be written: %s", err, extra=about)
 
     def _complete_after(self, polling: list[threading.Thread]) -> None:
         join(polling)
@@ -193,6 +194,7 @@ class Consumer:
             "After %.0f s, %d messages were still being handled. They are given back to the queue",
             self._grace,
             len(running),
+            extra={"anymail_queue": ", ".join(queue.name for queue in self.queues)},
         )
         self._settler.give_back(running)
         self._settler.close()

@@ -94,7 +94,10 @@ class Outage:
         with self._lock:
             self._waiting += 1
             if self._waiting == 1:
-                logger.error("The database does not answer. Nothing is handled until it does")
+                logger.error(
+                    "The database does not answer. Nothing is handled until it does",
+                    extra={"anymail_error_code": "OperationalError"},
+                )
 
     def __exit__(self, *_error: object) -> None:
         with self._lock:

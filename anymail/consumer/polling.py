@@ -134,7 +134,8 @@ class Poller:
             self.settler.give_back(messages)
 
     def _pause(self, err: AnymailAPIError, seconds: float) -> None:
-        logger.warning("Trying again in %.0f s: %s", seconds, err)
+        about = {"anymail_error_code": err.error_code}
+        logger.warning("Trying again in %.0f s: %s", seconds, err, extra=about)
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0 and not self.stops.wait(min(left, PATIENCE)):
             self.on_poll()

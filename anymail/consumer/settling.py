@@ -118,7 +118,8 @@ class Settler:
             self._on_fatal(err)
             return False
         if self._ends.is_set() and failures >= MAX_ATTEMPTS:
-            logger.error("Messages that were handled come again: %s", err)
+            about = {"anymail_error_code": err.error_code}
+            logger.error("Messages that were handled come again: %s", err, extra=about)
             return False
         return True
 
@@ -135,6 +136,10 @@ class Settler:
                 "SQS did not delete the message %s of the queue %s: it comes again",
                 settlement.held.message.id,
                 settlement.held.queue.name,
+                extra={
+                    "anymail_sqs_id": settlement.held.message.id,
+                    "anymail_queue": settlement.held.queue.name,
+                },
             )
         self._hand.release([settlement.held])
 
@@ -181,7 +186,8 @@ class Heartbeat:
                 if sqs.is_fatal(err):
                     self._on_fatal(err)
                 else:
-                    logger.warning("Messages in hand may come to others, too: %s", err)
+                    about = {"anymail_queue": queue.name, "anymail_error_code": err.error_code}
+                    logger.warning("Messages in hand may come to others, too: %s", err, extra=about)
                 return
         for receipt, held in staying.items():
             if receipt not in failed:

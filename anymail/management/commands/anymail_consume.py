@@ -162,7 +162,8 @@ def _find(name: str, settings: AmazonSESSettings) -> Queue:
                 raise
             failures += 1
             seconds = pause(failures)
-            logger.warning("Trying again in %.0f s: %s", seconds, err)
+            about = {"anymail_error_code": err.error_code}
+            logger.warning("Trying again in %.0f s: %s", seconds, err, extra=about)
             time.sleep(seconds)
 
 

@@ -27,7 +27,7 @@ from .amazon_ses.insights import Verdicts, address_verdicts
 from .amazon_ses.raw_calls import encoder
 from .conf import AmazonSESSettings, SendSettings, current_settings
 from .exceptions import AnymailInvalidAddress
-from .tracebacks import signal_handler_error
+from .exceptions.tracebacks import signal_handler_error
 
 logger: logging.Logger = logging.getLogger(__name__)
 

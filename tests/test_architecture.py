@@ -25,7 +25,7 @@ LAYERS: dict[str, int] = {
         0: """
             anymail anymail.conf anymail.conf.base anymail.conf.current anymail.conf.groups
             anymail.conf.lookup anymail.conf.values anymail.exceptions
-            anymail.exceptions.requests_error anymail.installation anymail.tracebacks
+            anymail.exceptions.requests_error anymail.exceptions.tracebacks anymail.installation
         """,
         1: """
             anymail.addresses anymail.addresses.keys anymail.addresses.parser anymail.inbound

@@ -19,7 +19,7 @@ from ..exceptions import (
     AnymailConfigurationError,
     AnymailImproperlyInstalled,
 )
-from ..tracebacks import clear_locals
+from ..exceptions.tracebacks import clear_locals
 from . import request_bodies
 from .aws_errors import api_errors, no_advice, watch_requests
 from .client_cache import ClientCache, ClientKey, ClientParams, client_key

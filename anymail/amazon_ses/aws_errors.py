@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..exceptions import AnymailAPIError
-from ..tracebacks import clear_locals, signal_handler_error
+from ..exceptions.tracebacks import clear_locals, signal_handler_error
 from .error_codes import find_answer
 from .error_meanings import describe_client_error, describe_exception
 from .masking import mask_addresses

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..conf import AmazonSESSettings
 from ..exceptions import AnymailAPIError
-from ..tracebacks import signal_handler_error
+from ..exceptions.tracebacks import signal_handler_error
 from . import aws
 from .aws_errors import api_errors
 from .process_local import ProcessLocal

@@ -20,10 +20,10 @@ from ..exceptions import (
     AnymailRecipientsRefused,
     warn_of_removed_hooks,
 )
+from ..exceptions.tracebacks import clear_locals
 from ..message import AnymailRecipientStatus, AnymailStatus
 from ..outgoing import OutgoingMessage
 from ..signals import post_send, pre_send, recipients_resolved
-from ..tracebacks import clear_locals
 from .batch import CallPool, CallResult, MessageInFlight, MessageQueue
 from .compat import REMOVED_HOOKS, accept_payload, call_recipient_status_hook
 from .statuses import (

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from ..calls import ApiCall
 from ..exceptions import AnymailAPIError, AnymailError
-from ..tracebacks import signal_handler_error
+from ..exceptions.tracebacks import signal_handler_error
 from .statuses import INTERRUPTED
 
 Response = Mapping[str, Any]

@@ -13,7 +13,7 @@ from ..amazon_ses.connections import fresh_connections
 from ..amazon_ses.queued import handle_message, log_failure
 from ..amazon_ses.receive import queue_proof
 from ..conf import AmazonSESSettings
-from ..tracebacks import error_chain
+from ..exceptions.tracebacks import error_chain
 from . import timing
 from .hand import Held
 

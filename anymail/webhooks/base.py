@@ -22,8 +22,8 @@ from ..exceptions import (
     AnymailWebhookValidationFailure,
     warn_of_removed_hooks,
 )
+from ..exceptions.tracebacks import clear_locals
 from ..signals import dispatch
-from ..tracebacks import clear_locals
 from .credentials import has_secret
 
 logger: logging.Logger = logging.getLogger(__name__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -95,10 +95,8 @@ class SesNotification:
 
     @property
     def is_account_change(self) -> bool:
-        """Whether the document is one of EventBridge about the account, not about a mail."""
-        body = self.body
-        is_event = isinstance(body.get("detail-type"), str) and isinstance(body.get("detail"), dict)
-        return is_event and body.get("source") == "aws.ses" and not self.kind
+        """See :func:`is_account_change`."""
+        return is_account_change(self.body)
 
     @property
     def source(self) -> str:
@@ -123,6 +121,16 @@ def kind_word(document: Mapping[str, Any]) -> str:
     return ""
 
 
+def is_account_change(document: Mapping[str, Any]) -> bool:
+    """Whether a document is one of EventBridge about the account, not about a mail."""
+    return (
+        document.get("source") == "aws.ses"
+        and isinstance(document.get("detail-type"), str)
+        and isinstance(document.get("detail"), dict)
+        and not kind_word(document)
+    )
+
+
 def nested_too_deep(what: str) -> AnymailWebhookValidationFailure:
     """The error for a document that is nested more than ``MAX_NESTING`` levels deep.
 
@@ -135,13 +143,12 @@ def is_nested_deeper(value: object, limit: int) -> bool:
     """Whether lists or objects in a value from JSON are nested deeper than ``limit`` levels."""
     level = [value]
     for _ in range(limit + 1):
-        level = [item for container in level for item in _items(container)]
+        level = [
+            item
+            for container in level
+            if isinstance(container, (dict, list))
+            for item in (container.values() if isinstance(container, dict) else container)
+        ]
         if not level:
             return False
     return True
-
-
-def _items(value: object) -> Iterable[object]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()

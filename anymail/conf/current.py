@@ -51,6 +51,8 @@ class CurrentSettings:
         :param overrides: keyword arguments; what is used is popped.
         :raises AnymailConfigurationError: a value has the wrong type.
         """
+        if not overrides:
+            return self.get(group)
         wanted = [spec for spec in specs(group) if spec.name in overrides]
         sources = Sources(overrides=overrides, inside={}, outside=None)
         values = {spec.name: spec.read(sources) for spec in wanted}

@@ -16,7 +16,7 @@ from .. import signals
 from ..amazon_ses import ESP_NAME, aws, receive, trust
 from ..amazon_ses.carriers import account_change, sns_documents
 from ..amazon_ses.certificates import fetch_certificate
-from ..amazon_ses.notifications import SesNotification
+from ..amazon_ses.notifications import SesNotification, is_account_change
 from ..amazon_ses.sns import (
     MAX_BODY_SIZE,
     SUBSCRIPTION_CONFIRMATION,
@@ -88,9 +88,8 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
         :param ses_event: the document of SES, or that of EventBridge about the account.
         :param sns_message: the document of SNS around it.
         """
-        notification = self.notification(ses_event, sns_message)
-        if notification.is_account_change:
-            return [account_change(notification)]
+        if is_account_change(ses_event):
+            return [account_change(self.notification(ses_event, sns_message))]
         return self.esp_to_anymail_events(ses_event, sns_message)
 
     def trusted_envelope(self, request: HttpRequest) -> SnsEnvelope:

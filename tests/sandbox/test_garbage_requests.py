@@ -12,6 +12,11 @@ from urllib.parse import quote, urlencode
 
 from django.test import tag
 from moto.core.utils import get_service_model
+from moto.ses.models import ses_backends
+from moto.sesv2.models import sesv2_backends
+from moto.sns.models import sns_backends
+
+from anymail.sandbox.aws.defaults import ACCOUNT
 
 from ..local_ses import RAW, LocalSesTestCase
 
@@ -28,6 +33,13 @@ TEXTS = [
 @tag("fuzz")
 class GarbageRequestTests(LocalSesTestCase):
     COUNT = 1500
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        # moto's memory is that of the process, and other tests list what is in it.
+        for backends in (ses_backends, sesv2_backends, sns_backends):
+            cls.addClassCleanup(backends[ACCOUNT].clear)
 
     def check(self, service: str, method: str, path: str, body: bytes, **headers: str) -> None:
         authorization = AUTHORIZATION.format(service)

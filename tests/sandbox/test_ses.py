@@ -287,6 +287,18 @@ class ConfigurationSetTests(LocalSesTestCase):
         self.assertEqual(options, {"SendingEnabled": True})
         with self.assertRaises(self.sesv2.exceptions.AlreadyExistsException):
             self.sesv2.create_configuration_set(ConfigurationSetName=name)
+        with self.assertRaises(self.ses.exceptions.ConfigurationSetAlreadyExistsException):
+            self.ses.create_configuration_set(ConfigurationSet={"Name": name})
+
+    def test_names_are_checked(self):
+        for name in ("a b", "a.b", "a" * 65, "é", "\x00"):
+            with self.subTest(name):
+                with self.assertRaises(self.sesv2.exceptions.BadRequestException):
+                    self.sesv2.create_configuration_set(ConfigurationSetName=name)
+                code, _, _ = self.refusal(
+                    self.ses.create_configuration_set, ConfigurationSet={"Name": name}
+                )
+                self.assertEqual(code, "InvalidParameterValue")
 
     def test_a_deleted_one_takes_its_destinations_along(self):
         topic = self.amazon.topic()
@@ -927,6 +939,24 @@ class AccountTests(LocalSesTestCase):
         self.send_raw_v2()
         self.ses.delete_identity(Identity=SENDER)
         self.refusal(self.send_raw)
+
+    def test_identities_are_addresses_or_domains(self):
+        for name in ("\x00", "a b", "é.example", "Ann <a@b.c>", "a@", "<", "", "b..c"):
+            with self.subTest(name):
+                for call, key in (
+                    (self.ses.verify_domain_identity, "Domain"),
+                    (self.ses.verify_domain_dkim, "Domain"),
+                    (self.ses.verify_email_identity, "EmailAddress"),
+                    (self.ses.verify_email_address, "EmailAddress"),
+                ):
+                    code, _, _ = self.refusal(call, **{key: name})
+                    self.assertEqual(code, "InvalidParameterValue")
+                if name:
+                    code, _, _ = self.refusal(self.sesv2.create_email_identity, EmailIdentity=name)
+                    self.assertEqual(code, "BadRequestException")
+        self.refusal(self.ses.verify_email_identity, EmailAddress="b.example")
+        known = self.ses.list_identities()["Identities"]
+        self.assertFalse({"\x00", "a@", "b.example"} & set(known))
 
 
 class FaultTests(LocalSesTestCase):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from ..api import ApiError
 from ..schedule import Schedule
 from .documents import describe, event_document, notification_document
 from .simulator import SimulatedEvent, events_for
-from .subscribers import EventDestination, IdentityTopics, Subscribers, event_type
+from .subscribers import NOTIFICATION_TYPES, EventDestination, Subscribers, event_type
 from .tracked import why_untracked
 
 if TYPE_CHECKING:
@@ -64,12 +64,10 @@ class Publisher:
         for found in self._destinations(mail):
             if found.topic_arn is not None and found.accepts(kind):
                 self._publish(mail, published, found.topic_arn, EVENT_SUBJECT)
-        identity = self._identity(mail)
-        if topic_arn := identity.topics.get(kind):
-            with_headers = identity.with_headers.get(kind, False)
-            published.document = notification_document(
-                mail, kind, detail, with_headers=with_headers
-            )
+        notified = self._attributes(mail)
+        if topic_arn := notified.get(f"{kind}Topic"):
+            wish = notified.get(f"HeadersIn{kind}NotificationsEnabled", False)
+            published.document = notification_document(mail, kind, detail, with_headers=wish)
             self._publish(mail, published, topic_arn)
         if kind == "Delivery":
             self._deliver_here(mail, event.recipients)
@@ -80,9 +78,8 @@ class Publisher:
         found = self.subscribers.destinations.get((mail.region, mail.configuration_set or ""), {})
         return list(found.values())
 
-    def _identity(self, mail: SentMail) -> IdentityTopics:
-        key = (mail.region, mail.identity.lower())
-        return self.subscribers.identities.get(key) or IdentityTopics()
+    def _attributes(self, mail: SentMail) -> Mapping[str, Any]:
+        return self.subscribers.identities.get((mail.region, mail.identity.lower()), {})
 
     def _publish(
         self, mail: SentMail, event: SesEvent, topic_arn: str, subject: str | None = None
@@ -119,7 +116,8 @@ class Publisher:
     def _why_unpublished(self, mail: SentMail) -> str | None:
         """Why nobody hears of the events of a message; None if somebody does."""
         topics = [found.topic_arn for found in self._destinations(mail) if found.enabled]
-        if any([*topics, *self._identity(mail).topics.values()]):
+        notified = self._attributes(mail)
+        if any([*topics, *(notified.get(f"{kind}Topic") for kind in NOTIFICATION_TYPES)]):
             return None
         why = "it has no configuration set (the setting is AMAZON_SES_CONFIGURATION_SET_NAME)"
         if name := mail.configuration_set:

@@ -37,31 +37,20 @@ class EventDestination:
         return self.enabled and self.topic_arn is not None and event_type(kind) in self.types
 
 
-@dataclass(kw_only=True)
-class IdentityTopics:
-    """The notifications of an identity.
-
-    :param topics: the ARN of a topic by ``"Bounce"``, ``"Complaint"``, ``"Delivery"``.
-    :param with_headers: whether notifications of a kind have the message's headers.
-    """
-
-    topics: dict[str, str | None] = field(default_factory=dict)
-    with_headers: dict[str, bool] = field(default_factory=dict)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Subscribers:
     """The destinations and topics of every region.
 
     :param destinations: by name, of each configuration set by region and name.
-    :param identities: by region and name in lower case.
+    :param identities: the attributes of identities by region and name in lower case, as
+        ``GetIdentityNotificationAttributes`` of v1 has them.
     """
 
     destinations: defaultdict[tuple[str, str], dict[str, EventDestination]] = field(
         default_factory=lambda: defaultdict(dict)
     )
-    identities: defaultdict[tuple[str, str], IdentityTopics] = field(
-        default_factory=lambda: defaultdict(IdentityTopics)
+    identities: defaultdict[tuple[str, str], dict[str, Any]] = field(
+        default_factory=lambda: defaultdict(dict)
     )
 
 

@@ -27,7 +27,7 @@ def parse_address(text: str) -> str:
     tokens = [token for token in TOKEN.findall(text) if not token.startswith("(")]
     angles = [token for token in tokens if token.startswith("<")]
     address = (angles[-1].strip("<>") if angles else "".join(tokens)).strip()
-    _check(address)
+    check_address(address)
     if not text.isascii():
         raise invalid("Illegal address")  # a name has to be an encoded-word
     return address
@@ -38,7 +38,8 @@ def addresses_in(headers: Iterable[Header], *names: str) -> list[str]:
     return [parse_address(part) for value in values(headers, *names) for part in split(value)]
 
 
-def _check(address: str) -> None:
+def check_address(address: str) -> None:
+    """Refuse what is no bare address."""
     local, at, domain = address.rpartition("@")
     odd_local = CONTROL_OR_WHITESPACE.search(local) and not local.startswith('"')
     for wrong, text in (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from .. import moto_state
 from ..api import ApiError, ApiRequest
 from ..events.subscribers import EventDestination, event_type
@@ -11,6 +13,8 @@ from .errors import ErrorCode, SesError, invalid
 #: What SES publishes when a destination is made or changed (Amazon SES Developer Guide, "Set up an
 #: Amazon SNS event destination").
 VALIDATION = "Successfully validated SNS topic for Amazon SES event publishing."
+#: SES API reference, "ConfigurationSet".
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def check_configuration_set(region: str, name: str) -> None:
@@ -21,10 +25,13 @@ def check_configuration_set(region: str, name: str) -> None:
 
 
 def create_configuration_set(_ses: SesContext, request: ApiRequest) -> Result | None:
-    """moto's errors have v1's names."""
-    name = request.params["ConfigurationSetName"]
+    """Refuse what moto does not refuse, or with other names."""
+    given = request.params
+    name = given.get("ConfigurationSet", {}).get("Name") or given.get("ConfigurationSetName", "")
+    if not NAME.fullmatch(name):
+        raise invalid(f"Configuration set name <{name}> is not valid: {NAME.pattern}.")
     if name in moto_state.configuration_sets(request.region):
-        raise SesError(ErrorCode.EXISTS, f"Configuration set <{name}> already exists.")
+        raise SesError(ErrorCode.SET_EXISTS, f"Configuration set <{name}> already exists.")
     return None
 
 

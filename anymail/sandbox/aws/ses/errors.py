@@ -22,6 +22,7 @@ class ErrorCode(Enum):
     NO_DESTINATION = ("EventDestinationDoesNotExist", "NotFoundException", 404)
     INVALID_DESTINATION = ("InvalidSNSDestination", "BadRequestException", 400)
     DESTINATION_EXISTS = ("EventDestinationAlreadyExists", "AlreadyExistsException", 400)
+    SET_EXISTS = ("ConfigurationSetAlreadyExists", "AlreadyExistsException", 400)
     EXISTS = ("AlreadyExists", "AlreadyExistsException", 400)
     THROTTLED = ("Throttling", "TooManyRequestsException", 429)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import account, configuration_sets, sending, templates
+from . import account, configuration_sets, identities, sending, templates
 from .context import Operation
 
 SEND_OPERATIONS: Mapping[tuple[str, str], Operation] = {
@@ -17,21 +17,27 @@ SEND_OPERATIONS: Mapping[tuple[str, str], Operation] = {
 }
 OPERATIONS: Mapping[tuple[str, str], Operation] = {
     **SEND_OPERATIONS,
+    ("ses", "CreateConfigurationSet"): configuration_sets.create_configuration_set,
     ("ses", "CreateConfigurationSetEventDestination"): configuration_sets.put_destination,
     ("ses", "CreateTemplate"): templates.create_template,
     ("ses", "DeleteConfigurationSet"): configuration_sets.delete_configuration_set,
     ("ses", "DeleteConfigurationSetEventDestination"): configuration_sets.delete_destination,
     ("ses", "DeleteTemplate"): templates.delete_template,
-    ("ses", "GetIdentityNotificationAttributes"): account.get_identity_attributes,
+    ("ses", "GetIdentityNotificationAttributes"): identities.get_notification_attributes,
     ("ses", "GetSendQuota"): account.get_send_quota,
     ("ses", "GetTemplate"): templates.get_template,
     ("ses", "ListTemplates"): templates.list_templates,
-    ("ses", "SetIdentityHeadersInNotificationsEnabled"): account.set_identity_headers,
-    ("ses", "SetIdentityNotificationTopic"): account.set_identity_topic,
+    ("ses", "SetIdentityHeadersInNotificationsEnabled"): identities.set_headers_in_notifications,
+    ("ses", "SetIdentityNotificationTopic"): identities.set_notification_topic,
     ("ses", "UpdateConfigurationSetEventDestination"): configuration_sets.put_destination,
     ("ses", "UpdateTemplate"): templates.update_template,
+    ("ses", "VerifyDomainDkim"): identities.create_identity,
+    ("ses", "VerifyDomainIdentity"): identities.create_identity,
+    ("ses", "VerifyEmailAddress"): identities.create_identity,
+    ("ses", "VerifyEmailIdentity"): identities.create_identity,
     ("sesv2", "CreateConfigurationSet"): configuration_sets.create_configuration_set,
     ("sesv2", "CreateConfigurationSetEventDestination"): configuration_sets.put_destination,
+    ("sesv2", "CreateEmailIdentity"): identities.create_identity,
     ("sesv2", "CreateEmailTemplate"): templates.create_template,
     ("sesv2", "DeleteConfigurationSet"): configuration_sets.delete_configuration_set,
     ("sesv2", "DeleteConfigurationSetEventDestination"): configuration_sets.delete_destination,

@@ -33,6 +33,7 @@ class ApiCall:
         documents. Not needed by a backend that overrides ``parse_response()``.
     :param positions: where its recipients are among those of the message, if the calls of a message
         do not follow its order.
+    :param senders: the addresses that have to be verified for it: From, and where bounces go.
     :param copies: how many addresses (cc and bcc) get a copy of what each recipient gets.
     :param cancelled: set by the sender: the call gives up waiting.
     """
@@ -42,6 +43,7 @@ class ApiCall:
     recipients: tuple[EmailAddress, ...]
     parse: Callable[[ApiCall, Mapping[str, Any]], Statuses] = _cannot_parse
     positions: tuple[int, ...] | None = None
+    senders: tuple[str, ...] = ()
     copies: int = 0
     cancelled: Event = field(default_factory=Event, init=False, compare=False)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage as ParsedMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ssl import SSLContext
 from typing import Any
 from unittest import mock
 from urllib.parse import parse_qsl
@@ -168,11 +169,14 @@ Answer = tuple[int, bytes] | tuple[int, bytes, dict[str, str]]
 
 
 @contextlib.contextmanager
-def loopback_server(answer: Callable[[Request, int], Answer | None]) -> Iterator[Any]:
+def loopback_server(
+    answer: Callable[[Request, int], Answer | None], tls: SSLContext | None = None
+) -> Iterator[Any]:
     """A real HTTP server on loopback.
 
     :param answer: takes the request and its number (from 1), and returns status, body and perhaps
         headers; None closes the connection without an answer.
+    :param tls: for HTTPS.
     :return: an object with ``url`` and ``requests``.
     """
     requests: list[Request] = []
@@ -205,9 +209,11 @@ def loopback_server(answer: Callable[[Request, int], Answer | None]) -> Iterator
             pass  # clients that do not wait for the answer are part of the tests
 
     server = Server(("127.0.0.1", 0), Handler)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
-        url = f"http://127.0.0.1:{server.server_address[1]}"
+        url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"
         yield mock.Mock(url=url, requests=requests, spec_set=["url", "requests"])
     finally:
         server.shutdown()

@@ -114,9 +114,12 @@ class ConditionTests(RecordedTestCase):
         self.assert_fails(subject="Your order")
         self.assert_fails(subject=re.compile(r"^order"))
 
-    def test_a_lazy_subject_is_compared_as_text(self):
-        send(subject=gettext_lazy("Yes"))
+    def test_lazy_texts_are_compared_as_text(self):
+        send(subject=gettext_lazy("Yes"), body="yseY")  # the same letters
         self.assert_holds(subject="Yes")
+        self.assert_holds(subject=gettext_lazy("Yes"))
+        self.assert_fails(contains=gettext_lazy("Yes"))
+        self.assert_fails(contains=[gettext_lazy("Yes")])
 
     def test_tags_in_any_order(self):
         send(tags=["a", "b"])
@@ -134,11 +137,18 @@ class ConditionTests(RecordedTestCase):
 
     def test_none_is_a_message_without(self):
         send()
-        self.assert_holds(template_id=None, metadata=None)
+        self.assert_holds(template_id=None, metadata=None, contains=None)
         mail.outbox.clear()
         send(template_id="welcome", metadata={"a": 1})
+        self.assert_holds(subject="Hi")
         self.assert_fails(template_id=None)
         self.assert_fails(metadata=None)
+        self.assert_fails(subject=None)
+        mail.outbox.clear()
+        send(subject="", body="Order 1042")
+        self.assert_holds(subject=None)
+        text = failure(assert_sent, contains=None)
+        self.assertIn("contains: sent with the text body 'Order 1042'", text)
 
     def test_send_defaults_count(self):
         with override_settings(ANYMAIL={"SEND_DEFAULTS": {"tags": ["app"]}}):
@@ -179,6 +189,16 @@ class ConditionTests(RecordedTestCase):
         for function in (assert_sent, assert_not_sent, sent_messages):
             with self.subTest(function), self.assertRaisesRegex(TypeError, "'tag' is not"):
                 function(tag="welcome")
+
+    def test_what_no_message_can_have_is_a_type_error(self):
+        for name, value, kind in (
+            *(("contains", 1042, "int"), ("contains", ["Order", 1042], "int")),
+            *(("contains", b"Order", "bytes"), ("contains", ["Order", None], "NoneType")),
+            *(("tags", 7, "int"), ("attachments", [b"a.pdf"], "bytes"), ("headers", "X: 1", "str")),
+        ):
+            text = f"The condition {name} must be a .*, not {kind}: "
+            with self.subTest(name, value=value), self.assertRaisesRegex(TypeError, text):
+                assert_not_sent(**{name: value})
 
     def test_the_messages_are_found_in_their_order(self):
         first, _, third = send(), send(to=["bob@example.com"]), send()

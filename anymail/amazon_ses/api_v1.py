@@ -112,6 +112,7 @@ def _raw_calls(
     if source := _source(message, settings, idna_encode):
         params["Source"] = source
     params |= _extra_params(message, send_settings)
+    senders = raw_calls.senders(message, params)
     params["RawMessage"] = {"Data": raw_calls.build_data(message, addresses, MAX_SIZE, USE_V2)}
     return [
         ApiCall(
@@ -119,6 +120,7 @@ def _raw_calls(
             params={**params, "Destinations": list(destinations)},
             recipients=group,
             parse=raw_calls.parse_message_id,
+            senders=senders,
         )
         for group, destinations in zip(
             raw_calls.in_groups(message.recipients),
@@ -187,12 +189,14 @@ def _template_calls(
     if not tags.are_personal and (common := tags.common()):
         params["DefaultTags"] = common
     params |= _extra_params(message, send_settings)
+    senders = raw_calls.senders(message, params)
     return [
         ApiCall(
             operation="send_bulk_templated_email",
             params={**params, "Destinations": [_destination(entry, tags) for entry in entries]},
             recipients=tuple(entry.recipient for entry in entries),
             parse=_parse_bulk_response,
+            senders=senders,
             copies=len(message.cc) + len(message.bcc),
         )
         for entries in template_calls.in_calls(

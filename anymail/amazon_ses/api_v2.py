@@ -98,6 +98,7 @@ def _raw_calls(
     if tags := MessageTags(message, settings, send_settings, RAW_TAGS).common():
         params["EmailTags"] = tags
     params |= _extra_params(message, send_settings)
+    senders = raw_calls.senders(message, params)
     data = raw_calls.build_data(message, addresses, MAX_SIZE, TOO_LARGE)
     params["Content"] = {"Raw": {"Data": data}}
     recipients = _recipients_with_kind(message)
@@ -112,6 +113,7 @@ def _raw_calls(
             recipients=tuple(recipients[p][0] for p in group),
             parse=raw_calls.parse_message_id,
             positions=group,
+            senders=senders,
         )
         for overrides, positions in split_by_overrides(message, message.recipients)
         for group in raw_calls.in_groups(positions)
@@ -188,6 +190,7 @@ def _template_calls(
     if not tags.are_personal and (common := tags.common()):
         params["DefaultEmailTags"] = common
     params |= _template_extra(message, send_settings)
+    senders = raw_calls.senders(message, params)
     data = template_calls.default_data(message)
     params["DefaultContent"] = default_content(message, data, is_inline)
     headers = ReplacementHeaders(message)
@@ -203,6 +206,7 @@ def _template_calls(
             recipients=tuple(entries[p].recipient for p in group),
             parse=_parse_bulk_response,
             positions=group,
+            senders=senders,
             copies=len(message.cc) + len(message.bcc),
         )
         for overrides, positions in split_by_overrides(message, message.to)

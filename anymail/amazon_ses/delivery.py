@@ -167,7 +167,7 @@ def _narrow_scope(error: AnymailAPIError, call: ApiCall) -> None:
     if error.response:
         _, text = code_and_text(error.response)
         recipients = [recipient.addr_spec for recipient in call.recipients]
-        error.scope = narrow_scope(error.scope, text, recipients)
+        error.scope = narrow_scope(error.scope, text, recipients, call.senders)
 
 
 def _may_repeat(error: BaseException, settings: AmazonSESSettings) -> bool:

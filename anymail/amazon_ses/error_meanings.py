@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Iterable
 from email.utils import getaddresses
 from typing import Any, Literal
 
+from ..addresses.keys import comparison_form
 from ..exceptions import ErrorScope
 from .error_codes import (
     NEVER_CONNECTED,
@@ -115,7 +116,7 @@ def describe_status(code: str | None, text: str | None = None) -> dict[str, Any]
 
 
 def narrow_scope(
-    scope: ErrorScope | None, text: str, recipients: Collection[str]
+    scope: ErrorScope | None, text: str, recipients: Iterable[str], senders: Iterable[str]
 ) -> ErrorScope | None:
     """``"recipient"`` instead of ``"sender"``, where SES blames recipients and nobody else.
 
@@ -124,9 +125,12 @@ def narrow_scope(
     :param scope: of the answer.
     :param text: SES's, with its addresses.
     :param recipients: addr-specs.
+    :param senders: those of the same message; who sends to oneself is blamed as the sender.
     """
+    if scope != "sender":
+        return scope
     listed = _UNVERIFIED.search(text[:MAX_TEXT])
     named = [listed[1]] if listed else _IDENTITY.findall(text[:MAX_TEXT])
-    blamed = {address.lower() for _, address in getaddresses(named)}
-    only_recipients = blamed and blamed <= {recipient.lower() for recipient in recipients}
-    return "recipient" if scope == "sender" and only_recipients else scope
+    blamed = {comparison_form(address) for _, address in getaddresses(named)}
+    others = set(map(comparison_form, recipients)) - set(map(comparison_form, senders))
+    return "recipient" if blamed and blamed <= others else scope

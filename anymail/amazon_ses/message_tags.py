@@ -16,7 +16,11 @@ from ..outgoing import OutgoingMessage, unsupported
 from . import ESP_NAME
 from .template_calls import ByRecipient
 
-RULE = "a message tag is made of 1 to 255 ASCII letters, digits, '_' and '-'"
+RULE = "it can have 1 to 255 ASCII letters, digits, '_' and '-'"
+SANITIZE = (
+    'ANYMAIL["AMAZON_SES_SANITIZE_MESSAGE_TAGS"] = True replaces other characters and cuts off '
+    "what is too long"
+)
 #: SES uses it only if there are no tags in the parameters of the call.
 HEADER = "X-SES-MESSAGE-TAGS"
 
@@ -91,10 +95,7 @@ class MessageTags:
                 continue
             if isinstance(value, (int, float)):
                 value = json.dumps(value)  # as in X-Metadata: true, not True
-            if isinstance(value, str) and (fit := self._fit(value)) is not None:
-                yield name, fit
-            elif self._strict:
-                raise unsupported(f"metadata {name!r} as a message tag: {RULE}", ESP_NAME)
+            yield from self._fitting(name, value, f"metadata {name!r}")
 
     def _anymail_tag(self) -> Iterator[tuple[str, str]]:
         name, tags = self._settings.message_tag_name, self._message.tags
@@ -104,13 +105,20 @@ class MessageTags:
             raise unsupported(
                 "multiple tags with the AMAZON_SES_MESSAGE_TAG_NAME setting", ESP_NAME
             )
-        if (fit := self._fit(tags[0])) is not None:
-            yield name, fit
+        yield from self._fitting(name, tags[0], f"the tag {tags[0]!r}")
+
+    def _fitting(self, name: str, value: Any, what: str) -> Iterator[tuple[str, str]]:
+        """A tag, sanitized if that is wanted; nothing if SES would not accept it all the same.
+
+        :param what: the value is, for the error.
+        """
+        sanitized = sanitize(value) if isinstance(value, str) else ""
+        text = sanitized if self._settings.sanitize_message_tags else value
+        if isinstance(text, str) and MESSAGE_TAG.fullmatch(text):
+            yield name, text
         elif self._strict:
-            raise unsupported(
-                f"the tag {tags[0]!r} with the AMAZON_SES_MESSAGE_TAG_NAME setting: {RULE}",
-                ESP_NAME,
-            )
+            advice = f". {SANITIZE}" if sanitized else ""
+            raise unsupported(f"{what} as a message tag: {RULE}{advice}", ESP_NAME)
 
     def _checked(self, tags: Sequence[Mapping[str, str]], where: str) -> Iterator[tuple[str, str]]:
         """Tags that the user wrote for SES."""
@@ -119,12 +127,6 @@ class MessageTags:
                 yield name, value
             elif self._strict:
                 raise unsupported(f"the message tag {name!r} in {where}: {RULE}", ESP_NAME)
-
-    def _fit(self, value: str) -> str | None:
-        """The value if it can be one of a message tag, perhaps after sanitizing it."""
-        if self._settings.sanitize_message_tags:
-            value = sanitize(value)
-        return value if MESSAGE_TAG.fullmatch(value) else None
 
 
 def covers_metadata(message: OutgoingMessage, settings: AmazonSESSettings) -> bool:

@@ -20,6 +20,13 @@ T = TypeVar("T")
 
 #: Amazon SES service quotas: recipients of one message.
 MAX_RECIPIENTS = 50
+#: Parameters of both APIs for a From address, and where bounces go.
+SENDER_PARAMS = (
+    "Source",
+    "ReturnPath",
+    "FromEmailAddress",
+    "FeedbackForwardingEmailAddress",
+)
 RAW_SUPPORTS = frozenset({"esp_extra", "envelope_sender", "metadata", "tags"})
 RAW_WORDING = {
     "merge_data": "merge_data without template_id",
@@ -89,6 +96,15 @@ def return_path(
     else:
         return None
     return encode_address(EmailAddress("", address.addr_spec), idna_encode, where)
+
+
+def senders(message: OutgoingMessage, params: Mapping[str, Any]) -> tuple[str, ...]:
+    """The addresses that have to be verified for a call, with and without a template.
+
+    :param params: of the call, with those of ``esp_extra``.
+    """
+    given = [params[name] for name in SENDER_PARAMS if isinstance(params.get(name), str)]
+    return (*(address.addr_spec for address in message.from_emails), *given)
 
 
 def check_identity_arns(extra: Mapping[str, Any], names: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from ..exceptions.tracebacks import signal_handler_error
 from .client_cache import ClientCache, ClientParams, client_key
 from .process_local import ProcessLocal
 
@@ -64,9 +65,8 @@ def forget_credentials() -> None:
 def _shared_credentials(source: Any, params: ClientParams, sts: Mapping[str, Any]) -> Any:
     own = {name: params.client[name] for name in CREDENTIALS if name in params.client}
     shared = ClientParams(service="sts", session=params.session, client=own, role=params.role)
-    return _credentials.get().get(
-        client_key(shared), lambda: _role_credentials(source, shared, sts)
-    )
+    key = client_key(shared, sts.get("region_name"), sts.get("verify"))
+    return _credentials.get().get(key, lambda: _role_credentials(source, shared, sts))
 
 
 def _role_credentials(source: Any, params: ClientParams, sts: Mapping[str, Any]) -> Any:
@@ -81,7 +81,23 @@ def _role_credentials(source: Any, params: ClientParams, sts: Mapping[str, Any])
         role_arn=role.pop("RoleArn"),
         extra_args=role,
     )
-    return DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
+    return DeferredRefreshableCredentials(partial(_fetch_credentials, fetcher), "assume-role")
+
+
+def _fetch_credentials(fetcher: Any) -> Any:
+    from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError
+
+    try:
+        return fetcher.fetch_credentials()
+    except (BotoCoreError, ClientError):
+        raise
+    except Exception as err:  # whatever botocore raises about a broken answer
+        if interruption := signal_handler_error(err):
+            raise interruption from interruption.__cause__
+        raise CredentialRetrievalError(
+            provider="AWS STS",
+            error_msg=f"its answer to AssumeRole made no sense ({type(err).__name__})",
+        ) from None  # the error has the whole answer, perhaps with keys
 
 
 def _source_credentials(source: Any, own: Mapping[str, Any]) -> Any:

@@ -169,18 +169,21 @@ def parse_entries(
     for recipient, result in zip(call.recipients, results, strict=True):
         known = statuses.get(recipient.addr_spec)
         if known is None or known.status == "failed":  # twice in ``to``: what was accepted counts
-            statuses[recipient.addr_spec] = _status(result, recipient)
+            statuses[recipient.addr_spec] = _status(result, recipient, call.senders)
     return statuses
 
 
-def _status(result: Any, recipient: EmailAddress) -> AnymailRecipientStatus:
+def _status(
+    result: Any, recipient: EmailAddress, senders: tuple[str, ...]
+) -> AnymailRecipientStatus:
     # A proxy may answer instead of SES: anything but text is treated as absent.
     code, message_id, text = (_text(result, name) for name in ("Status", "MessageId", "Error"))
     if code is None:
         return AnymailRecipientStatus(message_id, "unknown")
     if code.upper() == "SUCCESS":
         return AnymailRecipientStatus(message_id, "queued")
-    scope = narrow_scope(describe_status(code, text)["scope"], text or "", [recipient.addr_spec])
+    scope = describe_status(code, text)["scope"]
+    scope = narrow_scope(scope, text or "", [recipient.addr_spec], senders)
     return AnymailRecipientStatus(message_id, "failed", code, text and mask_addresses(text), scope)
 
 

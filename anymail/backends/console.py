@@ -24,21 +24,31 @@ from .base import AnymailBaseBackend
 class EmailBackend(AnymailBaseBackend):
     """Prints each message, with all signals and statuses.
 
+    It takes all options of :class:`anymail.backends.amazon_ses.EmailBackend`; of the settings for
+    Amazon SES, the tenant counts.
+
     :param stream: where to; standard output unless given.
     """
 
     esp_name: ClassVar[str] = "Console"
 
     def __init__(
-        self, fail_silently: bool = False, *, stream: TextIO | None = None, **kwargs: Any
+        self,
+        fail_silently: bool = False,
+        *,
+        stream: TextIO | None = None,
+        send_defaults: Mapping[str, Any] | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(fail_silently=fail_silently, **kwargs)
+        self.settings: AmazonSESSettings = current_settings().with_overrides(
+            AmazonSESSettings, kwargs
+        )
+        super().__init__(fail_silently=fail_silently, send_defaults=send_defaults, **kwargs)
         self.stream = stream
 
     def defaults_for(self, message: EmailMessage) -> Mapping[str, Any]:
         """``SEND_DEFAULTS``, and the tenant of ``AMAZON_SES_TENANT`` if the message has none."""
-        settings = current_settings().get(AmazonSESSettings)
-        return with_tenant(self.send_defaults, message, settings)
+        return with_tenant(self.send_defaults, message, self.settings)
 
     def build_calls(self, message: OutgoingMessage) -> Sequence[ApiCall]:
         """Build one call for the whole message, with any features."""

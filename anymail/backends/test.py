@@ -25,14 +25,28 @@ class EmailBackend(AnymailBaseBackend):
     sending, ``anymail_test_response`` may be set on it: an
     :exc:`~anymail.exceptions.AnymailAPIError` to raise, or a dict whose
     ``"recipient_status"`` maps addresses to :class:`~anymail.message.AnymailRecipientStatus`.
+
+    It takes all options of :class:`anymail.backends.amazon_ses.EmailBackend`, so that tests only
+    have to replace the backend. Of the settings for Amazon SES, the tenant counts.
     """
 
     esp_name: ClassVar[str] = "Test"
 
+    def __init__(
+        self,
+        fail_silently: bool = False,
+        *,
+        send_defaults: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.settings: AmazonSESSettings = current_settings().with_overrides(
+            AmazonSESSettings, kwargs
+        )
+        super().__init__(fail_silently=fail_silently, send_defaults=send_defaults, **kwargs)
+
     def defaults_for(self, message: EmailMessage) -> Mapping[str, Any]:
         """``SEND_DEFAULTS``, and the tenant of ``AMAZON_SES_TENANT`` if the message has none."""
-        settings = current_settings().get(AmazonSESSettings)
-        return with_tenant(self.send_defaults, message, settings)
+        return with_tenant(self.send_defaults, message, self.settings)
 
     def build_calls(self, message: OutgoingMessage) -> Sequence[ApiCall]:
         """Build one call for the whole message, with any features."""

@@ -10,6 +10,7 @@ from html import unescape
 from typing import Any, TypedDict
 
 from django.core.mail import EmailMessage
+from django.utils.functional import Promise
 from django.utils.html import strip_tags
 
 from ..addresses import EmailAddress, parse_address_list
@@ -25,6 +26,13 @@ Text = str | re.Pattern[str]
 MAX_VALUE = 300
 #: Of a condition -> the key in ``anymail_test_params``, where it is another one.
 PARAMS = {"from_email": "from", "headers": "extra_headers"}
+#: Of a condition -> its type for people, and for Python; lists of it, too.
+KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
+    "contains": ("a string, a regular expression, or a list of them", (str, re.Pattern)),
+    "tags": ("a string or a list of strings", (str,)),
+    "attachments": ("a string or a list of strings", (str,)),
+    "headers": ("a dict", (Mapping,)),
+}
 #: Of elements whose text nobody sees.
 INVISIBLE = re.compile(r"<(style|script|head)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
 #: The end of a block of HTML is white space to a reader.
@@ -48,8 +56,8 @@ class Conditions(TypedDict, total=False):
     #: The address in the From header.
     from_email: str
     #: The whole subject, or a regular expression to find in it.
-    subject: Text
-    contains: Text | Iterable[Text]
+    subject: Text | None
+    contains: Text | Iterable[Text] | None
     #: Extra headers.
     headers: Mapping[str, Any]
     #: File names.
@@ -101,12 +109,12 @@ def conditions_from(keywords: Mapping[str, Any]) -> list[Condition]:
     """The conditions that keywords of :func:`.assert_sent` state.
 
     :param keywords: name to value.
-    :raises TypeError: a name is unknown.
+    :raises TypeError: a name is unknown, or its value can be none.
     """
     known = Conditions.__annotations__
     for name in keywords.keys() - known.keys():
         raise TypeError(f"{name!r} is not a condition. These are: {', '.join(known)}.")
-    return [Condition(name, _frozen(value)) for name, value in keywords.items()]
+    return [Condition(name, _checked(name, _frozen(value))) for name, value in keywords.items()]
 
 
 def recorded(name: str, message: EmailMessage) -> Any:
@@ -133,9 +141,25 @@ def _params(message: EmailMessage) -> dict[str, Any]:
 
 
 def _frozen(value: Any) -> Any:
-    """An iterator is read once, and a failure shows it again."""
-    is_one = value is None or isinstance(value, (str, re.Pattern, Mapping))
-    return value if is_one or not isinstance(value, Iterable) else list(value)
+    """Lazy texts as text, and iterables as lists: an iterator is read once, and a failure shows it
+    again."""
+    if isinstance(value, Promise):
+        return str(value)
+    is_one = isinstance(value, (str, bytes, re.Pattern, Mapping))
+    return value if is_one or not isinstance(value, Iterable) else [_frozen(one) for one in value]
+
+
+def _checked(name: str, value: Any) -> Any:
+    """A value that can be compared at all; anything else would fail in the middle of it."""
+    if value is None or name not in KINDS:
+        return value
+    wanted, kinds = KINDS[name]
+    for one in value if isinstance(value, list) else [value]:
+        if not isinstance(one, kinds):
+            raise TypeError(
+                f"The condition {name} must be {wanted}, not {type(one).__name__}: {_shown(one)}"
+            )
+    return value
 
 
 def _bodies(params: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -155,7 +179,9 @@ def _bodies(params: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _compare_bodies(wanted: Any, bodies: dict[str, list[str]]) -> str:
-    texts = [wanted] if isinstance(wanted, (str, re.Pattern)) else wanted
+    if wanted is None:
+        return "".join(f"sent with the {name} {_shown(bodies[name][0])}" for name in [*bodies][:1])
+    texts = wanted if isinstance(wanted, list) else [wanted]
     if not bodies:
         return "the message has no body"
     for text in texts:
@@ -192,7 +218,7 @@ def _is_same(wanted: EmailAddress, sent: EmailAddress) -> bool:
 def _compare_subjects(wanted: Any, sent: Any) -> str:
     if isinstance(wanted, re.Pattern):
         return "" if wanted.search(sent or "") else _sent_with(_shown(sent))
-    return _compare_values(wanted, sent)
+    return _compare_values(wanted or "", sent or "")
 
 
 def _compare_texts(wanted: Any, sent: Any) -> str:

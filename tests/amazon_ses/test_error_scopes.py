@@ -270,31 +270,62 @@ class WireTests(SimpleTestCase):
         for text in (":ses:1:" * 20_000, "tenant " * 20_000, NOT_VERIFIED.format("a," * 20_000)):
             started = time.process_time()
             self.assertIsNotNone(describe_response("AccessDenied", text, 403)["scope"])
-            self.assertEqual(narrow_scope("sender", text, ["to@example.com"]), "sender")
+            self.assertEqual(narrow_scope("sender", text, ["to@example.com"], ()), "sender")
             self.assertLess(time.process_time() - started, 5)
 
     def test_recipients_are_recognized_in_every_form(self) -> None:
         text = NOT_VERIFIED.format('"Doe, Ann" <ann@example.com>, TO@example.com')
         recipients = ["to@example.com", "Ann@Example.com"]
-        self.assertEqual(narrow_scope("sender", text, recipients), "recipient")
-        self.assertEqual(narrow_scope("sender", text, recipients[:1]), "sender")
-        self.assertEqual(narrow_scope("account", text, recipients), "account")
-        self.assertEqual(narrow_scope("sender", "no names", recipients), "sender")
+        self.assertEqual(narrow_scope("sender", text, recipients, ()), "recipient")
+        self.assertEqual(narrow_scope("sender", text, recipients[:1], ()), "sender")
+        self.assertEqual(narrow_scope("account", text, recipients, ()), "account")
+        self.assertEqual(narrow_scope("sender", "no names", recipients, ()), "sender")
+
+    def test_recipients_in_internationalized_domains_are_recognized(self) -> None:
+        texts = (
+            NOT_VERIFIED.format("ann@xn--bcher-kva.example"),
+            DENIED.format("identity/ann@xn--bcher-kva.example"),
+        )
+        for text in texts:
+            for recipient in ("ann@bücher.example", "ann@Bücher.example"):
+                with self.subTest(recipient, text=text):
+                    self.assertEqual(narrow_scope("sender", text, [recipient], ()), "recipient")
+
+    def test_who_sends_to_oneself_is_the_sender(self) -> None:
+        text = NOT_VERIFIED.format("Ann@xn--bcher-kva.example")
+        senders: list[dict[str, Any]] = [
+            {"from_email": "Ann <ann@bücher.example>"},
+            {"envelope_sender": "ann@bücher.example"},
+        ]
+        for backend, answer, name in (
+            (V1Backend, v1_answer(400, "MessageRejected", text), "Source"),
+            (V2Backend, v2_error(400, "MessageRejected", text), "FromEmailAddress"),
+        ):
+            for sender in (*senders, {"esp_extra": {name: "ann@xn--bcher-kva.example"}}):
+                message = simple_message(to=["ann@bücher.example"], **sender)
+                with self.subTest(backend, sender=sender), answering(answer) as options:
+                    with self.assertRaises(AnymailAPIError) as caught:
+                        backend(**options).send_messages([message])
+                    self.assertEqual(caught.exception.scope, "sender")
 
 
 class EntryTests(SimpleTestCase):
     """Entries of bulk calls, through botocore's model of the answer."""
 
-    def send_v1(self, *entries: dict[str, Any]) -> AnymailMessage:
-        message = self.template(len(entries))
+    def send_v1(
+        self, *entries: dict[str, Any], message: AnymailMessage | None = None
+    ) -> AnymailMessage:
+        message = message or self.template(len(entries))
         with stubbed("ses") as stub:
             stub.add_response("send_bulk_templated_email", {"Status": list(entries)})
             with contextlib.suppress(AnymailAPIError):
                 V1Backend().send_messages([message])
         return message
 
-    def send_v2(self, *entries: dict[str, Any]) -> AnymailMessage:
-        message = self.template(len(entries))
+    def send_v2(
+        self, *entries: dict[str, Any], message: AnymailMessage | None = None
+    ) -> AnymailMessage:
+        message = message or self.template(len(entries))
         with stubbed("sesv2") as stub:
             stub.add_response("send_bulk_email", {"BulkEmailEntryResults": list(entries)})
             with contextlib.suppress(AnymailAPIError):
@@ -329,6 +360,15 @@ class EntryTests(SimpleTestCase):
             with self.assertRaises(AnymailAPIError) as caught:
                 V2Backend().send_messages([self.template(1)])
         self.assertEqual(caught.exception.scope, "recipient")
+
+    def test_an_entry_for_the_sender_is_about_the_sender(self) -> None:
+        text = NOT_VERIFIED.format("from@example.com")
+        sent = {"Status": "SUCCESS", "MessageId": "m-1"}
+        for send, code in ((self.send_v1, "MessageRejected"), (self.send_v2, "MESSAGE_REJECTED")):
+            message = self.template(2)
+            message.to = ["from@example.com", "b@example.com"]
+            status = send({"Status": code, "Error": text}, sent, message=message).anymail_status
+            self.assertEqual(status.recipients["from@example.com"].error_scope, "sender")
 
     def test_recipients_of_a_failed_call_have_the_scope_of_its_error(self) -> None:
         to = [f"{n}@example.com" for n in range(60)]

@@ -266,6 +266,23 @@ class MetadataTests(SimpleTestCase):
         with self.assertRaises(AnymailUnsupportedFeature):
             way.sent_tags(way.message(esp_extra={way.names[1]: [tag("a", "b c")]}), **options)
 
+    @each_of(WAYS)
+    def test_the_error_names_the_setting_where_it_would_help(self, way: Way) -> None:
+        options: dict[str, Any] = {"message_tag_name": "Type", "metadata_message_tags": "campaign"}
+        for message, expected in (
+            (way.message(metadata={"campaign": "two words"}), True),
+            (way.message(metadata={"campaign": "v" * 256}), True),
+            (way.message(metadata={"campaign": 1.5}), True),
+            (way.message(tags=["two words"]), True),
+            (way.message(metadata={"campaign": ["a"]}), False),
+            (way.message(tags=[""]), False),
+            (way.message(esp_extra={way.names[1]: [tag("a", "b c")]}), False),
+        ):
+            with self.assertRaises(AnymailUnsupportedFeature) as caught:
+                way.sent_tags(message, **options)
+            found = "AMAZON_SES_SANITIZE_MESSAGE_TAGS" in str(caught.exception)
+            self.assertEqual(found, expected, str(caught.exception))
+
     def test_sanitizing(self) -> None:
         for text, expected in {
             "café": "cafe",

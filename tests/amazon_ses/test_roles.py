@@ -5,14 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import ssl
+import tempfile
 import threading
+import traceback
 import unittest
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.test import SimpleTestCase, override_settings
 
 from anymail.amazon_ses import aws
@@ -21,6 +27,7 @@ from anymail.amazon_ses.timestamps import iso_time
 from anymail.backends.amazon_ses import EmailBackend
 from anymail.conf import AmazonSESSettings
 from anymail.exceptions import AnymailAPIError, AnymailConfigurationError
+from anymail.testing.requests import signing_key
 
 from ..ses import CREDENTIALS, Request, loopback_server, simple_message, v1_error, v1_success
 
@@ -76,6 +83,18 @@ class Aws:
         return [key(one) for one in self._requests if one.form.get("Action") != "AssumeRole"]
 
 
+def tls_context() -> ssl.SSLContext:
+    """Of a server whose certificate nobody knows."""
+    key, certificate = signing_key()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "server.pem")
+        path.write_bytes(pem + certificate.encode())
+        context.load_cert_chain(path)
+    return context
+
+
 def key(request: Request) -> str:
     match = re.search(r"Credential=(\w+)/", request.headers["Authorization"])
     assert match
@@ -88,11 +107,13 @@ class RoleTestCase(SimpleTestCase):
         self,
         assume: Callable[[int], Answer] = assumed,
         send: Callable[[], Answer] = lambda: (200, v1_success()),
+        tls: ssl.SSLContext | None = None,
     ) -> Iterator[Aws]:
         """With a server, where boto3 finds it.
 
         :param assume: answers an AssumeRole, by its number.
         :param send: answers any other call.
+        :param tls: for HTTPS.
         """
         count = 0
         lock = threading.Lock()
@@ -105,7 +126,7 @@ class RoleTestCase(SimpleTestCase):
                 count += 1
                 return assume(count)
 
-        with loopback_server(answer) as server:
+        with loopback_server(answer, tls) as server:
             self.url = server.url
             environment = {"AWS_ENDPOINT_URL_STS": server.url, "AWS_ENDPOINT_URL": server.url}
             environment |= {
@@ -173,6 +194,15 @@ class AssumeRoleTests(RoleTestCase):
             settings = AmazonSESSettings.load({"role_arn": ROLE})
             self.assertEqual(aws.client("ses", settings).meta.region_name, "us-east-1")
 
+    def test_certificates_are_verified_as_for_ses(self):
+        with self.at_work(tls=tls_context()):
+            with self.assertRaises(AnymailAPIError) as caught:
+                self.send(client_params=ONCE)
+            self.assertEqual(caught.exception.error_code, "SSLError")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # urllib3's about what follows
+                self.send(client_params={**ONCE, "verify": False})
+
     def test_the_account_of_the_role_has_the_rate(self):
         with self.at_work() as server:
             settings = [AmazonSESSettings.load({"role_arn": arn}) for arn in (ROLE, TENANT)]
@@ -233,6 +263,13 @@ class RefreshTests(RoleTestCase):
             self.assertIs(backend.client, client)
         self.assertEqual(server.sending_keys, ["ROLEKEY1", "ROLEKEY2", "ROLEKEY2"])
 
+    def test_roles_are_assumed_again_when_settings_change(self):
+        with self.at_work() as server:
+            self.send()
+            with override_settings(ANYMAIL={"WEBHOOK_SECRET": "a:b"}):
+                self.send()
+        self.assertEqual(server.sending_keys, ["ROLEKEY1", "ROLEKEY2"])
+
     def test_refused_credentials_are_not_used_again(self):
         answers = iter([(403, v1_error("ExpiredToken", "The token is expired"))])
         with self.at_work(send=lambda: next(answers, (200, v1_success()))) as server:
@@ -260,6 +297,27 @@ class ErrorTests(RoleTestCase):
         error = self.error(lambda number: (400, v1_error("Throttling", "Rate exceeded")))
         self.assertTrue(error.is_throttled)
         self.assertTrue(error.is_unsent)
+
+    def test_an_answer_of_sts_that_makes_no_sense_says_whose_it_is(self):
+        whole = assumed(1)[1]
+        for answer in (
+            b"",
+            b"<html><body>It works!</body></html>",
+            re.sub(b"<Expiration>.*</Expiration>", b"<Expiration>soon</Expiration>", whole),
+            re.sub(b"<Credentials>.*</Credentials>", b"<Credentials/>", whole),
+        ):
+            with self.subTest(answer):
+                error = self.error(lambda number, answer=answer: (200, answer))
+                self.assertRegex(str(error), "AWS STS.*AssumeRole")
+                self.assertEqual((error.is_transient, error.is_unsent), (True, True))
+                self.assertEqual(error.scope, "account")
+
+    def test_keys_in_a_broken_answer_of_sts_are_not_shown(self):
+        broken = assumed(1)[1].removesuffix(b"</AssumeRoleResponse>")
+        error = self.error(lambda number: (200, broken))
+        shown = "".join(traceback.format_exception(error))
+        self.assertIn("AssumeRole made no sense (ResponseParserError)", shown)
+        self.assertNotIn("ROLEKEY1", shown)
 
     def test_sts_that_fails_has_sent_nothing(self):
         error = self.error(lambda number: (500, b"?"))

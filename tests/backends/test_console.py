@@ -60,6 +60,7 @@ class ConsoleTests(SimpleTestCase):
     @override_settings(ANYMAIL={"AMAZON_SES_TENANT": "acme"})
     def test_the_tenant_of_the_setting_is_printed(self):
         self.assertIn("tenant: 'acme'", printed(simple_message()))
+        self.assertIn("tenant: 'option'", printed(simple_message(), tenant="option"))
 
     def test_every_feature_is_printed(self):
         personal = {"to@example.com": {"a": 1}}

@@ -70,6 +70,11 @@ class TenantTests(SimpleTestCase):
         params = record(simple_message(), send_defaults={"tenant": "default"})
         self.assertEqual(params["tenant"], "default")
 
+    def test_an_option_counts_before_the_setting(self):
+        with override_settings(ANYMAIL={"AMAZON_SES_TENANT": "setting"}):
+            self.assertEqual(record(simple_message(), tenant="option")["tenant"], "option")
+            self.assertNotIn("tenant", record(simple_message(), tenant=None))
+
 
 class SendTests(SimpleTestCase):
     def test_absent_recipients_are_empty_lists(self):
@@ -385,6 +390,19 @@ class DjangoTests(SimpleTestCase):
         }
         with override_settings(MAILERS=mailers):
             self.assertEqual(message.send(using="other"), 1)
+
+    @unittest.skipUnless(django.VERSION >= (6, 1), "MAILERS came with Django 6.1")
+    def test_it_takes_the_options_of_amazon_ses(self):
+        options = {
+            "client_params": {"region_name": "eu-west-1"},
+            "configuration_set_name": "news",
+            "tenant": "acme",
+        }
+        mailers = {"default": {"BACKEND": PATH, "OPTIONS": options}}
+        message = simple_message()
+        with override_settings(MAILERS=mailers):
+            message.send()
+        self.assertEqual(message.anymail_test_params["tenant"], "acme")
 
     @unittest.skipIf(django.VERSION >= (6, 1), "deprecated there")
     def test_it_can_be_had_from_get_connection(self):

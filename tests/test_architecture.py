@@ -23,8 +23,8 @@ LAYERS: dict[str, int] = {
     name: layer
     for layer, names in {
         0: """
-            anymail anymail.conf anymail.conf.base anymail.conf.current anymail.conf.groups
-            anymail.conf.lookup anymail.conf.values anymail.exceptions
+            anymail anymail.conf anymail.conf.aws_values anymail.conf.base anymail.conf.current
+            anymail.conf.groups anymail.conf.lookup anymail.conf.values anymail.exceptions
             anymail.exceptions.requests_error anymail.exceptions.tracebacks anymail.installation
         """,
         1: """

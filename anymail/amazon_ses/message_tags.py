@@ -10,7 +10,7 @@ from typing import Any
 
 from ..addresses import EmailAddress
 from ..conf import AmazonSESSettings, SendSettings
-from ..conf.values import MESSAGE_TAG, MESSAGE_TAG_NAME
+from ..conf.aws_values import MESSAGE_TAG, MESSAGE_TAG_NAME
 from ..exceptions import AnymailSerializationError
 from ..outgoing import OutgoingMessage, unsupported
 from . import ESP_NAME

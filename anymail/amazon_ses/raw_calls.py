@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from ..addresses import EmailAddress, IdnaEncoder, idna_encoder, parse_single_address
 from ..calls import ApiCall
 from ..conf import AmazonSESSettings, SendSettings
-from ..conf.values import IDENTITY_ARN
+from ..conf.aws_values import IDENTITY_ARN
 from ..exceptions import AnymailAPIError
 from ..message import AnymailRecipientStatus
 from ..mime.streaming import StreamedFile

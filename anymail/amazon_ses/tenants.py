@@ -12,7 +12,7 @@ from typing import Any
 from django.core.mail import EmailMessage
 
 from ..conf import UNSET, AmazonSESSettings
-from ..conf.values import TENANT_NAME, import_tenant
+from ..conf.aws_values import TENANT_NAME, import_tenant
 from ..outgoing import OutgoingMessage, unsupported
 from . import ESP_NAME
 

@@ -15,7 +15,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from .. import conf
 from ..addresses import idna_encoder
-from ..conf.values import import_callable, import_tenant
+from ..conf.aws_values import import_tenant
+from ..conf.values import import_callable
 from ..exceptions import AnymailConfigurationError
 from ..outgoing import FEATURES, MIME_ATTRIBUTES
 from .mailers import default_is_amazon_ses, dict_or_empty, our_mailers

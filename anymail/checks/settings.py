@@ -9,10 +9,27 @@ from django.apps import apps
 from django.core import checks
 
 from .. import conf
-from ..conf.values import CONVERSIONS
+from ..conf import aws_values, values
 from ..exceptions import AnymailConfigurationError
 from .leftover_settings import leftover_settings
 from .unknown_settings import hint_for, is_of_another_service, unknown_names
+
+#: The type of a setting -> code that converts an environment variable to its type.
+CONVERSIONS: dict[Callable[[Any, str], Any] | None, str] = {
+    values.boolean: 'os.environ["..."].lower() == "true"',
+    values.strings: 'os.environ["..."].split(",")',
+    aws_values.tag_names: 'os.environ["..."].split(",")',
+    values.suppress_reasons: 'os.environ["..."].split(",")',
+    values.dictionary: 'json.loads(os.environ["..."])',
+    aws_values.role_params: 'json.loads(os.environ["..."])',
+    values.optional_dictionary: 'json.loads(os.environ["..."])',
+    values.seconds: 'float(os.environ["..."])',
+    values.optional_seconds: 'float(os.environ["..."])',
+    aws_values.send_rate: 'float(os.environ["..."])',
+    values.byte_count: 'int(os.environ["..."])',
+    values.positive_int: 'int(os.environ["..."])',
+    aws_values.api_version: 'int(os.environ["..."])',
+}
 
 
 def check_deprecated_settings(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:

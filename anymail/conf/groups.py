@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..exceptions import AnymailConfigurationError
-from . import values
+from . import aws_values, values
 from .base import Settings, Sources, setting, specs
 
 
@@ -48,27 +48,27 @@ class AmazonSESSettings(Settings):
 
     PREFIX: ClassVar[str] = "AMAZON_SES_"
 
-    api_version: int = setting(values.api_version, 1)
+    api_version: int = setting(aws_values.api_version, 1)
     session_params: dict[str, Any] = setting(values.dictionary, None)
     client_params: dict[str, Any] = setting(values.dictionary, None)
     client_factory: str | Callable[..., Any] | None = setting(values.callable_or_path, None)
-    role_arn: str | None = setting(values.role_arn, None)
-    role_params: dict[str, Any] = setting(values.role_params, None, is_secret=True)
+    role_arn: str | None = setting(aws_values.role_arn, None)
+    role_params: dict[str, Any] = setting(aws_values.role_params, None, is_secret=True)
     configuration_set_name: str | None = setting(values.optional_string, None)
-    tenant: str | Callable[..., Any] | None = setting(values.tenant, None)
-    endpoint_id: str | None = setting(values.endpoint_id, None)
+    tenant: str | Callable[..., Any] | None = setting(aws_values.tenant, None)
+    endpoint_id: str | None = setting(aws_values.endpoint_id, None)
     inline_templates: bool = setting(values.boolean, False)
-    from_arn: str | None = setting(values.optional_identity_arn, None)
-    source_arn: str | None = setting(values.optional_identity_arn, None)
+    from_arn: str | None = setting(aws_values.optional_identity_arn, None)
+    source_arn: str | None = setting(aws_values.optional_identity_arn, None)
     return_path: str | None = setting(values.optional_address, None)
-    return_path_arn: str | None = setting(values.optional_identity_arn, None)
-    message_tag_name: str | None = setting(values.optional_tag_name, None)
-    metadata_message_tags: tuple[str, ...] = setting(values.tag_names, None)
+    return_path_arn: str | None = setting(aws_values.optional_identity_arn, None)
+    message_tag_name: str | None = setting(aws_values.optional_tag_name, None)
+    metadata_message_tags: tuple[str, ...] = setting(aws_values.tag_names, None)
     sanitize_message_tags: bool = setting(values.boolean, False)
     send_defaults: dict[str, Any] = setting(values.dictionary, None)
     split_recipients: bool = setting(values.boolean, False)
     max_concurrency: int = setting(values.positive_int, 10)
-    max_send_rate: float | str | None = setting(values.send_rate, None)
+    max_send_rate: float | str | None = setting(aws_values.send_rate, None)
     rate_limit_cache: str | None = setting(values.optional_string, None)
     throttle_timeout: float = setting(values.seconds, 10)
     retry_timeouts: bool = setting(values.boolean, False)

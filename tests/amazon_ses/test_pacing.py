@@ -29,12 +29,13 @@ from anymail.amazon_ses.pacing import (
     TokenBucket,
 )
 from anymail.backends.amazon_ses import EmailBackend
+from anymail.backends.amazon_sesv1 import EmailBackend as V1Backend
 from anymail.backends.amazon_sesv2 import EmailBackend as V2Backend
 from anymail.conf import AmazonSESSettings
 from anymail.exceptions import AnymailAPIError
 
 from ..local_sns import PATIENCE, reserved_port, wait_until
-from ..ses import CREDENTIALS, Sent, accepting, simple_message, stubbed
+from ..ses import CREDENTIALS, Sent, accepting, send, simple_message, stubbed
 
 
 class Clock:
@@ -546,6 +547,23 @@ class SettingTests(SimpleTestCase):
         one, two = (delivery.limiter_for(client, settings) for client in clients)
         self.assertIs(one.rate_limiter, two.rate_limiter)
         self.assertIsNot(one, two)
+
+    @override_settings(ANYMAIL={"AMAZON_SES_RATE_LIMIT_CACHE": "default"})
+    def test_everybody_who_gets_a_message_counts(self) -> None:
+        """With a template, each ``to`` has copies of its own."""
+        to, cc, bcc = ["a@example.com", "b@example.com"], ["c@example.com"], ["d@example.com"]
+        template = {"subject": "", "body": "", "template_id": "welcome"}
+        for backend in (V1Backend, V2Backend):
+            for content, count in (({}, 4), (template, 6)):
+                caches["default"].clear()
+                delivery._process_limits.get().rate_limiters.clear()
+                with self.subTest(backend, **content), mock.patch.object(pacing, "time", Clock()):
+                    message = simple_message(to=to, cc=cc, bcc=bcc, **content)
+                    send(message, backend, max_send_rate=1)
+                    settings = AmazonSESSettings.load({"max_send_rate": 1})
+                    client = real_client(backend.fixed_api.SERVICE)
+                    rate_limiter = delivery.limiter_for(client, settings).rate_limiter
+                    self.assertAlmostEqual(rate_limiter.acquire(1), count, delta=0.2)
 
     @override_settings(ANYMAIL={"AMAZON_SES_RATE_LIMIT_CACHE": "default"})
     def test_the_cache_of_the_setting_is_used(self) -> None:

@@ -31,7 +31,6 @@ from anymail.checks import apis, sending, webhooks
 from anymail.checks import settings as settings_checks
 from anymail.checks.leftover_settings import SETTINGS
 from anymail.checks.unknown_settings import REPLACEMENTS, SERVICE_PREFIX
-from anymail.conf.values import CONVERSIONS
 from anymail.exceptions import AnymailConfigurationError
 from anymail.outgoing import OutgoingMessage
 from tests.ses import V1, V2, use_backend
@@ -371,7 +370,7 @@ class SettingTypeTests(SimpleTestCase):
         self.assertIn('.split(",")', error.hint)
 
     def test_e101_converts_the_text_of_the_environment_to_what_the_setting_takes(self):
-        for clean, conversion in CONVERSIONS.items():
+        for clean, conversion in settings_checks.CONVERSIONS.items():
             texts = ("1", "5.5", "true", "{}", "hard_bounce,complaint")
             accepted = [text for text in texts if self.takes(clean, conversion, text)]
             self.assertTrue(accepted, conversion)
@@ -385,7 +384,7 @@ class SettingTypeTests(SimpleTestCase):
             for clean in cleaners
             if not any(self.takes(clean, f"{text!r}", "") for text in texts)
         }
-        self.assertEqual(refuse_text - CONVERSIONS.keys(), set())
+        self.assertEqual(refuse_text - settings_checks.CONVERSIONS.keys(), set())
 
     def takes(self, clean: Any, conversion: str, text: str) -> bool:
         """Whether a setting accepts a text of the environment after the conversion."""

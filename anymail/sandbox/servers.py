@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -90,9 +89,11 @@ def serve(application: Callable[..., Any], host: str, port: int) -> Iterator[str
     """
     from werkzeug.serving import make_server
 
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it logs every request
+    from .request_handler import RequestHandler
+
+    kind: dict[str, Any] = {"threaded": True, "request_handler": RequestHandler}
     with _first_free(host, port) as listening:
-        server = make_server(host, port, application, threaded=True, fd=listening.fileno())
+        server = make_server(host, port, application, fd=listening.fileno(), **kind)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

@@ -23,9 +23,10 @@ HEADERS = {
 
 
 def strict_headers(get_response: GetResponse) -> GetResponse:
-    """Set :data:`HEADERS`."""
+    """Set :data:`HEADERS`, and read forms as UTF-8: Django fails at other encodings."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
+        request.encoding = "utf-8"
         response = get_response(request)
         for name, value in HEADERS.items():
             response.setdefault(name, value)

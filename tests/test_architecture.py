@@ -98,7 +98,7 @@ OPTIONAL_FOLDERS = (
 SANDBOX_LAYERS: dict[str, int] = {
     f"anymail.sandbox{name}": layer
     for layer, names in {
-        0: ". .journal .samples .servers",
+        0: ". .journal .request_handler .samples .servers",
         1: """
             .aws. .aws.api .aws.bounds .aws.defaults .aws.faults .aws.headers .aws.moto_state
             .aws.schedule

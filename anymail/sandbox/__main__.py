@@ -17,10 +17,10 @@ from .options import PROJECT_VARIABLE, Options, add_arguments
 DESCRIPTION = """\
 A local Amazon SES with a page: send messages, watch what becomes of them, receive mail.
 
-It needs no account, no network and no configuration. Messages to the addresses of SES's mailbox
-simulator bounce, complain, and so on; SES's events go through signed SNS messages to the webhooks
-of this package, on this machine. Nothing is left behind but the key that signs SNS messages, in
-your cache folder, so that settings stay valid; with --once, not even that.
+It needs no account, no network access and no configuration. Messages to the addresses of SES's
+mailbox simulator bounce, complain, and so on. Events are posted as signed SNS messages to this
+package's webhooks, on this machine. All that it leaves behind is the key that signs SNS messages,
+in your cache folder, so that pasted settings stay valid; with --once, not even that.
 """
 INTERRUPTED = 130
 
@@ -106,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--once",
         action="store_true",
-        help="send a message, print what becomes of it, receive one, and end",
+        help="send a message, print what becomes of it, receive a reply, and exit",
     )
     return parser
 

@@ -62,7 +62,7 @@ def _signals(
     for number in range(count):
         while len(mail.events) <= number or not _is_delivered(mail.events[number]):
             if time.monotonic() > end:
-                raise SandboxError(f"The webhooks got nothing for {PATIENCE} seconds.")
+                raise SandboxError(f"The webhooks received nothing for {PATIENCE} seconds.")
             time.sleep(0.01)
         yield from mail.events[number].signals
 

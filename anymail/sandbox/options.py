@@ -58,19 +58,22 @@ def add_arguments(parser: ArgumentParser) -> list[Action]:
 
     several: dict[str, Any] = {"action": "append", "metavar": "NAME"}
     port: dict[str, Any] = {"type": number(int, 0, 65_535), "metavar": "PORT"}
+    latency: dict[str, Any] = {"type": number(float, 0, MAX_LATENCY)}
+    rate: dict[str, Any] = {"type": number(float, 0.1, 10_000)}
+    file: dict[str, Any] = {"type": Path, "metavar": "FILE"}
     return [
-        add("--site", "a site whose webhooks are subscribed", action="append", metavar="URL"),
-        add("--port", "of the page (default: %(default)s)", **port),
-        add("--amazon-port", "of the APIs (default: %(default)s)", **port),
-        add("--bind", "to listen on (default: %(default)s)", metavar="ADDRESS"),
-        add("--allow-remote", "--bind and --site may be elsewhere", action="store_true"),
-        add("--domain", "receives mail sent to it", **several),
-        add("--configuration-set", 'besides "sandbox"', **several),
-        add("--verified", "the only senders: address or domain", **several),
-        add("--latency", "of each send", type=number(float, 0, MAX_LATENCY), metavar="SECONDS"),
-        add("--max-send-rate", "recipients a second", type=number(float, 0.1, 10_000), metavar="N"),
-        add("--key-file", "where the key for SNS messages is kept", type=Path, metavar="FILE"),
-        add("--json", "print JSON, one object per line", action="store_true"),
+        add("--site", "post events to the webhooks of this site", action="append", metavar="URL"),
+        add("--port", "port of the page (default: %(default)s)", **port),
+        add("--amazon-port", "port of the AWS APIs (default: %(default)s)", **port),
+        add("--bind", "address to listen on (default: %(default)s)", metavar="ADDRESS"),
+        add("--allow-remote", "let other machines in, and post to them", action="store_true"),
+        add("--domain", "a domain that receives mail", **several),
+        add("--configuration-set", 'a configuration set to create besides "sandbox"', **several),
+        add("--verified", "accept only this sender: an address or a domain", **several),
+        add("--latency", "delay each call that sends", metavar="SECONDS", **latency),
+        add("--max-send-rate", "throttle above N recipients per second", metavar="N", **rate),
+        add("--key-file", "where to keep the key that signs SNS messages", **file),
+        add("--json", "print one JSON object per line", action="store_true"),
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -19,13 +20,15 @@ SEVERITIES = {
     **dict.fromkeys(("sent", "queued", "delivered"), "good"),
     **dict.fromkeys(("bounced", "complained", "rejected", "failed"), "bad"),
 }
+#: The Base64 of an attachment: its first line, and the others.
+BASE64 = re.compile(r"^([\w+/]{76}\r?\n)(?:[\w+/]+=*\r?\n)+", re.MULTILINE)
 #: The titles of the steps of the demo.
 TITLES = {
     "sent": "Sent",
     "anymail_status": "message.anymail_status",
-    "accepted": "What Amazon SES made of it",
+    "accepted": "What SES made of it",
     "tracking": "What became of it: the tracking signal",
-    "inbound": "A mail that arrived: the inbound signal",
+    "inbound": "What was received: the inbound signal",
 }
 
 
@@ -74,13 +77,13 @@ class TextOutput:
             self._title("Put this at the end of your settings")
             other = sandbox.options.project["endpoint"]
             if other not in (None, sandbox.aws.url):
-                self._line(f"# Your settings have {other}, not this sandbox.")
+                self._line(f"# Your settings lead to {other}, not to this sandbox.")
             self._line(sandbox.aws.settings_text)
         self._line()
         self._line(f"  {self._style('title', 'The sandbox is ready:')} {sandbox.page}")
-        self._line(f"  {self._style('name', 'Amazon SES and others at')} {sandbox.aws.url}")
+        self._line(f"  {self._style('name', 'AWS APIs at')} {sandbox.aws.url}")
         self._line()
-        self._line("  Ctrl-C ends everything.")
+        self._line("  Ctrl-C stops everything.")
         if sandbox.problem:
             self._line(f"\n  {self._style('bad', sandbox.problem)}")
 
@@ -88,7 +91,7 @@ class TextOutput:
         if waits_for:
             self._line(self._style("soft", f"· Waiting for {url}: {waits_for}"))
         else:
-            self._line(self._style("good", f"· {url} has confirmed"))
+            self._line(self._style("good", f"· {url} is connected"))
 
     def demo(self, steps: Steps) -> None:
         title = ""
@@ -118,7 +121,7 @@ class TextOutput:
             value = "\n".join(f"{key}: {one}" for key, one in value.items())
         elif isinstance(value, list | set):
             value = "\n".join(map(str, value))
-        first, *others = str(value).splitlines() or [""]
+        first, *others = BASE64.sub(r"\1…\n", str(value)).splitlines() or [""]
         self._line(f"  {self._style('name', name.ljust(19))} {first}")
         for line in others:
             self._line(f"  {'':19} {line}")

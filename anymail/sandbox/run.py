@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import django
 
@@ -87,20 +88,22 @@ def run_sandbox(options: Options, doing: Callable[[str], None]) -> Iterator[Sand
         url = stack.enter_context(
             serve(lambda *wsgi: apis.result()(*wsgi), options.bind, options.amazon_port)
         )
-        aws = LocalAws(url=url, journal=Journal(), faults=_faults(options))
+        rate, verified_only = options.max_send_rate, bool(options.verified)
+        faults = Faults(latency=options.latency, rate=rate, verified_only=verified_only)
+        aws = LocalAws(url=url, journal=Journal(), faults=faults)
         if is_kept:
             aws.settings_text = _snippet(options, url)
         if options.is_beside_project:
             aws.sites = [without_credentials(url) for url in options.site]
         secret = options.project.get("secret") or key.secret
         anymail = anymail_settings(url, certificates=key.certificates, secret=secret)
-        doing("Starting a site with the page, the admin and the sandbox's own webhooks")
+        doing("Starting the page")
         page = stack.enter_context(_page(options, anymail, aws, hosts))
         # The page answers already: what takes long to import comes after it.
-        doing(f"The page is at {page}/; setting up SNS topics, receipt rules, a bucket and a key")
+        doing(f"The page is at {page}/. Starting the AWS APIs")
         stack.enter_context(run_services(aws, apis, key=key, hosts=hosts))
         set_up_account(aws, options.domain, options.configuration_set, options.verified)
-        doing("Subscribing the webhooks, and waiting for the sandbox's own to confirm")
+        doing("Subscribing the webhooks")
         paths = options.project.get("paths", {})
         sites = [Webhooks(url=url, **paths).with_secret(secret) for url in options.site]
         own = [] if options.is_beside_project else [Webhooks(url=page).with_secret(secret)]
@@ -125,24 +128,16 @@ def _signing_key(options: Options, doing: Callable[[str], None]) -> tuple[Signin
         try:
             return SigningKey.load_or_create(default_key_file()), True
         except SandboxError as err:
-            doing(f"Making a key for this time only, which no project can use ({err})")
+            doing(f"Making a key for this run only, which no project can use ({err})")
     return SigningKey.generate(), False
 
 
 def _snippet(options: Options, endpoint: str) -> str:
     return settings_snippet(
         endpoint,
-        command=project_command(vars(options)),
+        command=project_command({**vars(options), "amazon_port": urlsplit(endpoint).port}),
         mailers=options.project.get("mailers", django.VERSION >= (6, 1)),
         key_file=options.key_file,
-    )
-
-
-def _faults(options: Options) -> Faults:
-    return Faults(
-        latency=options.latency,
-        rate=options.max_send_rate,
-        verified_only=bool(options.verified),
     )
 
 

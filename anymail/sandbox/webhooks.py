@@ -50,24 +50,20 @@ class Webhooks:
 
 
 class WebhookWatch:
-    """Notices when sites confirm, or answer in another way than before.
+    """Notices when sites begin or cease to receive what is posted to them.
 
     :param sites: the subscriptions of each, by its URL.
     """
 
     def __init__(self, sites: Mapping[str, Sequence[Subscription]]) -> None:
         self._sites = sites
-        self._known: dict[str, str | None] = {}
+        self._known: dict[str, str] = {}
 
     def changes(self) -> Iterator[tuple[str, str]]:
-        """The URL of each site whose state is new, and why it still waits; "" if it does not."""
+        """The URL of each site whose state is new, and its trouble; "" if there is none."""
         for url, webhooks in self._sites.items():
-            waits_for = _waits_for(webhooks)
-            if waits_for is not None and waits_for != self._known.get(url):
-                self._known[url] = waits_for
-                yield without_credentials(url), waits_for
-
-
-def _waits_for(webhooks: Sequence[Subscription]) -> str | None:
-    waiting = [found for found in webhooks if not found.is_confirmed]
-    return next((found.trouble for found in waiting if found.trouble), None) if waiting else ""
+            trouble = next((found.trouble for found in webhooks if found.trouble), "")
+            is_known = trouble or all(found.is_confirmed for found in webhooks)
+            if is_known and trouble != self._known.get(url):
+                self._known[url] = trouble
+                yield without_credentials(url), trouble

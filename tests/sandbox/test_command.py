@@ -273,6 +273,7 @@ class ProjectTests(SimpleTestCase):
     def test_settings_that_are_not_there_yet_are_printed(self):
         sandbox = self.start_sandbox()
         self.assertIs(sandbox.ready["paste"], True)
+        self.assertNotIn("own", " ".join(sandbox.doing))
         # Its own webhooks are not: nobody takes what they hear for what the project hears.
         self.assertEqual({*self.subscribed_ports(sandbox)}, {self.project.site})
 
@@ -285,7 +286,9 @@ class ProjectTests(SimpleTestCase):
         patience.start()
         text = "".join(takewhile(lambda line: "Ctrl-C" not in line, process.stdout or ()))
         address = f"http://127.0.0.1:{self.project.amazon}"
-        self.assertIn(f"Your settings have {address}, not this sandbox", text)
+        self.assertIn(f"Your settings lead to {address}, not to this sandbox", text)
+        [port] = re.findall(r"ANYMAIL = .*:(\d+)\"\)", text)
+        self.assertIn(f" --amazon-port={port}\n", text)
 
     def test_a_site_that_was_not_named_is_missed(self):
         process = self.started(

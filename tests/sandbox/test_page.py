@@ -265,7 +265,7 @@ class SecurityTests(PageTestCase):
             with self.subTest(url):
                 response = client.post(url)
                 self.assertEqual(response.status_code, 403)
-                self.assertContains(response, "The form was too old", status_code=403)
+                self.assertContains(response, "The form has expired", status_code=403)
 
     def test_every_form_has_the_token(self):
         add_sent(self.journal)
@@ -473,16 +473,16 @@ class TimelineTests(PageTestCase):
         self.post(state="retrying")
         self.assertIn("on its way", self.timeline())
         self.post(Attempt(status=500), state="retrying")
-        self.assertIn("500, again soon", self.timeline())
+        self.assertIn("500, will retry", self.timeline())
         self.post(*[Attempt(status=503)] * 7, state="failed")
-        self.assertIn("503 (7 times), given up", self.timeline())
+        self.assertIn("503 (7 times), gave up", self.timeline())
 
     def test_events_that_nobody_hears_say_so(self):
         self.assertIn("Published; no webhook is subscribed.", self.timeline())
         self.amazon.sites = ["http://127.0.0.1:8000"]
         self.assertIn("Published; no webhook had confirmed", self.timeline())
         self.event.topic_arns.clear()
-        self.assertIn("Published nowhere", self.timeline())
+        self.assertIn("Not published", self.timeline())
 
     def test_the_signal_of_the_own_webhook_is_shown(self):
         self.post(Attempt(status=200))
@@ -548,6 +548,7 @@ class MessageTests(PageTestCase):
             "Nobody hears of the events.",
         ):
             self.assertIn(said, shown)
+        self.assertRegex(shown, r"Time \d\d \w{3} \d{4}, \d\d:\d\d:\d\d \w+")
 
     def test_metadata_that_is_no_object_breaks_no_page(self):
         add_sent(self.journal, source(**{"X-Metadata": "[1, 2]"}))
@@ -776,7 +777,7 @@ class PreviewTests(PageTestCase):
     def test_a_mail_without_html_has_no_preview(self):
         add_sent(self.journal, source())
         self.get("/messages/mail-0/preview/", status=404)
-        self.assertIn("This mail has no HTML.", self.text("/messages/mail-0/?show=html"))
+        self.assertIn("This message has no HTML.", self.text("/messages/mail-0/?show=html"))
 
     def test_the_same_for_received_mail(self):
         add_received(self.journal, source("<script>x</script>"))
@@ -1049,6 +1050,12 @@ class ComposeTests(PageTestCase):
             with self.subTest(field=field, value=value[:20]):
                 self.assertIn(problem, self.problems(**{field: value}))
 
+    def test_more_than_anybody_writes_into_a_line_is_refused_at_once(self):
+        for name in ("to", "subject", "tags", "metadata"):
+            with self.subTest(name):
+                response = self.client.post("/compose/", {name: "ä," * 100_001})
+                self.assertContains(response, "at most 200000 characters")
+
     def test_what_was_written_is_kept(self):
         response = self.compose(to="", cc="", subject="My <subject>", metadata="x")
         html = unescape(response.content.decode())
@@ -1181,7 +1188,7 @@ class AnswerTests(PageTestCase):
 
     def test_headers_that_are_none_are_refused(self):
         response = self.client.post("/inbox/receive/", {"headers": "no header"})
-        self.assertContains(response, "Enter one Name: value on each line.")
+        self.assertContains(response, "Enter one Name: value per line.")
 
     def test_any_message_can_be_answered(self):
         for raw in (b"", b"\xff\x00", b"From: <<\r\nSubject: =?x?q?\r\n\r\n", source("<b" * 50)):
@@ -1233,7 +1240,7 @@ class ApiTests(PageTestCase):
             self.assertEqual(self.client.get(url).status_code, 200)
 
     def test_a_message_that_is_not_there(self):
-        self.assertIn("no message with this id", self.json("/no", 404)["error"])
+        self.assertIn("no message with this ID", self.json("/no", 404)["error"])
         self.assertEqual(self.client.delete("/api/messages/no").status_code, 404)
 
     def test_one_is_forgotten_and_all_are(self):
@@ -1264,7 +1271,7 @@ class ApiTests(PageTestCase):
     def test_waiting_ends_when_the_time_is_over(self):
         add_sent(self.journal)
         error = self.json("/wait?to=bob@example.com&timeout=0.05", 404)["error"]
-        self.assertEqual(error, "No such message came in time (timeout=0.05).")
+        self.assertEqual(error, "No such message arrived in time (timeout=0.05).")
 
     def test_parameters_that_make_no_sense(self):
         for query in ("timeout=x", "timeout=61", "timeout=-1", "since=yesterday"):
@@ -1281,7 +1288,7 @@ class ApiTests(PageTestCase):
             {"sec-fetch-site": "same-site"},
         ):
             for end in ("", "/mail-0", "/wait?timeout=0"):
-                self.assertIn("not web sites", self.json(end, 403, **headers)["error"])
+                self.assertIn("other web sites", self.json(end, 403, **headers)["error"])
             for url in ("/api/messages", "/api/messages/mail-0"):
                 self.assertEqual(self.client.delete(url, headers=headers).status_code, 403)
         self.assertIn("host name", self.json("", 400, host="evil.example")["error"])
@@ -1336,7 +1343,7 @@ class InboxTests(PageTestCase):
 
     def test_a_bounce_has_no_sender(self):
         add_received(self.journal, sender="")
-        self.assertIn("empty, as of a bounce", self.text("/inbox/received-0/"))
+        self.assertIn("empty, as in a bounce", self.text("/inbox/received-0/"))
 
 
 class ReceiveTests(PageTestCase):
@@ -1474,7 +1481,7 @@ class WebhookTests(PageTestCase):
     def test_one_that_is_dead(self):
         self.answer("retrying", status=None, error="Nothing listens there.")
         self.assertEqual(badges(self.get("/"), self.sent), ["delivered", "webhook retrying"])
-        self.assertIn("does not take what is posted to it: Nothing listens", self.text("/"))
+        self.assertIn("is not receiving events: Nothing listens", self.text("/"))
         self.assertIn("failing Nothing listens there", self.text("/settings/", "#webhooks"))
 
     def test_one_that_refuses(self):
@@ -1562,7 +1569,22 @@ class ErrorTests(PageTestCase):
     @override_settings(DATA_UPLOAD_MAX_MEMORY_SIZE=1_000)
     def test_more_than_the_sandbox_takes(self):
         response = self.client.post("/compose/", {"text": "x" * 2_000})
-        self.assertContains(response, "Choose a file instead of pasting", status_code=400)
+        self.assertContains(response, "Upload a file instead of pasting", status_code=400)
+
+    def test_forms_that_cannot_be_read(self):
+        client, form = Client(enforce_csrf_checks=True), "multipart/form-data"
+        headers = {"x-csrftoken": client.get("/compose/").cookies["csrftoken"].value}
+        for kind, status in (
+            (form, 400),
+            (f"{form}; boundary=\xff", 400),
+            (f"{form}; boundary=b; charset=hex", 200),
+            ("application/x-www-form-urlencoded; charset=utf-7", 200),
+        ):
+            for url, expected in (("/compose/", status), ("/no/", 404)):
+                with self.subTest(kind, url=url):
+                    body = b'--b\r\nContent-Disposition: form-data; name="to"\r\n\r\nx\r\n--b--\r\n'
+                    response = client.generic("POST", url, body, kind, headers=headers)
+                    self.assertEqual(response.status_code, expected)
 
     def test_pages_without_a_local_amazon(self):
         connect(None)

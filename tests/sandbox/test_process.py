@@ -15,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from django.test import SimpleTestCase
@@ -84,6 +85,9 @@ class OnceTests(SimpleTestCase):
     def test_it_shows_the_source_of_what_ses_made_of_it(self):
         for text in ("From: =?utf-8?q?Tea_Shop=2C_Ky=C5=8Dto?=", "Content-Type: text/csv"):
             self.assertIn(text, self.result.stdout)
+
+    def test_it_shows_one_line_of_base64(self):
+        self.assertRegex(self.result.stdout, r"\n +iVBORw0KGgo\S{65}\n +…\n +\n +--=")
 
     def test_it_shows_what_became_of_each_recipient(self):
         for word, address in (
@@ -232,7 +236,7 @@ class ServingTests(SimpleTestCase):
     def test_where_no_key_can_be_kept_it_runs_all_the_same_and_says_so(self):
         with tempfile.NamedTemporaryFile() as no_folder:
             doing = self.ready_at(no_folder.name).doing
-        self.assertTrue(any("a key for this time only" in text for text in doing), doing)
+        self.assertTrue(any("a key for this run only" in text for text in doing), doing)
 
     def ready_at(self, home: str) -> Running:
         """A sandbox that was started with a home folder, and ended."""
@@ -247,6 +251,7 @@ class ServingTests(SimpleTestCase):
         with running_sandbox() as sandbox:
             self.check_paths(sandbox.page)
             self.check_hosts(sandbox.page)
+            self.check_requests(sandbox.page)
             sandbox.process.terminate()
             _, errors = sandbox.process.communicate(timeout=TIMEOUT)
         self.assertEqual(errors, "")
@@ -277,6 +282,23 @@ class ServingTests(SimpleTestCase):
                     found = err.code
             self.assertEqual(found, status, host)
 
+    def check_requests(self, page: str) -> None:
+        """What is not HTTP, or not quite."""
+        address = urlsplit(page)
+        for request in (
+            b"\x16\x03\x01\x00\xa5\x01\x00",
+            b"GET / HTTP/9.9",
+            b"GET http://[::1/ HTTP/1.1",
+            b"POST /compose/ HTTP/1.1\r\nContent-Length: x",
+            b"POST /compose/ HTTP/1.1\r\nContent-Length: " + b"9" * 5_000,
+            b"GET / HTTP/1.1\r\n" + b"X: x\r\n" * 300,
+        ):
+            with socket.create_connection((address.hostname, address.port), TIMEOUT) as client:
+                client.sendall(request + b"\r\n\r\n")
+                client.shutdown(socket.SHUT_WR)
+                found = client.makefile("rb").read().decode()
+            self.assertRegex(found, r"^HTTP/1\.1 4|Error code: [45]0[05]\b", request)
+
 
 #: Starts the sandbox, and prints what was imported when its page had answered.
 FIRST_PAGE = """
@@ -286,7 +308,7 @@ from anymail.sandbox.run import run_sandbox
 
 def doing(text):
     if text.startswith("The page is at "):
-        urllib.request.urlopen(text.split()[4].rstrip(";")).read()
+        urllib.request.urlopen(text.split()[4].rstrip(".")).read()
         print(sorted({"boto3", "moto"} & sys.modules.keys()))
 
 with run_sandbox(Options(once=True, port=0, amazon_port=0), doing):
@@ -335,10 +357,10 @@ class EndTests(SimpleTestCase):
             os.killpg(process.pid, 0)
 
     def test_ctrl_c_while_it_starts(self):
-        self.assert_interrupted("Starting a site")
+        self.assert_interrupted("Starting the page")
 
     def test_ctrl_c_while_servers_run(self):
-        self.assert_interrupted("What Amazon SES made of it")
+        self.assert_interrupted("What SES made of it")
 
     def test_ctrl_c_is_only_noted_until_it_is_to_be_immediate(self):
         ctrl_c = CtrlC()
@@ -395,7 +417,7 @@ class EndTests(SimpleTestCase):
     def test_help_says_what_it_does(self):
         with mock.patch("sys.stdout", io.StringIO()) as out, self.assertRaises(SystemExit):
             main(["--help"])
-        self.assertIn("no account, no network and no configuration", out.getvalue())
+        self.assertIn("no account, no network access and no configuration", out.getvalue())
 
     def test_arguments_that_make_no_sense_are_refused(self):
         with (
@@ -497,7 +519,7 @@ class WatchTests(SimpleTestCase):
     def seen(self, *attempts: Attempt | None) -> list[str]:
         found = []
         for self.tracking.last_attempt in attempts:
-            found += [waits_for or "confirmed" for _, waits_for in self.watch.changes()]
+            found += [waits_for or "connected" for _, waits_for in self.watch.changes()]
         return found
 
     def test_each_new_answer(self):
@@ -523,9 +545,15 @@ class WatchTests(SimpleTestCase):
         self.assertEqual(
             self.seen(Attempt(status=200)), ["it answered 404: does it have webhooks?"]
         )
-        self.inbound.is_confirmed = True
-        self.assertEqual(self.seen(Attempt(status=200)), ["confirmed"])
+        self.inbound.is_confirmed, self.inbound.last_attempt = True, Attempt(status=200)
+        self.assertEqual(self.seen(Attempt(status=200)), ["connected"])
         self.assertEqual(self.seen(Attempt(status=200)), [])
+
+    def test_when_a_site_goes_down_and_comes_back(self):
+        self.tracking.is_confirmed = True
+        up, down = Attempt(status=200), Attempt(status=None, error="Nothing listens there.")
+        found = self.seen(up, down, down, up)
+        self.assertEqual(found, ["connected", "Nothing listens there", "connected"])
 
     def test_both_outputs_tell_it_without_the_password(self):
         self.tracking.last_attempt = Attempt(status=503)
@@ -536,7 +564,7 @@ class WatchTests(SimpleTestCase):
         JsonOutput(data).site(*state)
         waiting, confirmed = text.getvalue().splitlines()
         self.assertTrue(waiting.startswith("· Waiting for http://127.0.0.1:8000/: it answered 503"))
-        self.assertEqual(confirmed, "· http://127.0.0.1:9000 has confirmed")
+        self.assertEqual(confirmed, "· http://127.0.0.1:9000 is connected")
         site = json.loads(data.getvalue())["site"]
         self.assertEqual(site["url"], "http://127.0.0.1:8000/")
         self.assertIn("it answered 503", site["waits_for"])

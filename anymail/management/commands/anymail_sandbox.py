@@ -41,7 +41,7 @@ class Command(BaseCommand):
         """Add the options of ``python -m anymail.sandbox``, and ``--print-settings``."""
         self.shared: list[Action] = add_arguments(parser)
         parser.add_argument(
-            "--print-settings", action="store_true", help="print the settings to paste, and end"
+            "--print-settings", action="store_true", help="print the settings to paste, and exit"
         )
 
     def handle(self, **options: Any) -> None:

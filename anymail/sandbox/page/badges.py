@@ -15,21 +15,14 @@ from ..journal import ReceivedMail, SentMail, SesEvent
 AUTO_REPLY = "auto-reply"
 #: How each outcome looks. The later ones hide the earlier ones.
 SEVERITIES = {
-    "accepted": "plain",
-    str(EventType.QUEUED): "plain",
-    str(EventType.UNKNOWN): "plain",
-    str(EventType.SENT): "info",
-    str(EventType.DEFERRED): "warn",
-    str(EventType.DELIVERED): "good",
-    str(EventType.SUBSCRIBED): "good",
-    str(EventType.OPENED): "warm",
-    str(EventType.CLICKED): "warm",
-    AUTO_REPLY: "warn",
-    str(EventType.UNSUBSCRIBED): "warn",
-    str(EventType.COMPLAINED): "bad",
-    str(EventType.BOUNCED): "bad",
-    str(EventType.REJECTED): "bad",
-    str(EventType.FAILED): "bad",
+    **dict.fromkeys(("accepted", EventType.QUEUED, EventType.UNKNOWN), "plain"),
+    EventType.SENT: "info",
+    EventType.DEFERRED: "warn",
+    **dict.fromkeys((EventType.DELIVERED, EventType.SUBSCRIBED), "good"),
+    **dict.fromkeys((EventType.OPENED, EventType.CLICKED), "warm"),
+    **dict.fromkeys((AUTO_REPLY, EventType.UNSUBSCRIBED), "warn"),
+    **dict.fromkeys((EventType.COMPLAINED, EventType.BOUNCED), "bad"),
+    **dict.fromkeys((EventType.REJECTED, EventType.FAILED), "bad"),
 }
 _RANKS = {label: rank for rank, label in enumerate(SEVERITIES)}
 VERDICT_SEVERITIES = {"PASS": "good", "FAIL": "bad", "DISABLED": "plain"}
@@ -106,7 +99,7 @@ def verdicts(found: Mapping[str, str]) -> list[Badge]:
         Badge(
             label=f"{verdict_name(name)} {verdict.lower().replace('_', ' ')}",
             severity=VERDICT_SEVERITIES.get(verdict, "warn"),
-            title="A verdict of Amazon SES",
+            title="Verdict of SES",
         )
         for name, verdict in found.items()
     ]

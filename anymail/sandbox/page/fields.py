@@ -58,7 +58,7 @@ class HeadersField(forms.CharField):
         pairs = [line.partition(":") for line in lines]
         # RFC 5322 section 2.2
         if not all(colon and re.fullmatch(r"[!-9;-~]+", name) for name, colon, _ in pairs):
-            raise ValidationError("Enter one Name: value on each line.")
+            raise ValidationError("Enter one Name: value per line.")
         return {name: content.strip() for name, _, content in pairs}
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from email.utils import format_datetime, make_msgid
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
 from django.utils.html import format_html
 
 from ...addresses import EmailAddress
@@ -25,11 +26,15 @@ from .fields import (
     on_one_line,
 )
 
+FieldT = TypeVar("FieldT", bound=forms.Field)
 #: SES Developer Guide, "Contents of notifications".
 VERDICTS = ("PASS", "FAIL", "GRAY", "PROCESSING_FAILED", "DISABLED")
 VERDICT_NAMES = ("spam", "virus", "spf", "dkim", "dmarc")
 #: The largest mail that SES receives (SES Developer Guide, "Quotas").
 MAX_LENGTH = 40_000_000
+#: Fields for whole bodies, and how many characters all others take.
+BODIES = ("text", "html", "source")
+MAX_FIELD = 200_000
 LINE_END = re.compile(rb"\r?\n")
 
 
@@ -49,6 +54,11 @@ def code(rows: int, placeholder: str = "") -> forms.Textarea:
     return forms.Textarea(attrs={**attrs, "rows": rows, "placeholder": placeholder})
 
 
+def optional(kind: type[FieldT], widget: forms.Widget, help_text: str = "", **more: Any) -> FieldT:
+    """A field that may stay empty."""
+    return kind(required=False, widget=widget, help_text=help_text, **more)
+
+
 class SandboxForm(forms.Form):
     """A form whose rarely used fields are in sections that people open.
 
@@ -60,6 +70,9 @@ class SandboxForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.label_suffix = ""
+        for name, field in self.fields.items():
+            if isinstance(field, forms.CharField) and name not in BODIES:
+                field.validators.append(MaxLengthValidator(MAX_FIELD))
 
     def usual_fields(self) -> list[forms.BoundField]:
         rare = {name for names in self.SECTIONS.values() for name in names}
@@ -90,24 +103,18 @@ class ComposeForm(SandboxForm):
     from_email: forms.CharField = forms.CharField(
         label="From", initial=f"Tea Shop <{SENDER}>", widget=line()
     )
-    to: AddressesField = AddressesField(
-        required=False, widget=line("Ann <ann@example.com>, bob@example.com")
-    )
-    cc: AddressesField = AddressesField(required=False, label="Cc", widget=line())
-    bcc: AddressesField = AddressesField(required=False, label="Bcc", widget=line())
-    subject: forms.CharField = forms.CharField(required=False, widget=line())
-    text: forms.CharField = forms.CharField(required=False, strip=False, widget=area(7))
-    html: forms.CharField = forms.CharField(required=False, label="HTML", widget=code(7))
+    to: AddressesField = optional(AddressesField, line("Ann <ann@example.com>, bob@example.com"))
+    cc: AddressesField = optional(AddressesField, line(), label="Cc")
+    bcc: AddressesField = optional(AddressesField, line(), label="Bcc")
+    subject: forms.CharField = optional(forms.CharField, line())
+    text: forms.CharField = optional(forms.CharField, area(7), strip=False)
+    html: forms.CharField = optional(forms.CharField, code(7), label="HTML")
     attachments: FilesField = FilesField(required=False, allow_empty_file=True)
     api: forms.ChoiceField = forms.ChoiceField(
         choices=[("v1", "SES API v1"), ("v2", "SES API v2")], label="API"
     )
-    tags: WordsField = WordsField(
-        required=False, help_text="Between commas.", widget=line("welcome, spring")
-    )
-    metadata: JsonObjectField = JsonObjectField(
-        required=False, help_text="JSON.", widget=code(3, '{"user_id": "12345"}')
-    )
+    tags: WordsField = optional(WordsField, line("welcome, spring"), "Separated by commas.")
+    metadata: JsonObjectField = optional(JsonObjectField, code(3, '{"user_id": "12345"}'), "JSON.")
     template_id: forms.ChoiceField = forms.ChoiceField(
         required=False,
         label="Template",
@@ -117,17 +124,17 @@ class ComposeForm(SandboxForm):
             "Try the sample",
         ),
     )
-    merge_data: JsonObjectField = JsonObjectField(
-        required=False,
+    merge_data: JsonObjectField = optional(
+        JsonObjectField,
+        code(3, '{"ann@example.com": {"name": "Ann"}}'),
+        "merge_data: JSON, keyed by address.",
         label="Data of each recipient",
-        help_text="merge_data: JSON, by address.",
-        widget=code(3, '{"ann@example.com": {"name": "Ann"}}'),
     )
-    merge_global_data: JsonObjectField = JsonObjectField(
-        required=False,
+    merge_global_data: JsonObjectField = optional(
+        JsonObjectField,
+        code(3, '{"shop": "the tea shop"}'),
+        "merge_global_data: JSON.",
         label="Data for everybody",
-        help_text="merge_global_data: JSON.",
-        widget=code(3, '{"shop": "the tea shop"}'),
     )
 
     def __init__(self, *args: Any, templates: Sequence[str], **kwargs: Any) -> None:
@@ -156,36 +163,31 @@ class ReceiveForm(SandboxForm):
     """
 
     SECTIONS: ClassVar[Mapping[str, Sequence[str]]] = {
-        "Further headers": ("headers",),
-        "Paste or upload a mail instead": ("file", "source"),
+        "More headers": ("headers",),
+        "Paste or upload a message instead": ("file", "source"),
         "Envelope": ("sender", "recipients"),
         "Receipt rule and verdicts": ("rule", *VERDICT_NAMES),
     }
-    from_email: forms.CharField = forms.CharField(
-        required=False, label="From", initial=f"Zoë Müller <{CUSTOMER}>", widget=line()
+    from_email: forms.CharField = optional(
+        forms.CharField, line(), label="From", initial=f"Zoë Müller <{CUSTOMER}>"
     )
-    to: AddressesField = AddressesField(required=False, initial=SUPPORT, widget=line())
-    subject: forms.CharField = forms.CharField(required=False, widget=line())
-    text: forms.CharField = forms.CharField(required=False, strip=False, widget=area(8))
+    to: AddressesField = optional(AddressesField, line(), initial=SUPPORT)
+    subject: forms.CharField = optional(forms.CharField, line())
+    text: forms.CharField = optional(forms.CharField, area(8), strip=False)
     attachments: FilesField = FilesField(required=False, allow_empty_file=True)
-    headers: HeadersField = HeadersField(
-        required=False,
-        help_text="One Name: value on each line.",
-        widget=code(4, "Auto-Submitted: auto-replied"),
+    headers: HeadersField = optional(
+        HeadersField, code(4, "Auto-Submitted: auto-replied"), "One Name: value per line."
     )
     file: forms.FileField = forms.FileField(required=False)
-    source: forms.CharField = forms.CharField(required=False, strip=False, widget=code(14))
-    sender: forms.CharField = forms.CharField(
-        required=False,
-        label="Envelope sender",
-        help_text="If empty: the address in From.",
-        widget=line(),
+    source: forms.CharField = optional(forms.CharField, code(14), strip=False)
+    sender: forms.CharField = optional(
+        forms.CharField, line(), "Defaults to the address in From.", label="Envelope sender"
     )
-    recipients: AddressesField = AddressesField(
-        required=False,
+    recipients: AddressesField = optional(
+        AddressesField,
+        line(),
+        "Defaults to the addresses in To and Cc.",
         label="Envelope recipients",
-        help_text="If empty: the addresses in To and Cc.",
-        widget=line(),
     )
     rule: forms.ChoiceField = forms.ChoiceField(required=False, label="Receipt rule")
 
@@ -201,7 +203,7 @@ class ReceiveForm(SandboxForm):
     def clean_file(self) -> bytes | None:
         file = self.cleaned_data["file"]
         if file and file.size > MAX_LENGTH:
-            raise ValidationError("SES takes no mail of more than 40 MB.")
+            raise ValidationError("SES accepts messages of up to 40 MB.")
         return bytes(file.read()) if file else None
 
     def clean(self) -> dict[str, Any]:

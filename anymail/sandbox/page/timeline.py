@@ -72,8 +72,8 @@ def _progress(post: Post) -> Badge:
         return Badge(label=answer + f" at attempt {count}" * (count > 1), severity="good")
     answer += f" ({count} times)" * (count > 1)
     if post.state == "retrying":
-        return Badge(label=f"{answer}, again soon", severity="warn")
-    return Badge(label=f"{answer}, given up", severity="bad")
+        return Badge(label=f"{answer}, will retry", severity="warn")
+    return Badge(label=f"{answer}, gave up", severity="bad")
 
 
 def _fields(event: AnymailTrackingEvent | AnymailInboundEvent) -> dict[str, str]:

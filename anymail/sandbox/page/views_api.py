@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import wraps
+from inspect import unwrap
 from typing import Any
 
 from django import forms
@@ -21,6 +22,7 @@ from .contents import content_of, tags_and_metadata
 from .middleware import is_from_elsewhere
 from .rendering import View
 from .summaries import summarise
+from .views_mails import NOT_KEPT
 
 #: Seconds that a request may wait for a message, and waits by default.
 MAX_TIMEOUT, TIMEOUT = 60, 10
@@ -64,7 +66,7 @@ def for_programs(view: View) -> View:
     @wraps(view)
     def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if is_from_elsewhere(request):
-            text = "The sandbox answers programs and its own page, not web sites elsewhere."
+            text = "The sandbox does not respond to other web sites."
             return _error(text, 403)
         return view(request, *args, **kwargs)
 
@@ -91,7 +93,7 @@ def messages(request: HttpRequest) -> HttpResponse:
 def message(request: HttpRequest, id: str) -> HttpResponse:
     mail = aws().journal.sent_mail(id)
     if mail is None:
-        return _error("Amazon SES accepted no message with this id, or it is no longer kept.", 404)
+        return _error(NOT_KEPT, 404)
     if request.method == "DELETE":
         aws().journal.forget_sent(mail)
         return HttpResponse(status=204)
@@ -108,15 +110,16 @@ def wait(request: HttpRequest) -> HttpResponse:
     timeout = TIMEOUT if given is None else given
     mail = aws().journal.wait_for_sent(form.matches, timeout)
     if mail is None:
-        return _error(f"No such message came in time (timeout={timeout:g}).", 404)
+        return _error(f"No such message arrived in time (timeout={timeout:g}).", 404)
     return JsonResponse(_document(mail))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """What Django itself refuses, such as another host name: programs get JSON."""
     if request.path.startswith(reverse("sandbox:api_messages")):
-        return _error("The sandbox does not answer this request, or not on this host name.", 400)
-    return defaults.bad_request(request, exception)
+        return _error("The request cannot be read, or is for another host name.", 400)
+    response: HttpResponse = unwrap(defaults.bad_request)(request, exception)
+    return response
 
 
 def _error(text: str, status: int) -> JsonResponse:

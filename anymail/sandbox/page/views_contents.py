@@ -30,7 +30,7 @@ SAFE_TYPES = IMAGES | {"application/pdf", "message/rfc822", "text/csv", "text/pl
 def preview(request: HttpRequest, find: FindMail, id: str) -> HttpResponse:
     mail = find(id)
     if content_of(mail.raw).html is None:
-        raise Http404("This mail has no HTML.")
+        raise Http404("This message has no HTML.")
     return HttpResponse(
         preview_of(mail.raw).encode("utf-8", "replace"),
         content_type="text/html; charset=utf-8",
@@ -54,7 +54,7 @@ def file(request: HttpRequest, find: FindMail, id: str, number: int) -> HttpResp
     for found in content_of(find(id).raw).files:
         if found.number == number:
             return _download(found.content, found.content_type, found.name)
-    raise Http404("This mail has no such attachment.")
+    raise Http404("This message has no such attachment.")
 
 
 def _download(content: bytes, content_type: str, name: str) -> HttpResponse:

@@ -9,7 +9,7 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from ..journal import ReceivedMail, SentMail
+from ..journal import Mail, ReceivedMail, SentMail
 from .apps import aws
 from .badges import verdicts, webhook_troubles
 from .contents import content_of, tags_and_metadata
@@ -24,6 +24,7 @@ FindMail = Callable[[str], SentMail | ReceivedMail]
 PAGE_LENGTH = 100
 #: Bytes of a source that are shown; all of it can be downloaded.
 MAX_SOURCE = 250_000
+NOT_KEPT = "There is no message with this ID, or it is no longer kept."
 #: The tabs of a mail, by their names in the URL.
 TABS = {
     "html": "HTML",
@@ -61,22 +62,22 @@ def received(request: HttpRequest, id: str) -> HttpResponse:
 
 
 def sent_mail(id: str) -> SentMail:
-    mail = aws().journal.sent_mail(id)
-    if mail is None:
-        raise Http404("Amazon SES accepted no message with this id, or it is no longer kept.")
-    return mail
+    return _kept(aws().journal.sent_mail(id))
 
 
 def received_mail(id: str) -> ReceivedMail:
-    mail = aws().journal.received_mail(id)
-    if mail is None:
-        raise Http404("Amazon SES received no mail with this id, or it is no longer kept.")
-    return mail
+    return _kept(aws().journal.received_mail(id))
 
 
 def wants_images(request: HttpRequest) -> bool:
     """Whether this page, and no web site elsewhere, asks for remote images."""
     return "images" in request.GET and not is_from_elsewhere(request)
+
+
+def _kept(mail: Mail | None) -> Mail:
+    if mail is None:
+        raise Http404(NOT_KEPT)
+    return mail
 
 
 def _list(

@@ -49,6 +49,6 @@ def icon(name: str) -> SafeString:
 
 
 @register.filter
-def clock(when: datetime, format: str = "%H:%M:%S") -> str:
-    """The time on the clock of this machine, where the browser runs, too."""
+def clock(when: datetime, format: str = "%d %b %Y, %H:%M:%S %Z") -> str:
+    """The time on the clock of this machine."""
     return when.astimezone().strftime(format)

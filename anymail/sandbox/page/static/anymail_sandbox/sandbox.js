@@ -1,4 +1,5 @@
-// The page works without this. It keeps what is shown up to date, and fills in addresses.
+// The page works without this. It keeps what is shown up to date, fills in addresses, copies the
+// settings, and sends a form once.
 "use strict";
 
 const EVERY = 1000; // milliseconds between two questions
@@ -57,8 +58,8 @@ async function ask() {
   } catch (error) {
     failures += 1;
     // The sandbox was emptied, or is another one.
-    if (error.message === "404") showConnection("This mail is no longer kept", "warn");
-    else if (failures > 1) showConnection("Disconnected. Trying again…", "warn");
+    if (error.message === "404") showConnection("This message is no longer kept", "warn");
+    else if (failures > 1) showConnection("Disconnected. Retrying…", "warn");
   }
   schedule();
 }
@@ -74,16 +75,31 @@ function showConnection(text, severity) {
   connection.hidden = false;
 }
 
-/* The addresses of the simulator, which fill in a field. */
+/* Buttons: addresses that fill in a field, copying, and forms that are sent once. */
 
-document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-fill]");
-  if (!button) return;
-  const field = document.getElementById(button.dataset.fill);
+function fill(button, field) {
   const isThere = field.value.split(/[\s,<>]+/).includes(button.value);
   if (!isThere) field.value = [field.value.replace(/[\s,]+$/, ""), button.value].filter(Boolean).join(", ");
-  announce([`${button.value} ${isThere ? "is there already" : "added"}`]);
+  announce([`${button.value} ${isThere ? "is already there" : "added"}`]);
+}
+
+function copy(button, field) {
+  field.select();
+  document.execCommand("copy"); // navigator.clipboard is not there on plain HTTP from elsewhere
+  button.textContent = "Copied";
+  announce(["Copied"]);
+}
+
+document.addEventListener("click", ({ target }) => {
+  const button = target.closest("[data-fill], [data-copy]");
+  if (button?.dataset.fill) fill(button, document.getElementById(button.dataset.fill));
+  if (button?.dataset.copy) copy(button, document.getElementById(button.dataset.copy));
 });
+
+// Once the form has been read: a disabled button is not a part of it.
+document.addEventListener("submit", ({ submitter }) => setTimeout(() => submitter?.setAttribute("disabled", "")));
+// The page may come back as it was left.
+window.addEventListener("pageshow", () => all("button").forEach((button) => button.removeAttribute("disabled")));
 
 if (document.body.dataset.version) {
   document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : ask()));

@@ -109,18 +109,15 @@ class LocalSqs:
 
     def send(self, name: str, *bodies: str) -> list[str]:
         """Put messages into a queue; gives their ids."""
-        url = self.url_of(name)
-        ids = []
-        for start in range(0, len(bodies), 10):
-            entries = [
-                {"Id": str(n), "MessageBody": body}
-                for n, body in enumerate(bodies[start : start + 10])
-            ]
-            if sum(len(entry["MessageBody"]) for entry in entries) > 200_000:
-                answers = [self.client().send_message(QueueUrl=url, MessageBody=b) for b in bodies]
-                return [answer["MessageId"] for answer in answers]
-            answer = self.client().send_message_batch(QueueUrl=url, Entries=entries)
-            ids += [entry["MessageId"] for entry in answer["Successful"]]
+        url, ids = self.url_of(name), []
+        for batch in sqs.batches(bodies):
+            if sum(map(len, batch)) > 200_000:
+                answers = [self.client().send_message(QueueUrl=url, MessageBody=b) for b in batch]
+            else:
+                entries = [{"Id": str(n), "MessageBody": body} for n, body in enumerate(batch)]
+                sent = self.client().send_message_batch(QueueUrl=url, Entries=entries)
+                answers = sent["Successful"]
+            ids += [answer["MessageId"] for answer in answers]
         return ids
 
     def url_of(self, name: str) -> str:

@@ -135,7 +135,7 @@ class ThreadTests(ConsumerTestCase, TransactionTestCase):
                 consumer = self.consumer(
                     name, max_messages=1, threads=1, anymail={"inbound_delete_s3_object": True}
                 )
-                with recorded("anymail.consumer"):
+                with recorded("anymail.amazon_ses"):
                     consumer.run()
                 found = s3.list_objects(Bucket="mails").get("Contents", [])
                 self.assertEqual(len(found), left)
@@ -156,7 +156,7 @@ class ThreadTests(ConsumerTestCase, TransactionTestCase):
                 connection.connection.close()
             Group.objects.count()
 
-        with self.receiving(receive), self.assertLogs("anymail.consumer", "ERROR") as logs:
+        with self.receiving(receive), self.assertLogs("anymail.amazon_ses", "ERROR") as logs:
             consumer = self.consume(name, count=3, threads=1)
         self.assertEqual((len(calls), consumer.tally.counts().failed), (3, 1))
         self.assertEqual((len(logs.output), self.sqs.count(name)), (1, 0))

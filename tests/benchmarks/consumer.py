@@ -2,7 +2,7 @@
 
 ``cpu``
     CPU time per event, as a ratio to a bare loop that receives, calls ``receive_tracking`` and
-    deletes in batches, both in one run and from the same SQS (moto, in another process).
+    deletes in batches, both in one run and from the same SQS.
 ``memory``
     Resident memory while it handles very many messages.
 ``stop``
@@ -20,56 +20,20 @@ import os
 import resource
 import signal
 import statistics
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 
 import django
 
+from .sqs_process import EVENTS, sqs_process
+
+#: In how many portions the messages for ``memory`` come.
+PORTIONS = 200
 WRONG = ("lost", "invented", "double", "dead-letter")
-
-
-@contextmanager
-def sqs_process(*arguments: str) -> Iterator[str]:
-    """An SQS in another process; gives its URL."""
-    command = [sys.executable, "-m", "tests.benchmarks.consumer", "serve", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def serve(options: argparse.Namespace) -> None:
-    """Be that process. With ``--messages``, keep some messages in the queue ``events``."""
-    from moto.sqs.models import sqs_backends
-
-    from anymail.sandbox.aws.defaults import ACCOUNT, REGION
-    from tests.consumer import event_body
-    from tests.local_sqs import local_sqs
-
-    with local_sqs() as sqs:
-        sqs.keeps_calls = False
-        sqs.create_queue("events", visibility=60)
-        backend, queue = sqs_backends[ACCOUNT][REGION], None
-        queue = backend.queues["events"]
-        print(sqs.url, flush=True)
-        left = options.messages
-        while True:
-            with sqs.lock:
-                count = min(left, 300 - len(queue._messages))
-                for _ in range(count):
-                    backend.send_message("events", event_body())
-            left -= max(0, count)
-            time.sleep(0.02)
 
 
 def settings(url: str) -> Any:
@@ -95,10 +59,7 @@ def cpu(options: argparse.Namespace) -> None:
         client = aws.client("sqs", ses)
         while count > 0:
             answer = client.receive_message(QueueUrl=queue.url, MaxNumberOfMessages=10)
-            messages = answer.get("Messages", [])
-            if not messages:
-                time.sleep(0.02)
-                continue
+            messages = answer["Messages"]
             for message in messages:
                 [found] = parse_notifications(message["Body"], proof=lambda envelope: True)
                 dispatch(receive_tracking(found, ses), sender=Consumer, esp_name=ESP_NAME)
@@ -113,19 +74,20 @@ def cpu(options: argparse.Namespace) -> None:
 
     rounds, count = options.rounds, options.messages
     times: dict[str, list[float]] = {"bare loop": [], "1 thread": [], "4 threads": []}
-    with sqs_process("--messages", str(10**9)) as url:
-        ses = settings(url)
-        queue = find_queue("events", ses)
+    with sqs_process() as sqs:
+        ses = settings(sqs.url)
+        queue = find_queue(EVENTS, ses)
         for number in range(rounds + 1):
             for name, run in (
                 ("bare loop", lambda: bare_loop(queue, ses, count)),
                 ("1 thread", lambda: consumer(queue, ses, count, 1)),
                 ("4 threads", lambda: consumer(queue, ses, count, 4)),
             ):
-                time.sleep(0.3)  # the queue fills
-                start, before = time.process_time(), len(handled)
+                sqs.fill(count)
+                handled.clear()
+                start = time.process_time()
                 run()
-                spent = (time.process_time() - start) / (len(handled) - before)
+                spent = (time.process_time() - start) / len(handled)
                 if number:  # the first is to warm up
                     times[name].append(spent * 1e6)
     for name, found in times.items():
@@ -148,18 +110,20 @@ def memory(options: argparse.Namespace) -> None:
     from anymail.amazon_ses.sqs import find_queue
     from anymail.consumer import Consumer
 
-    with sqs_process("--messages", str(options.messages)) as url:
-        ses = settings(url)
-        consumer = Consumer([find_queue("events", ses)], ses, max_messages=options.messages)
+    portion = options.messages // PORTIONS
+    with sqs_process() as sqs:
+        ses = settings(sqs.url)
+        consumer = Consumer([find_queue(EVENTS, ses)], ses)
         thread = threading.Thread(target=consumer.run)
         thread.start()
-        shown = 0
-        while thread.is_alive():
-            handled = consumer.tally.counts().handled
-            if handled >= shown + options.messages // 10:
-                shown = handled
-                print(f"{handled:8,} handled: {resident():6.1f} MB", flush=True)
-            time.sleep(0.05)
+        for number in range(1, PORTIONS + 1):
+            sqs.fill(portion)
+            while consumer.tally.counts().handled < number * portion:
+                time.sleep(0.05)
+            if number % (PORTIONS // 10) == 0:
+                print(f"{number * portion:8,} handled: {resident():6.1f} MB", flush=True)
+        consumer.stop()
+        thread.join()
 
 
 def stop(options: argparse.Namespace) -> None:
@@ -222,8 +186,8 @@ def kills(options: argparse.Namespace) -> None:
         sys.exit("That is wrong.")
 
 
-TASKS = {"serve": serve, "cpu": cpu, "memory": memory, "stop": stop, "kills": kills}
-MESSAGES = {"serve": 0, "cpu": 500, "memory": 20_000, "stop": 0, "kills": 1000}
+TASKS = {"cpu": cpu, "memory": memory, "stop": stop, "kills": kills}
+MESSAGES = {"cpu": 500, "memory": 20_000, "stop": 0, "kills": 1000}
 
 
 def main() -> None:

@@ -32,6 +32,7 @@ from django.urls import get_resolver, include, path, reverse
 
 from anymail import conf, signals, testing
 from anymail.amazon_ses import aws
+from anymail.amazon_ses.installed_botocore import is_botocore_client
 from anymail.checks import sending
 from anymail.checks import settings as settings_checks
 from anymail.checks import webhooks as webhook_checks
@@ -132,7 +133,7 @@ class Amazon:
 
         def create_client(*args: Any) -> Any:
             client = create(*args)
-            if aws.is_botocore_client(client):
+            if is_botocore_client(client):
                 client.meta.events.register("before-call.*.*", self.refuse)
                 accept_calls(client, self.sent)
             return client

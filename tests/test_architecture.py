@@ -39,7 +39,8 @@ LAYERS: dict[str, int] = {
             anymail.mime.headers anymail.signals
         """,
         2: """
-            anymail.attachments anymail.attributes anymail.calls anymail.mime.attachments
+            anymail.attachments anymail.attributes anymail.attributes.merging
+            anymail.attributes.reader anymail.calls anymail.mime.attachments
             anymail.mime.policy anymail.mime.seven_bit anymail.mime.streaming anymail.outgoing
         """,
         3: """
@@ -52,6 +53,7 @@ LAYERS: dict[str, int] = {
             anymail.amazon_ses.delivery anymail.amazon_ses.error_codes anymail.amazon_ses.feedback
             anymail.amazon_ses.error_meanings anymail.amazon_ses.masking
             anymail.amazon_ses.https anymail.amazon_ses.timeouts anymail.amazon_ses.inbound
+            anymail.amazon_ses.installed_botocore
             anymail.amazon_ses.message_tags anymail.amazon_ses.mime
             anymail.amazon_ses.notifications anymail.amazon_ses.pacing
             anymail.amazon_ses.process_local anymail.amazon_ses.quota anymail.amazon_ses.raw_calls
@@ -60,8 +62,9 @@ LAYERS: dict[str, int] = {
             anymail.amazon_ses.storage anymail.amazon_ses.tags_and_metadata
             anymail.amazon_ses.template_calls anymail.amazon_ses.template_content
             anymail.amazon_ses.timestamps anymail.amazon_ses.tracking anymail.amazon_ses.trust
+            anymail.amazon_ses.encoded_addresses anymail.amazon_ses.untrusted_json
             anymail.amazon_ses.x509 anymail.amazon_ses.arns anymail.amazon_ses.host_slots
-            anymail.amazon_ses.roles anymail.amazon_ses.insights
+            anymail.amazon_ses.roles anymail.amazon_ses.insights anymail.amazon_ses.shared_rate
             anymail.amazon_ses.aws_lambda anymail.amazon_ses.carriers
             anymail.amazon_ses.connections anymail.amazon_ses.queued
         """,
@@ -76,6 +79,7 @@ LAYERS: dict[str, int] = {
         5: """
             anymail.forms anymail.validators anymail.checks.validators
             anymail.apps anymail.checks anymail.checks.apis anymail.checks.mailers
+            anymail.checks.deployment
             anymail.checks.leftover_settings anymail.checks.queues
             anymail.checks.sending anymail.checks.settings anymail.checks.unknown_settings
             anymail.checks.webhooks anymail.models anymail.testing anymail.testing.ses
@@ -146,6 +150,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
         "anymail.amazon_ses.aws",
         "anymail.amazon_ses.aws_errors",
         "anymail.amazon_ses.boto_errors",
+        "anymail.amazon_ses.installed_botocore",
         "anymail.amazon_ses.roles",
         "anymail.amazon_ses.storage",
         "anymail.sandbox",

@@ -15,7 +15,8 @@ from django.test import SimpleTestCase, override_settings
 from django.utils.translation import gettext_lazy
 
 from anymail.addresses import EmailAddress, idna_encoder
-from anymail.amazon_ses.mime import build_mime, encode_addresses
+from anymail.amazon_ses.encoded_addresses import encode_addresses
+from anymail.amazon_ses.mime import build_mime
 from anymail.backends.test import EmailBackend as TestBackend
 from anymail.conf import AmazonSESSettings, SendDefaults
 from anymail.exceptions import (

@@ -14,8 +14,9 @@ from ..calls import ApiCall, Statuses
 from ..conf import AmazonSESSettings, SendSettings
 from ..outgoing import OutgoingMessage, unsupported
 from . import ESP_NAME, raw_calls, template_calls
+from .encoded_addresses import encode_address, encode_addresses
 from .message_tags import MessageTags, covers_metadata
-from .mime import check_headers, encode_address, encode_addresses
+from .mime import check_headers
 
 SERVICE = "ses"
 #: Amazon SES service quotas, "Maximum message size"; in bytes, after encoding.

@@ -15,8 +15,9 @@ from ..mime.policy import text_errors
 from ..outgoing import OutgoingMessage, unsupported
 from . import ESP_NAME, raw_calls, template_calls
 from .configuration_overrides import split_by_overrides
+from .encoded_addresses import encode_address, encode_addresses
 from .message_tags import MessageTags
-from .mime import check_headers, encode_address, encode_addresses
+from .mime import check_headers
 from .template_content import (
     ReplacementHeaders,
     default_content,

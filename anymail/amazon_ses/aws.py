@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -23,6 +23,7 @@ from ..exceptions.tracebacks import clear_locals
 from . import request_bodies
 from .aws_errors import api_errors, no_advice, watch_requests
 from .client_cache import ClientCache, ClientKey, ClientParams, client_key
+from .installed_botocore import is_botocore_client
 from .process_local import ProcessLocal
 from .roles import forget_credentials, session_with_role, without_credentials
 
@@ -129,51 +130,6 @@ def _new_client(params: ClientParams, config: Any, settings: AmazonSESSettings) 
 def is_dropped(client: Any) -> bool:
     """Whether a client must not be used any more, since AWS refused its credentials."""
     return _clients.get().is_dropped(client)
-
-
-def is_botocore_client(client: Any) -> bool:
-    """Whether a client is botocore's, and not a test double."""
-    from botocore.client import BaseClient
-
-    return isinstance(client, BaseClient)
-
-
-def botocore_version() -> str:
-    """The version of the installed botocore."""
-    import botocore
-
-    version: str = botocore.__version__
-    return version
-
-
-def known_parameters(client: Any, operation: str) -> Collection[str] | None:
-    """The parameters of an operation in the service model of the installed botocore.
-
-    :param client: None or a test double: then nobody can tell, and None is returned.
-    :param operation: the method of the client, for example ``"send_email"``.
-    """
-    if not is_botocore_client(client):
-        return None
-    model = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[operation])
-    parameters: Collection[str] = model.input_shape.members
-    return parameters
-
-
-def unknown_region(client: Any) -> str | None:
-    """The region of a client, if botocore does not list it for Amazon SES.
-
-    New ones may not be in its lists yet, so this explains a failure, and causes none.
-    """
-    region: str | None = client.meta.region_name if is_botocore_client(client) else None
-    if region is None or region not in client.meta.endpoint_url:  # a custom endpoint
-        return None
-    session = _session_class()()
-    known = {
-        name
-        for partition in session.get_available_partitions()
-        for name in session.get_available_regions("ses", partition)
-    }
-    return None if region in known else region
 
 
 def confirm_subscription(topic: str, token: str, settings: AmazonSESSettings) -> None:

@@ -15,21 +15,10 @@ from urllib.parse import unquote_plus
 
 from ..exceptions import AnymailWebhookValidationFailure
 from ..signals import AccountChange
-from .notifications import (
-    MAX_NESTING,
-    SesNotification,
-    is_nested_deeper,
-    kind_word,
-    nested_too_deep,
-)
-from .sns import (
-    NOTIFICATION,
-    PRINTABLE,
-    SUBSCRIPTION_CONFIRMATION,
-    SnsEnvelope,
-    parse_json,
-)
+from .notifications import SesNotification, kind_word
+from .sns import NOTIFICATION, PRINTABLE, SUBSCRIPTION_CONFIRMATION, SnsEnvelope
 from .timestamps import parse_timestamp
+from .untrusted_json import MAX_NESTING, is_nested_deeper, nested_too_deep, parse_json
 
 logger: logging.Logger = logging.getLogger(__name__)
 

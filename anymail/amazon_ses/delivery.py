@@ -21,19 +21,14 @@ from tenacity import (
 from ..calls import ApiCall
 from ..conf import AmazonSESSettings
 from ..exceptions import AnymailAPIError
-from .aws import unknown_region
 from .aws_errors import api_errors
 from .error_codes import NEVER_CONNECTED
 from .error_meanings import code_and_text, narrow_scope
-from .pacing import (
-    AccountRate,
-    ConcurrencyLimiter,
-    RateLimiter,
-    SharedRateLimiter,
-    TokenBucket,
-)
+from .installed_botocore import unknown_region
+from .pacing import ConcurrencyLimiter, RateLimiter, TokenBucket
 from .process_local import ProcessLocal
-from .quota import account_send_rate, rate_limit_key
+from .quota import AccountRate, account_send_rate, rate_limit_key
+from .shared_rate import SharedRateLimiter
 
 logger: logging.Logger = logging.getLogger(__name__)
 

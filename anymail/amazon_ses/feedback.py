@@ -14,9 +14,10 @@ from hashlib import sha256
 from typing import Any
 
 from ..signals import AnymailTrackingEvent, EventType
-from .notifications import MAX_NESTING, SesNotification, is_nested_deeper
+from .notifications import SesNotification
 from .timestamps import iso_time, parse_timestamp
 from .tracking import tracking_events
+from .untrusted_json import MAX_NESTING, is_nested_deeper
 
 #: Names of columns, and their values as SES has them.
 Details = dict[str, Any]

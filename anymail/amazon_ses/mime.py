@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from copy import copy as shallow_copy
-from dataclasses import dataclass
 from email.message import Message
 from typing import Any
 
 import django
 from django.core.mail import EmailMessage
 
-from ..addresses import EmailAddress, IdnaEncoder
 from ..addresses.parser import CONTROL_CHARACTER, has_control_character
-from ..exceptions import AnymailInvalidAddress, AnymailSerializationError
+from ..exceptions import AnymailInvalidAddress
 from ..mime.attachments import (
     normalise_attachments,
     replace_large_attachments,
     restore_large_attachments,
 )
-from ..mime.encoded_words import encode_words
 from ..mime.headers import bad_header, check_no_line_break
 from ..mime.policy import (
     ADDRESS_HEADERS,
@@ -36,62 +32,11 @@ from ..mime.policy import (
 from ..mime.seven_bit import make_seven_bit
 from ..mime.streaming import StreamedFile, join
 from ..outgoing import OutgoingMessage
+from .encoded_addresses import EncodedAddresses
+from .tags_and_metadata import tags_and_metadata_headers
 
 #: Headers that every message gets from its attributes; RFC 5322 section 3.6 allows one of each.
 WRITTEN = frozenset({"content-transfer-encoding", "content-type", "mime-version", "subject"})
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class EncodedAddresses:
-    """The addresses of a message in ASCII, as headers and calls show them."""
-
-    from_emails: tuple[str, ...]
-    to: tuple[str, ...]
-    cc: tuple[str, ...]
-    bcc: tuple[str, ...]
-    reply_to: tuple[str, ...]
-
-    @property
-    def recipients(self) -> tuple[str, ...]:
-        """To, Cc and Bcc, in this order."""
-        return self.to + self.cc + self.bcc
-
-
-def encode_addresses(message: OutgoingMessage, idna_encode: IdnaEncoder) -> EncodedAddresses:
-    """Check and encode every address of a message but the envelope sender.
-
-    :param idna_encode: encodes domains.
-    :raises AnymailInvalidAddress: SES cannot deliver to one of them.
-    :raises AnymailSerializationError: a display name has half of a surrogate pair.
-    """
-
-    def encoded(addresses: Iterable[EmailAddress], field: str) -> tuple[str, ...]:
-        return tuple(encode_address(address, idna_encode, field) for address in addresses)
-
-    with text_errors():
-        return EncodedAddresses(
-            to=encoded(message.to, "to"),
-            cc=encoded(message.cc, "cc"),
-            bcc=encoded(message.bcc, "bcc"),
-            from_emails=encoded(message.from_emails, "from_email"),
-            reply_to=encoded(message.reply_to, "reply_to"),
-        )
-
-
-def encode_address(address: EmailAddress, idna_encode: IdnaEncoder, field: str) -> str:
-    """A whole address in ASCII.
-
-    :param idna_encode: encodes its domain.
-    :param field: where it comes from, for the error.
-    :raises AnymailInvalidAddress: SES cannot deliver to it: its local part is not ASCII (Amazon SES
-        API reference, "Destination").
-    """
-    if not address.username.isascii():
-        raise AnymailInvalidAddress(
-            f"An address in `{field}` has a character before the @ that is not ASCII. "
-            "Amazon SES cannot send to or from such addresses (it does not support SMTPUTF8)."
-        )
-    return address.format(idna_encode=idna_encode)
 
 
 def build_mime(message: OutgoingMessage, addresses: EncodedAddresses) -> bytes | StreamedFile:
@@ -128,66 +73,11 @@ def build_mime(message: OutgoingMessage, addresses: EncodedAddresses) -> bytes |
 def _serialise(copy: Any, message: OutgoingMessage) -> bytes:
     # Django 5.2 has only the old policy; the later ones take ours while building already.
     mime = copy.message() if django.VERSION < (6, 0) else copy.message(policy=SES_POLICY)
-    for name, value in anymail_headers(message):
+    for name, value in tags_and_metadata_headers(message):
         mime[name] = value
     del mime["Bcc"]  # of a class that builds its MIME in a way of its own
     make_seven_bit(mime)
     return as_bytes(mime)
-
-
-def anymail_headers(message: OutgoingMessage) -> Iterator[tuple[str, str]]:
-    """The X-Metadata and X-Tag headers; :mod:`.tags_and_metadata` reads them.
-
-    :return: pairs of name and value.
-    """
-    if message.metadata is not None:
-        yield "X-Metadata", metadata_value(message.metadata)
-    for tag in message.tags or ():
-        yield "X-Tag", tag_value(tag)
-
-
-def metadata_value(metadata: dict[str, Any]) -> str:
-    """Metadata as a header value: ASCII JSON without adjacent spaces.
-
-    A header is folded at its spaces, and some software keeps only one of several when it unfolds.
-
-    :param metadata: what JSON can hold.
-    :raises AnymailSerializationError: JSON cannot hold it.
-    """
-    return dump_json(metadata, "metadata").replace("  ", " \\u0020")
-
-
-def dump_json(data: Any, name: str) -> str:
-    """Serialise data as ASCII JSON.
-
-    :param data: without NaN and infinity, which are not valid JSON (RFC 8259).
-    :param name: names the data in the error.
-    :raises AnymailSerializationError: JSON cannot hold it.
-    """
-    try:
-        return json.dumps(data, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as err:
-        raise AnymailSerializationError(
-            f"The {name} of the message cannot be written as JSON: {err}. "
-            "Convert the values to str, int, float, bool, None, list or dict first.",
-            orig_err=err,
-        ) from err
-
-
-def tag_value(tag: str) -> str:
-    """A tag as a header value: itself, or encoded-words (RFC 2047) where it would not survive.
-
-    :raises ValueError: a line break in it.
-    :raises AnymailSerializationError: it has half of a surrogate pair.
-    """
-    check_no_line_break("X-Tag", tag)
-    plain = re.fullmatch(r"[!-~]+( [!-~]+)*", tag) and "=?" not in tag
-    if plain and len(tag) < MAX_LINE - len("X-Tag: "):
-        return tag
-    try:
-        return encode_words(tag, first_column=len("X-Tag: "))
-    except UnicodeEncodeError as err:
-        raise AnymailSerializationError(f"A tag cannot be encoded: {err.reason}.") from err
 
 
 def check_headers(message: OutgoingMessage) -> None:

@@ -7,12 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ..exceptions import AnymailWebhookValidationFailure
 from .timestamps import parse_timestamp
+from .untrusted_json import MAX_NESTING, is_nested_deeper, nested_too_deep
 
-#: Documents of SNS have 2 levels, those of SES 6. Deeper ones could exceed Python's recursion limit
-#: wherever a document is copied, compared or printed.
-MAX_NESTING = 32
 #: SES's spelling of what it publishes ("Contents of notifications", "Examples of event data").
 KINDS = (
     "Send",
@@ -129,26 +126,3 @@ def is_account_change(document: Mapping[str, Any]) -> bool:
         and isinstance(document.get("detail"), dict)
         and not kind_word(document)
     )
-
-
-def nested_too_deep(what: str) -> AnymailWebhookValidationFailure:
-    """The error for a document that is nested more than ``MAX_NESTING`` levels deep.
-
-    :param what: the document.
-    """
-    return AnymailWebhookValidationFailure(f"{what} is nested more than {MAX_NESTING} levels deep.")
-
-
-def is_nested_deeper(value: object, limit: int) -> bool:
-    """Whether lists or objects in a value from JSON are nested deeper than ``limit`` levels."""
-    level = [value]
-    for _ in range(limit + 1):
-        level = [
-            item
-            for container in level
-            if isinstance(container, (dict, list))
-            for item in (container.values() if isinstance(container, dict) else container)
-        ]
-        if not level:
-            return False
-    return True

@@ -3,12 +3,60 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 from ..conf import AmazonSESSettings
-from .aws import is_botocore_client
 from .aws_errors import api_errors
+from .installed_botocore import is_botocore_client
 from .roles import CREDENTIALS
+
+logger: logging.Logger = logging.getLogger(__name__)
+
+#: Seconds for which the account's send rate is kept.
+ACCOUNT_RATE_LIFETIME = 3600
+
+
+class AccountRate:
+    """The send rate that SES grants the account, asked for once per hour."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._asked_at = -math.inf
+        self._rate: float | None = None
+        self._has_warned = False
+
+    def get(self, ask: Callable[[], float]) -> float | None:
+        """Recipients per second; None if SES does not report it.
+
+        :param ask: calls SES and returns recipients per second, or raises. Other threads wait for
+            it, so that they do not send without a limit.
+        """
+        with self._lock:
+            if time.monotonic() - self._asked_at > ACCOUNT_RATE_LIFETIME:
+                self._rate = self._try(ask)
+                self._asked_at = time.monotonic()
+            return self._rate
+
+    def _try(self, ask: Callable[[], float]) -> float | None:
+        try:
+            return ask()
+        except Exception as err:
+            if not self._has_warned:
+                self._has_warned = True
+                code = getattr(err, "error_code", None) or type(err).__name__
+                logger.warning(
+                    'ANYMAIL["AMAZON_SES_MAX_SEND_RATE"] is "account", and SES does not report '
+                    "its rate (%s): sending without a limit. The permission is ses:GetSendQuota, "
+                    "with the v2 API ses:GetAccount; or set a number.",
+                    code,
+                    extra={"anymail_error_code": code},
+                )
+            return None
 
 
 def account_send_rate(client: Any) -> float:

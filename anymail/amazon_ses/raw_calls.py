@@ -14,7 +14,8 @@ from ..message import AnymailRecipientStatus
 from ..mime.streaming import StreamedFile
 from ..outgoing import OutgoingMessage, unsupported
 from . import ESP_NAME
-from .mime import EncodedAddresses, build_mime, encode_address
+from .encoded_addresses import EncodedAddresses, encode_address
+from .mime import build_mime
 
 T = TypeVar("T")
 

@@ -6,8 +6,6 @@ documents) and "Verifying the signatures of Amazon SNS messages".
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,8 +13,8 @@ from datetime import datetime
 from typing import Any
 
 from ..exceptions import AnymailWebhookValidationFailure
-from .notifications import MAX_NESTING, is_nested_deeper, nested_too_deep
 from .timestamps import parse_timestamp
+from .untrusted_json import MAX_BODY_SIZE, parse_json
 
 NOTIFICATION = "Notification"
 SUBSCRIPTION_CONFIRMATION = "SubscriptionConfirmation"
@@ -46,11 +44,6 @@ REPEATING_HEADERS = {
 #: Sent only with raw message delivery.
 RAW_DELIVERY_HEADER = "x-amz-sns-rawdelivery"
 
-#: A message has at most 256 KiB ("Amazon SNS endpoints and quotas"; SES publishes no larger ones).
-#: In a document it is escaped, which makes JSON at most twice as long. To parse a document takes up
-#: to 25 times its size in memory, before anything is known about who wrote it.
-MAX_BODY_SIZE = 512 * 1024
-JSON_WHITESPACE = " \t\r\n"  # RFC 8259 section 2
 #: Text that may be logged: on one line, in any alphabet.
 PRINTABLE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{0,1024}")
 TOPIC_ARN = re.compile(
@@ -172,43 +165,6 @@ class SnsEnvelope:
             return text.encode()
         except UnicodeEncodeError as err:
             raise AnymailWebhookValidationFailure("The SNS message is not valid Unicode.") from err
-
-
-def _finite(number: str) -> float:
-    """A number of JSON. Python's parser also takes NaN, and reads 1e999 as infinity."""
-    if math.isfinite(value := float(number)):
-        return value
-    raise ValueError(number)
-
-
-JSON_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
-
-
-def parse_json(text: str | bytes, what: str) -> dict[str, Any]:
-    """Parse a JSON object (RFC 8259) from an untrusted source.
-
-    :param text: bytes are UTF-8.
-    :param what: for the error.
-    :raises AnymailWebhookValidationFailure: it is not a JSON object, or is too large, or nested too
-        deep.
-    """
-    if len(text) > MAX_BODY_SIZE:
-        raise AnymailWebhookValidationFailure(f"{what} is too large.")
-    try:
-        # json.loads() would guess the encoding.
-        text = (text if isinstance(text, str) else text.decode()).lstrip(JSON_WHITESPACE)
-        document, end = JSON_DECODER.raw_decode(text)
-    except ValueError as err:
-        raise AnymailWebhookValidationFailure(
-            f"{what} is not JSON ({type(err).__name__})."
-        ) from None
-    except RecursionError:
-        raise nested_too_deep(what) from None
-    if not isinstance(document, dict) or text[end:].strip(JSON_WHITESPACE):
-        raise AnymailWebhookValidationFailure(f"{what} is not a JSON object.")
-    if is_nested_deeper(document, MAX_NESTING):
-        raise nested_too_deep(what)
-    return document
 
 
 def _raw_fields(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:

@@ -1,17 +1,77 @@
-"""X-Tag and X-Metadata headers, as SES reports them -> tags and metadata. ``mime`` writes them."""
+"""The headers X-Tag and X-Metadata: writing them into a message, reading them in its events."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from ..mime.encoded_words import decode_encoded_words
-from .notifications import MAX_NESTING, is_nested_deeper
+from ..exceptions import AnymailSerializationError
+from ..mime.encoded_words import decode_encoded_words, encode_words
+from ..mime.headers import check_no_line_break
+from ..mime.policy import MAX_LINE
+from ..outgoing import OutgoingMessage
+from .untrusted_json import MAX_NESTING, is_nested_deeper
 
 CUSTOM_HEADERS = frozenset({"x-tag", "x-metadata"})
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
+
+
+def tags_and_metadata_headers(message: OutgoingMessage) -> Iterator[tuple[str, str]]:
+    """The X-Metadata and X-Tag headers of a message.
+
+    :return: pairs of name and value.
+    """
+    if message.metadata is not None:
+        yield "X-Metadata", metadata_value(message.metadata)
+    for tag in message.tags or ():
+        yield "X-Tag", tag_value(tag)
+
+
+def metadata_value(metadata: dict[str, Any]) -> str:
+    """Metadata as a header value: ASCII JSON without adjacent spaces.
+
+    A header is folded at its spaces, and some software keeps only one of several when it unfolds.
+
+    :param metadata: what JSON can hold.
+    :raises AnymailSerializationError: JSON cannot hold it.
+    """
+    return dump_json(metadata, "metadata").replace("  ", " \\u0020")
+
+
+def dump_json(data: Any, name: str) -> str:
+    """Serialise data as ASCII JSON.
+
+    :param data: without NaN and infinity, which are not valid JSON (RFC 8259).
+    :param name: names the data in the error.
+    :raises AnymailSerializationError: JSON cannot hold it.
+    """
+    try:
+        return json.dumps(data, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as err:
+        raise AnymailSerializationError(
+            f"The {name} of the message cannot be written as JSON: {err}. "
+            "Convert the values to str, int, float, bool, None, list or dict first.",
+            orig_err=err,
+        ) from err
+
+
+def tag_value(tag: str) -> str:
+    """A tag as a header value: itself, or encoded-words (RFC 2047) where it would not survive.
+
+    :raises ValueError: a line break in it.
+    :raises AnymailSerializationError: it has half of a surrogate pair.
+    """
+    check_no_line_break("X-Tag", tag)
+    plain = re.fullmatch(r"[!-~]+( [!-~]+)*", tag) and "=?" not in tag
+    if plain and len(tag) < MAX_LINE - len("X-Tag: "):
+        return tag
+    try:
+        return encode_words(tag, first_column=len("X-Tag: "))
+    except UnicodeEncodeError as err:
+        raise AnymailSerializationError(f"A tag cannot be encoded: {err.reason}.") from err
 
 
 def parse_tags_and_metadata(headers: object) -> tuple[list[str], Any]:

@@ -12,10 +12,11 @@ from ..exceptions import AnymailAPIError
 from ..message import AnymailRecipientStatus
 from ..outgoing import OutgoingMessage, unsupported
 from . import ESP_NAME
+from .encoded_addresses import encode_address
 from .error_meanings import describe_status, narrow_scope
 from .masking import mask_addresses
-from .mime import dump_json, encode_address
 from .raw_calls import MAX_RECIPIENTS
+from .tags_and_metadata import dump_json
 
 #: SES API reference, "BulkEmailDestination" and "BulkEmailEntry"; in characters.
 MAX_TEMPLATE_DATA = 262_144

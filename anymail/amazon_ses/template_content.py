@@ -17,7 +17,7 @@ from ..mime.headers import CaseInsensitiveCasePreservingDict, check_no_line_brea
 from ..mime.policy import encode_header
 from ..outgoing import OutgoingMessage, unsupported
 from . import ESP_NAME
-from .mime import metadata_value, tag_value
+from .tags_and_metadata import metadata_value, tag_value
 from .template_calls import ByRecipient
 
 MAX_HEADERS = 15

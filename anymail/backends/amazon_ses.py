@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from django.core.mail import EmailMessage
 
 from ..amazon_ses import ESP_NAME, api_v1, api_v2, aws, delivery
+from ..amazon_ses.installed_botocore import botocore_version, known_parameters
 from ..amazon_ses.newer_parameters import check_parameters
 from ..amazon_ses.tenants import with_tenant
 from ..calls import ApiCall, SendApi
@@ -126,8 +127,8 @@ class EmailBackend(AnymailBaseBackend):
             deliver it; the text says why.
         """
         calls = self.api.build_calls(message, self.settings, self.send_settings)
-        known = partial(aws.known_parameters, self.client)
-        check_parameters(calls, known, aws.botocore_version())
+        known = partial(known_parameters, self.client)
+        check_parameters(calls, known, botocore_version())
         return calls
 
     def run(self, call: ApiCall) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from ..installation import explain_import_errors
 # Where django-anymail was installed over this package, its apps.py imports this folder, because
 # Python prefers a folder to the file checks.py; other modules are django-anymail's.
 with explain_import_errors():
-    from . import apis, queues, sending, settings, validators, webhooks
+    from . import apis, deployment, queues, sending, settings, validators, webhooks
     from .settings import check_deprecated_settings, check_insecure_settings
 
 __all__ = ["check_deprecated_settings", "check_insecure_settings", "register"]
@@ -43,6 +43,6 @@ def register() -> None:
     checks.register(check_insecure_settings, checks.Tags.security)
     checks.register(webhooks.check_webhook_settings, checks.Tags.security)
     checks.register(queues.check_queue_settings, checks.Tags.security)
-    checks.register(webhooks.check_webhook_deployment, checks.Tags.security, deploy=True)
-    checks.register(webhooks.check_feedback_webhook, "mail", deploy=True)
+    checks.register(deployment.check_webhook_deployment, checks.Tags.security, deploy=True)
+    checks.register(deployment.check_feedback_webhook, "mail", deploy=True)
     checks.register(sending.check_endpoint, checks.Tags.security, deploy=True)

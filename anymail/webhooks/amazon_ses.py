@@ -17,12 +17,8 @@ from ..amazon_ses import ESP_NAME, aws, receive, trust
 from ..amazon_ses.carriers import account_change, sns_documents
 from ..amazon_ses.certificates import fetch_certificate
 from ..amazon_ses.notifications import SesNotification, is_account_change
-from ..amazon_ses.sns import (
-    MAX_BODY_SIZE,
-    SUBSCRIPTION_CONFIRMATION,
-    UNSUBSCRIBE_CONFIRMATION,
-    SnsEnvelope,
-)
+from ..amazon_ses.sns import SUBSCRIPTION_CONFIRMATION, UNSUBSCRIBE_CONFIRMATION, SnsEnvelope
+from ..amazon_ses.untrusted_json import MAX_BODY_SIZE
 from ..conf import AmazonSESSettings, Settings, WebhookSettings
 from ..exceptions import (
     AnymailAPIError,

@@ -18,9 +18,9 @@ from anymail.calls import ApiCall
 from anymail.conf import AmazonSESSettings
 from anymail.exceptions import AnymailAPIError
 
+from ..fake_clock import Clock
 from ..local_sns import PATIENCE, wait_until
 from ..ses import CREDENTIALS, loopback_server, simple_message, v1_error, v1_success
-from .test_pacing import Clock
 
 Script = list[Any]
 
@@ -215,7 +215,7 @@ class PauseTests(SimpleTestCase):
         object.__setattr__(call, "cancelled", pauses)
         with (
             loopback_server(lambda request, number: answers[number - 1]) as server,
-            mock.patch.object(pacing, "time", clock),
+            clock.in_use(),
         ):
             settings = AmazonSESSettings.load(
                 {

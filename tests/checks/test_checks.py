@@ -27,7 +27,7 @@ from anymail import conf, installation
 from anymail.addresses import IDNA_ENCODERS
 from anymail.amazon_ses import aws
 from anymail.backends.amazon_ses import EmailBackend
-from anymail.checks import apis, sending, webhooks
+from anymail.checks import apis, deployment, queues, sending, webhooks
 from anymail.checks import settings as settings_checks
 from anymail.checks.leftover_settings import SETTINGS
 from anymail.checks.unknown_settings import REPLACEMENTS, SERVICE_PREFIX
@@ -824,7 +824,9 @@ class RegistrationTests(SimpleTestCase):
 
     def test_every_check_is_registered(self):
         registered = checks.registry.registry.get_checks(include_deployment_checks=True)
-        for module in (settings_checks, sending, apis, webhooks, installation):
+        modules = (settings_checks, sending, apis, webhooks, deployment, queues, installation)
+        for module in modules:
             for name, check in vars(module).items():
-                if name.startswith("check_"):
+                is_its_own = getattr(check, "__module__", None) == module.__name__
+                if name.startswith("check_") and is_its_own:
                     self.assertIn(check, registered, name)

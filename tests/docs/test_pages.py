@@ -190,8 +190,8 @@ class SystemCheckTests(SimpleTestCase):
         found = table(DOCS / "troubleshooting.rst", "Id", "Text", "What to do")
         marked = {literals(row[0])[0] for row in found.rows if "(deploy)" in row[0]}
         functions = (
-            ("anymail/checks/webhooks.py", "def _deployment_problems"),
-            ("anymail/checks/webhooks.py", "def check_feedback_webhook"),
+            ("anymail/checks/deployment.py", "def _deployment_problems"),
+            ("anymail/checks/deployment.py", "def check_feedback_webhook"),
             ("anymail/checks/sending.py", "def check_endpoint"),
         )
         found_there = set()

@@ -22,8 +22,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anymail.addresses import idna_encoder
-from anymail.amazon_ses.mime import build_mime, encode_addresses, metadata_value, tag_value
-from anymail.amazon_ses.tags_and_metadata import parse_tags_and_metadata
+from anymail.amazon_ses.encoded_addresses import encode_addresses
+from anymail.amazon_ses.mime import build_mime
+from anymail.amazon_ses.tags_and_metadata import metadata_value, parse_tags_and_metadata, tag_value
 from anymail.exceptions import AnymailInvalidAddress, AnymailSerializationError
 from anymail.outgoing import OutgoingMessage
 

@@ -17,7 +17,7 @@ from django.http import HttpRequest
 from django.test import Client, RequestFactory, SimpleTestCase, override_settings
 
 from anymail import testing
-from anymail.amazon_ses import sns
+from anymail.amazon_ses import untrusted_json
 from anymail.amazon_ses.timestamps import iso_time
 from anymail.exceptions import AnymailConfigurationError, AnymailWebhookValidationFailure
 from anymail.signals import AnymailTrackingEvent, EventType, RejectReason, tracking
@@ -378,7 +378,7 @@ class SizeTests(HostileTestCase):
     def test_a_large_body_is_not_even_read(self):
         request = HttpRequest()
         request.method = "POST"
-        request.META = {"CONTENT_LENGTH": str(sns.MAX_BODY_SIZE + 1)}
+        request.META = {"CONTENT_LENGTH": str(untrusted_json.MAX_BODY_SIZE + 1)}
         request._stream = None  # reading it would raise an AttributeError
         self.assertEqual(self.view(request).status_code, 400)
         self.assertIn("too large", self.refusals[0].getMessage())
@@ -394,7 +394,7 @@ class SizeTests(HostileTestCase):
         self.assertEqual(response.status_code, 200)
 
     def test_what_is_not_proven_costs_little_memory(self):
-        body = b'{"a":[' + b"[]," * (sns.MAX_BODY_SIZE // 3 - 10) + b"0]}"
+        body = b'{"a":[' + b"[]," * (untrusted_json.MAX_BODY_SIZE // 3 - 10) + b"0]}"
         self.status(body)  # imports
         tracemalloc.start()
         try:

@@ -1,0 +1,78 @@
+"""JSON that anybody may have written (RFC 8259): its size and its nesting are limited."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from ..exceptions import AnymailWebhookValidationFailure
+
+#: A message has at most 256 KiB ("Amazon SNS endpoints and quotas"; SES publishes no larger ones).
+#: In a document it is escaped, which makes JSON at most twice as long. To parse a document takes up
+#: to 25 times its size in memory, before anything is known about who wrote it.
+MAX_BODY_SIZE = 512 * 1024
+JSON_WHITESPACE = " \t\r\n"  # RFC 8259 section 2
+#: Documents of SNS have 2 levels, those of SES 6. Deeper ones could exceed Python's recursion limit
+#: wherever a document is copied, compared or printed.
+MAX_NESTING = 32
+
+
+def _finite(number: str) -> float:
+    """A number of JSON. Python's parser also takes NaN, and reads 1e999 as infinity."""
+    if math.isfinite(value := float(number)):
+        return value
+    raise ValueError(number)
+
+
+JSON_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
+
+
+def parse_json(text: str | bytes, what: str) -> dict[str, Any]:
+    """Parse a JSON object (RFC 8259) from an untrusted source.
+
+    :param text: bytes are UTF-8.
+    :param what: for the error.
+    :raises AnymailWebhookValidationFailure: it is not a JSON object, or is too large, or nested too
+        deep.
+    """
+    if len(text) > MAX_BODY_SIZE:
+        raise AnymailWebhookValidationFailure(f"{what} is too large.")
+    try:
+        # json.loads() would guess the encoding.
+        text = (text if isinstance(text, str) else text.decode()).lstrip(JSON_WHITESPACE)
+        document, end = JSON_DECODER.raw_decode(text)
+    except ValueError as err:
+        raise AnymailWebhookValidationFailure(
+            f"{what} is not JSON ({type(err).__name__})."
+        ) from None
+    except RecursionError:
+        raise nested_too_deep(what) from None
+    if not isinstance(document, dict) or text[end:].strip(JSON_WHITESPACE):
+        raise AnymailWebhookValidationFailure(f"{what} is not a JSON object.")
+    if is_nested_deeper(document, MAX_NESTING):
+        raise nested_too_deep(what)
+    return document
+
+
+def nested_too_deep(what: str) -> AnymailWebhookValidationFailure:
+    """The error for a document that is nested more than ``MAX_NESTING`` levels deep.
+
+    :param what: the document.
+    """
+    return AnymailWebhookValidationFailure(f"{what} is nested more than {MAX_NESTING} levels deep.")
+
+
+def is_nested_deeper(value: object, limit: int) -> bool:
+    """Whether lists or objects in a value from JSON are nested deeper than ``limit`` levels."""
+    level = [value]
+    for _ in range(limit + 1):
+        level = [
+            item
+            for container in level
+            if isinstance(container, (dict, list))
+            for item in (container.values() if isinstance(container, dict) else container)
+        ]
+        if not level:
+            return False
+    return True

@@ -143,7 +143,8 @@ class AnymailMessageMixin(EmailMessage):
     :param tenant: the name of an SES tenant, in whose name it is sent; v2 API only.
     :param track_clicks: bool: whether SES tracks clicks on links, whatever the configuration set
         says; v2 API only.
-    :param track_opens: bool: whether SES tracks that it is opened, likewise.
+    :param track_opens: bool: whether SES tracks opens, whatever the configuration set says; v2 API
+        only.
     """
 
     #: For :class:`anymail.backends.test.EmailBackend`: the response to return or error to raise.

@@ -92,7 +92,7 @@ class InsightsTestCase(SimpleTestCase):
     def setUp(self) -> None:
         for patch in (
             mock.patch.object(insights, "TIME_LIMIT", self.time_limit),
-            mock.patch.object(insights, "_asking", ProcessLocal(insights.Asking)),
+            mock.patch.object(insights, "_insights", ProcessLocal(insights.AddressInsights)),
             override_settings(CACHES=MEMORY),
         ):
             patch.__enter__()

@@ -16,7 +16,7 @@ from .parser import CONTROL_CHARACTER, NO_ADDRESS, has_control_character, parse_
 class EmailAddress:
     """One address (RFC 5322): a display name, which may be empty, and an addr-spec, user@domain.
 
-    To be treated as unchangeable: it has a hash, and is equal to others with the same parts.
+    Treat it as immutable: it is hashable, and equal to others with the same parts.
 
     :param display_name: without quotes or encoding. A ``(display_name, addr_spec)`` pair is
         accepted as the only argument.

@@ -33,8 +33,8 @@ def comparison_form(address: str, idna_encode: IdnaEncoder | None = None) -> str
     """A text that is the same for every spelling of an address.
 
     Upper and lower case are the same, before the ``@`` too; the domain is in its ASCII form. A
-    subaddress stays (``ann+news@`` is not ``ann@``, RFC 5233): which separator a server uses, and
-    whether both reach the same person, only that server knows.
+    subaddress stays (``ann+news@`` is not ``ann@``, RFC 5233): only the server knows which
+    separator it uses, and whether both reach the same person.
 
     :param address: with or without a display name; anything else is compared as it is. One that is
         longer than an address can be is compared by its beginning and its hash: normalising it

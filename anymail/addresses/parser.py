@@ -1,9 +1,9 @@
 """Address lists of mail (RFC 5322 section 3.4) -> mailboxes, in linear time.
 
 The same on every Python: ``email.utils`` gives different answers from one release to the next
-(CVE-2023-27043), and takes quadratic time. In sending, a
-list with any problem is refused; in receiving, the valid mailboxes are used. No address is ever
-made up: each stands in the list between white space, commas or angle brackets.
+(CVE-2023-27043), and takes quadratic time. When sending, a list with any problem is refused; of
+received mail, the valid mailboxes are used. No address is ever made up: each appears in the list
+between white space, commas or angle brackets.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def _token_pattern(quoted: str) -> re.Pattern[str]:
 
 
 _TOKEN = _token_pattern(_QUOTED_STRING)
-#: Once a quotation mark is not closed, no later one is: looking again and again would take long.
+#: After a quotation mark that is not closed, no later one is: looking for each would take quadratic
+#: time.
 _TOKEN_WITHOUT_QUOTES = _token_pattern("(?!)")
 _BRACKET_OF_COMMENT = re.compile(r"\\.|[()]", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
@@ -102,7 +103,7 @@ def has_control_character(text: str) -> bool:
 class _Token(NamedTuple):
     """``kind`` is "word", "quoted", "literal", "comment" or "special".
 
-    ``special`` is the text if it is that, else empty.
+    ``special`` is the text of a special token, and empty for the others.
     """
 
     kind: str
@@ -161,7 +162,7 @@ class _Parser:
         self._begin()
 
     def _begin(self) -> None:
-        """Begin what stands between two commas."""
+        """Begin the text between two commas."""
         self.words: list[_Token] = []  # outside of angle brackets
         self.comments: list[str] = []
         self.angle: list[_Token] | None = None  # inside of open ones
@@ -299,7 +300,7 @@ def _has_gap(tokens: list[_Token], may_have_gap: _GapRule) -> bool:
 
 
 def _may_have_gap(tokens: list[_Token], i: int) -> bool:
-    """Whether white space before a token belongs into an address in angle brackets.
+    """Whether white space before a token belongs to an address in angle brackets.
 
     RFC 5322 section 4.4 allows it next to dots and the @.
     """
@@ -307,9 +308,9 @@ def _may_have_gap(tokens: list[_Token], i: int) -> bool:
 
 
 def _may_have_gap_outside(tokens: list[_Token], i: int) -> bool:
-    """The same without angle brackets: only on both sides of a dot or @, or names would be taken.
+    """The same without angle brackets: only if it is on both sides of the dot or @.
 
-    ``user@test . example`` is an address, ``J. user@example`` is not one of a J.user.
+    ``user@test . example`` is an address; in ``J. user@example``, the ``J.`` is part of a name.
     """
     before, token = tokens[i - 1], tokens[i]
     after = tokens[i + 1] if i + 1 < len(tokens) else None

@@ -47,7 +47,7 @@ RAW_WORDING = {
 TEMPLATE_SUPPORTS = frozenset(
     {"esp_extra", "envelope_sender", "template_id", "merge_data", "merge_global_data"}
 )
-#: What a template can have as message tags only.
+#: What a template can only have as message tags.
 AS_MESSAGE_TAGS = frozenset({"tags", "metadata", "merge_metadata"})
 TEMPLATE_WORDING = {
     **V2_WORDING,

@@ -31,8 +31,8 @@ from .roles import forget_credentials, session_with_role, without_credentials
 USER_AGENT = f"django-anymail/{__version__}-amazon-ses"
 #: Services whose calls must not be repeated by botocore.
 SEND_SERVICES = ("ses", "sesv2")
-#: What is usual for a service: who consumes a queue has to notice soon that SQS is away, and tries
-#: again itself. A request waits for messages for 20 seconds at most.
+#: Defaults for a service. The consumer of a queue has to notice soon that SQS cannot be reached,
+#: and tries again itself. A request waits for messages for 20 seconds at most.
 CONFIGS: dict[str, dict[str, Any]] = {
     "sqs": {"connect_timeout": 5, "read_timeout": 30, "retries": {"total_max_attempts": 1}},
     "cloudwatch": {"connect_timeout": 5, "read_timeout": 5, "retries": {"total_max_attempts": 1}},
@@ -82,7 +82,7 @@ def client(
 
 
 def key_of_client(service: str, settings: AmazonSESSettings) -> ClientKey:
-    """What :func:`client` goes by now. When it changes, so does the client.
+    """The key of the client that :func:`client` returns. When it changes, so does the client.
 
     :param service: boto3's name.
     """
@@ -215,12 +215,12 @@ def _key(params: ClientParams, settings: AmazonSESSettings) -> ClientKey:
         settings.client_factory,
         settings.max_concurrency,  # how many connections it keeps
         session,
-        getattr(session, "client", None),  # people's tests patch both
+        getattr(session, "client", None),  # applications' tests patch both
     )
 
 
 def _session_class() -> Any:
-    # Always by attribute: people's tests patch boto3.session.Session.
+    # Always by attribute: applications' tests patch boto3.session.Session.
     return import_boto3().session.Session
 
 

@@ -51,8 +51,8 @@ def api_errors(
     """Turn what boto3 raises into :exc:`~anymail.exceptions.AnymailAPIError`.
 
     Once a watched client (see ``watch_requests``) signs or has posted a request, that is every
-    exception: fetching credentials and parsing broken responses raise all kinds. Those of signal
-    handlers pass.
+    exception: fetching credentials and parsing broken responses raise all kinds. Exceptions of
+    signal handlers are passed on.
 
     :param doing: what was tried, for the error.
     :param is_signing: the block does nothing but fetch credentials.

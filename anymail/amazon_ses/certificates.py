@@ -179,8 +179,8 @@ def _keep(url: str, pem: str, known: Known) -> None:
 def _read(response: Any, url: str) -> bytes:
     deadline = time.monotonic() + TIMEOUT
     content = bytearray()
-    # Byte by byte: each wait has a time limit of its own, so with longer pieces a server that
-    # dribbles could hold us much longer than that.
+    # Byte by byte: the time limit of requests is for each wait, so a server that sends slowly could
+    # keep us waiting for a longer piece for hours.
     for piece in response.iter_content(chunk_size=1):
         content += piece
         if len(content) > MAX_SIZE:

@@ -11,7 +11,7 @@ class HostSlots:
 
     Anyone can make up URLs, and they must not keep a real one waiting: no host has more slots than
     are still free, so a slow one leaves room for the others; and of those that wait, the last one
-    goes first, so a crowd before it makes no difference.
+    goes first, so a crowd ahead of it makes no difference.
 
     :param count: of slots.
     """

@@ -28,7 +28,7 @@ class SharedContextAdapter(HTTPAdapter):
     def build_connection_pool_key_attributes(
         self, request: Any, verify: bool | str, cert: Any = None
     ) -> tuple[Any, Any]:
-        """What a connection is looked up and made by, the context included."""
+        """What a connection is found by and made from, the context included."""
         host, pool = super().build_connection_pool_key_attributes(request, verify, cert)
         path = verify if isinstance(verify, str) else DEFAULT_CA_BUNDLE_PATH
         context = tls_context(path, Path(path).stat().st_mtime_ns)
@@ -42,10 +42,10 @@ class SharedContextAdapter(HTTPAdapter):
 
 @lru_cache(maxsize=4)
 def tls_context(path: str, changed: int) -> ssl.SSLContext:
-    """The context that believes the certificate authorities in a file or folder.
+    """The context that trusts the certificate authorities in a file or folder.
 
     :param path: of PEM files.
-    :param changed: when, so that new files are read again.
+    :param changed: when that last changed, so that new files are read.
     """
     if Path(path).is_dir():
         return ssl.create_default_context(capath=path)

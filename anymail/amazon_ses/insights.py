@@ -25,11 +25,11 @@ OPERATION = "get_email_address_insights"
 BOTOCORE = "1.42.13"
 #: Seconds for everything: a client, credentials, the call.
 TIME_LIMIT = 1.0
-#: Of botocore, for each connection and each read.
+#: botocore's limits, for each connection and each read.
 CONFIG = {"connect_timeout": TIME_LIMIT, "read_timeout": TIME_LIMIT}
-#: Seconds for which nothing is asked after SES did not answer, or denied it.
+#: Seconds for which SES is not asked again after it did not answer, or denied access.
 PAUSE = 10
-#: Calls at once; with more, nothing is asked.
+#: Calls at once; further addresses are not asked about.
 AT_ONCE = 8
 #: Our name of a check -> its name in SES's answer.
 #: Source: Amazon SES API v2 Reference, "EmailAddressInsightsMailboxEvaluations".
@@ -52,7 +52,7 @@ def address_verdicts(address: str, settings: AmazonSESSettings) -> Verdicts | No
     :return: check (a key of :data:`CHECKS`, or ``"overall"``) to SES's verdict: ``"LOW"``,
         ``"MEDIUM"`` or ``"HIGH"``. None if SES does not say; the reason is logged once.
     """
-    return _asking.get().ask(address, settings)
+    return _insights.get().ask(address, settings)
 
 
 def parse_verdicts(response: Mapping[str, Any]) -> Verdicts:
@@ -71,8 +71,8 @@ def parse_verdicts(response: Mapping[str, Any]) -> Verdicts:
     }
 
 
-class Asking:
-    """The questions of one process, in threads that a slow answer cannot hold up."""
+class AddressInsights:
+    """Asks SES, in threads of its own: a slow answer holds up nothing else in the process."""
 
     def __init__(self) -> None:
         self._free: LifoQueue[TimeoutExecutor] = LifoQueue()
@@ -144,4 +144,4 @@ def _fetch_verdicts(
         return parse_verdicts(getattr(client, OPERATION)(EmailAddress=address))
 
 
-_asking = ProcessLocal(Asking)
+_insights = ProcessLocal(AddressInsights)

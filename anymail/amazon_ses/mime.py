@@ -50,7 +50,8 @@ def build_mime(message: OutgoingMessage, addresses: EncodedAddresses) -> bytes |
     "Raw email").
 
     :param message: its ``source`` is left alone.
-    :param addresses: the addresses for its headers, from :func:`encode_addresses`.
+    :param addresses: the addresses for its headers, from
+        :func:`.encode_addresses`.
     :raises AnymailInvalidAddress: a control character in a header that holds addresses.
     :raises AnymailSerializationError: metadata that JSON cannot hold, text that cannot be encoded.
     :raises ValueError: a line break in a header or file name, or a header that is there twice
@@ -64,14 +65,14 @@ def build_mime(message: OutgoingMessage, addresses: EncodedAddresses) -> bytes |
         attachments = copy.attachments
         large = replace_large_attachments(copy)
         pieces = restore_large_attachments(_serialise(copy, message), large)
-        if pieces is None:  # not where they belong: a part was encoded in another way
+        if pieces is None:  # a part was encoded in another way, and the tokens cannot be found
             copy.attachments = attachments
             pieces = [_serialise(copy, message)]
         return join(pieces)
 
 
 def _serialise(copy: Any, message: OutgoingMessage) -> bytes:
-    # Django 5.2 has only the old policy; the later ones take ours while building already.
+    # Django 5.2 always builds with the old policy; later versions take ours.
     mime = copy.message() if django.VERSION < (6, 0) else copy.message(policy=SES_POLICY)
     for name, value in tags_and_metadata_headers(message):
         mime[name] = value
@@ -151,6 +152,6 @@ def _with_encoded_headers(message: OutgoingMessage, addresses: EncodedAddresses)
     if message.header_to is not None:
         copy.extra_headers["To"] = encode_header("To", str(message.header_to))
     elif not message.to:
-        # SES refuses messages without a To header, where all recipients are hidden.
+        # SES refuses messages without a To header. All recipients are hidden here.
         copy.extra_headers["To"] = "undisclosed-recipients:;"
     return copy

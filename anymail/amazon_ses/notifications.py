@@ -97,7 +97,7 @@ class SesNotification:
 
     @property
     def source(self) -> str:
-        """Where it came from, to begin a sentence of an error with."""
+        """Where it came from, as the first words of an error."""
         if self.topic_arn:
             return f"The SNS topic {self.topic_arn}"
         return f"The SQS queue {self.queue_arn}" if self.queue_arn else "A notification"
@@ -110,7 +110,7 @@ class SesNotification:
 
 
 def kind_word(document: Mapping[str, Any]) -> str:
-    """What a document of SES says its kind is; empty if it is none of SES."""
+    """SES's word for the kind of a document; empty if SES did not write it."""
     for name in ("eventType", "notificationType"):
         word = document.get(name)
         if word and isinstance(word, str):

@@ -113,7 +113,7 @@ def check_identity_arns(extra: Mapping[str, Any], names: Sequence[str]) -> None:
 
     :param extra: parameters of ``esp_extra``.
     :param names: of those that are such ARNs.
-    :raises AnymailUnsupportedFeature: one is none.
+    :raises AnymailUnsupportedFeature: one of them is not an ARN.
     """
     for name in names:
         arn = extra.get(name)

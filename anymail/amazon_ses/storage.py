@@ -137,7 +137,7 @@ def _read(body: Any, stored: S3Object, settings: AmazonSESSettings) -> Iterator[
         size += len(chunk)
         _check_size(size, stored, settings)
         yield chunk
-    # A mock has no chunks. What it was made for comes from its read().
+    # A mock has no chunks; what it returns comes from its read().
     if not size and body.read() != b"":
         raise _unusable(body)
 

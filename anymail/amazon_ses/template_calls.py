@@ -96,8 +96,8 @@ def entries(
 def in_calls(message: OutgoingMessage, entries: tuple[T, ...]) -> list[tuple[T, ...]]:
     """Entries, in any form, in the groups that one call each can take.
 
-    AWS counts the 50 of a call as destinations in one place and as addresses in another: both
-    hold here (Amazon SES service quotas; API reference, "SendBulkTemplatedEmail").
+    AWS documents the limit of 50 for destinations in one place and for addresses in another: both
+    are kept (Amazon SES service quotas; API reference, "SendBulkTemplatedEmail").
     """
     size = MAX_RECIPIENTS // (1 + len(message.cc) + len(message.bcc))
     return [entries[start : start + size] for start in range(0, len(entries), size)]

@@ -184,7 +184,7 @@ def _check_bool_by_address(name: str, value: Mapping[Any, Any]) -> None:
             raise AnymailSerializationError(
                 f"`{name}` must be a dict of address to True or False, not of {kinds}"
             )
-        # Not found by its address, it would be tracked without consent.
+        # It would not be found by the address, and SES would track without consent.
         if "@" not in str(address) or str(address).endswith(">"):
             raise AnymailSerializationError(
                 f"`{name}` must have addresses without display names for keys"

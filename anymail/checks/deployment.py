@@ -17,8 +17,8 @@ from ..exceptions import AnymailConfigurationError
 from ..webhooks.amazon_ses import AmazonSESBaseWebhookView, AmazonSESInboundWebhookView
 from ..webhooks.base import AnymailCoreWebhookView
 
-#: A password of a secret has at least this many characters, of which so many differ. The command
-#: in the hint makes one of 32.
+#: How many characters the password of a secret needs, and how many different ones. The command in
+#: the hint makes one of 32.
 MIN_PASSWORD_LENGTH = 16
 MIN_UNIQUE_CHARACTERS = 8
 #: Words of the secrets that documentation shows.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Record(models.Model):
     """An event about one recipient of a message: the columns of every table.
 
-    Times of SES are in UTC, also with ``USE_TZ = False``; they are then naive, as in django-bouncy.
+    SES's times are in UTC, even with ``USE_TZ = False``; then they are naive, as in django-bouncy.
     """
 
     created_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from collections.abc import Collection, Iterator
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
+
+
+def add_options(parser: ArgumentParser, rows: str) -> None:
+    """Declare the options of a command that copies from such tables.
+
+    :param rows: what it copies, for the help.
+    """
+    parser.add_argument(
+        "--from-database", default=DEFAULT_DB_ALIAS, help="alias of the database to copy from"
+    )
+    parser.add_argument(
+        "--database", default=DEFAULT_DB_ALIAS, help="alias of the database to copy to"
+    )
+    parser.add_argument(
+        "--batch-size", type=int, default=1_000, help=f"{rows} to copy at once (default: 1000)"
+    )
 
 
 def find_tables(alias: str, wanted: Collection[str], package: str) -> set[str]:

@@ -25,7 +25,7 @@ def construct(
     """A message; see :meth:`~anymail.inbound.AnymailInboundMessage.construct`.
 
     :param cls: the class to make.
-    :param raw_headers: headers as they stand in a mail.
+    :param raw_headers: headers as they appear in a mail.
     :param fields: headers that replace those in ``raw_headers``, unless None.
     :param headers: more headers, in addition to those of the same name.
     :param bodies: for each subtype of text, the content (None: there is none) and its charset.

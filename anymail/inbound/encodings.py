@@ -40,7 +40,7 @@ def transfer_encoding(value: str) -> str:
 
     Anything that programs write around it is ignored: comments, quotation marks, parameters.
 
-    :param value: what stands in the header.
+    :param value: the header's value.
     :return: ``"base64"``, ``"quoted-printable"``, ``"uuencode"``, an empty string for content that
         is not encoded, or the name, in lower case, of an unknown one.
     """
@@ -97,8 +97,8 @@ def decode_base64(content: bytes) -> bytes:
     """The bytes that base64 stands for (RFC 2045 section 6.8).
 
     Other characters are ignored, and so are missing or excess padding and a single letter at the
-    end. Another piece may follow the padding; but there, only lines of base64 count, for mailing
-    lists append their footers.
+    end. Another piece may follow the padding; but there, only lines of base64 count, since mailing
+    lists append footers.
     """
     try:
         return base64.b64decode(content.translate(None, b"\r\n"), validate=True)
@@ -114,11 +114,11 @@ def decode_base64(content: bytes) -> bytes:
 
 
 def decode_uu(content: bytes, note: Callable[[MessageDefect], object]) -> bytes:
-    """The bytes that uuencoded text stands for; the text itself if it is none.
+    """The bytes that uuencoded text stands for; the text itself if it is not uuencoded.
 
     :param content: as it was transferred. Other characters are ignored.
-    :param note: called if there are more lines than 1,000 and one for each 8 characters, for the
-        others are not read.
+    :param note: called if there are more lines than 1,000 and one for each 8 characters; the others
+        are not read.
     """
     begin = _UU_BEGIN.search(content)
     if begin is None:

@@ -69,7 +69,7 @@ class ForgivingMessage(EmailMessage):
         return [value for _, value in self.items()]
 
     def set_raw(self, name: str, value: str) -> None:
-        """Add a header as it stands in the mail.
+        """Add a header as it appears in the mail.
 
         :param name: beyond 1,000 characters it is cut off.
         :param value: folded or not; beyond 98,304 characters it is cut off.
@@ -255,7 +255,7 @@ class ForgivingMessage(EmailMessage):
     # For the parser: the source, where it differs from the content
 
     def raw_boundary(self) -> str | None:
-        """The boundary as it stands in the mail."""
+        """The boundary as it appears in the mail."""
         source = self.header_source("content-type") or ""
         pieces = islice(parameters.split_parameters(source), MAX_PARAMETERS)
         plain = next((text for name, text in pieces if name == "boundary"), "")
@@ -267,7 +267,7 @@ class ForgivingMessage(EmailMessage):
         self._source = source
 
     def keep_transferred(self, text: str) -> None:
-        """Remember the content as it came, for it is decoded to be parsed."""
+        """Remember the content as it came, before it is decoded and parsed."""
         self._transferred = text
 
     def get_transferred(self) -> Any:

@@ -2,7 +2,7 @@
 
 A header is a ``str``: its text, decoded, on one line. It also has those attributes of the standard
 library's header objects that applications use: ``addresses`` of address headers, ``datetime`` of
-dates, ``params``. Their parsers are not used, for they take quadratic time and worse.
+dates, ``params``. Their parsers are not used, since they take quadratic time or worse.
 """
 
 from __future__ import annotations

@@ -214,7 +214,7 @@ class AnymailInboundMessage(ForgivingMessage):
         An attached message is the source of that message, as it came.
 
         :return: None for a multipart without Content-Disposition, and for text/plain and text/html
-            without one and without a file name, for that is a body.
+            without one and without a file name, since that is a body.
         """
         from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -280,10 +280,10 @@ class AnymailInboundMessage(ForgivingMessage):
     ) -> Self:
         """A message from its contents.
 
-        :param raw_headers: headers as they stand in a mail; the other arguments replace those of
+        :param raw_headers: headers as they appear in a mail; the other arguments replace those of
             their name.
-        :param from_email: one or more addresses, as they stand in a header; so ``to``, ``cc`` and
-            ``bcc``.
+        :param from_email: one or more addresses, as they appear in a header; the same for ``to``,
+            ``cc`` and ``bcc``.
         :param subject: not encoded.
         :param headers: more headers, in addition to those of the same name.
         :param text: the text body; None for none.

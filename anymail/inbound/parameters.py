@@ -78,7 +78,7 @@ def parse_parameters(
     Of several with the same name the first counts; the one that RFC 2231 encodes counts more than
     the one for old programs.
 
-    :param value: what stands in the header, unfolded; bytes that are not ASCII may be surrogates.
+    :param value: the header's value, unfolded; bytes that are not ASCII may be surrogates.
     :param limit: how many are read.
     :param decode_words: what to do with encoded-words in values.
     """
@@ -100,7 +100,7 @@ def parse_parameters(
 
 
 def split_parameters(value: str) -> Iterator[tuple[str, str]]:
-    """The parameters of a header as they stand there, without quotation marks.
+    """The parameters of a header as they appear there, without quotation marks.
 
     :param value: of the header, unfolded.
     :return: names in lower case, and values; an empty name for what is not a parameter.
@@ -149,7 +149,7 @@ def _closing_quote(value: str, start: int) -> int:
 
 
 def _join(sections: list[tuple[str, bool]], decode_words: Callable[[str], str]) -> str:
-    """The value that stands in sections, or is percent-encoded, or both."""
+    """The value that is split into sections, or percent-encoded, or both."""
     text, is_encoded = sections[0]
     charset = None
     if is_encoded and text.count("'") >= 2:

@@ -276,7 +276,7 @@ class MailParser:
     def _parse_message(self, part: ForgivingMessage, text: str) -> None:
         """Replace the content of a message part by what is in it.
 
-        RFC 2046 section 5.2.1 forbids to encode it, but well-known programs do.
+        RFC 2046 section 5.2.1 forbids encoding it, but well-known programs do.
         """
         if self._encoded >= MAX_ENCODED_MESSAGES or part.is_nested_too_deep() or self._is_full:
             return

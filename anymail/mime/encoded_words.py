@@ -56,8 +56,8 @@ def decode_encoded_words(text: str) -> str:
     """A header value as a person reads it. Never raises.
 
     White space between two encoded-words is dropped (RFC 2047 section 6.2). Adjacent words of one
-    charset are decoded together, for many senders cut characters in two. Words inside of
-    quoted strings and next to other text are decoded too, since senders put them there.
+    charset are decoded together, since many senders cut characters in two. Words inside of quoted
+    strings and next to other text are decoded too, since senders put them there.
 
     :param text: unfolded. Bytes that are not ASCII may be in it as they came, escaped as
         surrogates: those inside of a word are of its charset, else UTF-8, else windows-1252.

@@ -89,7 +89,7 @@ def angle_wrap(text: str) -> str:
 
 
 def rfc2822date(moment: datetime) -> str:
-    """A datetime as it stands in a Date header (RFC 5322 section 3.3).
+    """A datetime as it appears in a Date header (RFC 5322 section 3.3).
 
     :param moment: a naive one is taken for UTC, and gets the zone ``-0000``.
     """

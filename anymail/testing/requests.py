@@ -63,7 +63,7 @@ def sns_subscription(*, topic: str | None = None, secret: str | None = None) -> 
 
     ``AMAZON_SES_AUTO_CONFIRM_SNS_SUBSCRIPTIONS`` then makes the webhook call SNS: stub boto3.
 
-    :param topic: as in :func:`sns_notification`; so ``secret``.
+    :param topic: as in :func:`sns_notification`, and so is ``secret``.
     """
     fields = confirmation_fields(_topic(topic), "0123456789abcdef" * 12)
     return sns_request(fields, secret=secret)

@@ -180,7 +180,7 @@ class AnymailCoreWebhookView(View):
         return None
 
     def validate_request(self, request: HttpRequest) -> None:
-        """Check a request after its shared secret. It does nothing here: for subclasses.
+        """Check a request whose secret is right. Does nothing here; subclasses override it.
 
         :raises AnymailWebhookValidationFailure: in subclasses, to refuse it.
         """

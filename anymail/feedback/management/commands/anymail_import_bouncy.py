@@ -7,11 +7,10 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import DEFAULT_DB_ALIAS
 
 from ... import bouncy
 from ...models import Feedback
-from ...old_tables import find_tables, read_batches
+from ...old_tables import add_options, find_tables, read_batches
 from ...recording import column_values
 
 WIDTH = 30
@@ -28,17 +27,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
-        parser.add_argument(
-            "--from-database",
-            default=DEFAULT_DB_ALIAS,
-            help="alias of the database to copy from",
-        )
-        parser.add_argument(
-            "--database", default=DEFAULT_DB_ALIAS, help="alias of the database to copy to"
-        )
-        parser.add_argument(
-            "--batch-size", type=int, default=1_000, help="rows to copy at once (default: 1000)"
-        )
+        add_options(parser, "rows")
 
     def handle(self, **options: Any) -> None:
         """Copy each existing table, and print the number of rows.

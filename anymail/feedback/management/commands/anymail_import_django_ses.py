@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import DEFAULT_DB_ALIAS
 
 from ...columns import address_key
 from ...django_ses import BlacklistedEmail
 from ...models import Reason, Suppression
-from ...old_tables import find_tables, read_batches
+from ...old_tables import add_options, find_tables, read_batches
 from ...suppression import enabled_reasons
 
 NOTE = "From the blacklist of django-ses."
@@ -29,20 +28,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
         parser.add_argument("--dry-run", action="store_true", help="only print the numbers")
-        parser.add_argument(
-            "--from-database",
-            default=DEFAULT_DB_ALIAS,
-            help="alias of the database to copy from",
-        )
-        parser.add_argument(
-            "--database", default=DEFAULT_DB_ALIAS, help="alias of the database to copy to"
-        )
-        parser.add_argument(
-            "--batch-size",
-            type=int,
-            default=1_000,
-            help="addresses to copy at once (default: 1000)",
-        )
+        add_options(parser, "addresses")
 
     def handle(self, **options: Any) -> None:
         """Copy the addresses, and print how many.

@@ -21,8 +21,10 @@ from .mime import check_headers
 SERVICE = "ses"
 #: Amazon SES service quotas, "Maximum message size"; in bytes, after encoding.
 MAX_SIZE = 10 * 1024 * 1024
-V2_BACKEND = "anymail.backends.amazon_sesv2.EmailBackend"
-USE_V2 = f'The v2 API does: EMAIL_BACKEND = "{V2_BACKEND}".'
+USE_V2 = (
+    'The v2 API does: set ANYMAIL["AMAZON_SES_API_VERSION"] = 2, or use the backend '
+    '"anymail.backends.amazon_sesv2.EmailBackend".'
+)
 
 #: Of the v2 API only, with and without a template.
 V2_WORDING = {
@@ -33,15 +35,13 @@ V2_WORDING = {
     "track_opens": f"track_opens. {USE_V2}",
 }
 
+INLINE_ADVICE = (
+    "With the v2 API the message itself can be a template: set "
+    'ANYMAIL["AMAZON_SES_API_VERSION"] = 2 and ANYMAIL["AMAZON_SES_INLINE_TEMPLATES"] = True.'
+)
 RAW_WORDING = {
     **V2_WORDING,
-    **raw_calls.RAW_WORDING,
-    **{
-        name: f"{raw_calls.RAW_WORDING[name]}. With the v2 API the message itself can be a "
-        f'template: EMAIL_BACKEND = "{V2_BACKEND}" and '
-        'ANYMAIL["AMAZON_SES_INLINE_TEMPLATES"] = True.'
-        for name in ("merge_data", "merge_global_data")
-    },
+    **{name: f"{text}. {INLINE_ADVICE}" for name, text in raw_calls.RAW_WORDING.items()},
 }
 
 TEMPLATE_SUPPORTS = frozenset(
@@ -112,7 +112,7 @@ def _raw_calls(
         params["Tags"] = tags
     if source := _source(message, settings, idna_encode):
         params["Source"] = source
-    params |= _extra_params(message, send_settings)
+    params = raw_calls.merged_params(params, _extra_params(message, send_settings))
     senders = raw_calls.senders(message, params)
     params["RawMessage"] = {"Data": raw_calls.build_data(message, addresses, MAX_SIZE, USE_V2)}
     return [
@@ -189,7 +189,7 @@ def _template_calls(
     tags = MessageTags(message, settings, send_settings, TEMPLATE_TAGS)
     if not tags.are_personal and (common := tags.common()):
         params["DefaultTags"] = common
-    params |= _extra_params(message, send_settings)
+    params = raw_calls.merged_params(params, _extra_params(message, send_settings))
     senders = raw_calls.senders(message, params)
     return [
         ApiCall(

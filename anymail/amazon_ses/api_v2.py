@@ -53,12 +53,7 @@ INLINE_ADVICE = (
     'ANYMAIL["AMAZON_SES_INLINE_TEMPLATES"] = True, or esp_extra={"InlineTemplate": True}, makes '
     "the subject and body of the message itself a template"
 )
-RAW_WORDING = {
-    "merge_data": f"{raw_calls.RAW_WORDING['merge_data']}. {INLINE_ADVICE}",
-    "merge_global_data": f"{raw_calls.RAW_WORDING['merge_global_data']}. {INLINE_ADVICE}",
-    "merge_headers": f"{raw_calls.RAW_WORDING['merge_headers']}. {INLINE_ADVICE}",
-    "merge_metadata": f"merge_metadata without template_id. {INLINE_ADVICE}",
-}
+RAW_WORDING = {name: f"{text}. {INLINE_ADVICE}" for name, text in raw_calls.RAW_WORDING.items()}
 #: Where ``esp_extra`` has message tags: one serves messages with and without a template.
 RAW_TAGS = ("DefaultEmailTags", "EmailTags")
 TEMPLATE_TAGS = ("EmailTags", "DefaultEmailTags")
@@ -98,7 +93,7 @@ def _raw_calls(
     params = _common_params(message, settings, idna_encode)
     if tags := MessageTags(message, settings, send_settings, RAW_TAGS).common():
         params["EmailTags"] = tags
-    params |= _extra_params(message, send_settings)
+    params = raw_calls.merged_params(params, _extra_params(message, send_settings))
     senders = raw_calls.senders(message, params)
     data = raw_calls.build_data(message, addresses, MAX_SIZE, TOO_LARGE)
     params["Content"] = {"Raw": {"Data": data}}
@@ -190,7 +185,7 @@ def _template_calls(
     tags = MessageTags(message, settings, send_settings, TEMPLATE_TAGS)
     if not tags.are_personal and (common := tags.common()):
         params["DefaultEmailTags"] = common
-    params |= _template_extra(message, send_settings)
+    params = raw_calls.merged_params(params, _template_extra(message, send_settings))
     senders = raw_calls.senders(message, params)
     data = template_calls.default_data(message)
     params["DefaultContent"] = default_content(message, data, is_inline)

@@ -33,6 +33,7 @@ RAW_WORDING = {
     "merge_data": "merge_data without template_id",
     "merge_global_data": "global_merge_data without template_id",
     "merge_headers": "merge_headers without template_id",
+    "merge_metadata": "merge_metadata without template_id",
 }
 
 
@@ -97,6 +98,16 @@ def return_path(
     else:
         return None
     return encode_address(EmailAddress("", address.addr_spec), idna_encode, where)
+
+
+def merged_params(params: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a call, with and without a template: those of ``esp_extra`` win, and None
+    there leaves a parameter out.
+
+    :param params: of the message and the settings.
+    :param extra: of ``esp_extra``.
+    """
+    return {name: value for name, value in {**params, **extra}.items() if value is not None}
 
 
 def senders(message: OutgoingMessage, params: Mapping[str, Any]) -> tuple[str, ...]:

@@ -122,14 +122,14 @@ def record_unknown(
 
 
 def add_counts(status: AnymailStatus, error: Exception) -> None:
-    """Add to an error how many recipients were accepted and how many were not."""
+    """Add to an error how many recipients were accepted."""
     found = Counter(result.status for result in status.recipients.values())
     accepted, unknown = count_accepted(status), found["unknown"]
     doubtful = f", {unknown} may have been" if unknown else ""
     error.args = (
         *error.args,
-        f"{accepted} recipients were accepted, {found.total() - accepted - unknown} were not"
-        f"{doubtful}: see the message's anymail_status.recipients.",
+        f"{accepted} of {found.total()} recipients were accepted{doubtful}: "
+        "see the message's anymail_status.recipients.",
     )
 
 

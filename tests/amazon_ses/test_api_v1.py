@@ -128,10 +128,6 @@ class RawParamsTests(SimpleTestCase):
             params(simple_message(esp_extra={"NoSuchParam": 1}))
         self.assertEqual(caught.exception.error_code, "ParamValidationError")
 
-    def test_none_in_esp_extra_is_passed_on(self) -> None:
-        with self.assertRaises(AnymailAPIError):
-            params(simple_message(esp_extra={"ConfigurationSetName": None}))
-
 
 class UnsupportedTests(SimpleTestCase):
     FEATURES = {

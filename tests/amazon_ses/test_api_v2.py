@@ -580,7 +580,7 @@ class BatchOnTheWireTests(SimpleTestCase):
         self.assertEqual(len(requests), 7)
         statuses = [r.status for r in message.anymail_status.recipients.values()]
         self.assertEqual(statuses, ["queued"] * 300 + ["failed"] * 700)
-        self.assertRegex(str(error), "300 recipients were accepted")
+        self.assertRegex(str(error), "300 of 1000 recipients were accepted")
         self.assertIn(
             "Not today", message.anymail_status.recipients["to999@example.com"].error_message
         )
@@ -592,7 +592,7 @@ class BatchOnTheWireTests(SimpleTestCase):
         statuses = [r.status for r in message.anymail_status.recipients.values()]
         self.assertEqual(statuses.count("queued"), accepted)
         self.assertEqual(statuses.count("failed"), 1000 - accepted)
-        self.assertRegex(str(error), f"{accepted} recipients were accepted")
+        self.assertRegex(str(error), f"{accepted} of 1000 recipients were accepted")
         self.assertEqual(
             list(message.anymail_status.recipients), [f"to{n}@example.com" for n in range(1000)]
         )

@@ -243,6 +243,24 @@ def template_seen(sent: Sent) -> Any:
     ]
 
 
+class EspExtraTests(SimpleTestCase):
+    def test_none_leaves_a_parameter_out(self) -> None:
+        settings = {"configuration_set_name": "events", "return_path": "bounces@example.com"}
+        template = {"subject": "", "body": "", "template_id": "welcome"}
+        for backend, content, return_path in (
+            (V1Backend, {}, "Source"),
+            (V1Backend, template, "ReturnPath"),
+            (V2Backend, {}, "FeedbackForwardingEmailAddress"),
+            (V2Backend, template, "FeedbackForwardingEmailAddress"),
+        ):
+            for name in ("ConfigurationSetName", return_path):
+                with self.subTest(backend, name=name, **content):
+                    kept = send(simple_message(**content), backend, **settings)
+                    message = simple_message(esp_extra={name: None}, **content)
+                    sent = send(message, backend, **settings)
+                    self.assertEqual(kept.params.keys() - sent.params.keys(), {name})
+
+
 class TemplateTests(SimpleTestCase):
     MESSAGES: dict[str, dict[str, Any]] = {
         "least": {},

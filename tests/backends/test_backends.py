@@ -460,7 +460,9 @@ class ErrorTests(SimpleTestCase):
         with (
             stubbed() as stub,
             connected(post_send, lambda **kwargs: received.append(kwargs)),
-            self.assertRaisesRegex(AnymailAPIError, "300 recipients were accepted") as caught,
+            self.assertRaisesRegex(
+                AnymailAPIError, "300 of 1000 recipients were accepted"
+            ) as caught,
         ):
             for _ in range(6):
                 stub.add_response("send_bulk_templated_email", success)
@@ -482,7 +484,7 @@ class ErrorTests(SimpleTestCase):
             {"MessageId": "m-1"},
             ReadTimeoutError(endpoint_url="x"),
         ]
-        told = "50 recipients were accepted, 1 were not, 50 may have been"
+        told = "50 of 101 recipients were accepted, 50 may have been"
         with (
             mock.patch.object(aws, "client", return_value=failing),
             self.assertRaisesRegex(AnymailAPIError, told),

@@ -64,7 +64,6 @@ NOT_EXPLAINED = {
     "… does not support …": "composed of what is listed",
     "… must be …, not ….": "composed of what is listed",
     "Amazon SES does not support …": "composed of what is listed",
-    "Amazon SES does not support …. …": "composed of what is listed",
     "The subscription to the SNS topic … was not confirmed. …": "composed of what is listed",
     "The subscription to the SNS topic … was not confirmed. … If it is yours, it can be confirmed "
     "by hand: the token is logged at DEBUG.": "the same, as it is logged",

@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Any
 from unittest import mock
 
+from moto.core.utils import unix_time_millis
+from moto.sqs import models
+from moto.sqs.models import sqs_backends
+
 from anymail.sandbox.aws import bounds
+from anymail.sandbox.aws.defaults import ACCOUNT, REGION
 from anymail.sandbox.aws.queues import watch_queues
 from anymail.sandbox.journal import Consumed, SesEvent
 
@@ -32,7 +37,7 @@ class QueueTestCase(LocalSesTestCase):
 
     def receive(self, **params: Any) -> list[dict[str, Any]]:
         found = self.sqs.receive_message(
-            QueueUrl=self.topic.queue, MaxNumberOfMessages=10, WaitTimeSeconds=5, **params
+            QueueUrl=self.topic.queue, MaxNumberOfMessages=10, **params
         )
         return found.get("Messages", [])
 
@@ -96,3 +101,22 @@ class OwnQueueTests(QueueTestCase):
             for text in "abcde":
                 sns.publish(TopicArn=self.topic.arn, Message=text)
         self.assertEqual([one["Message"] for one in self.topic.published()], ["c", "d", "e"])
+
+    def test_one_more_message_takes_no_longer_when_many_wait(self):
+        self.publish()
+        queue = sqs_backends[ACCOUNT][REGION].get_queue(self.topic.queue.rpartition("/")[2])
+        queue._messages *= 2_000
+        with mock.patch.object(models, "unix_time_millis", wraps=unix_time_millis) as clock:
+            self.sqs.send_message(QueueUrl=self.topic.queue, MessageBody="one more")
+        self.assertLess(clock.call_count, 100)
+
+    def test_messages_are_counted_by_their_state(self):
+        for delay in (0, 0, 0, 60):
+            self.sqs.send_message(QueueUrl=self.topic.queue, MessageBody="x", DelaySeconds=delay)
+        self.assertEqual(
+            len(self.sqs.receive_message(QueueUrl=self.topic.queue).get("Messages", [])), 1
+        )
+        names = ("Messages", "MessagesNotVisible", "MessagesDelayed")
+        found = self.sqs.get_queue_attributes(QueueUrl=self.topic.queue, AttributeNames=["All"])
+        counts = [int(found["Attributes"][f"ApproximateNumberOf{name}"]) for name in names]
+        self.assertEqual(counts, [2, 1, 1])

@@ -6,11 +6,31 @@ import json
 from functools import partial
 from typing import Any
 
+from moto.core.utils import unix_time_millis
 from moto.sqs import urls
-from moto.sqs.models import Message, SQSBackend, sqs_backends
+from moto.sqs.models import Message, Queue, SQSBackend, sqs_backends
 
 from ..journal import Journal
 from .defaults import ACCOUNT
+
+
+class LocalQueue(Queue):
+    """Counts messages with one look at the clock: moto counts them for each one that is sent."""
+
+    @property
+    def approximate_number_of_messages(self) -> int:
+        now = unix_time_millis()
+        return sum(one.visible_at < now >= one.delayed_until for one in list(self._messages))
+
+    @property
+    def approximate_number_of_messages_not_visible(self) -> int:
+        now = unix_time_millis()
+        return sum(one.visible_at >= now for one in list(self._messages))
+
+    @property
+    def approximate_number_of_messages_delayed(self) -> int:
+        now = unix_time_millis()
+        return sum(one.delayed_until > now for one in list(self._messages))
 
 
 class LocalSqsBackend(SQSBackend):
@@ -23,6 +43,12 @@ class LocalSqsBackend(SQSBackend):
     @property
     def url_paths(self) -> dict[str, Any]:
         return {path.format(""): answer for path, answer in urls.url_paths.items()}
+
+    def create_queue(self, *args: Any, **kwargs: Any) -> Queue:
+        """Create a queue, as moto does, of a kind that counts faster."""
+        queue = super().create_queue(*args, **kwargs)
+        queue.__class__ = LocalQueue  # type: ignore[type-abstract]
+        return queue
 
     def receive_message(self, queue_name: str, *args: Any, **kwargs: Any) -> list[Message]:
         """Receive messages, as moto does."""

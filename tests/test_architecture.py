@@ -439,6 +439,16 @@ class PackageTests(SimpleTestCase):
     def test_pure_modules_import_no_network_module(self):
         self.assertEqual(network_imports(self.sources), [])
 
+    def test_the_documentation_lists_the_modules_of_amazon_ses(self):
+        page = (ROOT / "docs" / "architecture.rst").read_text("utf-8")
+        block = page[page.index("   build calls ") :].partition("\n\n")[0]
+        column = len("   documents -> events  ")
+        shown = {name for line in block.splitlines() for name in line[column:].split()}
+        prefix = "anymail.amazon_ses."
+        modules = [name for name in self.sources if name.startswith(prefix)]
+        expected = {name[len(prefix) :] + "*" * (name in NETWORK) for name in modules}
+        self.assertEqual(shown, expected)
+
     def test_settings_and_boto3_have_one_owner(self):
         self.assertEqual(stray_imports(self.sources), [])
 

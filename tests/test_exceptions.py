@@ -117,21 +117,6 @@ class AttributeTests(SimpleTestCase):
         with self.assertRaises(TypeError):
             AnymailError("text", reponse={})
 
-    def test_an_api_error_tells_whether_to_repeat_the_call(self):
-        error = AnymailAPIError(
-            "text",
-            error_code="Throttling",
-            is_transient=True,
-            is_throttled=True,
-            is_unsent=True,
-            response={"Error": {"Code": "Throttling"}},
-        )
-        self.assertEqual(error.error_code, "Throttling")
-        self.assertEqual(
-            (error.is_transient, error.is_throttled, error.is_unsent), (True, True, True)
-        )
-        self.assertEqual(error.response["Error"]["Code"], "Throttling")
-
     def test_an_api_error_is_nothing_of_that_unless_said(self):
         error = AnymailAPIError("text")
         self.assertIsNone(error.error_code)

@@ -13,7 +13,6 @@ from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.test import SimpleTestCase
 
 from anymail.message import (
-    ANYMAIL_STATUSES,
     UNSET,
     AnymailMessage,
     AnymailMessageMixin,
@@ -90,9 +89,6 @@ class MessageTests(SimpleTestCase):
         self.assertEqual((message.subject, message.tags), ("Subject", ["a"]))
         self.assertIsInstance(message.anymail_status, AnymailStatus)
 
-    def test_there_is_a_status_before_sending(self):
-        self.assertIsNone(AnymailMessage().anymail_status.status)
-
     def test_it_can_be_pickled_and_copied_before_sending(self):
         """Queues pickle messages, and Django's locmem backend copies them."""
         message = full_message()
@@ -126,20 +122,6 @@ def full_message() -> AnymailMessage:
 
 
 class RecipientStatusTests(SimpleTestCase):
-    def test_the_statuses_are_those_of_the_documentation(self):
-        self.assertEqual(
-            ANYMAIL_STATUSES, ["sent", "queued", "invalid", "rejected", "failed", "unknown"]
-        )
-
-    def test_it_holds_an_id_and_a_status(self):
-        status = AnymailRecipientStatus("id", "sent")
-        self.assertEqual((status.message_id, status.status), ("id", "sent"))
-        self.assertEqual((status.error_code, status.error_message), (None, None))
-
-    def test_it_may_hold_neither(self):
-        status = AnymailRecipientStatus(message_id=None, status=None)
-        self.assertEqual((status.message_id, status.status), (None, None))
-
     def test_an_unknown_status_is_refused(self):
         with self.assertRaisesMessage(ValueError, "Invalid status 'delivered'"):
             AnymailRecipientStatus("id", "delivered")

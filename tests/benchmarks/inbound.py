@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import functools
 import gc
-import json
 import os
 import statistics
 import subprocess
@@ -30,7 +29,6 @@ import django
 django.setup()
 
 import boto3  # noqa: E402
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: E402
 from django.test import RequestFactory, override_settings  # noqa: E402
 
 from anymail.amazon_ses import aws  # noqa: E402
@@ -39,6 +37,7 @@ from anymail.signals import inbound  # noqa: E402
 from anymail.testing import sns_notification, trusted_sns  # noqa: E402
 from anymail.webhooks.amazon_ses import AmazonSESInboundWebhookView  # noqa: E402
 
+from ..encrypted_mail import encrypt  # noqa: E402
 from ..hostile_mail_costs import MAILS, PLAIN, read_everything  # noqa: E402
 
 BUCKET = "mail"
@@ -178,21 +177,7 @@ def report(sides: dict[str, Callable[[], Any]], size: int, rounds: int) -> None:
 
 
 def store_encrypted(s3: Any, key: str, mail: bytes) -> None:
-    kms = aws.client("kms", _settings())
-    arn = kms.create_key()["KeyMetadata"]["Arn"]
-    context = {"aws:ses:message-id": key, "kms_cmk_id": arn}
-    data_key = kms.generate_data_key(KeyId=arn, EncryptionContext=context, KeySpec="AES_256")
-    iv = os.urandom(12)
-    metadata = {
-        "x-amz-key-v2": base64.b64encode(data_key["CiphertextBlob"]).decode(),
-        "x-amz-iv": base64.b64encode(iv).decode(),
-        "x-amz-cek-alg": "AES/GCM/NoPadding",
-        "x-amz-tag-len": "128",
-        "x-amz-wrap-alg": "kms",
-        "x-amz-matdesc": json.dumps(context),
-        "x-amz-unencrypted-content-length": str(len(mail)),
-    }
-    body = AESGCM(data_key["Plaintext"]).encrypt(iv, mail, None)
+    body, metadata = encrypt(aws.client("kms", _settings()), key, mail)
     s3.put_object(Bucket=BUCKET, Key=key, Body=body, Metadata=metadata)
 
 

@@ -18,7 +18,6 @@ import boto3
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.test import SimpleTestCase, override_settings
 from moto.server import ThreadedMotoServer
 
@@ -32,6 +31,7 @@ from anymail.signals import EventType, inbound
 from anymail.testing import sns_notification, sns_request, trusted_sns
 from anymail.webhooks.amazon_ses import AmazonSESInboundWebhookView
 
+from ..encrypted_mail import encrypt
 from ..log_guard import recorded
 from ..ses import CREDENTIALS, loopback_server
 from ..sns_samples import ignore_insecure_webhooks
@@ -498,21 +498,9 @@ class EncryptedTests(WebhookTestCase):
 
     def test_object_encrypted_with_a_key_of_kms_is_read(self):
         kms = boto3.client("kms", endpoint_url=self.endpoint, **KEYS)
-        arn = kms.create_key()["KeyMetadata"]["Arn"]
-        body = document("s3-encrypted")
-        context = {"aws:ses:message-id": body["mail"]["messageId"], "kms_cmk_id": arn}
-        key = kms.generate_data_key(KeyId=arn, EncryptionContext=context, KeySpec="AES_256")
-        mail, iv = eml("attachment.eml"), os.urandom(12)
-        metadata = {
-            "x-amz-key-v2": base64.b64encode(key["CiphertextBlob"]).decode(),
-            "x-amz-iv": base64.b64encode(iv).decode(),
-            "x-amz-cek-alg": "AES/GCM/NoPadding",
-            "x-amz-tag-len": "128",
-            "x-amz-wrap-alg": "kms",
-            "x-amz-matdesc": json.dumps(context),
-            "x-amz-unencrypted-content-length": str(len(mail)),
-        }
-        self.store(body, AESGCM(key["Plaintext"]).encrypt(iv, mail, None), Metadata=metadata)
+        body, mail = document("s3-encrypted"), eml("attachment.eml")
+        content, metadata = encrypt(kms, body["mail"]["messageId"], mail)
+        self.store(body, content, Metadata=metadata)
         expected = AnymailInboundMessage.parse_raw_mime_bytes(mail).attachments
         found = self.receive(body).message.attachments
         self.assertEqual(

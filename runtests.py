@@ -1,8 +1,9 @@
 #!/usr/bin/env python
 """Run the tests: ``python runtests.py [labels] [--db sqlite|postgres|mariadb] [--tag TAG] ...``
 
-Other arguments are those of ``manage.py test``. PostgreSQL and MariaDB are the servers on loopback,
-see tests/settings.py.
+Other arguments are those of ``manage.py test``. With SQLite, the tests run in as many processes as
+there are cores; ``--parallel 1`` runs them in this one, for a debugger. PostgreSQL and MariaDB are
+the servers on loopback, see tests/settings.py.
 """
 
 import argparse
@@ -48,7 +49,10 @@ def main(arguments: list[str]) -> None:
         warnings.simplefilter("error", getattr(deprecation, name))
 
     labels = [argument for argument in arguments if argument.partition(".")[0] == "tests"]
-    execute_from_command_line(["runtests.py", "test", *arguments, *([] if labels else ["tests"])])
+    # To copy a database for each process, Django needs the server's own tools.
+    processes = "auto" if os.environ["ANYMAIL_TEST_DB"] == "sqlite" else "1"
+    defaults = [f"--parallel={processes}", *([] if labels else ["tests"])]
+    execute_from_command_line(["runtests.py", "test", *defaults, *arguments])
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from unittest import mock
 
 from django.test.runner import DiscoverRunner, ParallelTestSuite
 
+from . import botocore_data
 from .ses import BODY, CREDENTIALS
 
 TESTS = Path(__file__).parent
@@ -95,6 +96,7 @@ def install() -> None:
 
 def install_in_worker(path: str) -> None:
     """The same, in a process that does not inherit the memory of the test runner."""
+    botocore_data.share()
     install()
     Guard.active.append(Guard(path))
 
@@ -158,6 +160,7 @@ class Runner(DiscoverRunner):
     offenders: list[str] = []
 
     def run_suite(self, suite: Any, **kwargs: Any) -> Any:
+        botocore_data.share()
         install()
         with tempfile.NamedTemporaryFile("r", encoding="utf-8") as file:
             suite.process_setup_args = (file.name,)

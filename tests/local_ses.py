@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -158,7 +159,7 @@ def local_ses(**faults: Any) -> Iterator[LocalSes]:
     """All of the Amazon side for the length of a ``with`` block."""
     journal, settings = Journal(), Faults(**faults)
     sns = LocalSns(journal, KEY, retry_pause=0.01, timeout=PATIENCE)
-    publisher = Publisher(journal, sns, receive, pace=0.01)
+    publisher = Publisher(journal, sns, partial(receive, sns=sns, journal=journal), pace=0.01)
     with ExitStack() as stack:
         stack.callback(sns.close)
         stack.callback(publisher.close)
@@ -184,10 +185,11 @@ class LocalSesTestCase(SimpleTestCase):
     def tearDown(self) -> None:
         faults = self.amazon.faults
         faults.latency, faults.rate, faults.verified_only = 0.0, None, False
+        faults._full_at = 0.0
 
     def stop_the_clock(self) -> None:
         """A send rate grants nothing more to who waits, or is slow."""
-        patch = mock.patch.object(self.amazon.faults, "_clock", return_value=0.0)
+        patch = mock.patch.object(self.amazon.faults, "clock", return_value=0.0)
         patch.start()
         self.addCleanup(patch.stop)
 

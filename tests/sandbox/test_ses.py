@@ -892,7 +892,7 @@ class BulkTests(LocalSesTestCase):
         self.assertEqual(results[2]["Error"], "Maximum sending rate exceeded.")
         code, _, _ = self.refusal(self.send_v1, {}, {})
         self.assertEqual(code, "Throttling")
-        self.amazon.faults.rate = 1
+        self.amazon.faults.rate, self.amazon.faults._full_at = 1, 0.0
         results = self.send_v2({}, {})
         self.assertEqual([result["Status"] for result in results], ["SUCCESS", "ACCOUNT_THROTTLED"])
 

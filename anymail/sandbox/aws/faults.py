@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from threading import Lock
 
 #: What GetSendQuota reports while nothing is throttled: a usual value outside of SES's sandbox.
@@ -12,36 +13,21 @@ DEFAULT_RATE = 14.0
 MAX_LATENCY = 60
 
 
+@dataclass(kw_only=True)
 class Faults:
     """Safe to use from several threads.
 
     :param latency: seconds that each call that sends takes longer.
     :param rate: recipients per second above which SES throttles; None: never.
+    :param verified_only: refuse senders that are not verified.
     """
 
-    def __init__(
-        self,
-        latency: float = 0.0,
-        rate: float | None = None,
-        verified_only: bool = False,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.latency = latency
-        self.verified_only = verified_only
-        self._clock = clock
-        self._lock = Lock()
-        self.rate = rate
-
-    @property
-    def rate(self) -> float | None:
-        return self._rate
-
-    @rate.setter
-    def rate(self, rate: float | None) -> None:
-        with self._lock:
-            self._rate = rate
-            self._full_at = self._clock()
+    latency: float = 0.0
+    rate: float | None = None
+    verified_only: bool = False
+    clock: Callable[[], float] = time.monotonic
+    _full_at: float = 0.0
+    _lock: Lock = field(default_factory=Lock)
 
     def allow(self, recipients: int) -> bool:
         """Whether a message may be sent now; if so, its recipients use up the rate.
@@ -49,13 +35,13 @@ class Faults:
         A message with many recipients is allowed when one more is, and uses up the following
         seconds (Amazon SES Developer Guide, "Service quotas").
         """
+        if self.rate is None:
+            return True
         with self._lock:
-            if self._rate is None:
-                return True
-            now = self._clock()
-            used = max(self._full_at - now, 0.0) * self._rate
+            now = self.clock()
+            used = max(self._full_at - now, 0.0) * self.rate
             # Whoever waited exactly as long as needed must not be refused because of rounding.
-            if max(self._rate, 1.0) - used < 1 - 1e-6:
+            if max(self.rate, 1.0) - used < 1 - 1e-6:
                 return False
-            self._full_at = max(self._full_at, now) + recipients / self._rate
+            self._full_at = max(self._full_at, now) + recipients / self.rate
             return True

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -53,12 +54,8 @@ class LocalAws:
         """
         from .receive.receive import receive
 
-        context: dict[str, Any] = {
-            "region": defaults.REGION,
-            "sns": self.started_sns,
-            "journal": self.journal,
-        }
-        return receive(raw, **options, **context)
+        sns, journal = self.started_sns, self.journal
+        return receive(raw, region=defaults.REGION, sns=sns, journal=journal, **options)
 
     def webhooks(self) -> list[Subscription]:
         """Every webhook that is subscribed, the oldest first."""
@@ -117,7 +114,8 @@ def run_services(
 
     watch_queues(aws.journal)
     aws.sns = LocalSns(aws.journal, key, allow_remote="*" in hosts)
-    publisher = Publisher(aws.journal, aws.sns, receive)
+    incoming = partial(receive, sns=aws.sns, journal=aws.journal)
+    publisher = Publisher(aws.journal, aws.sns, incoming)
     try:
         application.set_result(AwsEndpoint(publisher, aws.sns, aws.faults, hosts=hosts))
         yield

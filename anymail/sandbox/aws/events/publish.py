@@ -14,7 +14,7 @@ from ..api import ApiError
 from ..schedule import Schedule
 from .documents import describe, event_document, notification_document
 from .simulator import SimulatedEvent, events_for
-from .subscribers import NOTIFICATION_TYPES, EventDestination, Subscribers, event_type
+from .subscribers import NOTIFICATION_TYPES, EventDestination, Subscribers
 from .tracked import why_untracked
 
 if TYPE_CHECKING:
@@ -22,19 +22,17 @@ if TYPE_CHECKING:
 
 EVENT_SUBJECT = "Amazon SES Email Event Notification"
 
-#: Takes mail that arrives: :func:`..receive.receive.receive`.
-Receive = Callable[..., Any]
-
 
 class Publisher:
     """Publishes the events of messages, in the background.
 
-    :param receive: gets what is sent to domains of this account.
+    :param receive: gets what is sent to domains of this account, as
+        :func:`..receive.receive.receive` does.
     :param pace: how slow; 1 is about a second for all events of a message.
     """
 
     def __init__(
-        self, journal: Journal, sns: LocalSns, receive: Receive, *, pace: float = 1.0
+        self, journal: Journal, sns: LocalSns, receive: Callable[..., Any], *, pace: float = 1.0
     ) -> None:
         self.subscribers: Subscribers = Subscribers()
         self._journal = journal
@@ -97,26 +95,18 @@ class Publisher:
         if not ours:
             return
         try:
-            self._receive(
-                mail.raw,
-                sender=mail.source,
-                recipients=ours,
-                region=mail.region,
-                sns=self._sns,
-                journal=self._journal,
-            )
+            self._receive(mail.raw, sender=mail.source, recipients=ours, region=mail.region)
         except SandboxError as err:
             mail.notes.append(f"It was not received: {err}")
 
     def _why_untracked(self, mail: SentMail, kind: str) -> str | None:
-        found = [one for one in self._destinations(mail) if one.enabled]
-        is_published = any(event_type(kind) in one.types for one in found)
+        is_published = any(found.accepts(kind) for found in self._destinations(mail))
         return why_untracked(kind, mail, is_published=is_published)
 
     def _why_unpublished(self, mail: SentMail) -> str | None:
         """Why nobody hears of the events of a message; None if somebody does."""
-        topics = [found.topic_arn for found in self._destinations(mail) if found.enabled]
-        notified = self._attributes(mail)
+        notified, destinations = self._attributes(mail), self._destinations(mail)
+        topics = [found.topic_arn for found in destinations if found.definition["Enabled"]]
         if any([*topics, *(notified.get(f"{kind}Topic") for kind in NOTIFICATION_TYPES)]):
             return None
         why = "it has no configuration set (the setting is AMAZON_SES_CONFIGURATION_SET_NAME)"

@@ -35,6 +35,7 @@ class SimulatedEvent:
 
 
 FAILED = {"action": "failed", "status": "5.1.1"}
+PERMANENT = {"bounceType": "Permanent", "bounceSubType": "General"}
 SEND = SimulatedEvent(kind="Send", delay=0.05)
 RENDERING_FAILURE = SimulatedEvent(kind="Rendering Failure", delay=0.1)
 REJECT = SimulatedEvent(kind="Reject", delay=0.1, detail={"reason": "Bad content"})
@@ -49,22 +50,18 @@ DELAY = SimulatedEvent(
 BOUNCE = SimulatedEvent(
     kind="Bounce",
     delay=0.4,
-    detail={"bounceType": "Permanent", "bounceSubType": "General", "reportingMTA": f"dsn; {MTA}"},
+    detail={**PERMANENT, "reportingMTA": f"dsn; {MTA}"},
     recipient={**FAILED, "diagnosticCode": "smtp; 550 5.1.1 user unknown"},
 )
 SUPPRESSED = SimulatedEvent(
     kind="Bounce",
     delay=0.2,
-    detail={
-        "bounceType": "Permanent",
-        "bounceSubType": "Suppressed",
-        "reportingMTA": "dns; amazonses.com",
-    },
+    detail={**PERMANENT, "bounceSubType": "Suppressed", "reportingMTA": "dns; amazonses.com"},
     recipient={**FAILED, "diagnosticCode": "Amazon SES has suppressed sending to this address."},
 )
 # An automatic reply is not a delivery status notification, and has no details.
 AUTO_REPLY = SimulatedEvent(
-    kind="Bounce", delay=0.7, detail={"bounceType": "Transient", "bounceSubType": "General"}
+    kind="Bounce", delay=0.7, detail={**PERMANENT, "bounceType": "Transient"}
 )
 COMPLAINT = SimulatedEvent(
     kind="Complaint",

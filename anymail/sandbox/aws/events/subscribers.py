@@ -17,24 +17,24 @@ EVENT_TYPES = (
 NOTIFICATION_TYPES = ("Bounce", "Complaint", "Delivery")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class EventDestination:
     """Where a configuration set publishes events.
 
-    :param types: of :data:`EVENT_TYPES`.
-    :param topic_arn: None for destinations other than SNS, to which nothing is published.
-    :param definition: the whole destination, as the caller wrote it.
+    :param definition: as v2 has it.
     """
 
-    name: str
-    enabled: bool
-    types: tuple[str, ...]
-    topic_arn: str | None
     definition: Mapping[str, Any]
 
+    @property
+    def topic_arn(self) -> str | None:
+        """None for destinations other than SNS, to which nothing is published."""
+        return (self.definition["SnsDestination"] or {}).get("TopicArn")
+
     def accepts(self, kind: str) -> bool:
-        """Whether events of a kind, in any spelling, are published there."""
-        return self.enabled and self.topic_arn is not None and event_type(kind) in self.types
+        """Whether events of a kind, in any spelling, happen because of it."""
+        definition = self.definition
+        return definition["Enabled"] and event_type(kind) in definition["MatchingEventTypes"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from ..api import ApiError, ApiRequest
 from ..events.subscribers import EventDestination, event_type
 from .context import Result, SesContext
 from .errors import ErrorCode, SesError, invalid
+from .v1 import Params
 
 #: What SES publishes when a destination is made or changed (Amazon SES Developer Guide, "Set up an
 #: Amazon SNS event destination").
@@ -48,21 +49,21 @@ def delete_configuration_set(ses: SesContext, request: ApiRequest) -> Result:
 
 
 def get_destinations(ses: SesContext, request: ApiRequest) -> Result:
-    found = _destinations(ses, request).values()
-    return {"EventDestinations": [{**one.definition, "Name": one.name} for one in found]}
+    return {"EventDestinations": [one.definition for one in _destinations(ses, request).values()]}
 
 
 def put_destination(ses: SesContext, request: ApiRequest) -> Result:
     """Create or update a destination."""
-    destination = _destination(request)
-    _check_existence(ses, request, destination.name)
-    if destination.topic_arn is not None:
+    destination = EventDestination(_definition(request))
+    name, topic_arn = destination.definition["Name"], destination.topic_arn
+    _check_existence(ses, request, name)
+    if topic_arn is not None:
         try:
-            ses.sns.publish(destination.topic_arn, VALIDATION)
+            ses.sns.publish(topic_arn, VALIDATION)
         except ApiError as err:
-            text = f"Could not publish to SNS topic <{destination.topic_arn}>: {err}"
+            text = f"Could not publish to SNS topic <{topic_arn}>: {err}"
             raise SesError(ErrorCode.INVALID_DESTINATION, text) from err
-    _destinations(ses, request)[destination.name] = destination
+    _destinations(ses, request)[name] = destination
     return {}
 
 
@@ -83,22 +84,20 @@ def _destinations(ses: SesContext, request: ApiRequest) -> dict[str, EventDestin
     return ses.publisher.subscribers.destinations[request.region, _named_set(request)]
 
 
-def _destination(request: ApiRequest) -> EventDestination:
-    """The destination in a call of either API."""
+def _definition(request: ApiRequest) -> Params:
+    """The destination in a call of either API, as v2 has it."""
     given = request.params["EventDestination"]
-    sns = given.get("SnsDestination") or given.get("SNSDestination") or {}
-    topic_arn = sns.get("TopicArn") or sns.get("TopicARN")
     types = [event_type(kind) for kind in given.get("MatchingEventTypes", ())]
     if None in types:
         raise invalid(f"Invalid event type in {given['MatchingEventTypes']}.")
-    in_v2 = {"MatchingEventTypes": types, "SnsDestination": topic_arn and {"TopicArn": topic_arn}}
-    return EventDestination(
-        name=request.params.get("EventDestinationName") or given["Name"],
-        enabled=given.get("Enabled", False),
-        types=tuple(filter(None, types)),
-        topic_arn=topic_arn,
-        definition={**given, **in_v2},
-    )
+    in_v1 = given.get("SNSDestination", {})
+    return {
+        "Enabled": False,
+        "Name": request.params.get("EventDestinationName"),
+        "SnsDestination": {"TopicArn": in_v1["TopicARN"]} if in_v1 else None,
+        **given,
+        "MatchingEventTypes": types,
+    }
 
 
 def _check_existence(ses: SesContext, request: ApiRequest, name: str) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .errors import ErrorCode, SesError
+
 TAG = re.compile(r"(\{\{!--.*?--\}\}|\{\{\{[^{}]*\}\}\}|\{\{[^{}]*\}\})", re.DOTALL)
 PATH = re.compile(r"(?:@?[\w-]+|\.\.?|\[[^\]]+\])(?:[./](?:[\w-]+|\.\.|\[[^\]]+\]))*")
 BLOCKS = frozenset({"if", "unless", "each", "with"})
@@ -19,8 +21,11 @@ BLOCKS = frozenset({"if", "unless", "each", "with"})
 MAX_DEPTH = 50
 
 
-class TemplateError(Exception):
+class TemplateError(SesError):
     """A template is not well formed, or needs what the data does not have."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(ErrorCode.INVALID_TEMPLATE, message)
 
 
 @dataclass(kw_only=True)

@@ -111,18 +111,10 @@ def _checked_template(request: ApiRequest) -> Template:
     content = {key.removesuffix("Part"): value for key, value in given.items()}
     name = content.get("TemplateName") or request.params.get("TemplateName", "")
     parts = {key: content[key] for key in ("Subject", "Text", "Html") if key in content}
-    template = Template(name=name, parts=parts)
-    try:
-        _check(template)
-    except TemplateError as err:
-        raise SesError(ErrorCode.INVALID_TEMPLATE, str(err)) from err
-    return template
-
-
-def _check(template: Template) -> None:
-    if not template.name or not template.parts.get("Subject"):
+    if not name or not parts.get("Subject"):
         raise TemplateError("The name and the subject must be specified.")
-    if sum(len(part.encode()) for part in template.parts.values()) > MAX_SIZE:
+    if len("".join(parts.values()).encode()) > MAX_SIZE:
         raise TemplateError(f"A template has at most {MAX_SIZE} bytes.")
-    for part in template.parts.values():
+    for part in parts.values():
         handlebars.parse(part)
+    return Template(name=name, parts=parts)

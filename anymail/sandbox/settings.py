@@ -9,19 +9,15 @@ from typing import Any
 import django
 from django import conf
 
-from .aws.defaults import (
-    BUCKET,
-    CONFIGURATION_SET,
-    CREDENTIALS,
-    EVENTS_TOPIC,
-    INBOUND_TOPIC,
-    QUEUE,
-)
+from .aws import defaults
 from .aws.sns.signing_key import SigningKey, default_key_file
 
 #: Settings of a project that would lead past the sandbox, or refuse its messages.
 FORGOTTEN = (
     "AMAZON_SES_CLIENT_FACTORY",
+    "AMAZON_SES_ROLE_ARN",
+    "AMAZON_SES_ROLE_PARAMS",
+    "AMAZON_SES_ENDPOINT_ID",
     "AMAZON_SES_SNS_CLIENT_PARAMS",
     "AMAZON_SES_S3_CLIENT_PARAMS",
     "AMAZON_SES_KMS_CLIENT_PARAMS",
@@ -38,9 +34,7 @@ from anymail.sandbox.settings import sandboxed
 
 {backend}ANYMAIL = sandboxed(globals().get("ANYMAIL", {{}}), {arguments})
 """
-BACKEND = """\
-EMAIL_BACKEND = "anymail.backends.amazon_ses.EmailBackend"
-"""
+BACKEND = 'EMAIL_BACKEND = "anymail.backends.amazon_ses.EmailBackend"\n'
 MAILERS = """\
 MAILERS = {
     **globals().get("MAILERS", {}),
@@ -79,12 +73,12 @@ def anymail_settings(
     :param secret: what SNS sends to the webhooks, ``user:password``.
     """
     return {
-        "AMAZON_SES_SESSION_PARAMS": dict(CREDENTIALS),
+        "AMAZON_SES_SESSION_PARAMS": dict(defaults.CREDENTIALS),
         "AMAZON_SES_CLIENT_PARAMS": {"endpoint_url": endpoint},
-        "AMAZON_SES_CONFIGURATION_SET_NAME": CONFIGURATION_SET,
-        "AMAZON_SES_SNS_TOPIC_ARNS": [EVENTS_TOPIC, INBOUND_TOPIC],
-        "AMAZON_SES_QUEUES": [QUEUE],
-        "AMAZON_SES_INBOUND_BUCKETS": [BUCKET],
+        "AMAZON_SES_CONFIGURATION_SET_NAME": defaults.CONFIGURATION_SET,
+        "AMAZON_SES_SNS_TOPIC_ARNS": [defaults.EVENTS_TOPIC, defaults.INBOUND_TOPIC],
+        "AMAZON_SES_QUEUES": [defaults.QUEUE],
+        "AMAZON_SES_INBOUND_BUCKETS": [defaults.BUCKET],
         "AMAZON_SES_SNS_CERTIFICATES": dict(certificates),
         "WEBHOOK_SECRET": secret,
         **dict.fromkeys(FORGOTTEN),

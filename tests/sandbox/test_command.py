@@ -349,6 +349,9 @@ class SettingsTests(SimpleTestCase):
             "AMAZON_SES_CLIENT_FACTORY": "shop.amazon",
             "AMAZON_SES_S3_CLIENT_PARAMS": {"endpoint_url": "https://s3.example"},
             "AMAZON_SES_INBOUND_KMS_KEY_ID": "arn:aws:kms:eu-west-1:1:key/1",
+            "AMAZON_SES_ROLE_ARN": "arn:aws:iam::123456789012:role/mail",
+            "AMAZON_SES_ROLE_PARAMS": {"ExternalId": "shop"},
+            "AMAZON_SES_ENDPOINT_ID": "abcdef12.g3h",
         }
         found = self.pasted(mailers=True, ANYMAIL=elsewhere)["ANYMAIL"]
         with override_settings(ANYMAIL=found):
@@ -356,6 +359,9 @@ class SettingsTests(SimpleTestCase):
         self.assertEqual(
             (settings.client_factory, settings.s3_client_params, settings.inbound_kms_key_id),
             (None, None, None),
+        )
+        self.assertEqual(
+            (settings.role_arn, settings.role_params, settings.endpoint_id), (None, {}, None)
         )
 
     def test_other_mailers_stay(self):

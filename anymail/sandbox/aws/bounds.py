@@ -23,22 +23,16 @@ def check_room_for_message() -> None:
     First the queue that the sandbox made forgets the older half: perhaps nobody consumes it.
     """
     queues = [queue for backend in _backends("sqs") for queue in list(backend.queues.values())]
-    if not _is_full(_sizes(queues)):
-        return
-    for queue in queues:
+    for queue in queues if _are_full(queues) else []:
         if queue.name == QUEUE:
             del queue._messages[: (len(queue._messages) + 1) // 2]
-    sizes = _sizes(queues)
-    if _is_full(sizes):
-        text = f"The sandbox's queues are full ({len(sizes)} messages). Receive some, or purge one."
+    if _are_full(queues):
+        text = "The sandbox's queues are full. Receive some messages, or purge a queue."
         raise ApiError("OverLimit", text, 403)
 
 
-def _sizes(queues: list[Any]) -> list[int]:
-    return [len(str(message.body)) for queue in queues for message in list(queue._messages)]
-
-
-def _is_full(sizes: list[int]) -> bool:
+def _are_full(queues: list[Any]) -> bool:
+    sizes = [len(str(message.body)) for queue in queues for message in list(queue._messages)]
     return len(sizes) >= MAX_MESSAGES or sum(sizes) >= MAX_MESSAGE_BYTES
 
 

@@ -18,7 +18,7 @@ from .protocol import Environ, Response, StartResponse
 from .routing import read_body, read_scope, refuse_browsers, ses_service
 from .ses.context import SesContext
 from .ses.errors import SesError
-from .ses.operations import OPERATIONS, REFUSED_OPERATIONS, SEND_OPERATIONS
+from .ses.operations import OPERATIONS, REFUSED, SENDING
 
 if TYPE_CHECKING:
     from .events.publish import Publisher
@@ -30,6 +30,7 @@ logger: logging.Logger = logging.getLogger(__name__)
 #: Of moto. Others run containers, call other hosts, write files, or (STS) give access to other
 #: accounts.
 SERVICES = frozenset({"kms", "s3", "ses", "sesv2", "sns", "sqs"})
+_application: Any = cache(werkzeug_app.create_backend_app)
 
 
 class AwsEndpoint:
@@ -65,14 +66,14 @@ class AwsEndpoint:
 
     def _run(self, request: ApiRequest) -> Mapping[str, Any] | None:
         """The result of a call; None leaves it to moto."""
-        key = (request.service, request.operation)
-        if key in REFUSED_OPERATIONS:
+        if request.operation in REFUSED:
             text = f"The sandbox does not have the operation {request.operation}."
             raise ApiError("NotImplemented", text)
-        if key in SEND_OPERATIONS:
+        operation = OPERATIONS.get(request.operation)
+        if operation in SENDING:
             time.sleep(self._ses.faults.latency)
         try:
-            return OPERATIONS[key](self._ses, request) if key in OPERATIONS else None
+            return operation(self._ses, request) if operation else None
         except SesError as err:
             raise err.as_api_error(request.service) from err
 
@@ -102,9 +103,3 @@ def _ask_moto(service: str, environ: Environ, start_response: StartResponse) -> 
         raise ApiError("NotImplemented", text)
     start_response(status, list(headers.items()))
     return body
-
-
-@cache
-def _application(service: str) -> Any:
-    create: Any = werkzeug_app.create_backend_app
-    return create(service)

@@ -45,6 +45,11 @@ def first(headers: Iterable[Header], name: str) -> str | None:
     return next(iter(values(headers, name)), None)
 
 
+def mailboxes(headers: Iterable[Header], *names: str) -> list[str]:
+    """The mailboxes in the headers with one of these names (in lower case)."""
+    return [part for value in values(headers, *names) for part in split(value)]
+
+
 def unfold(value: str) -> str:
     """The value of a header on one line."""
     return re.sub(r"\r?\n(?=[ \t])", "", value)

@@ -150,19 +150,14 @@ def set_up_account(
 
 def _create_queue(aws: LocalAws) -> None:
     """A queue that gets what both topics publish, and one for what is received in vain."""
-    sqs = aws.client("sqs")
-    dead = sqs.create_queue(QueueName=defaults.DEAD_LETTER_QUEUE)["QueueUrl"]
-    redrive = {"deadLetterTargetArn": _queue_arn(sqs, dead), "maxReceiveCount": "5"}
-    queue = sqs.create_queue(
-        QueueName=defaults.QUEUE, Attributes={"RedrivePolicy": json.dumps(redrive)}
-    )["QueueUrl"]
+    sqs, arn = aws.client("sqs"), f"arn:aws:sqs:{defaults.REGION}:{defaults.ACCOUNT}"
+    sqs.create_queue(QueueName=defaults.DEAD_LETTER_QUEUE)
+    dead = f"{arn}:{defaults.DEAD_LETTER_QUEUE}"
+    redrive = json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": "5"})
+    sqs.create_queue(QueueName=defaults.QUEUE, Attributes={"RedrivePolicy": redrive})
+    queue = f"{arn}:{defaults.QUEUE}"
     for topic in (defaults.EVENTS_TOPIC, defaults.INBOUND_TOPIC):
-        aws.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=_queue_arn(sqs, queue))
-
-
-def _queue_arn(sqs: Any, url: str) -> str:
-    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-    return str(found["Attributes"]["QueueArn"])
+        aws.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
 
 
 def _create_configuration_set(aws: LocalAws, name: str) -> None:

@@ -55,10 +55,7 @@ def parse_request(service: str, region: str, environ: Environ, body: bytes) -> A
     except Exception as err:  # moto's parser expects well-formed requests
         code = "SerializationException" if is_json else "MalformedInput"
         raise ApiError(code, "The request cannot be read.") from err
-    source_ip = environ.get("REMOTE_ADDR", "127.0.0.1")
-    return ApiRequest(
-        service=service, region=region, operation=operation, params=params, source_ip=source_ip
-    )
+    return ApiRequest(service, region, operation, params, environ.get("REMOTE_ADDR", "127.0.0.1"))
 
 
 def build_response(request: ApiRequest, result: Any) -> Response:
@@ -89,7 +86,14 @@ def build_error(error: ApiError, service: str) -> Response:
 
 def _find_by_name(service: str, environ: Environ, body: bytes) -> tuple[str, dict[str, Any]]:
     """The operation that a form is for, and what moto's parser reads."""
-    form = _parse_form(environ.get("QUERY_STRING", "").encode("latin-1") + b"&" + body)
+    content = environ.get("QUERY_STRING", "").encode("latin-1") + b"&" + body
+    try:
+        pairs = parse_qsl(content.decode("utf-8", "replace"), True, max_num_fields=MAX_FIELDS)
+    except ValueError as err:
+        raise ApiError("MalformedQueryString", "The request has too many parameters.") from err
+    form = dict(pairs)
+    if len(form) < len(pairs):  # moto might take another one than we do
+        raise ApiError("MalformedQueryString", "The request has a parameter twice.")
     model, action = get_service_model(service), form.get("Action", "")
     if action not in model.operation_names:
         text = f"Could not find operation {action[:100]} for version {model.api_version}"
@@ -107,18 +111,6 @@ def _find_by_path(service: str, environ: Environ, body: bytes) -> tuple[str, dic
         raise ApiError("UnknownOperationException", "Unknown operation.", 404) from err
     values = MultiDict(query)
     return operation, {"body": body, "headers": {}, "url_params": in_path, "values": values}
-
-
-def _parse_form(content: bytes) -> dict[str, str]:
-    try:
-        text = content.decode("utf-8", "replace")
-        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS)
-    except ValueError as err:
-        raise ApiError("MalformedQueryString", "The request has too many parameters.") from err
-    form = dict(pairs)
-    if len(form) < len(pairs):  # moto might take another one than we do
-        raise ApiError("MalformedQueryString", "The request has a parameter twice.")
-    return form
 
 
 def _check_json(body: bytes | None) -> None:

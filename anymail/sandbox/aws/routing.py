@@ -19,9 +19,11 @@ from .api import ApiError
 from .defaults import ACCOUNT, REGION
 from .protocol import Environ
 
-#: ``Authorization: AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, …``
-#: (AWS IAM User Guide, "Elements of an AWS API request signature").
-CREDENTIAL = re.compile(r"AWS4-[A-Z0-9-]+ .*?Credential=([^\s,]+)")
+#: ``Authorization: AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, …``; those
+#: for several regions name none (AWS IAM User Guide, "Elements of an AWS API request signature").
+SCOPE = re.compile(
+    r"AWS4-[A-Z0-9-]+ .*?Credential=[^\s,/]*/[^\s,/]*/(?:([^\s,/]*)/)?([^\s,/]*)/[^\s,/]+(?![^\s,])"
+)
 #: A little more than the largest message of v2 (40 MB) in Base64.
 MAX_BODY = 60 * 1024 * 1024
 
@@ -53,12 +55,11 @@ def read_scope(environ: Environ) -> tuple[str, str]:
     authorization = environ.get("HTTP_AUTHORIZATION", "")
     if not authorization.startswith("AWS4-"):
         return _read_signed_url(environ)
-    found = CREDENTIAL.match(authorization)
-    parts = found[1].split("/") if found else []
-    if len(parts) != 5:
-        text = "The Authorization header has no credential scope of five parts."
+    found = SCOPE.match(authorization)
+    if found is None:
+        text = "The Authorization header has no credential scope."
         raise ApiError("IncompleteSignature", text)
-    region, service = parts[2], parts[3].lower()
+    region, service = found[1] or REGION, found[2].lower()
     if service == "ses":
         service = ses_service(environ)
         if region not in ses_backends[ACCOUNT]:

@@ -10,12 +10,13 @@ import secrets
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
 from ....amazon_ses.timestamps import iso_time
 from ...journal import SentMail
 from ..defaults import ACCOUNT
-from ..headers import Header, decoded, first, split, values
+from ..headers import Header, decoded, first, mailboxes, values
 from .simulator import MTA, SimulatedEvent
 from .tracked import first_link
 
@@ -112,31 +113,23 @@ def mail_in_event(mail: SentMail, kind: str) -> Document:
 
 def describe_headers(headers: Sequence[Header], message_id: str | None) -> Document:
     """The headers of a ``mail`` object, truncated, and the common ones decoded."""
-    kept, size = [], 0
-    for name, value in headers:
-        size += len(f"{name}{value}".encode())
-        if size > MAX_HEADER_BYTES:
-            break
-        kept.append({"name": name, "value": value})
+    sizes = accumulate(len(f"{name}{value}".encode()) for name, value in headers)
+    kept = headers[: sum(size <= MAX_HEADER_BYTES for size in sizes)]
     return {
         "headersTruncated": len(kept) < len(headers),
-        "headers": kept,
+        "headers": [{"name": name, "value": value} for name, value in kept],
         "commonHeaders": common_headers(headers, message_id),
     }
 
 
 def common_headers(headers: Sequence[Header], message_id: str | None) -> Document:
     """``commonHeaders``, decoded."""
-    found: Document = {}
-    for key, name in LISTS.items():
-        items = [decoded(item) for value in values(headers, name) for item in split(value)]
-        if items:
-            found[key] = items
-    for key, name in TEXTS.items():
-        value = first(headers, name)
-        if value is not None:
-            found[key] = decoded(value)
-    return found if message_id is None else {**found, "messageId": message_id}
+    lists = {key: list(map(decoded, mailboxes(headers, name))) for key, name in LISTS.items()}
+    texts = {
+        key: decoded(text) for key, name in TEXTS.items() for text in values(headers, name)[:1]
+    }
+    found = {**lists, **texts, "messageId": message_id}
+    return {key: value for key, value in found.items() if value not in ([], None)}
 
 
 def _key(kind: str) -> str:
@@ -145,11 +138,17 @@ def _key(kind: str) -> str:
     return name[0].lower() + name[1:]
 
 
+def source_arn(mail: SentMail) -> str:
+    """The ARN of the sender's identity, which may belong to another account."""
+    own = f"arn:aws:ses:{mail.region}:{ACCOUNT}:identity/{mail.identity}"
+    return mail.parameters.get("FromEmailAddressIdentityArn", own)
+
+
 def _mail(mail: SentMail) -> Document:
     return {
         "timestamp": iso_time(mail.at),
         "source": mail.source,
-        "sourceArn": f"arn:aws:ses:{mail.region}:{ACCOUNT}:identity/{mail.identity}",
+        "sourceArn": source_arn(mail),
         "sendingAccountId": ACCOUNT,
         "messageId": mail.id,
         "destination": list(mail.recipients),
@@ -167,6 +166,8 @@ def _tags(mail: SentMail, kind: str) -> dict[str, list[str]]:
     }
     if mail.configuration_set:
         tags["ses:configuration-set"] = [mail.configuration_set]
+    if tenant := mail.parameters.get("TenantName"):
+        tags["ses:tenant-name"] = [tenant]
     if kind == "Delivery":
         tags |= {"ses:outgoing-ip": ["192.0.2.51"], "ses:outgoing-tls-version": ["TLSv1.3"]}
     return tags

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,13 +15,19 @@ from ..api import ApiError
 from ..schedule import Schedule
 from .documents import describe, event_document, notification_document
 from .simulator import SimulatedEvent, events_for
-from .subscribers import NOTIFICATION_TYPES, EventDestination, Subscribers
+from .subscribers import NOTIFICATION_TYPES, EventDestination
 from .tracked import why_untracked
 
 if TYPE_CHECKING:
     from ..sns.local_sns import LocalSns
 
 EVENT_SUBJECT = "Amazon SES Email Event Notification"
+
+#: By name, of each configuration set by region and name.
+Destinations = defaultdict[tuple[str, str], dict[str, EventDestination]]
+#: The attributes of identities by region and name in lower case, as
+#: ``GetIdentityNotificationAttributes`` of v1 has them.
+Identities = defaultdict[tuple[str, str], dict[str, Any]]
 
 
 class Publisher:
@@ -34,7 +41,8 @@ class Publisher:
     def __init__(
         self, journal: Journal, sns: LocalSns, receive: Callable[..., Any], *, pace: float = 1.0
     ) -> None:
-        self.subscribers: Subscribers = Subscribers()
+        self.destinations: Destinations = defaultdict(dict)
+        self.identities: Identities = defaultdict(dict)
         self._journal = journal
         self._sns = sns
         self._receive = receive
@@ -59,35 +67,33 @@ class Publisher:
     def _happen(self, mail: SentMail, event: SimulatedEvent) -> None:
         detail, kind = describe(mail, event, now()), event.kind
         published = SesEvent(kind=kind, document=event_document(mail, kind, detail))
-        for found in self._destinations(mail):
-            if found.topic_arn is not None and found.accepts(kind):
-                self._publish(mail, published, found.topic_arn, EVENT_SUBJECT)
+        topics = [found.topic_arn for found in self._destinations(mail) if found.accepts(kind)]
+        for topic in filter(None, topics):
+            self._publish(mail, published, topic, EVENT_SUBJECT)
         notified = self._attributes(mail)
         if topic_arn := notified.get(f"{kind}Topic"):
             wish = notified.get(f"HeadersIn{kind}NotificationsEnabled", False)
             published.document = notification_document(mail, kind, detail, with_headers=wish)
-            self._publish(mail, published, topic_arn)
+            self._publish(mail, published, topic_arn, None)
         if kind == "Delivery":
             self._deliver_here(mail, event.recipients)
         # Last, so that whoever sees the event sees everything that it led to.
         self._journal.add_event(mail, published)
 
     def _destinations(self, mail: SentMail) -> list[EventDestination]:
-        found = self.subscribers.destinations.get((mail.region, mail.configuration_set or ""), {})
+        found = self.destinations.get((mail.region, mail.configuration_set or ""), {})
         return list(found.values())
 
     def _attributes(self, mail: SentMail) -> Mapping[str, Any]:
-        return self.subscribers.identities.get((mail.region, mail.identity.lower()), {})
+        return self.identities.get((mail.region, mail.identity.lower()), {})
 
-    def _publish(
-        self, mail: SentMail, event: SesEvent, topic_arn: str, subject: str | None = None
-    ) -> None:
+    def _publish(self, mail: SentMail, event: SesEvent, topic: str, subject: str | None) -> None:
         try:
-            self._sns.publish(topic_arn, json.dumps(event.document) + "\n", subject, event)
+            self._sns.publish(topic, json.dumps(event.document) + "\n", subject, event)
         except ApiError as err:
-            mail.notes.append(f"Its {event.kind} event is not published to {topic_arn}: {err}")
+            mail.notes.append(f"Its {event.kind} event is not published to {topic}: {err}")
         else:
-            event.topic_arns.append(topic_arn)
+            event.topic_arns.append(topic)
 
     def _deliver_here(self, mail: SentMail, recipients: Sequence[str]) -> None:
         """Receive what is for a domain of this account."""

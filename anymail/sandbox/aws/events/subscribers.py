@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 #: As v2 of the API spells them (API reference, "EventType").
@@ -35,23 +34,6 @@ class EventDestination:
         """Whether events of a kind, in any spelling, happen because of it."""
         definition = self.definition
         return definition["Enabled"] and event_type(kind) in definition["MatchingEventTypes"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subscribers:
-    """The destinations and topics of every region.
-
-    :param destinations: by name, of each configuration set by region and name.
-    :param identities: the attributes of identities by region and name in lower case, as
-        ``GetIdentityNotificationAttributes`` of v1 has them.
-    """
-
-    destinations: defaultdict[tuple[str, str], dict[str, EventDestination]] = field(
-        default_factory=lambda: defaultdict(dict)
-    )
-    identities: defaultdict[tuple[str, str], dict[str, Any]] = field(
-        default_factory=lambda: defaultdict(dict)
-    )
 
 
 def event_type(kind: str) -> str | None:

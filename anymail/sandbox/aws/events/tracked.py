@@ -32,14 +32,9 @@ def why_untracked(kind: str, mail: SentMail, *, is_published: bool) -> str | Non
             f"There is no {kind} event: its configuration set has no event destination with this "
             f"type, and it was not sent with {override}=ENABLED."
         )
-    return why_untrackable(kind, mail.raw)
-
-
-def why_untrackable(kind: str, raw: bytes) -> str | None:
-    """Why SES cannot track opens or clicks of a message; None if it can."""
-    if not any(True for _ in _html_parts(raw)):
+    if not any(True for _ in _html_parts(mail.raw)):
         return f"There is no {kind} event: the message has no HTML part, and SES tracks no others."
-    if kind == "Click" and first_link(raw) is None:
+    if kind == "Click" and first_link(mail.raw) is None:
         return "There is no Click event: the HTML part has no link with http:// or https://."
     return None
 

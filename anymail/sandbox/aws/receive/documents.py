@@ -21,14 +21,8 @@ from ..events.documents import describe_headers
 from ..headers import first, parse_headers, unfold, values
 
 VERDICTS = ("spam", "virus", "spf", "dkim", "dmarc")
-#: The verdicts in the words of RFC 8601.
-RESULTS = {
-    "PASS": "pass",
-    "FAIL": "fail",
-    "GRAY": "none",
-    "PROCESSING_FAILED": "temperror",
-    "DISABLED": "none",
-}
+#: Verdicts in the words of RFC 8601; the others are ``none``.
+RESULTS = {"PASS": "pass", "FAIL": "fail", "PROCESSING_FAILED": "temperror"}
 
 
 def add_headers(mail: ReceivedMail, region: str) -> bytes:
@@ -85,7 +79,8 @@ def _mail(mail: ReceivedMail) -> dict[str, Any]:
 
 
 def _headers(mail: ReceivedMail, region: str) -> dict[str, str]:
-    results = [f"{name}={RESULTS[mail.verdicts[name]]}" for name in ("spf", "dkim", "dmarc")]
+    given = {name: mail.verdicts[name] for name in ("spf", "dkim", "dmarc")}
+    results = [f"{name}={RESULTS.get(verdict, 'none')}" for name, verdict in given.items()]
     return {
         "Return-Path": f"<{mail.sender}>",
         "Received": "from localhost (localhost [127.0.0.1])\r\n"

@@ -28,17 +28,11 @@ MAX_SNS_SIZE = 150 * 1024
 SUBJECT = "Amazon SES Email Receipt Notification"
 ID_CHARACTERS = "0123456789abcdefghijklmnopqrstuv"
 
-_ADDRESS = re.compile(
-    r"[^\s<>@\x00-\x1f\x7f\ud800-\udfff]{1,256}@[^\s<>@\x00-\x1f\x7f\ud800-\udfff]+"
-)
+_ADDRESS = re.compile(r"(?s)(?!.*[\s<>\x00-\x1f\x7f\ud800-\udfff])[^@]{1,256}@[^@]+")
 
 
 class Action(NamedTuple):
-    """An action of a receipt rule.
-
-    :param kind: ``"S3Action"``, ``"SNSAction"``, ….
-    :param params: as boto3 takes them.
-    """
+    """An action of a receipt rule: its kind, such as ``"S3Action"``, and its parameters."""
 
     rule: ReceiptRule
     kind: str

@@ -14,7 +14,7 @@ from .v1 import Params
 #: What SES publishes when a destination is made or changed (Amazon SES Developer Guide, "Set up an
 #: Amazon SNS event destination").
 VALIDATION = "Successfully validated SNS topic for Amazon SES event publishing."
-#: SES API reference, "ConfigurationSet".
+#: SES API references, "ConfigurationSet" and "CreateTenant".
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -25,12 +25,17 @@ def check_configuration_set(region: str, name: str) -> None:
         raise SesError(ErrorCode.NO_CONFIGURATION_SET, text)
 
 
+def check_name(name: str) -> None:
+    """Refuse a name that a configuration set or a tenant cannot have."""
+    if not NAME.fullmatch(name):
+        raise invalid(f"The name <{name}> does not match {NAME.pattern}.")
+
+
 def create_configuration_set(_ses: SesContext, request: ApiRequest) -> Result | None:
     """Refuse what moto does not refuse, or with other names."""
     given = request.params
     name = given.get("ConfigurationSet", {}).get("Name") or given.get("ConfigurationSetName", "")
-    if not NAME.fullmatch(name):
-        raise invalid(f"Configuration set name <{name}> is not valid: {NAME.pattern}.")
+    check_name(name)
     if name in moto_state.configuration_sets(request.region):
         raise SesError(ErrorCode.SET_EXISTS, f"Configuration set <{name}> already exists.")
     return None
@@ -44,7 +49,7 @@ def get_configuration_set(_ses: SesContext, request: ApiRequest) -> Result:
 def delete_configuration_set(ses: SesContext, request: ApiRequest) -> Result:
     name = _named_set(request)
     moto_state.configuration_sets(request.region).pop(name, None)
-    ses.publisher.subscribers.destinations.pop((request.region, name), None)
+    ses.publisher.destinations.pop((request.region, name), None)
     return {}
 
 
@@ -81,7 +86,7 @@ def _named_set(request: ApiRequest) -> str:
 
 
 def _destinations(ses: SesContext, request: ApiRequest) -> dict[str, EventDestination]:
-    return ses.publisher.subscribers.destinations[request.region, _named_set(request)]
+    return ses.publisher.destinations[request.region, _named_set(request)]
 
 
 def _definition(request: ApiRequest) -> Params:
@@ -103,8 +108,7 @@ def _definition(request: ApiRequest) -> Params:
 def _check_existence(ses: SesContext, request: ApiRequest, name: str) -> None:
     """What is created may not be there yet; what is changed has to be."""
     exists, is_new = name in _destinations(ses, request), request.operation.startswith("Create")
-    if is_new and exists:
-        text = f"An event destination {name} already exists."
-        raise SesError(ErrorCode.DESTINATION_EXISTS, text)
-    if not is_new and not exists:
-        raise SesError(ErrorCode.NO_DESTINATION, f"Event destination {name} does not exist.")
+    if is_new == exists:
+        code = ErrorCode.DESTINATION_EXISTS if exists else ErrorCode.NO_DESTINATION
+        what = "already exists" if exists else "does not exist"
+        raise SesError(code, f"Event destination {name} {what}.")

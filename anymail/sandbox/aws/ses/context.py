@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from .templates import Template
 
 
+#: As ``GetTenant`` has it, and the ARNs of what it may use, ``Resources``.
+Tenant = dict[str, Any]
+
+
 @dataclass(frozen=True, kw_only=True)
 class SesContext:
     """Everything that SES knows and uses; ``sent`` counts recipients by region."""
@@ -25,6 +29,7 @@ class SesContext:
     faults: Faults
     sent: Counter[str] = field(default_factory=Counter)
     templates: dict[tuple[str, str], Template] = field(default_factory=dict)
+    tenants: dict[tuple[str, str], Tenant] = field(default_factory=dict)
 
 
 Result = Mapping[str, Any]

@@ -37,6 +37,10 @@ class Tag:
     parts: list[str | Tag] = field(default_factory=list)
     otherwise: list[str | Tag] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        if not PATH.fullmatch(self.path):
+            raise TemplateError(f"The sandbox does not understand '{self.path}' in a template.")
+
 
 Parts = list[str | Tag]
 #: A value, and what ``@index`` and the like are in it.
@@ -46,17 +50,17 @@ Scope = tuple[Any, Mapping[str, Any]]
 def render(template: str, data: Mapping[str, Any], *, blocks: bool = True) -> str:
     """Fill in a template. Without ``blocks``, it may only have variables."""
     parts = parse(template)
-    if not blocks and any(isinstance(part, Tag) and part.kind for part in parts):
+    if not blocks and any(getattr(part, "kind", "") for part in parts):
         raise TemplateError("This template may only have variables, no blocks.")
     try:
-        return "".join(_render(parts, [(data, {})]))
+        return _render(parts, [(data, {})])
     except RecursionError as err:
         raise TemplateError("The data is nested too deeply.") from err
 
 
 def parse(template: str) -> Parts:
     """A template, ready to be rendered."""
-    whole = Tag(path="")
+    whole = Tag(path=".")
     stack = [(whole, whole.parts)]
     *pieces, rest = TAG.split(template)
     for text, tag in zip(pieces[::2], pieces[1::2], strict=True):
@@ -74,7 +78,7 @@ def _read_tag(content: str, stack: list[tuple[Tag, Parts]]) -> None:
         kind, _, path = name.partition(" ")
         if kind not in BLOCKS or len(stack) > MAX_DEPTH:
             raise TemplateError(f"The sandbox does not know the block helper '{kind}'.")
-        block = Tag(kind=kind, path=_checked(path.strip()))
+        block = Tag(kind=kind, path=path.strip())
         parts.append(block)
         stack.append((block, block.parts))
     elif mark == "/":
@@ -84,37 +88,24 @@ def _read_tag(content: str, stack: list[tuple[Tag, Parts]]) -> None:
     elif content == "else" and tag.kind:
         stack[-1] = (tag, tag.otherwise)
     elif mark != "!":
-        parts.append(Tag(path=_checked(content.lstrip("&").strip())))
+        parts.append(Tag(path=content.lstrip("&").strip()))
 
 
-def _checked(path: str) -> str:
-    if not PATH.fullmatch(path):
-        raise TemplateError(f"The sandbox does not understand '{path}' in a template.")
-    return path
+def _render(parts: Parts, scopes: list[Scope]) -> str:
+    return "".join(part if isinstance(part, str) else _filled(part, scopes) for part in parts)
 
 
-def _render(parts: Parts, scopes: list[Scope]) -> Iterator[str]:
-    for part in parts:
-        if isinstance(part, str):
-            yield part
-            continue
-        value = _look_up(part.path, scopes)
-        if part.kind:
-            yield from _render_block(part, value, scopes)
-        elif value is None:
-            raise TemplateError(f"Attribute '{part.path}' is not present in the rendering data.")
-        else:
-            yield _text(value)
-
-
-def _render_block(block: Tag, value: Any, scopes: list[Scope]) -> Iterator[str]:
-    if bool(value) == (block.kind == "unless"):
-        yield from _render(block.otherwise, scopes)
-    elif block.kind == "each":
-        for scope in _items(value):
-            yield from _render(block.parts, [*scopes, scope])
-    else:
-        yield from _render(block.parts, [*scopes, (value, {})] if block.kind == "with" else scopes)
+def _filled(tag: Tag, scopes: list[Scope]) -> str:
+    value = _look_up(tag.path, scopes)
+    if not tag.kind and value is None:
+        raise TemplateError(f"Attribute '{tag.path}' is not present in the rendering data.")
+    if not tag.kind:
+        return _text(value)
+    if bool(value) == (tag.kind == "unless"):
+        return _render(tag.otherwise, scopes)
+    if tag.kind == "each":
+        return "".join(_render(tag.parts, [*scopes, scope]) for scope in _items(value))
+    return _render(tag.parts, [*scopes, (value, {})] if tag.kind == "with" else scopes)
 
 
 def _items(value: Any) -> Iterator[Scope]:

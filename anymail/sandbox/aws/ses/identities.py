@@ -50,7 +50,7 @@ def set_headers_in_notifications(ses: SesContext, request: ApiRequest) -> Result
 
 
 def get_notification_attributes(ses: SesContext, request: ApiRequest) -> Result:
-    known = ses.publisher.subscribers.identities
+    known = ses.publisher.identities
     found = {
         name: {**DEFAULTS, **known.get((request.region, name.lower()), {})}
         for name in request.params["Identities"]
@@ -59,7 +59,7 @@ def get_notification_attributes(ses: SesContext, request: ApiRequest) -> Result:
 
 
 def _set_attribute(ses: SesContext, request: ApiRequest, name: str, value: Any) -> Result:
-    identities = ses.publisher.subscribers.identities
+    identities = ses.publisher.identities
     identities[request.region, request.params["Identity"].lower()][name] = value
     return {}
 

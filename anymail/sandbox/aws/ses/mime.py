@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from email.header import Header as EncodedHeader
@@ -24,8 +25,8 @@ user-agent
 #: What a message has only once: the usual ones of Amazon SES Developer Guide, "Header fields in
 #: Amazon SES".
 ONCE = frozenset(_ONCE.split())
-#: SES puts its own in their place (SES API reference, "SendRawEmail").
-REPLACED = frozenset({"message-id", "date"})
+#: SES puts its own in their place, or reads them (SES API reference, "SendRawEmail").
+DROPPED = re.compile(rb"message-id|date|x-ses-.*", re.IGNORECASE)
 #: RFC 5322 section 2.1.1, with the line break.
 MAX_LINE = 1000
 LONG_LINE = re.compile(rb"^[^\n]{%d}." % MAX_LINE, re.MULTILINE | re.DOTALL)
@@ -41,13 +42,11 @@ Body = tuple[bytes, str]
 
 def check_headers(headers: Iterable[Header]) -> None:
     """Refuse headers without a name, and those that are there twice and may not be."""
-    seen: set[str] = set()
-    for name, _ in headers:
-        if not name:
-            raise invalid("Empty header names are illegal.")
-        if name.lower() in seen & ONCE:
-            raise invalid(f"Duplicate header '{name}'.")
-        seen.add(name.lower())
+    names = Counter(name.lower() for name, _ in headers)
+    if "" in names:
+        raise invalid("Empty header names are illegal.")
+    for name in filter(lambda name: names[name] > 1, ONCE):
+        raise invalid(f"Duplicate header '{name}'.")
 
 
 def check_custom_headers(headers: Sequence[Header]) -> None:
@@ -73,8 +72,7 @@ def delivered(raw: bytes, message_id: str, region: str, at: datetime) -> bytes:
     kept, end = [], 0
     for name, _, place in parse_fields(raw):
         end = place.stop
-        lowered = name.decode("latin-1").lower()
-        if lowered not in REPLACED and not lowered.startswith("x-ses-"):
+        if not DROPPED.fullmatch(name):
             kept.append(raw[place])
     host = "email" if region == "us-east-1" else region
     own = f"Message-ID: <{message_id}@{host}.amazonses.com>\r\nDate: {format_datetime(at)}\r\n"

@@ -1,58 +1,56 @@
-"""Every operation that is implemented here, by service and name; moto has others."""
+"""Every operation that is implemented here, in one API or in both; moto has others."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import account, configuration_sets, identities, sending, templates
+from . import account, addresses, configuration_sets, identities, sending, templates, tenants
 from .context import Operation
 
-SEND_OPERATIONS: Mapping[tuple[str, str], Operation] = {
-    ("ses", "SendBulkTemplatedEmail"): sending.send_bulk_email,
-    ("ses", "SendEmail"): sending.send_email,
-    ("ses", "SendRawEmail"): sending.send_email,
-    ("ses", "SendTemplatedEmail"): sending.send_email,
-    ("sesv2", "SendBulkEmail"): sending.send_bulk_email,
-    ("sesv2", "SendEmail"): sending.send_email,
+#: By name. What v1 and v2 both call like this is the same.
+OPERATIONS: Mapping[str, Operation] = {
+    "CreateConfigurationSet": configuration_sets.create_configuration_set,
+    "CreateConfigurationSetEventDestination": configuration_sets.put_destination,
+    "CreateEmailIdentity": identities.create_identity,
+    "CreateEmailTemplate": templates.create_template,
+    "CreateTemplate": templates.create_template,
+    "CreateTenant": tenants.create_tenant,
+    "CreateTenantResourceAssociation": tenants.associate_resource,
+    "DeleteConfigurationSet": configuration_sets.delete_configuration_set,
+    "DeleteConfigurationSetEventDestination": configuration_sets.delete_destination,
+    "DeleteEmailTemplate": templates.delete_template,
+    "DeleteTemplate": templates.delete_template,
+    "DeleteTenant": tenants.delete_tenant,
+    "DeleteTenantResourceAssociation": tenants.dissociate_resource,
+    "GetAccount": account.get_account,
+    "GetCallerIdentity": account.get_caller_identity,
+    "GetConfigurationSet": configuration_sets.get_configuration_set,
+    "GetConfigurationSetEventDestinations": configuration_sets.get_destinations,
+    "GetEmailAddressInsights": addresses.get_email_address_insights,
+    "GetEmailTemplate": templates.get_template,
+    "GetIdentityNotificationAttributes": identities.get_notification_attributes,
+    "GetSendQuota": account.get_send_quota,
+    "GetTemplate": templates.get_template,
+    "GetTenant": tenants.get_tenant,
+    "ListEmailTemplates": templates.list_templates,
+    "ListTemplates": templates.list_templates,
+    "ListTenants": tenants.list_tenants,
+    "SendBulkEmail": sending.send_bulk_email,
+    "SendBulkTemplatedEmail": sending.send_bulk_email,
+    "SendEmail": sending.send_email,
+    "SendRawEmail": sending.send_email,
+    "SendTemplatedEmail": sending.send_email,
+    "SetIdentityHeadersInNotificationsEnabled": identities.set_headers_in_notifications,
+    "SetIdentityNotificationTopic": identities.set_notification_topic,
+    "UpdateConfigurationSetEventDestination": configuration_sets.put_destination,
+    "UpdateEmailTemplate": templates.update_template,
+    "UpdateTemplate": templates.update_template,
+    "VerifyDomainDkim": identities.create_identity,
+    "VerifyDomainIdentity": identities.create_identity,
+    "VerifyEmailAddress": identities.create_identity,
+    "VerifyEmailIdentity": identities.create_identity,
 }
-OPERATIONS: Mapping[tuple[str, str], Operation] = {
-    **SEND_OPERATIONS,
-    ("ses", "CreateConfigurationSet"): configuration_sets.create_configuration_set,
-    ("ses", "CreateConfigurationSetEventDestination"): configuration_sets.put_destination,
-    ("ses", "CreateTemplate"): templates.create_template,
-    ("ses", "DeleteConfigurationSet"): configuration_sets.delete_configuration_set,
-    ("ses", "DeleteConfigurationSetEventDestination"): configuration_sets.delete_destination,
-    ("ses", "DeleteTemplate"): templates.delete_template,
-    ("ses", "GetIdentityNotificationAttributes"): identities.get_notification_attributes,
-    ("ses", "GetSendQuota"): account.get_send_quota,
-    ("ses", "GetTemplate"): templates.get_template,
-    ("ses", "ListTemplates"): templates.list_templates,
-    ("ses", "SetIdentityHeadersInNotificationsEnabled"): identities.set_headers_in_notifications,
-    ("ses", "SetIdentityNotificationTopic"): identities.set_notification_topic,
-    ("ses", "UpdateConfigurationSetEventDestination"): configuration_sets.put_destination,
-    ("ses", "UpdateTemplate"): templates.update_template,
-    ("ses", "VerifyDomainDkim"): identities.create_identity,
-    ("ses", "VerifyDomainIdentity"): identities.create_identity,
-    ("ses", "VerifyEmailAddress"): identities.create_identity,
-    ("ses", "VerifyEmailIdentity"): identities.create_identity,
-    ("sesv2", "CreateConfigurationSet"): configuration_sets.create_configuration_set,
-    ("sesv2", "CreateConfigurationSetEventDestination"): configuration_sets.put_destination,
-    ("sesv2", "CreateEmailIdentity"): identities.create_identity,
-    ("sesv2", "CreateEmailTemplate"): templates.create_template,
-    ("sesv2", "DeleteConfigurationSet"): configuration_sets.delete_configuration_set,
-    ("sesv2", "DeleteConfigurationSetEventDestination"): configuration_sets.delete_destination,
-    ("sesv2", "DeleteEmailTemplate"): templates.delete_template,
-    ("sesv2", "GetAccount"): account.get_account,
-    ("sesv2", "GetConfigurationSet"): configuration_sets.get_configuration_set,
-    ("sesv2", "GetConfigurationSetEventDestinations"): configuration_sets.get_destinations,
-    ("sesv2", "GetEmailTemplate"): templates.get_template,
-    ("sesv2", "ListEmailTemplates"): templates.list_templates,
-    ("sesv2", "UpdateConfigurationSetEventDestination"): configuration_sets.put_destination,
-    ("sesv2", "UpdateEmailTemplate"): templates.update_template,
-    ("sts", "GetCallerIdentity"): account.get_caller_identity,
-}
+#: What is slower if Amazon is to be.
+SENDING = frozenset({sending.send_bulk_email, sending.send_email})
 #: moto has them, but not what they are about.
-REFUSED_OPERATIONS = {
-    ("ses", name)
-    for name in ("DescribeConfigurationSet", "GetSendStatistics", "TestRenderTemplate")
-}
+REFUSED = frozenset({"DescribeConfigurationSet", "GetSendStatistics", "TestRenderTemplate"})

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from ...journal import SentMail, now
 from .. import moto_state
 from ..api import ApiRequest
-from ..events.documents import new_id
+from ..defaults import ACCOUNT
+from ..events.documents import new_id, source_arn
 from ..events.simulator import is_simulated
 from ..headers import first, parse_headers
 from . import mime
@@ -22,13 +23,17 @@ from .context import Result, SesContext
 from .errors import BULK_STATUS, ErrorCode, SesError, invalid
 from .handlebars import TemplateError
 from .templates import Template, find_template
+from .tenants import check_tenant
 from .v1 import Params, as_v2
 
 #: In bytes, by service.
 MAX_SIZE = {"ses": 10 * 1024 * 1024, "sesv2": 40 * 1024 * 1024}
 MAX_RECIPIENTS = 50
-#: SES API reference, "MessageTag".
-TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
+#: The API reference, "MessageTag", says 256; SES says 255.
+MAX_TAG = 255
+TAG_VALUE = re.compile(r"[A-Za-z0-9_-]+")
+#: Developer Guide, "Fine-grained feedback through email campaign".
+TAG_NAME = re.compile(rf"ses:feedback-id-[ab]|{TAG_VALUE.pattern}")
 #: Of the calls, what has no effect on the content; it is shown, and some of it is checked.
 PARAMETERS = (
     *("TenantName", "EndpointId", "FromEmailAddressIdentityArn"),
@@ -78,9 +83,7 @@ def _call_for(call: Params, entry: Params) -> Params:
         **call,
         "Destination": entry.get("Destination", {}),
         "EmailTags": _merged(call.get("DefaultEmailTags", ()), entry.get("ReplacementTags", ())),
-        "Content": {
-            "Template": {**template, "Headers": headers, "ReplacementTemplateData": data},
-        },
+        "Content": {"Template": {**template, "Headers": headers, "ReplacementTemplateData": data}},
     }
 
 
@@ -94,7 +97,7 @@ def _check_bulk(ses: SesContext, region: str, call: Params, entries: Sequence[Pa
     """Refuse what all entries have in common."""
     _template(ses, region, call["DefaultContent"].get("Template", {}))
     _check_count(max(len(entries), sum(len(_recipients(entry)) for entry in entries)))
-    _check_senders(ses, region, parse_address(call.get("FromEmailAddress") or ""))
+    _check_senders(ses, region, call, parse_address(call.get("FromEmailAddress") or ""))
 
 
 def _build_mail(ses: SesContext, request: ApiRequest, call: Params) -> SentMail:
@@ -190,17 +193,27 @@ def _submit(ses: SesContext, mail: SentMail) -> str:
     _check_tags(mail.message_tags)
     if mail.configuration_set:
         check_configuration_set(mail.region, mail.configuration_set)
-    _check_senders(ses, mail.region, mail.source, *addresses_in(mail.headers, "from"))
+    authors = addresses_in(mail.headers, "from")
+    _check_senders(ses, mail.region, mail.parameters, mail.source, *authors)
+    domain = mail.source.rpartition("@")[2]
+    mail.identity = moto_state.verified_identity(mail.region, mail.source) or domain
+    if tenant := mail.parameters.get("TenantName"):
+        check_tenant(ses, mail.region, tenant, _used(mail))
     if not ses.faults.allow(len(mail.recipients)):
         raise SesError(ErrorCode.THROTTLED, "Maximum sending rate exceeded.")
     mail.notes.extend(mime.notes(mail.headers, mail.raw))
     if mail.raw:
         mail.raw = mime.delivered(mail.raw, mail.id, mail.region, mail.at)
-    domain = mail.source.rpartition("@")[2]
-    mail.identity = moto_state.verified_identity(mail.region, mail.source) or domain
     ses.sent[mail.region] += sum(not is_simulated(address) for address in mail.recipients)
     ses.publisher.accept(mail)
     return mail.id
+
+
+def _used(mail: SentMail) -> list[str]:
+    """The ARNs of what a message uses."""
+    used = {"configuration-set": mail.configuration_set, "template": mail.template}
+    names = [f"{kind}/{name}" for kind, name in used.items() if name]
+    return [source_arn(mail), *(f"arn:aws:ses:{mail.region}:{ACCOUNT}:{name}" for name in names)]
 
 
 def _check_count(recipients: int) -> None:
@@ -211,10 +224,10 @@ def _check_count(recipients: int) -> None:
         raise invalid(f"Recipient count exceeds {MAX_RECIPIENTS}.")
 
 
-def _check_senders(ses: SesContext, region: str, *addresses: str) -> None:
-    """Refuse senders that are not verified, if they have to be."""
+def _check_senders(ses: SesContext, region: str, given: Params, *addresses: str) -> None:
+    """Refuse senders that are not verified, if they have to be. Others' identities have an ARN."""
     failed = [a for a in dict.fromkeys(addresses) if not moto_state.verified_identity(region, a)]
-    if failed and ses.faults.verified_only:
+    if failed and ses.faults.verified_only and not given.get("FromEmailAddressIdentityArn"):
         raise SesError(
             ErrorCode.REJECTED,
             "Email address is not verified. The following identities failed the check in region "
@@ -225,8 +238,11 @@ def _check_senders(ses: SesContext, region: str, *addresses: str) -> None:
 def _check_tags(tags: Mapping[str, Sequence[str]]) -> None:
     words = "only alphanumeric ASCII characters, '_', and '-' are allowed."
     for name, values in tags.items():
-        for what, text in (("name", name), *(("value", value) for value in values)):
-            if not TAG.fullmatch(text):
+        given = [("value", value, TAG_VALUE) for value in values]
+        for what, text, allowed in (("name", name, TAG_NAME), *given):
+            if len(text) > MAX_TAG:
+                raise invalid(f"Tag {what} cannot exceed {MAX_TAG} characters.")
+            if not allowed.fullmatch(text):
                 raise invalid(f"Invalid tag {what} <{text}>: {words}")
 
 

@@ -46,11 +46,7 @@ def _exchange(url: str, *, timeout: float, **options: Any) -> requests.Response:
     with requests.Session() as session:
         session.trust_env = False  # no proxies, no ~/.netrc
         response = session.post(
-            without_credentials(url),
-            allow_redirects=False,
-            stream=True,
-            timeout=timeout,
-            **options,
+            without_credentials(url), allow_redirects=False, stream=True, timeout=timeout, **options
         )
         # The timeout of requests is for each read: it takes single bytes to see that time is over.
         for _ in islice(response.iter_content(1), MAX_RESPONSE):

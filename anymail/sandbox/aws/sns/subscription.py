@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 
 logger: logging.Logger = logging.getLogger(__name__)
 
+Fields = dict[str, Any]
+Pauses = Sequence[float]
 #: Seconds before each retry.
-PAUSES = (1, 2, 4, 8, 15, 30)
+PAUSES: Pauses = (1, 2, 4, 8, 15, 30)
 #: Seconds until a webhook that refuses, or does not respond, is asked to confirm again.
 ASK_AGAIN = 2
 #: How many messages may wait for one webhook.
@@ -66,7 +68,7 @@ class Subscription(models.Subscription):
         self.attributes: dict[str, Any] = {**original.attributes, **pending}
         self.token: str = f"2336412f37{secrets.token_hex(123)}"
         self._sns = sns
-        self._queue: Queue[tuple[dict[str, Any], Post, Sequence[float]]] = Queue(MAX_WAITING)
+        self._queue: Queue[tuple[Fields, Post, Pauses]] = Queue(MAX_WAITING)
         if self.is_webhook:
             Thread(target=self._work, name="sns", daemon=True).start()
 
@@ -151,12 +153,7 @@ class Subscription(models.Subscription):
                 extra={"anymail_topic": self.topic_arn, "anymail_error_code": type(err).__name__},
             )
 
-    def _send(
-        self,
-        fields: dict[str, Any],
-        event: SesEvent | None = None,
-        pauses: Sequence[float] = PAUSES,
-    ) -> None:
+    def _send(self, fields: Fields, event: SesEvent | None = None, pauses: Pauses = PAUSES) -> None:
         """Post a signed message to the webhook, in the background.
 
         :param pauses: before each retry.
@@ -165,7 +162,7 @@ class Subscription(models.Subscription):
         self._sns.journal.add_post(event, post)
         self._add(fields, post, pauses)
 
-    def _add(self, fields: dict[str, Any], post: Post, pauses: Sequence[float]) -> None:
+    def _add(self, fields: Fields, post: Post, pauses: Pauses) -> None:
         if self._has_ended():
             return
         try:
@@ -191,7 +188,7 @@ class Subscription(models.Subscription):
     def _has_ended(self) -> bool:
         return self._sns.is_closed or self.arn not in self.topic.sns_backend.subscriptions
 
-    def _deliver(self, fields: dict[str, Any], post: Post, pauses: Sequence[float]) -> None:
+    def _deliver(self, fields: Fields, post: Post, pauses: Pauses) -> None:
         headers, body = self._request(fields)
         attempt = post_to_webhook(self.endpoint, headers, body, self._sns.timeout)
         if self._has_ended():

@@ -37,7 +37,7 @@ class QueueTestCase(LocalSesTestCase):
 
     def receive(self, **params: Any) -> list[dict[str, Any]]:
         found = self.sqs.receive_message(
-            QueueUrl=self.topic.queue, MaxNumberOfMessages=10, **params
+            QueueUrl=self.topic.queue, MaxNumberOfMessages=10, WaitTimeSeconds=0, **params
         )
         return found.get("Messages", [])
 

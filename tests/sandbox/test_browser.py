@@ -64,6 +64,32 @@ def empty(page: Any) -> None:
     page.get_by_text("No messages yet").wait_for()
 
 
+#: The texts that do not stand out from what is behind them (WCAG 2.2, 1.4.3 and 1.4.11).
+FAINT = """() => {
+    const numbers = (color) => color.match(/[\\d.]+/g).map(Number);
+    const luminance = (color) => {
+        const [r, g, b] = numbers(color).map((one) => one / 255).map((one) =>
+            one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const behind = (element) => {
+        const color = getComputedStyle(element).backgroundColor;
+        return numbers(color)[3] === 0 ? behind(element.parentElement) : color;
+    };
+    const contrast = (one, other) => {
+        const [dark, light] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+        return (light + 0.05) / (dark + 0.05);
+    };
+    const texts = [...document.querySelectorAll("body *")].filter((one) => one.checkVisibility() &&
+        [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
+    const faint = texts.filter((one) => contrast(getComputedStyle(one).color, behind(one)) < 4.5);
+    const edges = [...document.querySelectorAll("input, textarea, select")].filter((one) =>
+        one.checkVisibility() &&
+        contrast(getComputedStyle(one).borderTopColor, behind(one.parentElement)) < 3);
+    return [...faint, ...edges].map((one) => one.outerHTML.slice(0, 120));
+}"""
+
+
 class BrowserTestCase(SimpleTestCase):
     """A fresh window for each test; what other tests sent and received is still there."""
 
@@ -589,6 +615,17 @@ class EveryPageTests(BrowserTestCase):
             page = self.window(color_scheme=scheme)
             self.visit("", page)
             self.assertEqual(int(page.evaluate(script)) < 80, is_dark)
+
+    def test_everything_stands_out_from_what_is_behind_it(self):
+        for scheme in ("light", "dark"):
+            page = self.window(color_scheme=scheme, reduced_motion="reduce")
+            for path in self.every_page():
+                with self.subTest(path, scheme=scheme):
+                    self.visit(path, page)
+                    page.evaluate(
+                        "document.querySelectorAll('details').forEach(e => e.open = true)"
+                    )
+                    self.assertEqual(page.evaluate(FAINT), [])
 
     def test_the_keyboard_reaches_the_content_first(self):
         for path in self.every_page():

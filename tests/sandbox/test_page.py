@@ -802,7 +802,9 @@ class PreviewTests(PageTestCase):
         for begin, unit, end in frames:
             with self.subTest(begin=begin, unit=unit):
                 for read in (self.preview, previews.has_remote_images):
-                    growth = cpu_growth(lambda text, a=begin, b=end, f=read: f(a + text + b), unit)
+                    growth = cpu_growth(
+                        lambda text, a=begin, b=end, f=read: f(a + text + b), unit, 10_000
+                    )
                     self.assertLess(growth, 10)
 
 

@@ -22,6 +22,7 @@ from django.test import SimpleTestCase
 
 from anymail.sandbox import SandboxError, samples
 from anymail.sandbox.__main__ import CtrlC, main
+from anymail.sandbox.aws.sns.signing_key import SigningKey
 from anymail.sandbox.aws.sns.subscription import Subscription
 from anymail.sandbox.journal import Attempt, Journal, Post, SentMail, SesEvent
 from anymail.sandbox.options import Options
@@ -31,7 +32,6 @@ from anymail.sandbox.servers import host_of, is_loopback, serve, url_of
 from anymail.sandbox.webhooks import Webhooks, WebhookWatch
 from anymail.testing import tracking_event
 
-from ..local_sns import reserved_port
 from ..test_logging import log_calls
 from . import (
     ANY_PORT,
@@ -113,16 +113,16 @@ class JsonTests(SimpleTestCase):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        cls.result = run("--once", "--json")
+        with tempfile.TemporaryDirectory() as home:
+            cls.result = run("--once", "--json", HOME=home)
+            cls.left = os.listdir(home)
         cls.lines = [json.loads(line) for line in cls.result.stdout.splitlines()]
         [demo] = [line["demo"] for line in cls.lines if "demo" in line]
         [cls.accepted], [cls.status] = demo["accepted"], demo["anymail_status"]
         cls.tracking, [cls.inbound] = demo["tracking"], demo["inbound"]
 
     def test_it_leaves_nothing_behind(self):
-        with tempfile.TemporaryDirectory() as home:
-            self.assertEqual(run("--once", HOME=home).returncode, 0)
-            self.assertEqual(os.listdir(home), [])
+        self.assertEqual(self.left, [])
 
     def test_nothing_else_is_printed(self):
         self.assertEqual((self.result.returncode, self.result.stderr), (0, ""))
@@ -171,7 +171,7 @@ class JsonTests(SimpleTestCase):
 class ServingTests(SimpleTestCase):
     """Without ``--once`` it stays, until Ctrl-C."""
 
-    def test_text_for_people_names_the_address(self):
+    def test_text_for_people_names_the_address_until_ctrl_c_ends_everything(self):
         process = start([*COMMAND, *ANY_PORT])
         self.addCleanup(process.kill)
         page = ""
@@ -185,25 +185,10 @@ class ServingTests(SimpleTestCase):
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=TIMEOUT)
         self.assertEqual((process.returncode, errors), (0, ""))
-
-    def test_ctrl_c_ends_everything_and_a_second_start_gets_the_same_ports(self):
-        reserved = reserved_port()
-        port = reserved.__enter__()
-        self.addCleanup(reserved.__exit__, None, None, None)
-        arguments = [*COMMAND, "--json", f"--port={port}", "--amazon-port=0"]
-        pages = []
-        for _ in range(2):
-            process = start(arguments)
-            self.addCleanup(process.kill)
-            pages.append(wait_until_ready(process).page)
-            with urlopen(pages[-1]) as response:
-                response.read()
-            process.send_signal(signal.SIGINT)
-            process.communicate(timeout=TIMEOUT)
-            self.assertEqual(process.returncode, 0)
-            with self.assertRaises(ProcessLookupError):  # the group is empty: no child is left
-                os.killpg(process.pid, 0)
-        self.assertEqual(pages, [f"http://127.0.0.1:{port}/"] * 2)
+        with self.assertRaises(ProcessLookupError):  # the group is empty: no child is left
+            os.killpg(process.pid, 0)
+        with socket.create_server(("127.0.0.1", urlsplit(page).port)):  # nor anything on the port
+            pass
 
     def test_a_port_that_is_taken_is_left_to_who_has_it(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -215,37 +200,36 @@ class ServingTests(SimpleTestCase):
                 ]
                 self.assertEqual(len({str(port), *ports}), 3)
 
-    def test_no_file_is_left(self):
-        with tempfile.TemporaryDirectory() as folder:
-            process = start([*COMMAND, "--json", *ANY_PORT], env=environment(TMPDIR=folder))
-            self.addCleanup(process.kill)
-            wait_until_ready(process)
+    def test_all_that_is_left_is_the_key_with_which_settings_stay_valid(self):
+        with tempfile.TemporaryDirectory() as home, tempfile.TemporaryDirectory() as folder:
+            kept = Path(home, ".cache/django-anymail-ses/sandbox.pem")
+            key = SigningKey.load_or_create(kept)
+            sandbox = self.ready_at(home, folder)
             self.assertNotEqual(os.listdir(folder), [])
-            process.terminate()
-            process.communicate(timeout=TIMEOUT)
+            self.end(sandbox)
             self.assertEqual(os.listdir(folder), [])
-
-    def test_settings_stay_valid(self):
-        with tempfile.TemporaryDirectory() as home:
-            ready = [self.ready_at(home) for _ in range(2)]
-            [key] = [path for path in Path(home).rglob("*") if path.is_file()]
-        self.assertEqual(key.relative_to(home), Path(".cache/django-anymail-ses/sandbox.pem"))
-        for name in ("AMAZON_SES_SNS_CERTIFICATES", "WEBHOOK_SECRET"):
-            self.assertEqual(ready[0].ready["anymail"][name], ready[1].ready["anymail"][name])
+            self.assertEqual([path for path in Path(home).rglob("*") if path.is_file()], [kept])
+        found = sandbox.ready["anymail"]
+        self.assertEqual(found["AMAZON_SES_SNS_CERTIFICATES"], key.certificates)
+        self.assertEqual(found["WEBHOOK_SECRET"], key.secret)
 
     def test_where_no_key_can_be_kept_it_runs_all_the_same_and_says_so(self):
         with tempfile.NamedTemporaryFile() as no_folder:
-            doing = self.ready_at(no_folder.name).doing
-        self.assertTrue(any("a key for this run only" in text for text in doing), doing)
+            sandbox = self.ready_at(no_folder.name, tempfile.gettempdir())
+            self.end(sandbox)
+        said = " ".join(sandbox.doing)
+        self.assertIn("a key for this run only", said)
 
-    def ready_at(self, home: str) -> Running:
-        """A sandbox that was started with a home folder, and ended."""
-        process = start([*COMMAND, "--json", *ANY_PORT], env=environment(HOME=home))
+    def ready_at(self, home: str, folder: str) -> Running:
+        """A sandbox that was started with a home folder, and one for temporary files."""
+        surroundings = environment(HOME=home, TMPDIR=folder)
+        process = start([*COMMAND, "--json", *ANY_PORT], env=surroundings)
         self.addCleanup(process.kill)
-        found = wait_until_ready(process)
-        process.terminate()
-        process.communicate(timeout=TIMEOUT)
-        return found
+        return wait_until_ready(process)
+
+    def end(self, sandbox: Running) -> None:
+        sandbox.process.terminate()
+        sandbox.process.communicate(timeout=TIMEOUT)
 
     def test_hostile_requests_get_an_answer_and_print_nothing(self):
         with running_sandbox() as sandbox:
@@ -324,13 +308,10 @@ class FirstPageTests(SimpleTestCase):
 
 class BindTests(SimpleTestCase):
     def test_every_address_of_this_machine_will_do(self):
-        for bind, url in (("127.0.0.2", "http://127.0.0.2:"), ("::1", "http://[::1]:")):
-            with self.subTest(bind):
-                if bind == "::1" and not has_ipv6_loopback():
-                    self.skipTest("This machine has no ::1")
-                with running_sandbox(f"--bind={bind}") as sandbox, urlopen(sandbox.page) as page:
-                    self.assertTrue(sandbox.page.startswith(url), sandbox.page)
-                    self.assertEqual(page.status, 200)
+        bind, host = ("::1", "[::1]") if has_ipv6_loopback() else ("127.0.0.2", "127.0.0.2")
+        with running_sandbox(f"--bind={bind}") as sandbox, urlopen(sandbox.page) as page:
+            self.assertTrue(sandbox.page.startswith(f"http://{host}:"), sandbox.page)
+            self.assertEqual(page.status, 200)
 
 
 def has_ipv6_loopback() -> bool:

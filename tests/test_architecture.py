@@ -105,7 +105,7 @@ SANDBOX_LAYERS: dict[str, int] = {
     for layer, names in {
         0: ". .journal .request_handler .samples .servers",
         1: """
-            .aws. .aws.api .aws.bounds .aws.defaults .aws.faults .aws.headers .aws.moto_state
+            .aws. .aws.api .aws.defaults .aws.faults .aws.headers .aws.moto_state .aws.queues
             .aws.schedule
         """,
         2: ".aws.sns",

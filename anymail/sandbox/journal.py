@@ -222,17 +222,17 @@ class Journal:
             event.sns_ids.append(sns_id)
             self._remember(sns_id, event)
 
-    def add_receive(self, queue: str, sns_id: str) -> None:
-        """A consumer received a message of SNS; without effect unless it is about an event."""
+    def add_consumed(self, queue: str, sns_id: str, *, deleted: bool = False) -> None:
+        """A consumer received a message of SNS, or deleted it; without effect unless it is about
+        an event."""
         with self._change():
-            if (found := self._consumed(queue, sns_id)) is not None:
-                found.received += 1
-
-    def add_delete(self, queue: str, sns_id: str) -> None:
-        """A consumer deleted a message of SNS; without effect unless it is about an event."""
-        with self._change():
-            if (found := self._consumed(queue, sns_id)) is not None:
-                found.is_deleted = True
+            if (event := self._events.get(sns_id)) is not None:
+                consumed = next((one for one in event.consumed if one.queue == queue), None)
+                if consumed is None:
+                    consumed = Consumed(queue=queue)
+                    event.consumed.append(consumed)
+                consumed.received += not deleted
+                consumed.is_deleted |= deleted
 
     def add_attempt(
         self, post: Post, attempt: Attempt, state: Literal["retrying", "delivered", "failed"]
@@ -286,16 +286,6 @@ class Journal:
         self._events[sns_id] = event
         while len(self._events) > 20 * self._keep:
             self._events.popitem(last=False)
-
-    def _consumed(self, queue: str, sns_id: str) -> Consumed | None:
-        event = self._events.get(sns_id)
-        if event is None:
-            return None
-        found = next((one for one in event.consumed if one.queue == queue), None)
-        if found is None:
-            found = Consumed(queue=queue)
-            event.consumed.append(found)
-        return found
 
     def _published_mail(self, event: AnymailTrackingEvent | AnymailInboundEvent) -> SesEvent | None:
         """The event of a received mail, whose signal has the mail's id and not that of SNS."""

@@ -442,12 +442,12 @@ class TimelineTests(PageTestCase):
 
     def test_a_queue_says_what_consumers_did(self):
         self.journal.add_published(self.event, "sns-1")
-        for happens, said in (
-            (self.journal.add_receive, "Queue ses-events received, not deleted yet"),
-            (self.journal.add_receive, "Queue ses-events received 2 times, not deleted yet"),
-            (self.journal.add_delete, "Queue ses-events consumed"),
+        for deleted, said in (
+            (False, "Queue ses-events received, not deleted yet"),
+            (False, "Queue ses-events received 2 times, not deleted yet"),
+            (True, "Queue ses-events consumed"),
         ):
-            happens("ses-events", "sns-1")
+            self.journal.add_consumed("ses-events", "sns-1", deleted=deleted)
             self.assertIn(said, self.timeline())
 
     def test_a_webhook_that_asks_for_the_password_is_no_trouble(self):

@@ -9,7 +9,7 @@ from moto.core.utils import unix_time_millis
 from moto.sqs import models
 from moto.sqs.models import sqs_backends
 
-from anymail.sandbox.aws import bounds
+from anymail.sandbox.aws import queues
 from anymail.sandbox.aws.defaults import ACCOUNT, REGION
 from anymail.sandbox.aws.queues import watch_queues
 from anymail.sandbox.journal import Consumed, SesEvent
@@ -97,7 +97,7 @@ class OwnQueueTests(QueueTestCase):
 
     def test_it_forgets_its_older_half_where_others_would_refuse(self):
         sns, name = self.amazon.client("sns"), self.topic.queue.rpartition("/")[2]
-        with mock.patch.multiple(bounds, QUEUE=name, MAX_MESSAGES=4):
+        with mock.patch.multiple(queues, QUEUE=name, MAX_MESSAGES=4):
             for text in "abcde":
                 sns.publish(TopicArn=self.topic.arn, Message=text)
         self.assertEqual([one["Message"] for one in self.topic.published()], ["c", "d", "e"])

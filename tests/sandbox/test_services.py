@@ -11,8 +11,9 @@ from botocore.exceptions import ClientError
 from moto.s3.models import s3_backends
 from moto.sqs.models import sqs_backends
 
-from anymail.sandbox.aws import bounds
+from anymail.sandbox.aws import queues
 from anymail.sandbox.aws.defaults import ACCOUNT, CREDENTIALS
+from anymail.sandbox.aws.receive import s3
 from anymail.sandbox.aws.receive.s3 import s3_action
 from anymail.sandbox.journal import ReceivedMail
 
@@ -135,14 +136,14 @@ class OtherServicesTests(LocalSesTestCase):
         # Other tests' queues are moto's, too.
         waiting = [
             str(message.body)
-            for backend in bounds._backends("sqs")
+            for backend in sqs_backends[ACCOUNT].values()
             for queue in backend.queues.values()
             for message in queue._messages
         ]
         size = sum(map(len, waiting))
         for bound in ({"MAX_MESSAGES": len(waiting) + 1}, {"MAX_MESSAGE_BYTES": size + 1}):
             topic = self.amazon.topic()
-            with mock.patch.multiple(bounds, **bound):
+            with mock.patch.multiple(queues, **bound):
                 self.amazon.client("sns").publish(TopicArn=topic.arn, Message="a")
                 with self.assertLogs("anymail.sandbox.aws.sns", "WARNING") as logs:
                     self.amazon.client("sns").publish(TopicArn=topic.arn, Message="b")
@@ -177,7 +178,7 @@ class OtherServicesTests(LocalSesTestCase):
         self.amazon.client("s3").create_bucket(Bucket=bucket)
         kept = s3_backends[ACCOUNT]["aws"].buckets[bucket].keys
         for bound in ({"MAX_OBJECT_BYTES": 10}, {"MAX_OBJECTS": 2}):
-            with mock.patch.multiple(bounds, **bound):
+            with mock.patch.multiple(s3, **bound):
                 for id in ("a", "b", "c"):
                     s3_action(received(id, b"12345"), "r", {"BucketName": bucket})
             self.assertEqual(list(kept), ["b", "c"])

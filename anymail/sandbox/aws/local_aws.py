@@ -162,14 +162,10 @@ def _create_queue(aws: LocalAws) -> None:
 
 def _create_configuration_set(aws: LocalAws, name: str) -> None:
     aws.client("ses").create_configuration_set(ConfigurationSet={"Name": name})
+    sns = {"SnsDestination": {"TopicArn": defaults.EVENTS_TOPIC}}
+    destination = {"Enabled": True, "MatchingEventTypes": list(EVENT_TYPES), **sns}
     aws.client("sesv2").create_configuration_set_event_destination(
-        ConfigurationSetName=name,
-        EventDestinationName="sns",
-        EventDestination={
-            "Enabled": True,
-            "MatchingEventTypes": list(EVENT_TYPES),
-            "SnsDestination": {"TopicArn": defaults.EVENTS_TOPIC},
-        },
+        ConfigurationSetName=name, EventDestinationName="sns", EventDestination=destination
     )
 
 
@@ -183,13 +179,7 @@ def _create_rules(ses: Any, key: str) -> None:
     }
     ses.create_receipt_rule_set(RuleSetName=defaults.RULE_SET)
     for name in reversed(actions):  # each goes before those that are there
-        ses.create_receipt_rule(
-            RuleSetName=defaults.RULE_SET,
-            Rule={
-                "Name": name,
-                "Enabled": True,
-                "ScanEnabled": True,
-                "Actions": [actions[name], {"StopAction": {"Scope": "RuleSet"}}],
-            },
-        )
+        both = [actions[name], {"StopAction": {"Scope": "RuleSet"}}]
+        rule = {"Name": name, "Enabled": True, "ScanEnabled": True, "Actions": both}
+        ses.create_receipt_rule(RuleSetName=defaults.RULE_SET, Rule=rule)
     ses.set_active_receipt_rule_set(RuleSetName=defaults.RULE_SET)

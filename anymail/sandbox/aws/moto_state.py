@@ -74,7 +74,6 @@ def receipt_rules(region: str) -> list[ReceiptRule]:
             scans=bool(rule.get("ScanEnabled")),
         )
         for found in sets
-        if found.is_active
         for rule in found.rules
-        if rule.get("Enabled")
+        if found.is_active and rule.get("Enabled")
     ]

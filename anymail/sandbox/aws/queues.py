@@ -1,4 +1,4 @@
-"""moto's SQS, which writes into the journal what consumers do with messages of SNS."""
+"""moto's SQS, with an end to its room, which journals what consumers do with messages of SNS."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from moto.sqs import urls
 from moto.sqs.models import Message, Queue, SQSBackend, sqs_backends
 
 from ..journal import Journal
-from .defaults import ACCOUNT
+from .api import ApiError
+from .defaults import ACCOUNT, QUEUE
+
+#: In all queues.
+MAX_MESSAGES = 10_000
+MAX_MESSAGE_BYTES = 64 * 2**20
 
 
 class LocalQueue(Queue):
@@ -54,7 +59,7 @@ class LocalSqsBackend(SQSBackend):
         """Receive messages, as moto does."""
         found = super().receive_message(queue_name, *args, **kwargs)
         for message in found:
-            self._journal.add_receive(queue_name, _sns_id(message))
+            self._journal.add_consumed(queue_name, _sns_id(message))
         return found
 
     def delete_message(self, queue_name: str, receipt_handle: str) -> None:
@@ -66,7 +71,7 @@ class LocalSqsBackend(SQSBackend):
         ]
         super().delete_message(queue_name, receipt_handle)
         for message in held:
-            self._journal.add_delete(queue_name, _sns_id(message))
+            self._journal.add_consumed(queue_name, _sns_id(message), deleted=True)
 
 
 def watch_queues(journal: Journal) -> None:
@@ -75,6 +80,26 @@ def watch_queues(journal: Journal) -> None:
     # moto makes the backend of a region when it is first used.
     regions.backend = partial(LocalSqsBackend, journal=journal)
     regions.clear()
+
+
+def check_room_for_message() -> None:
+    """Refuse one more message from SNS in a queue if all of them together have enough.
+
+    First the queue that the sandbox made forgets the older half: perhaps nobody consumes it.
+    """
+    backends = list(sqs_backends[ACCOUNT].values())
+    queues = [queue for backend in backends for queue in list(backend.queues.values())]
+    for queue in queues if _are_full(queues) else []:
+        if queue.name == QUEUE:
+            del queue._messages[: (len(queue._messages) + 1) // 2]
+    if _are_full(queues):
+        text = "The sandbox's queues are full. Receive some messages, or purge a queue."
+        raise ApiError("OverLimit", text, 403)
+
+
+def _are_full(queues: list[Queue]) -> bool:
+    sizes = [len(str(message.body)) for queue in queues for message in list(queue._messages)]
+    return len(sizes) >= MAX_MESSAGES or sum(sizes) >= MAX_MESSAGE_BYTES
 
 
 def _sns_id(message: Message) -> str:

@@ -1,1 +1,0 @@
-"""The events of messages, and where they are published."""

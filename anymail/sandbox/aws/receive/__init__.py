@@ -1,1 +1,0 @@
-"""Mail that arrives: receipt rules, S3 objects, encryption."""

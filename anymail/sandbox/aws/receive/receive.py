@@ -167,10 +167,8 @@ def _result(action: Action, mail: ReceivedMail) -> dict[str, Any] | None:
     params = action.params
     match action.kind:
         case "SNSAction":
-            return {
-                "type": "SNS",
-                "encoding": "BASE64" if params.get("Encoding") == "Base64" else "UTF8",
-            }
+            encoding = "BASE64" if params.get("Encoding") == "Base64" else "UTF8"
+            return {"type": "SNS", "encoding": encoding}
         case "S3Action":
             return s3_action(mail, action.rule.name, params)
         case "AddHeaderAction":

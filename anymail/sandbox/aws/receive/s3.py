@@ -13,10 +13,17 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from moto.kms.models import kms_backends
+from moto.s3.models import s3_backends
+
 from ... import SandboxError
 from ...journal import ReceivedMail
-from ..bounds import make_room
 from ..defaults import ACCOUNT
+
+#: In a bucket.
+MAX_OBJECTS = 10_000
+MAX_OBJECT_BYTES = 2**30
 
 
 def s3_action(mail: ReceivedMail, rule: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,25 +33,30 @@ def s3_action(mail: ReceivedMail, rule: str, params: Mapping[str, Any]) -> dict[
     :param params: of the action, as boto3 takes them.
     :raises SandboxError: there is no such bucket or key.
     """
-    from moto.s3.models import s3_backends
-
     bucket, prefix = str(params.get("BucketName")), params.get("ObjectKeyPrefix") or ""
     key = f"{prefix}{'/' if prefix and not prefix.endswith('/') else ''}{mail.id}"
     kms_key = params.get("KmsKeyArn")
     content, metadata = _encrypt(mail, rule, kms_key) if kms_key else (mail.raw, {})
     try:
-        make_room(bucket, len(content))
-        stored = s3_backends[ACCOUNT]["aws"].put_object(bucket, key, content)
+        backend = s3_backends[ACCOUNT]["aws"]
+        _make_room(backend.get_bucket(bucket).keys, len(content))
+        stored = backend.put_object(bucket, key, content)
     except Exception as err:  # moto raises many kinds
         raise SandboxError(f"SES cannot write to the bucket {bucket}: {err}") from err
     stored.set_metadata({f"x-amz-meta-{name}": value for name, value in metadata.items()})
     return {"type": "S3", "bucketName": bucket, "objectKeyPrefix": prefix, "objectKey": key}
 
 
+def _make_room(objects: Any, size: int) -> None:
+    """Forget the oldest until there is room for one more of ``size`` bytes."""
+    kept = sorted(objects.values(), key=lambda one: one.last_modified)
+    free = MAX_OBJECT_BYTES - size
+    while len(kept) >= MAX_OBJECTS or (kept and sum(one.size for one in kept) > free):
+        objects.pop(kept.pop(0).name)
+
+
 def _encrypt(mail: ReceivedMail, rule: str, kms_key_arn: str) -> tuple[bytes, dict[str, str]]:
     """The content and the metadata of an encrypted mail."""
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
     context = {
         "aws:ses:message-id": mail.id,
         "aws:ses:rule-name": rule,
@@ -67,8 +79,6 @@ def _encrypt(mail: ReceivedMail, rule: str, kms_key_arn: str) -> tuple[bytes, di
 
 def _data_key(kms_key_arn: str, context: dict[str, str]) -> tuple[bytes, bytes]:
     """A new key from moto's KMS, plain and wrapped."""
-    from moto.kms.models import kms_backends
-
     try:
         _, _, _, region, account, _ = kms_key_arn.split(":", 5)
         backend = kms_backends[account][region]

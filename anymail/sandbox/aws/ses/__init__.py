@@ -1,1 +1,0 @@
-"""The operations of SES, both APIs."""

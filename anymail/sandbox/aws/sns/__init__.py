@@ -1,1 +1,0 @@
-"""Amazon SNS: topics, subscriptions, signed posts, retries."""

@@ -23,7 +23,7 @@ from ....amazon_ses.sns import NOTIFICATION
 from ....testing.sns import confirmation_fields, notification_fields, sns_url
 from ...journal import Attempt, Post, SesEvent
 from ...servers import without_credentials
-from ..bounds import check_room_for_message
+from ..queues import check_room_for_message
 from .posting import post_to_webhook
 
 if TYPE_CHECKING:

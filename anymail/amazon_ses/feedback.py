@@ -17,7 +17,7 @@ from ..signals import AnymailTrackingEvent, EventType
 from .notifications import SesNotification
 from .timestamps import iso_time, parse_timestamp
 from .tracking import tracking_events
-from .untrusted_json import MAX_NESTING, is_nested_deeper
+from .untrusted_json import MAX_NESTING, as_object, as_objects, is_nested_deeper
 
 #: Names of columns, and their values as SES has them.
 Details = dict[str, Any]
@@ -39,8 +39,8 @@ def notification_details(event: AnymailTrackingEvent) -> Details:
     :param event: one for which :func:`is_feedback` is true.
     :return: column to value; empty or None if SES left it out.
     """
-    body = _object(event.esp_event)
-    mail = _object(body.get("mail"))
+    body = as_object(event.esp_event)
+    mail = as_object(body.get("mail"))
     return {
         "sns_topic": event.topic_arn or "",
         "sns_messageid": event.event_id or _made_up_id(event),
@@ -59,7 +59,7 @@ def recipient_details(event: AnymailTrackingEvent) -> list[Details]:
     :raises KeyError: it is of another type.
     """
     describe = DETAILS[event.event_type]
-    body = _object(event.esp_event)
+    body = as_object(event.esp_event)
     events = _same_notification(event, body)
     return [
         {
@@ -77,7 +77,7 @@ def bounce_details(events: list[AnymailTrackingEvent], body: Details) -> list[De
     :param events: of one notification.
     :param body: SES's document.
     """
-    bounce = _object(body.get("bounce"))
+    bounce = as_object(body.get("bounce"))
     recipients = _recipients(bounce.get("bouncedRecipients"), len(events))
     return [
         {
@@ -100,7 +100,7 @@ def complaint_details(events: list[AnymailTrackingEvent], body: Details) -> list
     :param events: of one notification.
     :param body: SES's document.
     """
-    complaint = _object(body.get("complaint"))
+    complaint = as_object(body.get("complaint"))
     return [
         {
             **_feedback(complaint, event),
@@ -118,7 +118,7 @@ def delivery_details(events: list[AnymailTrackingEvent], body: Details) -> list[
     :param events: of one notification.
     :param body: SES's document.
     """
-    delivery = _object(body.get("delivery"))
+    delivery = as_object(body.get("delivery"))
     return [
         {
             "delivered_time": event.occurred_at,
@@ -185,11 +185,7 @@ def _same_notification(event: AnymailTrackingEvent, body: Details) -> list[Anyma
 
 def _recipients(values: object, count: int) -> list[Details]:
     """SES's own words about each recipient; empty where the events came from elsewhere."""
-    found = [
-        value
-        for value in (values if isinstance(values, list) else [values])
-        if isinstance(value, dict) and _filled(value.get("emailAddress"))
-    ]
+    found = [value for value in as_objects(values) if _filled(value.get("emailAddress"))]
     return found if len(found) == count else [{} for _ in range(count)]
 
 
@@ -211,10 +207,6 @@ def _milliseconds(value: object) -> int:
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:18])
     return value if isinstance(value, int) and value >= 0 else 0
-
-
-def _object(value: object) -> Details:
-    return value if isinstance(value, dict) else {}
 
 
 def _filled(value: object) -> str | None:

@@ -18,6 +18,7 @@ from ..signals import AnymailInboundEvent, EventType
 from .arns import arn_region
 from .notifications import SesNotification
 from .timestamps import parse_timestamp
+from .untrusted_json import as_object, as_string
 
 #: The id of the mail that SES writes and announces when a receipt rule is created or changed.
 SETUP_ID = "AMAZON_SES_SETUP_NOTIFICATION"
@@ -57,9 +58,8 @@ def is_setup(notification: SesNotification) -> bool:
 
     It does so when a rule is created or changed, which AWS does not document.
     """
-    key = _action(notification).get("objectKey")
-    name = key.rpartition("/")[2] if isinstance(key, str) else None
-    return SETUP_ID in (notification.mail.get("messageId"), name)
+    key = as_string(_action(notification).get("objectKey")) or ""
+    return SETUP_ID in (notification.message_id, key.rpartition("/")[2])
 
 
 def locate_content(notification: SesNotification) -> bytes | S3Object:
@@ -122,13 +122,11 @@ def failed_event(notification: SesNotification, description: str) -> AnymailInbo
 
 
 def _event(notification: SesNotification, event_type: str, **fields: Any) -> AnymailInboundEvent:
-    mail = notification.mail
-    message_id = mail.get("messageId")
     return AnymailInboundEvent(
         event_type=event_type,
         # The same when two notifications announce one mail.
-        event_id=message_id if isinstance(message_id, str) else notification.id,
-        timestamp=parse_timestamp(mail.get("timestamp")) or notification.timestamp,
+        event_id=notification.message_id or notification.id,
+        timestamp=parse_timestamp(notification.mail.get("timestamp")) or notification.timestamp,
         esp_event=notification.body,
         is_verified=notification.is_verified,
         topic_arn=notification.topic_arn,
@@ -162,8 +160,7 @@ def _decode_content(content: Any, encoding: Any) -> bytes:
 def _s3_object(notification: SesNotification, action: Mapping[str, Any]) -> S3Object:
     bucket, key = action.get("bucketName"), action.get("objectKey")
     # SES requires the topic, and until 2024 the bucket, to be in the region where it receives.
-    topic, message_id = notification.topic_arn, notification.mail.get("messageId")
-    region = action.get("region")  # SES does not write it: see carriers
+    region = as_string(action.get("region"))  # SES does not write it: see carriers
     if not isinstance(bucket, str) or not _BUCKET.fullmatch(bucket):
         raise UnreadableMail("SES's notification of a received mail has no valid S3 bucket.")
     if not isinstance(key, str) or not key or UNUSABLE.search(key):
@@ -171,21 +168,19 @@ def _s3_object(notification: SesNotification, action: Mapping[str, Any]) -> S3Ob
     return S3Object(
         bucket=bucket,
         key=key,
-        region=(region if isinstance(region, str) else None)
-        or arn_region(topic, "sns")
+        region=region
+        or arn_region(notification.topic_arn, "sns")
         or arn_region(action.get("topicArn"), "sns"),
-        message_id=message_id if isinstance(message_id, str) else None,
+        message_id=notification.message_id,
     )
 
 
 def _receipt(notification: SesNotification) -> Mapping[str, Any]:
-    receipt = notification.body.get("receipt")
-    return receipt if isinstance(receipt, dict) else {}
+    return as_object(notification.body.get("receipt"))
 
 
 def _action(notification: SesNotification) -> Mapping[str, Any]:
-    action = _receipt(notification).get("action")
-    return action if isinstance(action, dict) else {}
+    return as_object(_receipt(notification).get("action"))
 
 
 def _envelope_sender(source: Any) -> str | None:
@@ -195,14 +190,13 @@ def _envelope_sender(source: Any) -> str | None:
 
 def _verdict(receipt: Mapping[str, Any], name: str) -> str | None:
     """PASS or FAIL; None for GRAY, DISABLED, PROCESSING_FAILED and anything else."""
-    verdict = receipt.get(name)
-    status = verdict.get("status") if isinstance(verdict, dict) else None
+    status = as_object(receipt.get(name)).get("status")
     return status if status in ("PASS", "FAIL") else None
 
 
 def _dmarc_policy(policy: Any) -> str | None:
     # Only of strings: None is not the policy "none".
-    lowered = policy.lower() if isinstance(policy, str) else ""
+    lowered = (as_string(policy) or "").lower()
     return lowered if lowered in DMARC_POLICIES else None
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from .timestamps import parse_timestamp
-from .untrusted_json import MAX_NESTING, is_nested_deeper, nested_too_deep
+from .untrusted_json import MAX_NESTING, as_object, as_string, is_nested_deeper, nested_too_deep
 
 #: SES's spelling of what it publishes ("Contents of notifications", "Examples of event data").
 KINDS = (
@@ -105,8 +105,12 @@ class SesNotification:
     @property
     def mail(self) -> dict[str, Any]:
         """SES's object ``mail``; empty if it is missing."""
-        mail = self.body.get("mail")
-        return mail if isinstance(mail, dict) else {}
+        return as_object(self.body.get("mail"))
+
+    @property
+    def message_id(self) -> str | None:
+        """SES's id of the mail, or None."""
+        return as_string(self.mail.get("messageId"))
 
 
 def kind_word(document: Mapping[str, Any]) -> str:

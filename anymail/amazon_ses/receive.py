@@ -230,8 +230,7 @@ def _receive_content(
 def _log_error(
     err: Exception, notification: SesNotification, stored: S3Object | None = None
 ) -> None:
-    message_id = notification.mail.get("messageId")
-    message_id = message_id[:100] if isinstance(message_id, str) else None
+    message_id = notification.message_id and notification.message_id[:100]
     logger.log(
         # Anybody could fill the log with errors.
         logging.ERROR if notification.is_verified else logging.WARNING,

@@ -7,7 +7,7 @@ out, so nothing is required here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from ..addresses.keys import bare_address, comparison_form
@@ -15,6 +15,7 @@ from ..signals import AnymailTrackingEvent, EventType, RejectReason
 from .notifications import SesNotification
 from .tags_and_metadata import parse_tags_and_metadata
 from .timestamps import parse_timestamp
+from .untrusted_json import as_list, as_object, as_objects, as_string
 
 #: Keyword arguments of an event.
 Fields = dict[str, Any]
@@ -47,7 +48,7 @@ def tracking_events(
     common: Fields = {
         "event_id": notification.id,
         "timestamp": notification.timestamp,
-        "message_id": _string(mail.get("messageId")),
+        "message_id": notification.message_id,
         "metadata": metadata,
         "tags": tags,
         "message_tags": message_tags,
@@ -71,11 +72,11 @@ def describe_send(notification: SesNotification) -> list[Fields]:
 
 def describe_delivery(notification: SesNotification) -> list[Fields]:
     """The recipients' mail server accepted the message."""
-    delivery = _object(notification.body.get("delivery"))
+    delivery = as_object(notification.body.get("delivery"))
     what: Fields = {
         "event_type": EventType.DELIVERED,
         "occurred_at": parse_timestamp(delivery.get("timestamp")),
-        "mta_response": _string(delivery.get("smtpResponse")),
+        "mta_response": as_string(delivery.get("smtpResponse")),
     }
     recipients = _addresses(delivery.get("recipients")) or _destination(notification)
     return [{**what, "recipient": recipient} for recipient in recipients]
@@ -83,22 +84,23 @@ def describe_delivery(notification: SesNotification) -> list[Fields]:
 
 def describe_delivery_delay(notification: SesNotification) -> list[Fields]:
     """A temporary failure: SES will try again."""
-    delay = _object(notification.body.get("deliveryDelay"))
-    delay_type = _string(delay.get("delayType"))
+    delay = as_object(notification.body.get("deliveryDelay"))
+    delay_type = as_string(delay.get("delayType"))
     what: Fields = {
         "event_type": EventType.DEFERRED,
         "occurred_at": parse_timestamp(delay.get("timestamp")),
         "description": delay_type,
         "delay_type": delay_type,
     }
-    return _to_reported(notification, _objects(delay.get("delayedRecipients")), what)
+    return _to_reported(notification, as_objects(delay.get("delayedRecipients")), what)
 
 
 def describe_bounce(notification: SesNotification) -> list[Fields]:
     """The message was not delivered, and SES gave up."""
-    bounce = _object(notification.body.get("bounce"))
-    recipients = _objects(bounce.get("bouncedRecipients"))
-    bounce_type, subtype = _string(bounce.get("bounceType")), _string(bounce.get("bounceSubType"))
+    bounce = as_object(notification.body.get("bounce"))
+    recipients = as_objects(bounce.get("bouncedRecipients"))
+    bounce_type = as_string(bounce.get("bounceType"))
+    subtype = as_string(bounce.get("bounceSubType"))
     what: Fields = {
         "event_type": EventType.BOUNCED,
         "reject_reason": RejectReason.BOUNCED,
@@ -115,18 +117,18 @@ def describe_bounce(notification: SesNotification) -> list[Fields]:
 
 def describe_complaint(notification: SesNotification) -> list[Fields]:
     """A recipient, or a mail server, reported it as spam."""
-    complaint = _object(notification.body.get("complaint"))
-    complaint_type = _string(complaint.get("complaintFeedbackType"))
+    complaint = as_object(notification.body.get("complaint"))
+    complaint_type = as_string(complaint.get("complaintFeedbackType"))
     what: Fields = {
         "event_type": EventType.COMPLAINED,
         "reject_reason": RejectReason.SPAM,
         "occurred_at": parse_timestamp(complaint.get("timestamp")),
         "description": complaint_type,
         "complaint_type": complaint_type,
-        "is_suppressed": _string(complaint.get("complaintSubType")) in SUPPRESSED_SUBTYPES,
-        "user_agent": _string(complaint.get("userAgent")),
+        "is_suppressed": as_string(complaint.get("complaintSubType")) in SUPPRESSED_SUBTYPES,
+        "user_agent": as_string(complaint.get("userAgent")),
     }
-    return _to_reported(notification, _objects(complaint.get("complainedRecipients")), what)
+    return _to_reported(notification, as_objects(complaint.get("complainedRecipients")), what)
 
 
 def describe_reject(notification: SesNotification) -> list[Fields]:
@@ -135,46 +137,46 @@ def describe_reject(notification: SesNotification) -> list[Fields]:
         notification,
         event_type=EventType.REJECTED,
         reject_reason=RejectReason.BLOCKED,
-        description=_string(_object(notification.body.get("reject")).get("reason")),
+        description=as_string(as_object(notification.body.get("reject")).get("reason")),
     )
 
 
 def describe_rendering_failure(notification: SesNotification) -> list[Fields]:
     """A template could not be filled in."""
-    failure = _object(notification.body.get("failure"))
+    failure = as_object(notification.body.get("failure"))
     return _to_destination(
         notification,
         event_type=EventType.FAILED,
-        description=_string(failure.get("errorMessage")),
+        description=as_string(failure.get("errorMessage")),
     )
 
 
 def describe_open(notification: SesNotification) -> list[Fields]:
     """A person, or a program, loaded the tracking image."""
     return _to_any_recipient(
-        notification, _object(notification.body.get("open")), event_type=EventType.OPENED
+        notification, as_object(notification.body.get("open")), event_type=EventType.OPENED
     )
 
 
 def describe_click(notification: SesNotification) -> list[Fields]:
     """A person, or a program, followed a link."""
-    click = _object(notification.body.get("click"))
+    click = as_object(notification.body.get("click"))
     return _to_any_recipient(
-        notification, click, event_type=EventType.CLICKED, click_url=_string(click.get("link"))
+        notification, click, event_type=EventType.CLICKED, click_url=as_string(click.get("link"))
     )
 
 
 def describe_subscription(notification: SesNotification) -> list[Fields]:
     """A contact changed its topic preferences."""
-    subscription = _object(notification.body.get("subscription"))
+    subscription = as_object(notification.body.get("subscription"))
     return _to_destination(
         notification,
         event_type=subscription_change(
-            _object(subscription.get("oldTopicPreferences")),
-            _object(subscription.get("newTopicPreferences")),
+            as_object(subscription.get("oldTopicPreferences")),
+            as_object(subscription.get("newTopicPreferences")),
         ),
         occurred_at=parse_timestamp(subscription.get("timestamp")),
-        description=_string(subscription.get("contactList")),
+        description=as_string(subscription.get("contactList")),
     )
 
 
@@ -284,8 +286,8 @@ def _to_reported(
         {
             "recipient": address,
             "recipient_uncertain": address in uncertain,
-            "mta_response": _string(recipient.get("diagnosticCode")),
-            "smtp_status": _string(recipient.get("status")),
+            "mta_response": as_string(recipient.get("diagnosticCode")),
+            "smtp_status": as_string(recipient.get("status")),
             **what,
         }
         for address, recipient in named
@@ -295,7 +297,7 @@ def _to_reported(
 def _to_any_recipient(notification: SesNotification, detail: Fields, **what: Any) -> list[Fields]:
     recipients = _destination(notification)
     what["occurred_at"] = parse_timestamp(detail.get("timestamp"))
-    what["user_agent"] = _string(detail.get("userAgent"))
+    what["user_agent"] = as_string(detail.get("userAgent"))
     what["recipient_uncertain"] = len(recipients) > 1
     return [{"recipient": recipient, **what} for recipient in recipients]
 
@@ -305,16 +307,14 @@ def _destination(notification: SesNotification) -> list[str]:
 
 
 def _addresses(values: object) -> list[str]:
-    if not isinstance(values, list):
-        values = [values]
-    return [bare_address(value) for value in values if isinstance(value, str) and value]
+    return [bare_address(value) for value in as_list(values) if isinstance(value, str) and value]
 
 
 def _topic_statuses(preferences: Fields) -> dict[str, str]:
     return {
         topic: status
         for name in ("topicDefaultSubscriptionStatus", "topicSubscriptionStatus")
-        for entry in _objects(preferences.get(name))
+        for entry in as_objects(preferences.get(name))
         if isinstance(topic := entry.get("topicName"), str)
         and isinstance(status := entry.get("subscriptionStatus"), str)
     }
@@ -322,23 +322,7 @@ def _topic_statuses(preferences: Fields) -> dict[str, str]:
 
 def _message_tags(tags: object) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for name, values in _object(tags).items():
+    for name, values in as_object(tags).items():
         if not name.startswith("ses:"):
-            found[name] = [value for value in _as_list(values) if isinstance(value, str)]
+            found[name] = [value for value in as_list(values) if isinstance(value, str)]
     return found
-
-
-def _object(value: object) -> Fields:
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(value: object) -> list[Fields]:
-    return [item for item in _as_list(value) if isinstance(item, dict)]
-
-
-def _as_list(value: object) -> Iterable[object]:
-    return value if isinstance(value, list) else [value]
-
-
-def _string(value: object) -> str | None:
-    return value if isinstance(value, str) else None

@@ -1,4 +1,4 @@
-"""JSON that anybody may have written (RFC 8259): its size and its nesting are limited."""
+"""JSON that anybody may have written (RFC 8259): limits for it, and values of a certain type."""
 
 from __future__ import annotations
 
@@ -76,3 +76,23 @@ def is_nested_deeper(value: object, limit: int) -> bool:
         if not level:
             return False
     return True
+
+
+def as_object(value: object) -> dict[str, Any]:
+    """The value if it is an object, otherwise an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: object) -> list[Any]:
+    """The value if it is a list, otherwise a list of it."""
+    return value if isinstance(value, list) else [value]
+
+
+def as_objects(value: object) -> list[dict[str, Any]]:
+    """The objects in a list, or the value itself if it is one; nothing else."""
+    return [item for item in as_list(value) if isinstance(item, dict)]
+
+
+def as_string(value: object) -> str | None:
+    """The value if it is a string, otherwise None."""
+    return value if isinstance(value, str) else None

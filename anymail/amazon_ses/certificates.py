@@ -39,7 +39,7 @@ MAX_CONCURRENCY = 16
 
 
 @dataclass
-class Known:
+class KnownCertificates:
     """The certificates that a process has fetched, and its failures.
 
     :param fetched: URL to PEM text.
@@ -55,7 +55,7 @@ class Known:
     slots: HostSlots = field(default_factory=lambda: HostSlots(MAX_CONCURRENCY))
 
 
-_known = ProcessLocal(Known)
+_known = ProcessLocal(KnownCertificates)
 
 
 def fetch_certificate(url: str, cache_alias: str) -> str:
@@ -129,11 +129,11 @@ def unavailable(url: str, reason: str) -> AnymailAPIError:
     )
 
 
-def _from_network(url: str, known: Known) -> str:
+def _from_network(url: str, known: KnownCertificates) -> str:
     _check_failed(url, known)
     host = urlsplit(url).netloc
     if not known.slots.acquire(host, TIMEOUT):
-        if (pem := known.fetched.get(url)) is not None:  # one that came later went first
+        if (pem := known.fetched.get(url)) is not None:  # a later request for it went first
             return pem
         raise unavailable(url, "too many are being fetched")
     try:
@@ -145,7 +145,7 @@ def _from_network(url: str, known: Known) -> str:
     return pem
 
 
-def _check_failed(url: str, known: Known) -> None:
+def _check_failed(url: str, known: KnownCertificates) -> None:
     now = time.monotonic()
     with known.lock:
         while known.failed and next(iter(known.failed.values())) <= now:
@@ -154,7 +154,7 @@ def _check_failed(url: str, known: Known) -> None:
             raise unavailable(url, f"it failed less than {FAILURE_SECONDS:.0f} seconds ago")
 
 
-def _try(url: str, known: Known) -> str:
+def _try(url: str, known: KnownCertificates) -> str:
     try:
         pem = download(url)
     except AnymailAPIError:
@@ -169,7 +169,7 @@ def _try(url: str, known: Known) -> str:
     return pem
 
 
-def _keep(url: str, pem: str, known: Known) -> None:
+def _keep(url: str, pem: str, known: KnownCertificates) -> None:
     with known.lock:
         known.fetched[url] = pem
         while len(known.fetched) > MAX_IN_PROCESS:

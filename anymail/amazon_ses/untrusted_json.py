@@ -65,13 +65,13 @@ def nested_too_deep(what: str) -> AnymailWebhookValidationFailure:
 
 def is_nested_deeper(value: object, limit: int) -> bool:
     """Whether lists or objects in a value from JSON are nested deeper than ``limit`` levels."""
-    level = [value]
+    level: list[Any] = [[value]]
     for _ in range(limit + 1):
         level = [
             item
             for container in level
-            if isinstance(container, (dict, list))
             for item in (container.values() if isinstance(container, dict) else container)
+            if isinstance(item, (dict, list))
         ]
         if not level:
             return False

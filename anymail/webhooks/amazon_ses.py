@@ -79,7 +79,7 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
         ]
 
     def events_in(self, ses_event: dict[str, Any], sns_message: Mapping[str, Any]) -> Sequence[Any]:
-        """The :meth:`esp_to_anymail_events`, or the event about the account.
+        """The events in a document: :meth:`esp_to_anymail_events`, or one about the account.
 
         :param ses_event: the document of SES, or that of EventBridge about the account.
         :param sns_message: the document of SNS around it.

@@ -250,6 +250,10 @@ class ContainsTests(RecordedTestCase):
         text = failure(assert_sent, contains=re.compile("^big"))
         self.assertIn("is not in the HTML body: 'small'", text)
 
+    def test_html_without_any_visible_text_is_a_body(self):
+        self.send_both("logo.png", '<img src="other.png">')
+        self.assert_fails(contains="logo.png")
+
     def test_white_space_is_the_same(self):
         self.send_both("It is on\nits way.", "<p>It is on</p>\n<p>its   way.</p>")
         self.assert_holds(contains="on its way")

@@ -241,6 +241,7 @@ class WireTests(SimpleTestCase):
     def test_an_answer_that_makes_no_sense_is_the_service(self) -> None:
         [error] = failures_of(V2Backend, (200, b"{}"))
         self.assertEqual(error.scope, "service")
+        self.assertEqual((error.is_transient, error.is_unsent), (True, False))
 
     def test_missing_credentials_are_the_accounts(self) -> None:
         self.assertEqual(describe_exception("NoCredentialsError")["scope"], "account")

@@ -82,6 +82,10 @@ class TenantTests(SimpleTestCase):
         sent = send(simple_message(), tenant="all", send_defaults={"tenant": "default"})
         self.assertEqual(sent.params["TenantName"], "default")
 
+    def test_other_send_defaults_count_all_the_same(self) -> None:
+        sent = send(simple_message(), tenant="all", send_defaults={"tags": ["default"]})
+        self.assertEqual(sent.mime["X-Tag"], "default")
+
     def test_esp_extra_wins(self) -> None:
         for make in (simple_message, template_message):
             sent = send(make(tenant="acme", esp_extra={"TenantName": "extra"}), tenant="all")

@@ -6,6 +6,7 @@ import os
 import re
 import tempfile
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -98,7 +99,11 @@ class BrowserTestCase(SimpleTestCase):
     def setUp(self) -> None:
         self.problems: list[str] = []
         self.requested: list[str] = []
-        self.page = self.window()
+
+    @cached_property
+    def page(self) -> Any:
+        """The window of most tests."""
+        return self.window()
 
     def window(self, **options: Any) -> Any:
         """A new window, whose errors and requests are noted."""
@@ -148,7 +153,9 @@ class BrowserTestCase(SimpleTestCase):
         self.page.locator(where).get_by_text(text).first.wait_for()
 
 
-class SendingTests(BrowserTestCase):
+class UsageTests(BrowserTestCase):
+    """What people do. (One class: each may run in a process, with a sandbox, of its own.)"""
+
     def test_a_message_bounces(self):
         self.compose("bounce+1@simulator.amazonses.com", Text="Are you there?")
         self.entry("Bounce").wait_for()
@@ -296,8 +303,8 @@ class SendingTests(BrowserTestCase):
         self.page.keyboard.press("End")
         self.wait_for(box, "e => e.scrollTop > 0")
 
+    # Suppression.
 
-class SuppressionTests(BrowserTestCase):
     def test_a_bounce_suppresses_until_somebody_lifts_it(self):
         self.compose(BOUNCE)
         self.entry("Bounce").locator(".signal").wait_for()
@@ -319,8 +326,8 @@ class SuppressionTests(BrowserTestCase):
         self.page.get_by_role("heading", name="Select suppressed address").wait_for()
         self.assertEqual(self.problems, [])
 
+    # Receiving.
 
-class ReceivingTests(BrowserTestCase):
     def receive(self) -> None:
         self.page.locator("#receive-it").click()
         self.page.locator("#timeline .signal").wait_for()
@@ -362,8 +369,8 @@ class ReceivingTests(BrowserTestCase):
         self.page.locator("#headers").get_by_text("In-Reply-To").wait_for()
         self.assertEqual(self.problems, [])
 
+    # The JSON API.
 
-class ApiTests(BrowserTestCase):
     def example(self, caption: str) -> str:
         """A block of code of the documentation."""
         found = blocks(ROOT / "docs" / "sandbox.rst")

@@ -27,6 +27,7 @@ from anymail.sandbox.aws.sns.signing_key import SigningKey
 from anymail.sandbox.journal import Journal, SentMail
 from anymail.sandbox.servers import local_hosts, serve
 
+from .class_context import enter_class_context
 from .local_sns import PATIENCE, wait_until
 
 KEY = SigningKey.generate()
@@ -176,9 +177,7 @@ class LocalSesTestCase(SimpleTestCase):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        stack = ExitStack()
-        cls.addClassCleanup(stack.close)
-        cls.amazon = stack.enter_context(local_ses())
+        cls.amazon = enter_class_context(cls, local_ses())
         cls.ses = cls.amazon.client("ses")
         cls.sesv2 = cls.amazon.client("sesv2")
 

@@ -18,6 +18,8 @@ from tests.docs_pages import DOCS, blocks
 from tests.docs_runner import Amazon
 from tests.ses import CREDENTIALS, V1, use_backend
 
+from .class_context import enter_class_context
+
 #: With its own patience the backend would wait for SES, and there would be nothing to retry.
 IMPATIENT = {"AMAZON_SES_THROTTLE_TIMEOUT": 0, "AMAZON_SES_SESSION_PARAMS": CREDENTIALS}
 PAGES = itertools.count()
@@ -99,9 +101,7 @@ class TaskTests(SimpleTestCase):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        stack = contextlib.ExitStack()
-        cls.addClassCleanup(stack.close)
-        cls.page = stack.enter_context(page_at_work())
+        cls.page = enter_class_context(cls, page_at_work())
 
     def test_what_is_throttled_is_sent_later(self):
         outcome, calls = send(self.page, "Throttling", "Throttling")

@@ -34,7 +34,7 @@ class LambdaHandler:
         """Handle an invocation: a batch of SQS messages, or what SNS, EventBridge or S3 sent.
 
         :param event: from Lambda.
-        :param context: from Lambda; not used.
+        :param context: from Lambda; for the log.
         :return: for a batch, which of its messages SQS has to deliver again; otherwise None.
         :raises Exception: not for a batch: a receiver raised it, and Lambda has to try again.
         :raises AnymailWebhookValidationFailure: not for a batch: it is not about SES, and
@@ -47,7 +47,7 @@ class LambdaHandler:
             failed = [message for message in messages if not self.is_handled(message, settings)]
             return {"batchItemFailures": [{"itemIdentifier": one["messageId"]} for one in failed]}
         with fresh_connections():
-            self.handle_event(event, settings)
+            self.handle_event(event, context, settings)
         return None
 
     def is_handled(self, record: dict[str, Any], settings: AmazonSESSettings) -> bool:
@@ -66,17 +66,25 @@ class LambdaHandler:
             return False
         return count is not None or settings.queue_poison == "delete"
 
-    def handle_event(self, event: dict[str, Any], settings: AmazonSESSettings) -> None:
+    def handle_event(
+        self, event: dict[str, Any], context: object, settings: AmazonSESSettings
+    ) -> None:
         """Handle what SNS, EventBridge or S3 sent.
 
         :param event: from Lambda.
+        :param context: from Lambda.
         :raises Exception: see :meth:`__call__`.
         """
         try:
             found = parse_notifications(event, proof=queue_proof(settings))
         except AnymailWebhookValidationFailure as err:
-            about = {"anymail_error_code": type(err).__name__}
-            logger.error("The event for AWS Lambda cannot be used: %s", err, extra=about)
+            request = getattr(context, "aws_request_id", None)
+            logger.error(
+                "The event for AWS Lambda cannot be used: %s (request %s)",
+                err,
+                request,
+                extra={"anymail_lambda_request": request},
+            )
             if settings.queue_poison == "keep":
                 raise
             return

@@ -18,7 +18,7 @@ from ..signals import AccountChange
 from .notifications import SesNotification, kind_word
 from .sns import NOTIFICATION, PRINTABLE, SUBSCRIPTION_CONFIRMATION, SnsEnvelope
 from .timestamps import parse_timestamp
-from .untrusted_json import MAX_NESTING, is_nested_deeper, nested_too_deep, parse_json
+from .untrusted_json import as_string, parse_json
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -127,12 +127,9 @@ def ses_documents(content: dict[str, Any] | None, topic: str = "") -> list[Docum
         return []
     if records := _records(content, "aws:s3"):
         return [document for record in records for document in _from_s3_record(record)]
-    # The Lambda action of a receipt rule, which says nothing about where the mail is.
-    received = [record.get("ses") for record in _records(content, "aws:ses")]
-    return [
-        Document({"notificationType": "Received", **ses} if isinstance(ses, dict) else content)
-        for ses in received or [None]
-    ]
+    if records := _records(content, "aws:ses"):
+        return [_from_lambda_action(record) for record in records]
+    return [Document(content)]
 
 
 def parse_content(
@@ -142,12 +139,9 @@ def parse_content(
 
     :param content: the message, or the object.
     :param what: for the error.
-    :raises AnymailWebhookValidationFailure: it is not a JSON object, or is too large, or nested too
-        deep.
+    :raises AnymailWebhookValidationFailure: it is not a JSON object, or is too large.
     """
     if isinstance(content, dict):
-        if is_nested_deeper(content, MAX_NESTING):
-            raise nested_too_deep(what)
         return content
     head = content[:100] if isinstance(content, str) else content[:100].decode("ascii", "replace")
     return None if head.lstrip().startswith(SETUP_TEXT) else parse_json(content, what)
@@ -159,8 +153,8 @@ def account_change(notification: SesNotification) -> AccountChange:
     resources = document.get("resources")
     return AccountChange(
         kind=str(document.get("detail-type")),
-        account=_string(document.get("account")),
-        region=_string(document.get("region")),
+        account=as_string(document.get("account")),
+        region=as_string(document.get("region")),
         resources=tuple(r for r in resources if isinstance(r, str))
         if isinstance(resources, list)
         else (),
@@ -221,7 +215,7 @@ def _log_confirmation(envelope: SnsEnvelope) -> None:
 
 
 def _from_eventbridge(event: dict[str, Any], detail: dict[str, Any]) -> list[Document]:
-    detail_type = str(event.get("detail-type"))
+    detail_type = as_string(event.get("detail-type")) or ""
     if event["source"] == "aws.s3":
         if detail_type != "Object Created":
             return []
@@ -232,7 +226,7 @@ def _from_eventbridge(event: dict[str, Any], detail: dict[str, Any]) -> list[Doc
         body = {"eventType": MAIL_EVENTS[detail_type], **detail}
     else:
         body = event
-    return [Document(body, _string(event.get("id")), parse_timestamp(event.get("time")))]
+    return [Document(body, as_string(event.get("id")), parse_timestamp(event.get("time")))]
 
 
 def _records(content: dict[str, Any], source: str) -> list[dict[str, Any]]:
@@ -244,10 +238,16 @@ def _records(content: dict[str, Any], source: str) -> list[dict[str, Any]]:
 
 
 def _from_s3_record(record: dict[str, Any]) -> list[Document]:
-    if not str(record.get("eventName")).startswith("ObjectCreated:"):
+    if not (as_string(record.get("eventName")) or "").startswith("ObjectCreated:"):
         return []
     body = _received(record.get("s3"), record.get("awsRegion"), encoded=True)
     return [Document(body, timestamp=parse_timestamp(record.get("eventTime")))]
+
+
+def _from_lambda_action(record: dict[str, Any]) -> Document:
+    """What the Lambda action of a receipt rule says, which is not where the mail is."""
+    ses = record.get("ses")
+    return Document({"notificationType": "Received", **ses} if isinstance(ses, dict) else record)
 
 
 def _received(s3: object, region: object, *, encoded: bool) -> dict[str, Any]:
@@ -272,7 +272,3 @@ def _received(s3: object, region: object, *, encoded: bool) -> dict[str, Any]:
         },
         "s3": s3,
     }
-
-
-def _string(value: object) -> str | None:
-    return value if isinstance(value, str) else None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+from collections import deque
 
 from ..conf import AmazonSESSettings
 from ..exceptions import AnymailAPIError, AnymailWebhookValidationFailure
@@ -12,11 +14,15 @@ from .sqs import SqsMessage
 
 logger: logging.Logger = logging.getLogger(__name__)
 
+#: The SQS ids of poison that this process has logged lately: it comes again and again.
+_logged: deque[str] = deque(maxlen=1000)
+_logged_lock = threading.Lock()
+
 
 def handle_message(
     message: SqsMessage, queue_arn: str, settings: AmazonSESSettings, *, proof: Proof, sender: type
 ) -> int | None:
-    """Call the receivers of a message. Poison is logged, the first time that it is received.
+    """Call the receivers of a message. Poison is logged as an error, once in each process.
 
     :param queue_arn: of the queue that it is from.
     :param proof: from :func:`.receive.queue_proof`.
@@ -61,8 +67,7 @@ def log_failure(err: Exception, message: SqsMessage, queue_arn: str) -> None:
 
 def _log_poison(err: Exception, message: SqsMessage, queue_arn: str, *, is_deleted: bool) -> None:
     logger.log(
-        # It comes again until the queue's redrive policy moves it.
-        logging.ERROR if is_deleted or message.receive_count == 1 else logging.DEBUG,
+        logging.ERROR if _is_new(message) else logging.DEBUG,
         "The SQS message %s cannot be used: %s (%s, in the queue %s)",
         message.id,
         err,
@@ -70,6 +75,19 @@ def _log_poison(err: Exception, message: SqsMessage, queue_arn: str, *, is_delet
         _name(queue_arn),
         extra=_about(message, queue_arn),
     )
+
+
+def _is_new(message: SqsMessage) -> bool:
+    """Whether this process has not logged a message yet.
+
+    How often SQS has delivered it does not tell: a consumer that ends gives back what it has not
+    looked at.
+    """
+    with _logged_lock:
+        is_new = message.receive_count == 1 or message.id not in _logged
+        if is_new:
+            _logged.append(message.id)
+        return is_new
 
 
 def _about(message: SqsMessage, queue_arn: str) -> dict[str, str]:

@@ -38,7 +38,8 @@ def queue_proof(settings: AmazonSESSettings) -> Proof:
 
     :return: for :func:`.carriers.parse_notifications`.
     """
-    # A queue may hold a message for 14 days.
+    # A queue may hold a message for 14 days, in which the certificate may expire: it is the time of
+    # the message, which is signed, that counts.
     strict = replace(settings, sns_max_age=None, verify_sns_signatures=True)
 
     def check_signature(envelope: SnsEnvelope | None) -> bool:
@@ -47,7 +48,12 @@ def queue_proof(settings: AmazonSESSettings) -> Proof:
                 "The message has no signature of SNS, which is needed because of "
                 'ANYMAIL["AMAZON_SES_QUEUE_TRUST"].'
             )
-        trust.check(envelope, strict, lambda url: fetch_certificate(url, settings.sns_cert_cache))
+        trust.check(
+            envelope,
+            strict,
+            lambda url: fetch_certificate(url, settings.sns_cert_cache),
+            now=envelope.timestamp,
+        )
         return trust.topic_is_ours(strict, knows_secret=False)
 
     return check_signature if settings.queue_trust == "signature" else lambda envelope: True

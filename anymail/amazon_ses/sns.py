@@ -14,7 +14,13 @@ from typing import Any
 
 from ..exceptions import AnymailWebhookValidationFailure
 from .timestamps import parse_timestamp
-from .untrusted_json import MAX_BODY_SIZE, parse_json
+from .untrusted_json import (
+    MAX_BODY_SIZE,
+    MAX_NESTING,
+    is_nested_deeper,
+    nested_too_deep,
+    parse_json,
+)
 
 NOTIFICATION = "Notification"
 SUBSCRIPTION_CONFIRMATION = "SubscriptionConfirmation"
@@ -112,6 +118,8 @@ class SnsEnvelope:
         :param is_raw: as for the class.
         :raises AnymailWebhookValidationFailure: it is not a document of SNS.
         """
+        if is_nested_deeper(fields, MAX_NESTING):
+            raise nested_too_deep("The SNS message")
         type_, id_ = fields.get("Type"), fields.get("MessageId")
         topic, message = fields.get("TopicArn"), fields.get("Message")
         topic = "" if topic is None and type_ == NOTIFICATION else topic

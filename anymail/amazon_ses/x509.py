@@ -51,7 +51,7 @@ def usable_certificate(pem: str, now: datetime) -> Certificate:
         ) from err
     if not certificate.not_before <= now <= certificate.not_after:
         raise AnymailWebhookValidationFailure(
-            "The SNS signing certificate is not valid now (expired, or our clock is wrong)."
+            "The SNS signing certificate is not valid (expired, or our clock is wrong)."
         )
     return certificate
 

@@ -77,8 +77,8 @@ class Consumer:
         self._lock = threading.Lock()
         self._deadline = threading.Timer(0, self.stop)  # replaced when it stops
         self._hand = Hand(threads)
-        self._settler = Settler(self._hand, settings, self._fail)
-        self._heartbeat = Heartbeat(self._hand, settings, self._fail)
+        self._settler = Settler(hand=self._hand, settings=settings, on_fatal=self._fail)
+        self._heartbeat = Heartbeat(hand=self._hand, settings=settings, on_fatal=self._fail)
         self._handler = Handler(settings, type(self), self._stops)
         self._budget = Budget(max_messages)
 
@@ -171,12 +171,12 @@ class Consumer:
         )
 
     def _touch_health_file(self) -> None:
-        if self._health_file is None or not (self._handler.outage or self._hand.is_moving()):
+        if self._health_file is None or not (self._handler.outage.is_on or self._hand.is_moving()):
             return
         try:
             self._health_file.touch()
         except OSError as err:
-            about = {"anymail_error_code": type(err).__name__}
+            about = {"anymail_health_file": str(self._health_file)}
             logger.warning("The health file cannot be written: %s", err, extra=about)
 
     def _complete_after(self, polling: list[threading.Thread]) -> None:

@@ -1,4 +1,4 @@
-"""One message -> signals, through the same recipes as in the webhooks."""
+"""One message in hand -> signals, and what became of it. Waits while a database is away."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ class Outcome(Enum):
 
     #: Every receiver has returned.
     HANDLED = auto()
-    #: Something raised an exception; another try may help.
+    #: Something raised an exception; another attempt may help.
     FAILED = auto()
-    #: It is no document of SES.
+    #: It is not about SES.
     POISON = auto()
-    #: Nothing was tried: the database is away, and the consumer stops.
+    #: Nothing was done: a database is away.
     UNTRIED = auto()
 
 
 class Handler:
     """Calls the receivers of messages, in any number of threads.
 
-    :param sender: for receivers: the consumer's class.
-    :param stops: set when no more is to be waited for.
+    :param sender: passed on to receivers: the consumer's class.
+    :param stops: once it is set, no database is waited for.
     """
 
     def __init__(self, settings: AmazonSESSettings, sender: type, stops: threading.Event) -> None:
@@ -48,28 +48,29 @@ class Handler:
         self.outage: Outage = Outage()
 
     def handle(self, held: Held) -> tuple[Outcome, int]:
-        """Call the receivers of a message, when the database is there.
+        """Call the receivers of a message. While a database is away, wait and start over.
 
-        :return: what became of it, and the number of events.
+        :return: what became of the message, and the number of events.
         """
         failures = 0
         while True:
             with fresh_connections():
-                result = self._try(held)
-            if result is not None:
-                return result
+                outcome, events = self._try(held)
+            if outcome is not Outcome.UNTRIED:
+                if failures:
+                    self.outage.end()
+                return outcome, events
             failures += 1
-            with self.outage:
-                if self._stops.wait(timing.pause(failures)):
-                    return Outcome.UNTRIED, 0
+            if self._stops.wait(timing.pause(failures)):
+                return outcome, events
 
-    def _try(self, held: Held) -> tuple[Outcome, int] | None:
-        """Handle a message; None if the database is away."""
+    def _try(self, held: Held) -> tuple[Outcome, int]:
         try:
             return self._handle(held)
         except Exception as err:
-            if is_database_away(err):
-                return None
+            if (alias := database_away(err)) is not None:
+                self.outage.begin(alias)
+                return Outcome.UNTRIED, 0
             log_failure(err, held.message, held.queue.arn)
             return Outcome.FAILED, 0
 
@@ -81,33 +82,46 @@ class Handler:
 
 
 class Outage:
-    """Notes for how long the database is away, for all threads together."""
+    """Logs once, for all threads together, that databases are away, and that they are back."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting = 0
+        self._away: set[str] = set()
 
-    def __bool__(self) -> bool:
-        return self._waiting > 0
+    @property
+    def is_on(self) -> bool:
+        """Whether a database is away."""
+        return bool(self._away)
 
-    def __enter__(self) -> None:
+    def begin(self, alias: str) -> None:
+        """A database is away.
+
+        :param alias: its key in ``DATABASES``.
+        """
         with self._lock:
-            self._waiting += 1
-            if self._waiting == 1:
-                logger.error(
-                    "The database does not answer. Nothing is handled until it does",
-                    extra={"anymail_error_code": "OperationalError"},
-                )
+            if alias in self._away:
+                return
+            self._away.add(alias)
+        logger.error(
+            "The database %r does not answer. Messages wait until it does",
+            alias,
+            extra={"anymail_database": alias},
+        )
 
-    def __exit__(self, *_error: object) -> None:
+    def end(self) -> None:
+        """A thread that waited has all its connections again."""
         with self._lock:
-            self._waiting -= 1
+            back, self._away = self._away, set()
+        for alias in sorted(back):
+            logger.warning(
+                "The database %r answers again", alias, extra={"anymail_database": alias}
+            )
 
 
-def is_database_away(error: Exception) -> bool:
-    """Whether an error came of a connection of this thread that cannot be made again.
+def database_away(error: Exception) -> str | None:
+    """The alias of the database that an error came from, if this thread cannot connect to it.
 
-    Otherwise it is about the one message: a deadlock, too long a value.
+    Otherwise the error is about the one message: a deadlock, too long a value.
     """
     is_suspect = any(
         isinstance(link, (InterfaceError, OperationalError)) for link in error_chain(error)
@@ -121,5 +135,6 @@ def is_database_away(error: Exception) -> bool:
         try:
             connection.ensure_connection()
         except Exception:
-            return True
-    return False
+            alias: str = connection.alias
+            return alias
+    return None

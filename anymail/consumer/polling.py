@@ -87,10 +87,7 @@ class Poller:
     def run(self) -> None:
         """Receive until it is to stop, or the budget or the queue is empty."""
         failures = empty_polls = 0
-        while not self.stops.is_set() and not self.budget.is_spent:
-            if not self.hand.wait_for_room(self.queue, PATIENCE):
-                self.on_poll()
-                continue
+        while self._may_receive_more():
             try:
                 is_empty = self._poll(self._wait_after(empty_polls))
             except AnymailAPIError as err:
@@ -105,6 +102,14 @@ class Poller:
             failures, empty_polls = 0, empty_polls + 1 if is_empty else 0
             if is_empty and not self.wait:
                 self.stops.wait(timing.idle_pause(empty_polls))
+
+    def _may_receive_more(self) -> bool:
+        """Whether to receive again, as soon as there is room for what comes."""
+        while not self.stops.is_set() and not self.budget.is_spent:
+            if self.hand.wait_for_room(self.queue, PATIENCE):
+                return True
+            self.on_poll()
+        return False
 
     def _wait_after(self, empty_polls: int) -> int:
         """Seconds to wait for a message. Only a request that waits asks all servers of SQS."""

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 
 from ..amazon_ses import sqs
@@ -38,20 +38,18 @@ class Settlement:
     attempt: int = 1
 
 
+@dataclass(frozen=True, kw_only=True)
 class Settler:
     """Settles messages in batches, in a thread of its own.
 
-    :param on_fatal: called with an error that no other try can mend.
+    :param on_fatal: called with an error that no further attempt can mend.
     """
 
-    def __init__(
-        self, hand: Hand, settings: AmazonSESSettings, on_fatal: Callable[[AnymailAPIError], None]
-    ) -> None:
-        self._hand = hand
-        self._settings = settings
-        self._on_fatal = on_fatal
-        self._inbox: SimpleQueue[Settlement | None] = SimpleQueue()
-        self._ends = threading.Event()
+    hand: Hand
+    settings: AmazonSESSettings = field(repr=False)
+    on_fatal: Callable[[AnymailAPIError], None]
+    _inbox: SimpleQueue[Settlement | None] = field(default_factory=SimpleQueue, init=False)
+    _ends: threading.Event = field(default_factory=threading.Event, init=False)
 
     def delete(self, held: Held) -> None:
         """Have a message deleted."""
@@ -96,7 +94,7 @@ class Settler:
             except AnymailAPIError as err:
                 failures += 1
                 if not self._may_repeat(err, failures):
-                    self._hand.release(settlement.held for settlement in group)
+                    self.hand.release(settlement.held for settlement in group)
                     return
                 self._ends.wait(timing.pause(failures))
             else:
@@ -108,14 +106,14 @@ class Settler:
         queue = group[0].held.queue
         if group[0].seconds is None:
             receipts = [settlement.held.message.receipt for settlement in group]
-            return sqs.delete(queue, receipts, self._settings)
+            return sqs.delete(queue, receipts, self.settings)
         seconds = {s.held.message.receipt: s.seconds or 0 for s in group}
-        with self._hand.visibility:
-            return sqs.change_visibility(queue, seconds, self._settings)
+        with self.hand.visibility:
+            return sqs.change_visibility(queue, seconds, self.settings)
 
     def _may_repeat(self, err: AnymailAPIError, failures: int) -> bool:
         if sqs.is_fatal(err):
-            self._on_fatal(err)
+            self.on_fatal(err)
             return False
         if self._ends.is_set() and failures >= MAX_ATTEMPTS:
             about = {"anymail_error_code": err.error_code}
@@ -141,22 +139,20 @@ class Settler:
                     "anymail_queue": settlement.held.queue.name,
                 },
             )
-        self._hand.release([settlement.held])
+        self.hand.release([settlement.held])
 
 
+@dataclass(frozen=True, kw_only=True)
 class Heartbeat:
     """Keeps what is in hand hidden from other consumers, in a thread of its own.
 
-    :param on_fatal: called with an error that no other try can mend.
+    :param on_fatal: called with an error that no further attempt can mend.
     """
 
-    def __init__(
-        self, hand: Hand, settings: AmazonSESSettings, on_fatal: Callable[[AnymailAPIError], None]
-    ) -> None:
-        self._hand = hand
-        self._settings = settings
-        self._on_fatal = on_fatal
-        self._ends = threading.Event()
+    hand: Hand
+    settings: AmazonSESSettings = field(repr=False)
+    on_fatal: Callable[[AnymailAPIError], None]
+    _ends: threading.Event = field(default_factory=threading.Event, init=False)
 
     def close(self) -> None:
         """End."""
@@ -168,23 +164,23 @@ class Heartbeat:
         :param interval: seconds between two looks.
         """
         while not self._ends.wait(interval):
-            for queue, messages in by_queue(self._hand.due(time.monotonic())).items():
+            for queue, messages in by_queue(self.hand.due(time.monotonic())).items():
                 for batch in sqs.batches(messages):
                     self._extend(queue, batch)
 
     def _extend(self, queue: Queue, batch: list[Held]) -> None:
-        with self._hand.visibility:
+        with self.hand.visibility:
             staying = {held.message.receipt: held for held in batch if not held.is_leaving}
             if not staying:
                 return
             now = time.monotonic()
             try:
                 failed = sqs.change_visibility(
-                    queue, dict.fromkeys(staying, queue.visibility_timeout), self._settings
+                    queue, dict.fromkeys(staying, queue.visibility_timeout), self.settings
                 )
             except AnymailAPIError as err:
                 if sqs.is_fatal(err):
-                    self._on_fatal(err)
+                    self.on_fatal(err)
                 else:
                     about = {"anymail_queue": queue.name, "anymail_error_code": err.error_code}
                     logger.warning("Messages in hand may come to others, too: %s", err, extra=about)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from datetime import datetime, timezone
 from typing import Any
 from unittest import mock
@@ -88,12 +89,15 @@ class BatchTests(LambdaTestCase):
         self.assertEqual([record.anymail_sqs_id for record in self.records], failed)
         self.assertEqual({(r.levelname, r.exc_info) for r in self.records}, {("ERROR", None)})
 
-    def test_poison_that_comes_again_is_not_logged_again(self):
-        again = sqs_record("{}")
-        again["attributes"]["ApproximateReceiveCount"] = "2"
-        with self.assertNoLogs(LOGGER, "INFO"):
-            answer = handler({"Records": [again]}, None)
-        self.assertEqual(answer, {"batchItemFailures": [{"itemIdentifier": "sqs-1"}]})
+    def test_poison_is_logged_once_however_often_it_had_come_before(self):
+        again = sqs_record("{}", str(uuid.uuid4()))
+        with recorded(LOGGER) as records:
+            for count in ("2", "3"):
+                again["attributes"]["ApproximateReceiveCount"] = count
+                answer = handler({"Records": [again]}, None)
+                failures = [{"itemIdentifier": again["messageId"]}]
+                self.assertEqual(answer, {"batchItemFailures": failures})
+        self.assertEqual([record.levelname for record in records], ["ERROR"])
 
     def test_what_is_away_for_the_moment_is_a_warning(self):
         error = AnymailAPIError("S3 is away.", is_transient=True)

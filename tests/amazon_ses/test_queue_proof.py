@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
 from typing import Any
 from unittest import mock
 
@@ -14,7 +15,7 @@ from anymail.amazon_ses.receive import queue_proof
 from anymail.conf import AmazonSESSettings
 from anymail.exceptions import AnymailAPIError, AnymailWebhookValidationFailure
 
-from ..sns_samples import EVENTS_TOPIC, certificate, read_json, read_text
+from ..sns_samples import EVENTS_TOPIC, certificate, freeze_time, read_json, read_text
 from .test_carriers import BOUNCE, in_eventbridge, in_s3, in_sns
 
 FETCH = "anymail.amazon_ses.receive.fetch_certificate"
@@ -22,9 +23,9 @@ SIGNED = "sns/notification-v2.json"
 STRICT = {"queue_trust": "signature", "sns_topic_arns": [EVENTS_TOPIC]}
 
 
-def parse(body: str, **settings: Any) -> list[SesNotification]:
-    """With the certificate of the samples, which are older than any webhook takes."""
-    with mock.patch(FETCH, return_value=certificate()):
+def parse(body: str, pem: str = "valid", **settings: Any) -> list[SesNotification]:
+    """With a certificate of the samples, which are older than any webhook takes."""
+    with mock.patch(FETCH, return_value=certificate(pem)):
         return parse_notifications(body, proof=queue_proof(AmazonSESSettings.load(settings)))
 
 
@@ -58,6 +59,15 @@ class SignatureTests(SimpleTestCase):
                     self.assertEqual(wanted["signature"], "invalid")
                 else:
                     self.assertEqual(wanted["signature"], "valid")
+
+    def test_a_certificate_may_expire_while_the_message_waits_in_the_queue(self):
+        with freeze_time(datetime(2051, 1, 1, tzinfo=timezone.utc)):
+            [found] = parse(read_text(SIGNED), **STRICT)
+        self.assertTrue(found.is_verified)
+
+    def test_a_certificate_that_had_expired_before_proves_nothing(self):
+        with self.assertRaisesMessage(AnymailWebhookValidationFailure, "certificate"):
+            parse(read_text(SIGNED), "expired", **STRICT)
 
     def test_signatures_are_checked_even_if_the_webhooks_check_none(self):
         with self.assertRaises(AnymailWebhookValidationFailure):

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
 from pathlib import Path
 
 from django.test import SimpleTestCase
@@ -12,6 +11,7 @@ from anymail.conf import AmazonSESSettings
 from anymail.exceptions import AnymailAPIError, AnymailConfigurationError
 from anymail.sandbox.aws.defaults import ACCOUNT, CREDENTIALS, REGION
 
+from ..class_context import enter_class_context
 from ..local_sqs import LocalSqs, local_sqs
 
 ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:events"
@@ -113,9 +113,7 @@ class CallTests(SimpleTestCase):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        stack = ExitStack()
-        cls.addClassCleanup(stack.close)
-        cls.amazon = stack.enter_context(local_sqs())
+        cls.amazon = enter_class_context(cls, local_sqs())
 
     def setUp(self) -> None:
         self.amazon.fault = lambda operation, parameters: None

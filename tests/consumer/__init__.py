@@ -7,7 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from anymail.conf import AmazonSESSettings
 from anymail.consumer import Consumer
 from anymail.signals import tracking
 
+from ..class_context import enter_class_context
 from ..local_sqs import LocalSqs, local_sqs
 from ..sns_samples import EVENTS_TOPIC
 
@@ -54,9 +55,7 @@ class ConsumerTestCase(SimpleTestCase):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        stack = ExitStack()
-        cls.addClassCleanup(stack.close)
-        cls.sqs = stack.enter_context(local_sqs())
+        cls.sqs = enter_class_context(cls, local_sqs())
 
     def setUp(self) -> None:
         self.sqs.fault = lambda operation, parameters: None

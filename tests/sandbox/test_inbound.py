@@ -21,6 +21,7 @@ from anymail.sandbox.aws.sns.signing_key import SigningKey
 from anymail.sandbox.journal import Journal, ReceivedMail
 from anymail.signals import AnymailInboundEvent, inbound
 
+from ..class_context import enter_class_context
 from ..hostile_mail import LINES, mutations
 from ..local_sns import PATIENCE, SmallAmazon, heard, project, small_amazon, wait_until
 
@@ -66,23 +67,22 @@ class InboundTestCase(SimpleTestCase):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        stack = ExitStack()
-        cls.addClassCleanup(stack.close)
         cls.journal = Journal()
-        cls.amazon = stack.enter_context(small_amazon())
+        cls.amazon = enter_class_context(cls, small_amazon())
         cls.sns = LocalSns(cls.journal, KEY, retry_pause=0.05, timeout=PATIENCE)
-        stack.callback(cls.sns.close)
+        cls.addClassCleanup(cls.sns.close)
         cls.bucket = f"bucket-{uuid.uuid4()}"
         cls.amazon.client("s3").create_bucket(Bucket=cls.bucket)
         cls.topic = cls.amazon.create_topic()
         cls.kms_key = cls.amazon.client("kms").create_key()["KeyMetadata"]["Arn"]
-        site = stack.enter_context(
+        site = enter_class_context(
+            cls,
             project(
                 cls.amazon.url,
                 KEY.certificates,
                 AMAZON_SES_SNS_TOPIC_ARNS=[cls.topic],
                 AMAZON_SES_INBOUND_BUCKETS=[cls.bucket],
-            )
+            ),
         )
         webhook = cls.sns.subscribe(cls.topic, site + INBOUND)
         wait_until(lambda: webhook.is_confirmed)

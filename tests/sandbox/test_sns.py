@@ -38,6 +38,7 @@ from anymail.signals import tracking
 from anymail.testing import DEFAULT_TOPIC, ses_event
 from anymail.testing.sns import confirmation_fields
 
+from ..class_context import enter_class_context
 from ..local_sns import (
     PATIENCE,
     SECRET,
@@ -142,9 +143,7 @@ class SnsTestCase(SimpleTestCase):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        stack = ExitStack()
-        cls.addClassCleanup(stack.close)
-        cls.amazon = stack.enter_context(small_amazon())
+        cls.amazon = enter_class_context(cls, small_amazon())
         cls.api = cls.amazon.client("sns")
 
     def setUp(self) -> None:

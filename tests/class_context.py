@@ -1,0 +1,16 @@
+"""What Python 3.11 calls ``enterClassContext()``; 3.10 does not have it."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import TypeVar
+from unittest import TestCase
+
+T = TypeVar("T")
+
+
+def enter_class_context(tests: type[TestCase], manager: AbstractContextManager[T]) -> T:
+    """Enter a block in ``setUpClass()``, which ends after the last test of the class."""
+    value = manager.__enter__()
+    tests.addClassCleanup(manager.__exit__, None, None, None)
+    return value

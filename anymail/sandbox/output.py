@@ -78,7 +78,7 @@ class TextOutput:
             other = sandbox.options.project["endpoint"]
             if other not in (None, sandbox.aws.url):
                 self._line(f"# Your settings lead to {other}, not to this sandbox.")
-            self._line(sandbox.aws.settings_text)
+            self._line(sandbox.aws.settings_text.rstrip())
         self._line()
         self._line(f"  {self._style('title', 'The sandbox is ready:')} {sandbox.page}")
         self._line(f"  {self._style('name', 'AWS APIs at')} {sandbox.aws.url}")

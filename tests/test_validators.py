@@ -167,6 +167,9 @@ class VerdictTests(InsightsTestCase):
                     caches["default"].clear()
                     expected = name if name in ("syntax", "domain", "mailbox") else None
                     self.assertEqual(self.refused(deliverable), expected)
+                    verdicts = {name: "MEDIUM"}
+                    caches["default"].clear()
+                    self.assertIsNone(self.refused(deliverable))
 
     def test_verdicts_that_are_missing_refuse_nothing(self):
         for document in ({}, {"MailboxValidation": {}}, {"MailboxValidation": {"IsValid": {}}}):

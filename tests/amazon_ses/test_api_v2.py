@@ -206,6 +206,11 @@ class TemplateParamsTests(SimpleTestCase):
         self.assertEqual(a["ReplacementHeaders"], [{"Name": "X-Metadata", "Value": '{"x": 1}'}])
         self.assertNotIn("ReplacementHeaders", b)
 
+    def test_as_many_headers_are_sent_as_ses_accepts(self) -> None:
+        headers = {f"X-{n}": "x" for n in range(14)}
+        [entry] = params(template_message(headers=headers, tags=["t"]))["BulkEmailEntries"]
+        self.assertEqual(len(entry["ReplacementHeaders"]), 15)
+
     def test_limits_of_headers_are_checked_before_the_call(self) -> None:
         for headers in (
             {f"X-{n}": "x" for n in range(16)},

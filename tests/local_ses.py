@@ -184,7 +184,7 @@ class LocalSesTestCase(SimpleTestCase):
     def tearDown(self) -> None:
         faults = self.amazon.faults
         faults.latency, faults.rate, faults.verified_only = 0.0, None, False
-        faults._full_at = 0.0
+        faults._full_at, faults.is_paused = 0.0, False
 
     def stop_the_clock(self) -> None:
         """A send rate grants nothing more to who waits, or is slow."""

@@ -918,6 +918,32 @@ class AccountTests(LocalSesTestCase):
             del quota["ResponseMetadata"]
             self.assertEqual(self.sesv2.get_account()["SendQuota"], quota)
 
+    def test_sending_can_be_paused(self):
+        text = "Email sending is disabled for the account."
+        for pause, resume in (
+            (
+                lambda: self.ses.update_account_sending_enabled(Enabled=False),
+                lambda: self.ses.update_account_sending_enabled(Enabled=True),
+            ),
+            (
+                lambda: self.sesv2.put_account_sending_attributes(SendingEnabled=False),
+                lambda: self.sesv2.put_account_sending_attributes(SendingEnabled=True),
+            ),
+            (
+                self.ses.update_account_sending_enabled,
+                lambda: self.sesv2.put_account_sending_attributes(SendingEnabled=True),
+            ),
+        ):
+            pause()
+            self.assertIs(self.sesv2.get_account()["SendingEnabled"], False)
+            code = "AccountSendingPausedException"
+            self.assertEqual(self.refusal(self.send_raw), (code, 400, text))
+            code = "SendingPausedException"
+            self.assertEqual(self.refusal(self.send_raw_v2), (code, 400, text))
+            resume()
+            self.assertIs(self.sesv2.get_account()["SendingEnabled"], True)
+            self.send_raw_v2()
+
     def test_recipients_are_counted_but_not_those_of_the_simulator(self):
         before = self.sent()
         self.send_raw(Destinations=[CUSTOMER, "a@b.c", "bounce@simulator.amazonses.com"])

@@ -20,11 +20,13 @@ class Faults:
     :param latency: seconds that each call that sends takes longer.
     :param rate: recipients per second above which SES throttles; None: never.
     :param verified_only: refuse senders that are not verified.
+    :param is_paused: refuse every message, in all regions.
     """
 
     latency: float = 0.0
     rate: float | None = None
     verified_only: bool = False
+    is_paused: bool = False
     clock: Callable[[], float] = time.monotonic
     _full_at: float = 0.0
     _lock: Lock = field(default_factory=Lock)

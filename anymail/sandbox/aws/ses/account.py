@@ -23,9 +23,15 @@ def get_account(ses: SesContext, request: ApiRequest) -> Result:
         "EnforcementStatus": "HEALTHY",
         "ProductionAccessEnabled": True,
         "SendQuota": get_send_quota(ses, request),
-        "SendingEnabled": True,
+        "SendingEnabled": not ses.faults.is_paused,
         "SuppressionAttributes": {"SuppressedReasons": []},
     }
+
+
+def set_sending_enabled(ses: SesContext, request: ApiRequest) -> Result:
+    """v1 has ``Enabled``, v2 ``SendingEnabled``; without it, sending is paused."""
+    ses.faults.is_paused = True not in request.params.values()
+    return {}
 
 
 def get_caller_identity(_ses: SesContext, _request: ApiRequest) -> Result:

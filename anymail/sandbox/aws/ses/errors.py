@@ -26,6 +26,7 @@ class ErrorCode(Enum):
     SET_EXISTS = ("ConfigurationSetAlreadyExists", "AlreadyExistsException", 400)
     EXISTS = ("AlreadyExists", "AlreadyExistsException", 400)
     DENIED = ("AccessDenied", "AccessDeniedException", 403)
+    PAUSED = ("AccountSendingPausedException", "SendingPausedException", 400)
     THROTTLED = ("Throttling", "TooManyRequestsException", 429)
 
 

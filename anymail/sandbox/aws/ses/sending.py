@@ -199,6 +199,8 @@ def _submit(ses: SesContext, mail: SentMail) -> str:
     mail.identity = moto_state.verified_identity(mail.region, mail.source) or domain
     if tenant := mail.parameters.get("TenantName"):
         check_tenant(ses, mail.region, tenant, _used(mail))
+    if ses.faults.is_paused:
+        raise SesError(ErrorCode.PAUSED, "Email sending is disabled for the account.")
     if not ses.faults.allow(len(mail.recipients)):
         raise SesError(ErrorCode.THROTTLED, "Maximum sending rate exceeded.")
     mail.notes.extend(mime.notes(mail.headers, mail.raw))

@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ....amazon_ses.timestamps import utc_now
 from ....testing.sns import make_certificate, sign_document
@@ -40,18 +41,14 @@ class SigningKey:
         key = serialization.load_pem_private_key(pem, password=None)
         self.private_key: rsa.RSAPrivateKey = cast(rsa.RSAPrivateKey, key)
         certificate = x509.load_pem_x509_certificate(pem)
-        self.certificate: str = certificate.public_bytes(serialization.Encoding.PEM).decode()
+        self.certificate: str = certificate.public_bytes(Encoding.PEM).decode()
 
     @classmethod
     def generate(cls) -> SigningKey:
         """A new key, in memory only."""
         key, now = rsa.generate_private_key(public_exponent=65537, key_size=2048), utc_now()
         certificate = make_certificate(key, now - CLOCK_SKEW, now + VALID)
-        private = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return cls(HEAD + private + certificate.encode())
 
     @classmethod

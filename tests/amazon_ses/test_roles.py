@@ -179,6 +179,22 @@ class AssumeRoleTests(RoleTestCase):
                 self.assertEqual(server.assuming_keys, ["test"])
                 self.assertEqual(server.sending_keys, ["ROLEKEY1"])
 
+    def test_the_profile_of_the_session_counts_for_all_clients(self):
+        profile = (
+            "[profile mail]\naws_access_key_id = PROFILEKEY\naws_secret_access_key = s\n"
+            "retry_mode = adaptive\n"
+        )
+        options = {"role_arn": ROLE, "session_params": {"profile_name": "mail"}}
+        with tempfile.TemporaryDirectory() as folder, self.at_work() as server:
+            path = Path(folder, "config")
+            path.write_text(profile)
+            with mock.patch.dict(os.environ, {"AWS_CONFIG_FILE": str(path)}):
+                client = aws.client("s3", AmazonSESSettings.load({**options}))
+                self.send(**options)
+        self.assertEqual(client.meta.config.retries["mode"], "adaptive")
+        self.assertEqual(server.assuming_keys, ["PROFILEKEY"])
+        self.assertEqual(server.sending_keys, ["ROLEKEY1"])
+
     def test_an_endpoint_of_ses_is_not_that_of_sts(self):
         elsewhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
         with self.at_work() as server, mock.patch.dict(os.environ, elsewhere):

@@ -32,6 +32,7 @@ FATAL_CODES = frozenset(
         "AccessDenied",
         "AccessDeniedException",
         "InvalidAddress",
+        "InvalidRegionError",
         "InvalidSecurity",
         "KmsAccessDenied",
         "KMS.AccessDeniedException",
@@ -39,6 +40,8 @@ FATAL_CODES = frozenset(
         "KMS.DisabledException",
         "KmsNotFound",
         "KMS.NotFoundException",
+        "NoRegionError",
+        "ProfileNotFound",
         "QueueDoesNotExist",
         "UnsupportedOperation",
     }

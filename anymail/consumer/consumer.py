@@ -21,7 +21,7 @@ from django.db import connections
 from ..amazon_ses.sqs import Queue
 from ..amazon_ses.timestamps import utc_now
 from ..conf import AmazonSESSettings
-from . import timing
+from . import health, timing
 from .hand import Hand, Held
 from .handling import Handler, Outcome
 from .polling import Budget, Poller
@@ -46,7 +46,6 @@ class Consumer:
         With 0, an empty queue is asked once a second.
     :param grace: seconds for receivers to finish after :meth:`stop`. Then the process ends.
     :param max_messages: end after so many; None for no limit.
-    :param max_seconds: end after that time; None for no limit.
     :param ends_when_empty: end as soon as no queue has a message to receive.
     :param health_file: its time of modification is set as long as messages move.
     """
@@ -60,7 +59,6 @@ class Consumer:
         wait: int = 0,
         grace: float = 25,
         max_messages: int | None = None,
-        max_seconds: float | None = None,
         ends_when_empty: bool = False,
         health_file: Path | None = None,
     ) -> None:
@@ -70,7 +68,6 @@ class Consumer:
         self.error: BaseException | None = None
         self._settings = settings
         self._threads, self._wait, self._grace = threads, wait, grace
-        self._max_seconds = max_seconds
         self._ends_when_empty = ends_when_empty
         self._health_file = health_file
         self._stops = threading.Event()
@@ -94,13 +91,11 @@ class Consumer:
         :raises BaseException: one of the threads failed.
         """
         interval = timing.check_interval(queue.visibility_timeout for queue in self.queues)
-        limit = self._start_timer(self._max_seconds, self.stop)
         settling = self._start("settler", self._settler.run)
         self._start("heartbeat", self._heartbeat.run, interval)
         polling = [self._start("poller", self._poller(queue).run) for queue in self.queues]
         self._start("end", self._complete_after, polling)
         self._handle_all()
-        limit.cancel()
         join(polling, self._wait + LAST_REQUESTS)
         self._settler.close()
         join([settling], LAST_REQUESTS)
@@ -116,7 +111,9 @@ class Consumer:
             if self._stops.is_set():
                 return
             self._stops.set()
-            self._deadline = self._start_timer(self._grace, self._leave)
+            self._deadline = threading.Timer(self._grace, self._leave)
+            self._deadline.daemon = True
+            self._deadline.start()
         unbegun = self._hand.close()
         self.tally.add(returned=len(unbegun))
         self._settler.give_back(unbegun)
@@ -171,13 +168,8 @@ class Consumer:
         )
 
     def _touch_health_file(self) -> None:
-        if self._health_file is None or not (self._handler.outage.is_on or self._hand.is_moving()):
-            return
-        try:
-            self._health_file.touch()
-        except OSError as err:
-            about = {"anymail_health_file": str(self._health_file)}
-            logger.warning("The health file cannot be written: %s", err, extra=about)
+        if self._handler.outage.is_on or self._hand.is_moving():
+            health.touch(self._health_file)
 
     def _complete_after(self, polling: list[threading.Thread]) -> None:
         join(polling)
@@ -214,14 +206,6 @@ class Consumer:
             function(*args)
         except BaseException as err:
             self._fail(err)
-
-    def _start_timer(self, seconds: float | None, function: Callable[[], None]) -> threading.Timer:
-        """Call a function later; never if there is no time to wait for."""
-        timer = threading.Timer(seconds or 0, function)
-        timer.daemon = True
-        if seconds is not None:
-            timer.start()
-        return timer
 
 
 def join(threads: Iterable[threading.Thread], patience: float | None = None) -> None:

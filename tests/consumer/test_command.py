@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tempfile
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from anymail.amazon_ses.timestamps import utc_now
+from anymail.consumer.starting import Stop
+from anymail.sandbox.aws.defaults import REGION
 
 from . import ConsumerTestCase, event_body
 
@@ -115,25 +119,93 @@ class ConsumeTests(CommandTests):
             with self.subTest(option):
                 self.assertIn("must be ", str(self.refused("x", f"{option}={value}")))
 
-    def test_it_waits_for_aws_at_its_start(self):
-        name = self.queue()
-        self.sqs.send(name, event_body())
-        left = iter([(503, "Away")])
-        self.sqs.fault = lambda operation, parameters: next(left, None)
-        logger = "anymail.management.commands.anymail_consume"
-        with self.receiving() as received, self.assertLogs(logger, "WARNING") as logs:
-            self.call(name, "--max-messages", "1")
-        self.assertIn("Trying again in 1 s", logs.output[0])
-        self.assertEqual(len(received), 1)
+    def test_it_ends_when_its_time_is_over(self):
+        start = time.monotonic()
+        self.call(self.queue(), "--max-seconds", "0.5")
+        self.assertLess(time.monotonic() - start, 10)
 
     def test_it_warns_of_a_queue_whose_dead_letters_are_lost(self):
         logger = "anymail.management.commands.anymail_consume"
         for max_receives, text in ((None, "has no dead-letter queue"), (1, "maxReceiveCount 1")):
             name = self.sqs.create_queue(max_receives=max_receives)
             with self.subTest(text), self.assertLogs(logger, "WARNING") as logs:
-                self.call(name, "--max-seconds", "0.1")
+                self.call(name, "--exit-when-empty")
             self.assertIn(text, logs.output[0])
             self.assertIn("RedrivePolicy", logs.output[0])
+
+
+class StartTests(CommandTests):
+    """Until AWS has told what the queues are."""
+
+    def fail(self, *answers: tuple[int, str]) -> None:
+        """Have SQS answer the first requests with errors."""
+        left = iter(answers)
+        self.sqs.fault = lambda operation, parameters: next(left, None)
+
+    def test_it_goes_on_after_what_the_running_consumer_goes_on_after(self):
+        for status, code in ((503, "Away"), (403, "ExpiredToken"), (400, "KmsThrottled")):
+            name = self.queue()
+            self.sqs.send(name, event_body())
+            self.fail((status, code))
+            with (
+                self.subTest(code),
+                self.receiving() as received,
+                self.assertLogs("anymail.consumer", "WARNING") as logs,
+            ):
+                self.call(name, "--max-messages", "1")
+                self.assertIn("Trying again in 1 s", logs.output[0])
+                self.assertEqual(len(received), 1)
+
+    def test_it_waits_for_credentials(self):
+        settings = self.sqs.settings(AMAZON_SES_SESSION_PARAMS={"region_name": REGION})
+        environ = {"AWS_EC2_METADATA_DISABLED": "true", "HOME": "/nonexistent"}
+        with (
+            self.settings(ANYMAIL=settings),
+            mock.patch.dict("os.environ", environ, clear=True),
+            self.assertLogs("anymail.consumer", "WARNING") as logs,
+        ):
+            self.call("events", "--max-seconds", "1")
+        self.assertIn("credentials", logs.output[0])
+
+    def test_without_a_region_it_ends_with_2(self):
+        environ = {"AWS_EC2_METADATA_DISABLED": "true", "HOME": "/nonexistent"}
+        with self.settings(ANYMAIL={}), mock.patch.dict("os.environ", environ, clear=True):
+            self.assertEqual(self.refused("events").returncode, 2)
+
+    def test_its_time_is_counted_from_its_first_request(self):
+        name, start = self.queue(), time.monotonic()
+        self.sqs.fault = lambda operation, parameters: (503, "Away")
+        with self.assertLogs("anymail.consumer", "WARNING"):
+            self.call(name, "--max-seconds", "0.5")
+        self.assertLess(time.monotonic() - start, 10)
+
+    def test_it_touches_the_health_file_meanwhile(self):
+        name, seen = self.queue(), []
+
+        def away_twice(operation: str, parameters: Any) -> tuple[int, str] | None:
+            if len(seen) == 2:
+                return None
+            seen.append(path.stat().st_mtime)
+            os.utime(path, (0, 0))
+            return 503, "Away"
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "healthy"
+            self.sqs.fault = away_twice
+            with self.assertLogs("anymail.consumer", "WARNING"):
+                self.call(name, "--exit-when-empty", "--health-file", str(path))
+        self.assertGreater(min(seen), 0)
+
+    def test_no_consumer_begins_after_it_was_told_to_stop(self):
+        stop = Stop()
+        stop.request()
+        name = self.queue()
+        self.sqs.send(name, event_body())
+        consumer = self.consumer(name)
+        stop.pass_to(consumer)
+        with self.receiving() as received:
+            consumer.run()
+        self.assertEqual((received, self.sqs.count(name)), ([], 1))
 
 
 class StatusTests(CommandTests):

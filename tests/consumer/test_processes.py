@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import threading
 import time
 from typing import Any
 
 from ..local_sqs import stored_messages
-from . import ConsumerTestCase, event_body, wait_until
+from . import PATIENCE, ConsumerTestCase, event_body, wait_until
 from .processes import Site, end, site
 
 
@@ -49,6 +50,19 @@ class SignalTests(ProcessTests):
                 code, output, seconds = end(process)
                 self.assertEqual((code, output), (0, ""))
                 self.assertLess(seconds, 1)
+
+    def test_it_ends_within_a_second_while_its_first_request_has_no_answer(self):
+        made, answer = self.site(), threading.Event()
+        self.addCleanup(answer.set)
+        self.sqs.fault = lambda operation, parameters: answer.wait(PATIENCE) and None
+        self.sqs.calls.clear()
+        process = self.start(made, "--health-file", str(made.folder / "healthy"))
+        wait_until(self.sqs.operations)
+        self.assertTrue((made.folder / "healthy").exists())
+        process.send_signal(signal.SIGTERM)
+        code, output, seconds = end(process)
+        self.assertEqual((code, output), (0, ""))
+        self.assertLess(seconds, 1)
 
     def test_what_runs_ends_and_the_rest_is_there_for_others_within_a_second(self):
         for threads in ("1", "4"):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,11 @@ from django.core.management.base import BaseCommand, CommandError
 from ...amazon_ses import sqs
 from ...amazon_ses.sqs import Queue
 from ...conf import AmazonSESSettings
-from ...consumer import Consumer
+from ...consumer import Consumer, health
 from ...consumer.progress import JsonProgress, NoProgress, TerminalProgress, shown
+from ...consumer.starting import Stop, find_queues, time_limit
 from ...consumer.status import as_dict, as_table, dead_letter_queue, read_status
 from ...consumer.stopping import stop_on_signals
-from ...consumer.timing import pause
 from ...exceptions import AnymailAPIError, AnymailConfigurationError
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -92,29 +92,40 @@ class Command(BaseCommand):
             elif options["redrive"]:
                 self.redrive(names, settings, asks=options["interactive"])
             else:
-                self.consume([_find(name, settings) for name in names], settings, options)
+                self.consume(names, settings, options)
         except (AnymailAPIError, AnymailConfigurationError) as err:
             raise CommandError(str(err), returncode=2) from err
 
     def consume(
-        self, queues: list[Queue], settings: AmazonSESSettings, options: Mapping[str, Any]
+        self, names: Iterable[str], settings: AmazonSESSettings, options: Mapping[str, Any]
     ) -> None:
         """Consume until a signal comes, or a limit is reached."""
-        for queue in queues:
-            _warn_of_dead_letters(queue)
-        consumer = Consumer(
-            queues,
-            settings,
-            threads=options["threads"],
-            wait=options["wait"],
-            grace=options["grace"],
-            max_messages=options["max_messages"],
-            max_seconds=options["max_seconds"],
-            ends_when_empty=options["exit_when_empty"],
-            health_file=_writable(options["health_file"]),
-        )
-        with stop_on_signals(consumer.stop), shown(self.progress(consumer, options)):
-            consumer.run()
+        health_file = _writable(options["health_file"])
+        stop = Stop()
+        with stop_on_signals(stop.request), time_limit(options["max_seconds"], stop.request):
+            queues = find_queues(
+                names,
+                settings,
+                stops=stop.is_requested,
+                on_failure=partial(health.touch, health_file),
+            )
+            if queues is None:
+                return
+            for queue in queues:
+                _warn_of_dead_letters(queue)
+            consumer = Consumer(
+                queues,
+                settings,
+                threads=options["threads"],
+                wait=options["wait"],
+                grace=options["grace"],
+                max_messages=options["max_messages"],
+                ends_when_empty=options["exit_when_empty"],
+                health_file=health_file,
+            )
+            stop.pass_to(consumer)
+            with shown(self.progress(consumer, options)):
+                consumer.run()
 
     def progress(
         self, consumer: Consumer, options: Mapping[str, Any]
@@ -149,22 +160,6 @@ class Command(BaseCommand):
             elif not asks or _agrees(ASK.format(count=dead.depth, dead=dead.name)):
                 sqs.start_redrive(queue, settings)
                 self.stdout.write(f"SQS moves {dead.depth:,} messages out of {dead.name}.")
-
-
-def _find(name: str, settings: AmazonSESSettings) -> Queue:
-    """A queue, as soon as AWS answers."""
-    failures = 0
-    while True:
-        try:
-            return sqs.find_queue(name, settings)
-        except AnymailAPIError as err:
-            if not err.is_transient:
-                raise
-            failures += 1
-            seconds = pause(failures)
-            about = {"anymail_error_code": err.error_code}
-            logger.warning("Trying again in %.0f s: %s", seconds, err, extra=about)
-            time.sleep(seconds)
 
 
 def _warn_of_dead_letters(queue: Queue) -> None:

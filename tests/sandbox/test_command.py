@@ -221,7 +221,7 @@ class ProjectTests(SimpleTestCase):
         queue = sqs.get_queue_url(QueueName="ses-events")["QueueUrl"]
         wanted = {("sent", "bounce"), ("bounced", "bounce"), ("delivered", "success")}
         wanted = {(kind, f"{name}@simulator.amazonses.com") for kind, name in wanted}
-        wait_until(lambda: self.waiting(sqs, queue) == 3)
+        wait_until(lambda: self.waiting(sqs, queue) >= 4)  # with SES's first one to the topic
         result = self.project.manage("anymail_consume", "--exit-when-empty", "--json")
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertLessEqual(wanted, {(kind, who) for kind, who in self.project.heard()})

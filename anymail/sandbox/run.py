@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from .journal import Journal
 from .options import Options, project_command
 from .servers import check_listener, check_site, local_hosts, serve, without_credentials
 from .settings import anymail_settings, settings_snippet
-from .webhooks import NO_SITE, NO_WEBHOOKS, Webhooks, WebhookWatch
+from .webhooks import NO_SITE, NO_WEBHOOKS, WebhookWatch, endpoints
 
 if TYPE_CHECKING:
     from .aws.sns.local_sns import LocalSns
@@ -105,8 +105,8 @@ def run_sandbox(options: Options, doing: Callable[[str], None]) -> Iterator[Sand
         set_up_account(aws, options.domain, options.configuration_set, options.verified)
         doing("Subscribing the webhooks")
         paths = options.project.get("paths", {})
-        sites = [Webhooks(url=url, **paths).with_secret(secret) for url in options.site]
-        own = [] if options.is_beside_project else [Webhooks(url=page).with_secret(secret)]
+        sites = {site: endpoints(site, secret, **paths) for site in options.site}
+        own = {} if options.is_beside_project else {page: endpoints(page, secret)}
         _wait_until_confirmed(_subscribe(aws.started_sns, own))
         watch = WebhookWatch(_subscribe(aws.started_sns, sites))
         yield Sandbox(page=f"{page}/", aws=aws, anymail=anymail, watch=watch, options=options)
@@ -158,11 +158,11 @@ def _page(
             yield url
 
 
-def _subscribe(sns: LocalSns, sites: list[Webhooks]) -> dict[str, list[Subscription]]:
+def _subscribe(sns: LocalSns, sites: Mapping[str, Any]) -> dict[str, list[Subscription]]:
     """The subscriptions of each site, by its URL."""
     return {
-        site.url: [sns.subscribe(topic, url) for topic, url in site.endpoints().items()]
-        for site in sites
+        site: [sns.subscribe(topic, url) for topic, url in webhooks.items()]
+        for site, webhooks in sites.items()
     }
 
 

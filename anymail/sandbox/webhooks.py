@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -23,30 +22,22 @@ NO_SITE = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Webhooks:
-    """A site whose webhooks are subscribed.
+def endpoints(
+    site: str,
+    secret: str,
+    tracking_path: str = "/anymail/amazon_ses/tracking/",
+    inbound_path: str = "/anymail/amazon_ses/inbound/",
+) -> dict[str, str]:
+    """The URL of a site's webhook for each topic.
 
-    :param url: of the site, with user name and password if its webhooks ask for them.
+    :param secret: ``user:password``, which SNS expects in the URL, for a site that names no other.
     """
-
-    url: str
-    tracking_path: str = "/anymail/amazon_ses/tracking/"
-    inbound_path: str = "/anymail/amazon_ses/inbound/"
-
-    def endpoints(self) -> dict[str, str]:
-        """The URL of the webhook for each topic."""
-        base = self.url.rstrip("/")
-        return {EVENTS_TOPIC: base + self.tracking_path, INBOUND_TOPIC: base + self.inbound_path}
-
-    def with_secret(self, secret: str) -> Webhooks:
-        """The same with ``user:password`` in the URL, where SNS expects it, unless it has one."""
-        parts = urlsplit(self.url)
-        if "@" in parts.netloc:
-            return self
+    parts = urlsplit(site)
+    if "@" not in parts.netloc:
         credentials = ":".join(quote(word, safe="") for word in secret.split(":", 1))
-        url = parts._replace(netloc=f"{credentials}@{parts.netloc}").geturl()
-        return replace(self, url=url)
+        parts = parts._replace(netloc=f"{credentials}@{parts.netloc}")
+    base = parts.geturl().rstrip("/")
+    return {EVENTS_TOPIC: base + tracking_path, INBOUND_TOPIC: base + inbound_path}
 
 
 class WebhookWatch:

@@ -14,7 +14,7 @@ from ..journal import ReceivedMail, SentMail, SesEvent
 #: An automatic reply: SES calls it a bounce, and the mail was delivered.
 AUTO_REPLY = "auto-reply"
 #: How each outcome looks. The later ones hide the earlier ones.
-SEVERITIES = {
+SEVERITIES: dict[str, str] = {
     **dict.fromkeys(("accepted", EventType.QUEUED, EventType.UNKNOWN), "plain"),
     EventType.SENT: "info",
     EventType.DEFERRED: "warn",

@@ -361,6 +361,23 @@ class FailureTests(RecordedTestCase):
             "  mail.outbox[1]: 'Hi' to ann@example.com",
         )
 
+    def test_too_few_are_listed_before_the_others(self):
+        send(to=["bob@example.com"])
+        send()
+        self.assertEqual(
+            failure(assert_sent, to="ann@example.com", count=2),
+            "1 message was sent instead of 2 with\n"
+            "    to = 'ann@example.com'\n"
+            "  mail.outbox[1]: 'Hi' to ann@example.com\n"
+            "Sent instead, the closest first:\n"
+            "  mail.outbox[0]: 'Hi' to bob@example.com\n"
+            "    to: sent with bob@example.com",
+        )
+
+    def test_hidden_recipients_are_shown_if_there_are_no_others(self):
+        send(to=[], bcc=["bob@example.com"])
+        self.assertIn("'Hi' to bob@example.com", failure(assert_nothing_sent))
+
     def test_what_should_not_have_been_sent(self):
         send()
         self.assertEqual(
@@ -395,12 +412,19 @@ class FailureTests(RecordedTestCase):
         self.assertNotIn("testing/sent.py", text)
 
     def test_a_traceback_of_pytest_ends_in_the_test(self):
-        try:
-            assert_sent(to="ann@example.com")
-        except AssertionError as err:
-            frames = [frame for frame, _ in traceback.walk_tb(err.__traceback__)]
-        hidden = [frame.f_locals.get("__tracebackhide__", False) for frame in frames]
-        self.assertEqual(hidden, [False, True])
+        send()
+        for function, conditions in (
+            (assert_sent, {"to": "bob@example.com"}),
+            (assert_not_sent, {"to": "ann@example.com"}),
+            (assert_nothing_sent, {}),
+        ):
+            with self.subTest(function):
+                try:
+                    function(**conditions)
+                except AssertionError as err:
+                    frames = [frame for frame, _ in traceback.walk_tb(err.__traceback__)]
+                hidden = [frame.f_locals.get("__tracebackhide__", False) for frame in frames]
+                self.assertEqual(hidden, [False, *[True] * (len(frames) - 1)])
 
 
 class PytestTests(SimpleTestCase):

@@ -45,19 +45,23 @@ def handle_message(
     return handle(found, settings, sender=sender)
 
 
-def log_failure(err: Exception, message: SqsMessage, queue_arn: str) -> None:
-    """Log that a message was not handled, and comes again.
+def log_failure(
+    err: Exception, message: SqsMessage, queue_arn: str, max_receives: int | None = None
+) -> None:
+    """Log that a message was not handled, and what becomes of it.
 
     :param err: from :func:`handle_message`.
     :param queue_arn: of the queue that it is from.
+    :param max_receives: how often the queue lets it be received, if that is known.
     """
     passes = isinstance(err, AnymailAPIError) and err.is_transient
+    is_last = max_receives is not None and message.receive_count >= max_receives
     logger.log(
-        logging.WARNING if passes else logging.ERROR,
-        "The SQS message %s was not handled: %s (it comes again; this was time %d, from the queue "
-        "%s)",
+        logging.WARNING if passes and not is_last else logging.ERROR,
+        "The SQS message %s was not handled: %s (%s; this was time %d, from the queue %s)",
         message.id,
         err if isinstance(err, AnymailAPIError) else type(err).__name__,
+        "it goes to the dead-letter queue" if is_last else "it comes again",
         message.receive_count,
         _name(queue_arn),
         exc_info=None if passes else err,

@@ -71,7 +71,7 @@ class Handler:
             if (alias := database_away(err)) is not None:
                 self.outage.begin(alias)
                 return Outcome.UNTRIED, 0
-            log_failure(err, held.message, held.queue.arn)
+            log_failure(err, held.message, held.queue.arn, held.queue.max_receives)
             return Outcome.FAILED, 0
 
     def _handle(self, held: Held) -> tuple[Outcome, int]:

@@ -20,8 +20,15 @@ def retry_delay(receive_count: int) -> int:
 
     :param receive_count: n, how often it was received.
     """
-    seconds = 2.0 ** min(receive_count, 20) * _jitter()
-    return max(1, min(MAX_RETRY_DELAY, round(seconds)))
+    return max(1, min(MAX_RETRY_DELAY, round(_doubled(receive_count) * _jitter())))
+
+
+def time_to_last_try(max_receives: int) -> float:
+    """Seconds from the first try of a message that always fails to the last.
+
+    :param max_receives: how often it is received; 1 or more.
+    """
+    return sum(min(MAX_RETRY_DELAY, _doubled(count)) for count in range(1, max_receives))
 
 
 def idle_pause(empty_polls: int) -> float:
@@ -29,7 +36,7 @@ def idle_pause(empty_polls: int) -> float:
 
     :param empty_polls: requests that brought nothing, in a row; 1 or more.
     """
-    return min(MAX_IDLE_PAUSE, 0.1 * 2.0 ** min(empty_polls - 1, 20))
+    return min(MAX_IDLE_PAUSE, 0.1 * _doubled(empty_polls - 1))
 
 
 def pause(failures: int) -> float:
@@ -37,8 +44,7 @@ def pause(failures: int) -> float:
 
     :param failures: in a row; 1 or more.
     """
-    seconds = 2.0 ** min(failures - 1, 20) * _jitter()
-    return max(1.0, min(MAX_PAUSE, seconds))
+    return max(1.0, min(MAX_PAUSE, _doubled(failures - 1) * _jitter()))
 
 
 def hidden_until(asked: float, answered: float, visibility_timeout: int) -> float:
@@ -65,6 +71,11 @@ def check_interval(visibility_timeouts: Iterable[int]) -> float:
     """Seconds between two looks at what is due."""
     interval = min(visibility_timeouts) / CHECKS_PER_TIMEOUT
     return max(MIN_INTERVAL, min(MAX_INTERVAL, interval))
+
+
+def _doubled(times: int) -> float:
+    """2ⁿ, within the range of a float."""
+    return 2.0 ** min(times, 20)
 
 
 def _jitter() -> float:

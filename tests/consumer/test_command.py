@@ -37,7 +37,7 @@ class CommandTests(ConsumerTestCase):
         return caught.exception
 
     def queue(self) -> str:
-        return self.sqs.create_queue(max_receives=5)
+        return self.sqs.create_queue(max_receives=50)
 
 
 class ConsumeTests(CommandTests):
@@ -124,14 +124,23 @@ class ConsumeTests(CommandTests):
         self.call(self.queue(), "--max-seconds", "0.5")
         self.assertLess(time.monotonic() - start, 10)
 
-    def test_it_warns_of_a_queue_whose_dead_letters_are_lost(self):
+    def test_it_warns_of_a_queue_whose_dead_letters_are_lost_or_come_soon(self):
         logger = "anymail.management.commands.anymail_consume"
-        for max_receives, text in ((None, "has no dead-letter queue"), (1, "maxReceiveCount 1")):
+        for max_receives, text in (
+            (None, "has no dead-letter queue"),
+            (1, "maxReceiveCount 1: a message"),
+            (10, "goes to the dead-letter queue after 17 min"),
+        ):
             name = self.sqs.create_queue(max_receives=max_receives)
             with self.subTest(text), self.assertLogs(logger, "WARNING") as logs:
                 self.call(name, "--exit-when-empty")
             self.assertIn(text, logs.output[0])
             self.assertIn("RedrivePolicy", logs.output[0])
+            self.assertIn("50", logs.output[0])
+
+    def test_it_does_not_warn_of_a_queue_that_has_what_it_recommends(self):
+        with self.assertNoLogs("anymail", "WARNING"):
+            self.call(self.queue(), "--exit-when-empty")
 
 
 class StartTests(CommandTests):

@@ -179,6 +179,21 @@ class FailureTests(ConsumerTestCase):
         self.assertEqual((consumer.tally.counts().failed, self.sqs.count(name)), (1, 0))
         self.assertIn("RuntimeError", logs.output[0])
         self.assertIn("a bug in a receiver", logs.output[0])  # in the traceback
+        self.assertIn("it comes again; this was time 1", logs.output[0])
+
+    def test_the_last_failure_is_an_error_even_if_it_passes(self):
+        name = self.sqs.create_queue(max_receives=1)
+        self.sqs.send(name, event_body())
+
+        def receive(event: Any) -> None:
+            raise AnymailAPIError("S3 is away", is_transient=True)
+
+        with (
+            self.receiving(receive),
+            self.assertLogs("anymail.amazon_ses.queued", "ERROR") as logs,
+        ):
+            self.consume(name, count=1)
+        self.assertIn("it goes to the dead-letter queue; this was time 1", logs.output[0])
 
     def test_it_delays_no_other_message(self):
         name = self.sqs.create_queue()

@@ -21,6 +21,11 @@ class RetryDelayTests(SimpleTestCase):
     def test_many_do_not_come_back_at_once(self):
         self.assertGreater(len({timing.retry_delay(6) for _ in range(200)}), 5)
 
+    def test_all_tries_together_take_as_long_as_the_documentation_says(self):
+        for receives, minutes in ((1, 0), (2, 0), (10, 17), (15, 92), (20, 167), (50, 617)):
+            self.assertEqual(round(timing.time_to_last_try(receives) / 60), minutes)
+        self.assertGreater(timing.time_to_last_try(1000), 9 * 24 * 3600)  # the most of SQS
+
 
 class PauseTests(SimpleTestCase):
     def test_it_grows_from_one_second_to_a_minute(self):

@@ -17,17 +17,17 @@ from ...amazon_ses import sqs
 from ...amazon_ses.sqs import Queue
 from ...conf import AmazonSESSettings
 from ...consumer import Consumer, health
-from ...consumer.progress import JsonProgress, NoProgress, TerminalProgress, shown
+from ...consumer.progress import JsonProgress, NoProgress, TerminalProgress, shown, spoken
 from ...consumer.starting import Stop, find_queues, time_limit
 from ...consumer.status import as_dict, as_table, dead_letter_queue, read_status
 from ...consumer.stopping import stop_on_signals
+from ...consumer.timing import time_to_last_try
 from ...exceptions import AnymailAPIError, AnymailConfigurationError
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-#: With fewer, a message is in the dead-letter queue before its failure had time to pass: each
-#: deployment that gives it back counts as well.
-MIN_RECEIVES = 3
+#: A failing message is to be tried at least as long, in seconds, as SNS tries a webhook.
+MIN_TRIED = 3600
 ASK = (
     "Move {count:,} messages from {dead} back to where they came from, to be handled again? [y/N] "
 )
@@ -167,17 +167,19 @@ def _warn_of_dead_letters(queue: Queue) -> None:
         logger.warning(
             "The SQS queue %s has no dead-letter queue: what cannot be handled comes again until "
             "the queue's retention period ends, and is lost then. Set its RedrivePolicy, for "
-            'example to {"deadLetterTargetArn": "%s-dead", "maxReceiveCount": "10"}',
+            'example to {"deadLetterTargetArn": "%s-dead", "maxReceiveCount": "50"}',
             queue.name,
             queue.arn,
             extra={"anymail_queue": queue.name},
         )
-    elif queue.max_receives is not None and queue.max_receives < MIN_RECEIVES:
+    elif queue.max_receives and (tried := time_to_last_try(queue.max_receives)) < MIN_TRIED:
         logger.warning(
-            "The SQS queue %s has the maxReceiveCount %d, so that a message is dead before a "
-            "failure has passed. Set it to 10 in the queue's RedrivePolicy",
+            "The SQS queue %s has the maxReceiveCount %d: a message that fails goes to the "
+            "dead-letter queue after %s. Set it to 50 in the queue's RedrivePolicy, which is about "
+            "10 hours",
             queue.name,
             queue.max_receives,
+            spoken(tried),
             extra={"anymail_queue": queue.name},
         )
 

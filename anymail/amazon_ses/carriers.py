@@ -118,8 +118,7 @@ def ses_documents(content: dict[str, Any] | None, topic: str = "") -> list[Docum
     :raises AnymailWebhookValidationFailure: it names no S3 object.
     """
     if content is None or content.get("notificationType") == SETUP_KIND:
-        about = {"anymail_topic": topic}
-        logger.info("SES set up the SNS topic %s", topic or "of a queue", extra=about)
+        _log_setup(topic)
         return []
     if content.get("source") in ("aws.ses", "aws.s3") and isinstance(content.get("detail"), dict):
         return _from_eventbridge(content, content["detail"])
@@ -196,6 +195,11 @@ def _from_sns(envelope: SnsEnvelope, proof: Proof, queue_arn: str | None) -> lis
         )
         for document in sns_documents(envelope)
     ]
+
+
+def _log_setup(topic: str) -> None:
+    name = topic or "of a queue"
+    logger.info("SES set up the SNS topic %s", name, extra={"anymail_topic": topic})
 
 
 def _log_confirmation(envelope: SnsEnvelope) -> None:

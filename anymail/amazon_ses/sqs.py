@@ -1,4 +1,4 @@
-"""All calls of Amazon SQS: queues, their messages, and what becomes of those.
+"""Every call to Amazon SQS: queues, and receiving, hiding and deleting their messages.
 
 Source: the API reference of Amazon SQS, and botocore's model of it.
 """
@@ -24,8 +24,8 @@ from .timestamps import utc_now
 MAX_BATCH = 10
 #: The timeout to use where the queue's own is 0, with which every message would come twice.
 DEFAULT_VISIBILITY_TIMEOUT = 30
-#: Errors that only a change in the AWS account, or of the settings, can end. botocore has several
-#: names for some: SQS has had two protocols.
+#: Errors that last until somebody changes the AWS account or the settings. botocore has several
+#: names for some, because SQS has had two protocols.
 FATAL_CODES = frozenset(
     {
         "AWS.SimpleQueueService.NonExistentQueue",
@@ -62,7 +62,7 @@ HINTS = {
     "AccessDeniedException": NO_PERMISSION,
     **{code: NO_KEY for code in FATAL_CODES if code.lower().startswith("kms")},
 }
-#: The IAM action where it has not the name of the call ("Actions, resources, and condition keys for
+#: The IAM actions that are not named like their calls ("Actions, resources, and condition keys for
 #: Amazon SQS").
 ACTIONS = {
     "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
@@ -93,7 +93,7 @@ class Queue:
     :param visibility_timeout: seconds for which a received message is hidden; 1 or more.
     :param dead_letter_arn: the queue that messages go to when they were received too often; None
         if there is none.
-    :param max_receives: how often that is; None without such a queue.
+    :param max_receives: how often a message is received before that; None without such a queue.
     :param depth: messages to receive, approximately.
     :param in_flight: messages that some consumer has received and not deleted.
     :param delayed: messages that cannot be received yet.
@@ -120,8 +120,8 @@ class SqsMessage:
     """A message as it was received.
 
     :param id: SQS's own, the same whenever it is received.
-    :param receipt: what it is deleted with; another one whenever it is received.
-    :param receive_count: how often it was received, this time included.
+    :param receipt: needed to delete it; a new one whenever it is received.
+    :param receive_count: how often it was received, including this time.
     :param sent_at: when it came to the queue; aware.
     """
 
@@ -133,7 +133,7 @@ class SqsMessage:
 
 
 def is_fatal(error: AnymailAPIError) -> bool:
-    """Whether it is no use to try the same call again."""
+    """Whether trying the same call again is of no use."""
     return error.error_code in FATAL_CODES
 
 
@@ -225,7 +225,7 @@ def delete(queue: Queue, receipts: Sequence[str], settings: AmazonSESSettings) -
     """Delete messages.
 
     :param receipts: 10 at most.
-    :return: the receipts of those that were not deleted, and whether another try may help.
+    :return: the receipts of those that were not deleted, and whether another attempt may help.
     :raises AnymailAPIError: SQS refuses, or cannot be reached.
     """
     entries = [{"Id": str(n), "ReceiptHandle": receipt} for n, receipt in enumerate(receipts)]
@@ -239,10 +239,10 @@ def delete(queue: Queue, receipts: Sequence[str], settings: AmazonSESSettings) -
 def change_visibility(
     queue: Queue, seconds: Mapping[str, int], settings: AmazonSESSettings
 ) -> dict[str, bool]:
-    """Set for how long messages stay hidden, from now on.
+    """Set how long messages stay hidden from now on.
 
     :param seconds: by receipt; 10 at most. With 0, anybody can receive the message at once.
-    :return: the receipts of those that it did not work for, and whether another try may help.
+    :return: the receipts of those that SQS refused, and whether another attempt may help.
     :raises AnymailAPIError: SQS refuses, or cannot be reached.
     """
     receipts = list(seconds)
@@ -293,7 +293,7 @@ def oldest_age(queue: Queue, settings: AmazonSESSettings) -> float | None:
 
 
 def batches(items: Iterable[Any]) -> Iterator[list[Any]]:
-    """Items in lists that one request takes."""
+    """Items in lists that fit into one request."""
     remaining = iter(items)
     while batch := list(islice(remaining, MAX_BATCH)):
         yield batch

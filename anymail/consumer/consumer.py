@@ -1,4 +1,4 @@
-"""The consumer: pollers fill the hand, receivers empty it, and what is done is settled.
+"""The consumer: pollers fill the hand, receivers empty it, and the settler tells SQS.
 
 .. code-block:: text
 
@@ -30,9 +30,9 @@ from .tally import Tally
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-#: Seconds to wait, when all is done, for requests that are still running.
+#: Seconds to wait for requests that are still running when everything is done.
 LAST_REQUESTS = 5.0
-#: The same when the time for receivers is over.
+#: The same, when receivers have used up their ``grace``.
 LAST_REQUESTS_AFTER_GRACE = 1.0
 
 
@@ -42,12 +42,12 @@ class Consumer:
     :param queues: from :func:`~anymail.amazon_ses.sqs.find_queue`.
     :param settings: for Amazon SES.
     :param threads: receivers at once. With 1 they run in the thread that calls :meth:`run`.
-    :param wait: seconds for which a request waits for a message, up to 20; to stop takes as long.
+    :param wait: seconds that a request waits for a message, up to 20; stopping takes that long.
         With 0, an empty queue is asked once a second.
-    :param grace: seconds for receivers to finish after :meth:`stop`. Then the process ends.
-    :param max_messages: end after so many; None for no limit.
-    :param ends_when_empty: end as soon as no queue has a message to receive.
-    :param health_file: its time of modification is set as long as messages move.
+    :param grace: seconds that receivers have to finish after :meth:`stop`; then the process ends.
+    :param max_messages: stop after this many; None for no limit.
+    :param ends_when_empty: stop as soon as no queue has a message to receive.
+    :param health_file: touched while messages are being handled, and while there are none.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Consumer:
     ) -> None:
         self.queues: tuple[Queue, ...] = tuple(queues)
         self.tally: Tally = Tally()
-        #: What ended it before its time.
+        #: What made it stop early, if anything did.
         self.error: BaseException | None = None
         self._settings = settings
         self._threads, self._wait, self._grace = threads, wait, grace
@@ -81,7 +81,7 @@ class Consumer:
 
     @property
     def in_hand(self) -> int:
-        """How many messages are received, and neither deleted nor given back."""
+        """How many messages have been received, and neither deleted nor given back."""
         return len(self._hand)
 
     def run(self) -> None:
@@ -106,7 +106,7 @@ class Consumer:
             raise self.error
 
     def stop(self) -> None:
-        """Receive nothing more, give back what is not begun, and finish the rest."""
+        """Receive nothing more, give back what has not begun, and finish the rest."""
         with self._lock:
             if self._stops.is_set():
                 return
@@ -180,7 +180,7 @@ class Consumer:
         self.stop()
 
     def _leave(self) -> None:
-        """End the process: what still runs has had its time."""
+        """End the process, although receivers still run."""
         running = self._hand.all()
         logger.error(
             "After %.0f s, %d messages were still being handled. They are given back to the queue",
@@ -201,7 +201,7 @@ class Consumer:
         return thread
 
     def _guard(self, function: Callable[..., None], *args: object) -> None:
-        """Run a part; if it fails, nothing goes on without it."""
+        """Run one part; if it fails, stop the others."""
         try:
             function(*args)
         except BaseException as err:

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from ..amazon_ses.sqs import Queue, SqsMessage
 from .timing import is_due
 
-#: Messages of one queue that were handled, and whose deletion SQS has not confirmed, do not become
-#: more than about so many.
+#: About how many messages of one queue may be handled before SQS has confirmed their deletion.
 MAX_UNSETTLED = 200
 
 
@@ -31,7 +30,7 @@ class Held:
 
 
 class Hand:
-    """What a consumer has in hand, in the order in which it came. For use by many threads.
+    """What a consumer has in hand, in the order of arrival. Safe for threads.
 
     :param threads: receivers at once. A queue has room as long as fewer of its messages wait.
     """
@@ -90,9 +89,10 @@ class Hand:
                 self._remove(held)
 
     def wait_for_room(self, queue: Queue, patience: float) -> bool:
-        """Whether more messages of a queue may be received, as soon as they may.
+        """Wait until more messages of a queue may be received.
 
-        :param patience: seconds after which the answer is False; it is at once when closed.
+        :param patience: seconds to wait.
+        :return: False if there is still no room by then, or the hand is closed.
         """
         with self._lock:
             if not self._has_room(queue) and not self._is_closed:
@@ -100,7 +100,7 @@ class Hand:
             return self._has_room(queue) and not self._is_closed
 
     def release(self, messages: Iterable[Held]) -> None:
-        """Let go of messages: they are deleted, or somebody else's."""
+        """Let go of messages that are deleted, or belong to somebody else now."""
         with self._lock:
             for held in messages:
                 if held in self._held:
@@ -117,7 +117,7 @@ class Hand:
             ]
 
     def is_moving(self) -> bool:
-        """Whether nothing waits, or something was begun since the last time this was true."""
+        """Whether nothing waits, or a message was begun since this was last true."""
         with self._lock:
             if self._waiting and self._begun == self._begun_before:
                 return False
@@ -125,7 +125,7 @@ class Hand:
             return True
 
     def complete(self) -> None:
-        """There will be no more messages: end when those in hand are done."""
+        """No more messages will come: :meth:`take` ends after those in hand."""
         with self._lock:
             self._is_complete = True
             self._work.notify_all()

@@ -1,4 +1,4 @@
-"""Receiving from a queue, as long as there is room for what comes."""
+"""Receives from a queue while there is room for more."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from .tally import Tally
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-#: Seconds after which a thread that waits looks up.
+#: Seconds after which a waiting thread checks whether it is to stop.
 PATIENCE = 1.0
 SHORT_PATIENCE = 0.1
 
 
 class Budget:
-    """How many more messages may be received, by all pollers together.
+    """How many more messages all pollers together may receive.
 
     :param limit: None for any number.
     """
@@ -63,13 +63,12 @@ class Budget:
 class Poller:
     """Receives from one queue, in a thread of its own.
 
-    :param wait: seconds for which a request waits for a message. A message that SQS hands to a
-        request which nobody waits for any more stays hidden for its visibility timeout. So there is
-        no way to break off: to stop takes as long.
-    :param ends_when_empty: end at the first request that brings nothing.
+    :param wait: seconds that a request waits for a message. A request is never abandoned, because
+        SQS would hide the messages that it hands out; so stopping takes that long.
+    :param ends_when_empty: end when a request that asked all servers of SQS brings nothing.
     :param stops: set when nothing more is to be received.
     :param on_poll: called after each request, and once a second while there is no room.
-    :param on_fatal: called with an error that no other try can mend.
+    :param on_fatal: called with an error that retrying cannot fix.
     """
 
     queue: Queue
@@ -85,7 +84,7 @@ class Poller:
     on_fatal: Callable[[AnymailAPIError], None]
 
     def run(self) -> None:
-        """Receive until it is to stop, or the budget or the queue is empty."""
+        """Receive until told to stop, or until the budget or the queue is empty."""
         failures = empty_polls = 0
         while self._may_receive_more():
             try:
@@ -104,7 +103,7 @@ class Poller:
                 self.stops.wait(timing.idle_pause(empty_polls))
 
     def _may_receive_more(self) -> bool:
-        """Whether to receive again, as soon as there is room for what comes."""
+        """Wait for room; False when nothing more is to be received."""
         while not self.stops.is_set() and not self.budget.is_spent:
             if self.hand.wait_for_room(self.queue, PATIENCE):
                 return True

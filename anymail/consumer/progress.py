@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from .consumer import Consumer
 from .tally import Counts
 
-#: Seconds between two lines of JSON, and between two looks of the line on a terminal.
+#: Seconds between two lines of JSON, and between two updates of the line on a terminal.
 JSON_INTERVAL = 60.0
 TERMINAL_INTERVAL = 0.5
 #: To the beginning of the line, and clear it (ECMA-48, "CR", "EL").
@@ -59,7 +59,7 @@ class JsonProgress:
 
 
 class TerminalProgress:
-    """A line for people, which is written again and again."""
+    """A line for people, rewritten in place."""
 
     interval: float = TERMINAL_INTERVAL
 
@@ -70,10 +70,10 @@ class TerminalProgress:
         self._lag = 0.0
 
     def begin(self) -> None:
-        """Say what is about to happen."""
+        """Say what will be consumed, and how to stop."""
         for queue in self._consumer.queues:
-            self._out.write(f"Consuming {queue.name}: {queue.depth:,} messages wait.")
-        self._out.write("Ctrl-C ends in order, and twice at once.")
+            self._out.write(f"Consuming {queue.name}: {counted(queue.depth, 'message')} waiting.")
+        self._out.write("Press Ctrl-C to stop once running receivers return, twice to stop now.")
 
     def show(self) -> None:
         """Write the line again."""
@@ -109,7 +109,7 @@ class NoProgress:
 
 @contextmanager
 def shown(progress: JsonProgress | TerminalProgress | NoProgress) -> Iterator[None]:
-    """Show the progress of what happens in the block, from another thread."""
+    """Show progress from another thread while the block runs."""
     over = threading.Event()
     thread = threading.Thread(
         target=_repeat, args=(progress.show, progress.interval, over), daemon=True
@@ -125,7 +125,7 @@ def shown(progress: JsonProgress | TerminalProgress | NoProgress) -> Iterator[No
 
 
 def describe(counts: Counts, rate: float, lag: float, in_hand: int) -> str:
-    """The line on a terminal.
+    """The line for a terminal.
 
     :param rate: messages handled per second.
     :param lag: seconds.
@@ -136,19 +136,25 @@ def describe(counts: Counts, rate: float, lag: float, in_hand: int) -> str:
         f"{in_hand:,} in hand",
         *([f"lag {spoken(lag)}"] if lag else []),
         *([f"{counts.failed:,} failed"] if counts.failed else []),
-        *([f"{counts.poison:,} not of SES"] if counts.poison else []),
+        *([f"{counts.poison:,} not about SES"] if counts.poison else []),
     ]
     return " · ".join(parts)
 
 
 def summary(counts: Counts, seconds: float) -> str:
     """The last line on a terminal."""
-    line = f"Handled {counts.handled:,} messages ({counts.events:,} events) in {spoken(seconds)}."
+    handled, events = counted(counts.handled, "message"), counted(counts.events, "event")
+    line = f"Handled {handled} ({events}) in {spoken(seconds)}."
     if counts.failed or counts.poison:
-        line += f" {counts.failed:,} times one failed, {counts.poison:,} times one was not of SES."
+        line += f" Failures: {counts.failed:,}; not about SES: {counts.poison:,}."
     if counts.returned:
-        line += f" {counts.returned:,} were given back to the queue."
+        line += f" Given back to the queue: {counts.returned:,}."
     return line
+
+
+def counted(number: int, noun: str) -> str:
+    """``"1 message"``, ``"2,000 messages"``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def spoken(seconds: float) -> str:

@@ -21,16 +21,16 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 #: Seconds for which messages are collected, to be settled with one request.
 FLUSH_AFTER = 0.05
-#: How often a message is settled whose entry in a request failed, or a request when all ends.
+#: How often to try where SQS refuses one message of a request; and a whole request, at the end.
 MAX_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settlement:
-    """What is to become of a message.
+    """What to do with a message.
 
-    :param seconds: until somebody may receive it again; None to delete it.
-    :param attempt: the number of the try.
+    :param seconds: until anybody may receive it again; None to delete it.
+    :param attempt: 1 for the first.
     """
 
     held: Held
@@ -42,7 +42,7 @@ class Settlement:
 class Settler:
     """Settles messages in batches, in a thread of its own.
 
-    :param on_fatal: called with an error that no further attempt can mend.
+    :param on_fatal: called with an error that retrying cannot fix.
     """
 
     hand: Hand
@@ -56,21 +56,21 @@ class Settler:
         self._inbox.put(Settlement(held=held, seconds=None))
 
     def give_back(self, messages: Iterable[Held], seconds: int = 0) -> None:
-        """Have messages received again.
+        """Make messages available again.
 
-        :param seconds: not before these are over.
+        :param seconds: until then.
         """
         for held in messages:
             held.is_leaving = True
             self._inbox.put(Settlement(held=held, seconds=seconds))
 
     def close(self) -> None:
-        """End, when everything that was asked for is done."""
+        """End once everything asked for is done."""
         self._ends.set()
         self._inbox.put(None)
 
     def run(self) -> None:
-        """Settle what is asked for until :meth:`close` is called."""
+        """Settle messages until :meth:`close` is called."""
         while not self._ends.is_set() or not self._inbox.empty():
             for group in grouped(self._next_settlements()):
                 for batch in sqs.batches(group):
@@ -146,7 +146,7 @@ class Settler:
 class Heartbeat:
     """Keeps what is in hand hidden from other consumers, in a thread of its own.
 
-    :param on_fatal: called with an error that no further attempt can mend.
+    :param on_fatal: called with an error that retrying cannot fix.
     """
 
     hand: Hand
@@ -161,7 +161,7 @@ class Heartbeat:
     def run(self, interval: float) -> None:
         """Extend what is due until :meth:`close` is called.
 
-        :param interval: seconds between two looks.
+        :param interval: seconds between two checks.
         """
         while not self._ends.wait(interval):
             for queue, messages in by_queue(self.hand.due(time.monotonic())).items():
@@ -202,7 +202,7 @@ def by_queue(messages: Iterable[Held]) -> dict[Queue, list[Held]]:
 
 
 def grouped(settlements: Iterable[Settlement]) -> list[list[Settlement]]:
-    """Settlements in groups, of which each takes the same kind of request."""
+    """Settlements in groups that each need one kind of request to one queue."""
     groups: dict[tuple[Queue, bool], list[Settlement]] = {}
     for settlement in settlements:
         groups.setdefault((settlement.held.queue, settlement.seconds is None), []).append(

@@ -17,7 +17,7 @@ from .timing import pause
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-#: Seconds between two looks whether it is to stop, while AWS has not answered.
+#: Seconds between two checks whether to stop, while AWS has not answered.
 PATIENCE = 0.1
 
 
@@ -35,7 +35,7 @@ class Stop:
             self._consumer.stop()
 
     def pass_to(self, consumer: Consumer) -> None:
-        """From now on it is this consumer that is stopped: at once if it was requested before."""
+        """From now on stop this consumer; at once if that was requested before."""
         self._consumer = consumer
         if self.is_requested.is_set():
             consumer.stop()

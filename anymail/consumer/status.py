@@ -17,7 +17,7 @@ HEADER = ("queue", "waiting", "in flight", "delayed", "oldest", "dead letters")
 
 @dataclass(frozen=True, kw_only=True)
 class QueueStatus:
-    """A queue, and what is known of it beside its attributes.
+    """A queue, and what else is known about it.
 
     :param oldest: the age in seconds of its oldest message; None if CloudWatch does not tell.
     :param dead: its dead-letter queue; None if it has none, or if SQS does not let us see it.

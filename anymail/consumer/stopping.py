@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT: end in order at the first, at once at the second."""
+"""SIGTERM and SIGINT: the first stops cleanly, the second at once."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
     """Call a function in another thread when the process is told to end.
 
-    At the second signal the process ends at once. After the first, the block is the last thing that
-    it does. Python runs signal handlers in the main thread
-    only, between two instructions, where a receiver may be busy in a database's driver; the number
-    of the signal is written to a socket at once (:func:`signal.set_wakeup_fd`).
+    A second signal ends the process at once. Python runs signal handlers only in the main thread,
+    between two instructions, while a receiver may be busy in a database driver; but it writes the
+    number of the signal to a socket immediately (:func:`signal.set_wakeup_fd`).
 
-    Without effect outside of the main thread.
+    It has no effect outside the main thread. The process is expected to end soon after the block.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -55,7 +54,7 @@ def _handled_elsewhere(_number: int, _frame: object) -> None:
 class Watcher(threading.Thread):
     """Reads the numbers of signals from a socket.
 
-    :param stop: called at the first.
+    :param stop: called at the first one.
     """
 
     def __init__(self, reading: socket.socket, stop: Callable[[], None]) -> None:

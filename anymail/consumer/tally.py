@@ -1,4 +1,4 @@
-"""How many messages a consumer has received, and what became of them."""
+"""How many messages a consumer received, and what became of them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ class Counts:
     """Numbers since the consumer began.
 
     :param received: messages from SQS.
-    :param handled: messages that every receiver has had.
+    :param handled: messages that every receiver has handled.
     :param events: signals sent for those.
     :param failed: messages that raised an exception, and will be tried again.
-    :param poison: messages that are no documents of SES.
-    :param returned: messages that were given back, since the consumer ended.
+    :param poison: messages that are not about SES.
+    :param returned: messages given back because the consumer was stopping.
     """
 
     received: int = 0
@@ -31,7 +31,7 @@ class Counts:
 
 
 class Tally:
-    """Counts, for use by many threads."""
+    """Counts; safe for threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -55,7 +55,7 @@ class Tally:
             return Counts(**self._counts)
 
     def take_lag(self) -> float:
-        """The longest lag since this was last asked for, in seconds."""
+        """The longest lag since the last call, in seconds."""
         with self._lock:
             lag, self._lag = self._lag, 0.0
             return lag

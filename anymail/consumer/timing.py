@@ -10,7 +10,7 @@ MAX_RETRY_DELAY = 15 * 60
 MAX_PAUSE = 60
 #: The longest time between two requests to an empty queue, in seconds.
 MAX_IDLE_PAUSE = 1.0
-#: How often in a visibility timeout is looked whose turn it is to be extended.
+#: How many times per visibility timeout to look for messages to extend.
 CHECKS_PER_TIMEOUT = 10
 MIN_INTERVAL, MAX_INTERVAL = 0.1, 5.0
 
@@ -48,9 +48,9 @@ def pause(failures: int) -> float:
 
 
 def hidden_until(asked: float, answered: float, visibility_timeout: int) -> float:
-    """Until when messages are hidden that were just received.
+    """Until when messages that were just received are hidden.
 
-    SQS counts from when it took them from the queue, which is before its answer arrives.
+    SQS counts from the moment it took them from the queue, which is before its answer arrives.
 
     :param asked: when the request was made.
     :param answered: when its answer was there; by the same clock.
@@ -60,7 +60,7 @@ def hidden_until(asked: float, answered: float, visibility_timeout: int) -> floa
 
 
 def is_due(hidden_until: float, visibility_timeout: int, now: float) -> bool:
-    """Whether half of the time is over for which a message is hidden from other consumers.
+    """Whether a message has used up half of the time that it is hidden from other consumers.
 
     :param hidden_until: on the same clock as ``now``.
     """
@@ -68,7 +68,7 @@ def is_due(hidden_until: float, visibility_timeout: int, now: float) -> bool:
 
 
 def check_interval(visibility_timeouts: Iterable[int]) -> float:
-    """Seconds between two looks at what is due."""
+    """Seconds between two checks for messages to extend."""
     interval = min(visibility_timeouts) / CHECKS_PER_TIMEOUT
     return max(MIN_INTERVAL, min(MAX_INTERVAL, interval))
 
@@ -79,5 +79,5 @@ def _doubled(times: int) -> float:
 
 
 def _jitter() -> float:
-    """Not all that failed at the same time come back at the same time."""
+    """Messages that failed together do not all come back together."""
     return random.uniform(0.8, 1.2)  # noqa: S311

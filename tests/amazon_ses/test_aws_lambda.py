@@ -8,6 +8,7 @@ import subprocess
 import sys
 import uuid
 from datetime import datetime, timezone
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -148,7 +149,9 @@ class InvocationTests(LambdaTestCase):
     @override_settings(ANYMAIL={"AMAZON_SES_QUEUE_POISON": "delete"})
     def test_poison_is_only_logged_if_the_setting_says_so(self):
         with recorded(LOGGER) as records:
-            self.assertIsNone(handler({"key1": "value1"}, None))
+            context = SimpleNamespace(aws_request_id="request-1")
+            self.assertIsNone(handler({"key1": "value1"}, context))
+        self.assertEqual(records[0].anymail_lambda_request, "request-1")
         self.assertEqual(len(records), 1)
 
     @override_settings(ANYMAIL={"AMAZON_SES_QUEUE_TRUST": "signature"})

@@ -53,9 +53,9 @@ class ConsumeTests(CommandTests):
         self.sqs.send(name, event_body())
         with self.receiving():
             text = self.call(name, "--exit-when-empty", out=Terminal())
-        self.assertIn(f"Consuming {name}: 1 messages wait.", text)
+        self.assertIn(f"Consuming {name}: 1 message waiting.", text)
         self.assertIn("1 handled · ", text)
-        self.assertIn("Handled 1 messages (1 events) in ", text)
+        self.assertIn("Handled 1 message (1 event) in ", text)
         with self.receiving():
             text = self.call(name, "--exit-when-empty", "--verbosity", "0", out=Terminal())
         self.assertEqual(text, "")
@@ -115,7 +115,12 @@ class ConsumeTests(CommandTests):
         self.assertIn("--health-file cannot be written", str(err))
 
     def test_numbers_out_of_range_are_refused(self):
-        for option, value in (("--threads", "0"), ("--wait", "21"), ("--max-messages", "-1")):
+        for option, value in (
+            ("--threads", "0"),
+            ("--wait", "21"),
+            ("--max-messages", "x"),
+            ("--grace", "nan"),
+        ):
             with self.subTest(option):
                 self.assertIn("must be ", str(self.refused("x", f"{option}={value}")))
 

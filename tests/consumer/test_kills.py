@@ -19,7 +19,7 @@ class KillTests(TransactionTestCase):
         database = None if connection.vendor == "sqlite" else {"NAME": self.database_name()}
         plan = Plan(events=400, poison=8, kills=5)
         with local_sqs() as sqs:
-            name = sqs.create_queue(visibility=2, max_receives=6)
+            name = sqs.create_queue(visibility=3, max_receives=8)
             sqs.keeps_calls = False
             anymail = sqs.settings()
             with site(anymail, database, SITE_RETRY_DELAY="1", SITE_SLEEP="0.005") as made:

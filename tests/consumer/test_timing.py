@@ -76,11 +76,11 @@ class WordsTests(SimpleTestCase):
         counts = Counts(handled=1, failed=2, poison=3)
         self.assertEqual(
             describe(counts, 0, 1.5, 0),
-            "1 handled · 0/s · 0 in hand · lag 1.5 s · 2 failed · 3 not of SES",
+            "1 handled · 0/s · 0 in hand · lag 1.5 s · 2 failed · 3 not about SES",
         )
 
     def test_the_sum(self):
         text = summary(Counts(handled=10, events=12, returned=3), 61)
         self.assertIn("Handled 10 messages (12 events) in 61 s.", text)
-        self.assertIn("3 were given back", text)
-        self.assertNotIn("failed", text)
+        self.assertIn("Given back to the queue: 3", text)
+        self.assertNotIn("Failures", text)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from math import inf
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,11 @@ ASK = (
 
 
 class Command(BaseCommand):
-    """Consume queues, show their status, or redrive their dead letters."""
+    """Consumes queues, shows their status, or redrives their dead letters."""
 
     help = (
-        "Receives from Amazon SQS what Amazon SES reports about messages, and received mail, and "
-        "calls the receivers of the signals, as the webhooks do."
+        "Receives from Amazon SQS queues what Amazon SES reports about your mail, and received "
+        "mail, and calls the same receivers as the webhooks."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -51,24 +52,25 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--threads",
-            type=_number(1),
+            type=_number(int, 1),
             default=4,
-            help="receivers at once; 1: in the main thread (default: 4)",
+            metavar="N",
+            help="receivers that run at once; 1 runs in the main thread (default: 4)",
         )
         parser.add_argument(
             "--wait",
-            type=_number(0, 20),
+            type=_number(int, 0, 20),
             default=0,
             metavar="S",
-            help="seconds for which a request waits for a message, up to 20 (default: 0, which "
-            "asks once a second). A higher number costs less, and SIGTERM takes as long",
+            help="seconds that a request waits for a message, up to 20 (default: 0, which asks an "
+            "empty queue once a second). More costs less, but SIGTERM takes that long",
         )
         parser.add_argument(
             "--grace",
-            type=float,
+            type=_number(float, 0),
             default=25,
             metavar="S",
-            help="seconds to finish after SIGTERM (default: 25)",
+            help="seconds that receivers have to finish after SIGTERM (default: 25)",
         )
         _add_limits(parser)
         _add_other_tasks(parser)
@@ -76,7 +78,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Do what the options say.
 
-        :raises CommandError: a setting is wrong, or AWS refuses (exit code 2).
+        :raises CommandError: a setting is wrong, or AWS refuses for good (exit code 2).
         """
         try:
             settings = AmazonSESSettings.load()
@@ -201,16 +203,20 @@ def _agrees(question: str) -> bool:
 
 
 def _add_limits(parser: ArgumentParser) -> None:
-    parser.add_argument("--max-messages", type=_number(1), metavar="N", help="end after N messages")
-    parser.add_argument("--max-seconds", type=float, metavar="S", help="end after S seconds")
     parser.add_argument(
-        "--exit-when-empty", action="store_true", help="end when there is nothing to receive"
+        "--max-messages", type=_number(int, 1), metavar="N", help="stop after N messages"
+    )
+    parser.add_argument(
+        "--max-seconds", type=_number(float, 0), metavar="S", help="stop after S seconds"
+    )
+    parser.add_argument(
+        "--exit-when-empty", action="store_true", help="stop when there is nothing to receive"
     )
     parser.add_argument(
         "--health-file",
         type=Path,
         metavar="PATH",
-        help="touched as long as messages move: a liveness probe looks at its age",
+        help="file to touch while messages are being handled; a liveness probe checks its age",
     )
     parser.add_argument(
         "--json", action="store_true", help="print a line of JSON a minute, or the status as JSON"
@@ -223,7 +229,7 @@ def _add_other_tasks(parser: ArgumentParser) -> None:
     tasks.add_argument(
         "--redrive",
         action="store_true",
-        help="move what is in the dead-letter queues back to the queues",
+        help="move the messages in the dead-letter queues back to the queues",
     )
     parser.add_argument(
         "--noinput",
@@ -234,11 +240,19 @@ def _add_other_tasks(parser: ArgumentParser) -> None:
     )
 
 
-def _number(least: int, most: float = inf) -> Callable[[str], int]:
-    def whole_number(text: str) -> int:
-        if not least <= int(text) <= most:
-            limit = f"{least} or more" if most == inf else f"{least} to {most}"
-            raise ArgumentTypeError(f"must be {limit}")
-        return int(text)
+def _number(
+    kind: type[int] | type[float], least: int, most: int | None = None
+) -> Callable[[str], float]:
+    """What turns an option's text into a number in a range."""
+    wanted = f"{least} or more" if most is None else f"{least} to {most}"
 
-    return whole_number
+    def number(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = nan
+        if not least <= value <= (sys.maxsize if most is None else most):
+            raise ArgumentTypeError(f"must be {wanted}, not {text!r}")
+        return value
+
+    return number

@@ -87,14 +87,23 @@ class LocalSqs:
         }
 
     def create_queue(
-        self, name: str = "", *, visibility: int = 30, max_receives: int | None = None
+        self,
+        name: str = "",
+        *,
+        visibility: int = 30,
+        max_receives: int | None = None,
+        dead_letters: str = "",
     ) -> str:
-        """Create a queue, with a dead-letter queue if messages go there; gives its name."""
+        """Create a queue, with a dead-letter queue if messages go there; gives its name.
+
+        :param dead_letters: the name of that; by default its own, with ``-dead`` at the end.
+        """
         name = name or f"events-{uuid.uuid4().hex[:12]}"
         attributes = {"VisibilityTimeout": str(visibility)}
         if max_receives is not None:
-            self.client().create_queue(QueueName=f"{name}-dead")
-            target = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}-dead"
+            dead_letters = dead_letters or f"{name}-dead"
+            self.client().create_queue(QueueName=dead_letters)
+            target = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{dead_letters}"
             policy = {"deadLetterTargetArn": target, "maxReceiveCount": max_receives}
             attributes["RedrivePolicy"] = json.dumps(policy)
         self.client().create_queue(QueueName=name, Attributes=attributes)

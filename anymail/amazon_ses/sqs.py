@@ -257,15 +257,13 @@ def change_visibility(
     return _failed(response, receipts)
 
 
-def start_redrive(queue: Queue, settings: AmazonSESSettings) -> None:
-    """Have SQS move what is in the dead-letter queue back to the queues where it came from.
+def start_redrive(dead: Queue, settings: AmazonSESSettings) -> None:
+    """Have SQS move what is in a dead-letter queue back to the queues where it came from.
 
-    :param queue: with a dead-letter queue.
     :raises AnymailAPIError: SQS refuses, or cannot be reached.
     """
-    arn = queue.dead_letter_arn or ""
-    with _sqs_errors("Moving messages out of", arn):
-        _client(queue.region, settings).start_message_move_task(SourceArn=arn)
+    with _sqs_errors("Moving messages out of", dead.name):
+        _client(dead.region, settings).start_message_move_task(SourceArn=dead.arn)
 
 
 def oldest_age(queue: Queue, settings: AmazonSESSettings) -> float | None:

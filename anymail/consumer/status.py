@@ -34,17 +34,7 @@ def read_status(queue: Queue, settings: AmazonSESSettings) -> QueueStatus:
         oldest = sqs.oldest_age(queue, settings)
     except AnymailAPIError:
         oldest = None
-    return QueueStatus(queue=queue, oldest=oldest, dead=dead_letter_queue(queue, settings))
-
-
-def dead_letter_queue(queue: Queue, settings: AmazonSESSettings) -> Queue | None:
-    """The dead-letter queue of a queue; None if there is none, or SQS does not let us see it."""
-    if queue.dead_letter_arn is None:
-        return None
-    try:
-        return sqs.find_queue(queue.dead_letter_arn, settings)
-    except AnymailAPIError:
-        return None
+    return QueueStatus(queue=queue, oldest=oldest, dead=_dead_letter_queue(queue, settings))
 
 
 def as_dict(status: QueueStatus) -> dict[str, Any]:
@@ -69,6 +59,15 @@ def as_table(statuses: Iterable[QueueStatus]) -> list[str]:
     rows = [HEADER, *map(_row, statuses)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(map(_cell, row, widths, range(len(row)))).rstrip() for row in rows]
+
+
+def _dead_letter_queue(queue: Queue, settings: AmazonSESSettings) -> Queue | None:
+    if queue.dead_letter_arn is None:
+        return None
+    try:
+        return sqs.find_queue(queue.dead_letter_arn, settings)
+    except AnymailAPIError:
+        return None
 
 
 def _row(status: QueueStatus) -> tuple[str, ...]:

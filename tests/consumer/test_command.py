@@ -5,6 +5,7 @@ import json
 import os
 import tempfile
 import time
+from contextlib import redirect_stdout
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -295,11 +296,44 @@ class RedriveTests(CommandTests):
     def test_where_nobody_can_answer_it_says_what_to_add(self):
         name = self.queue()
         self.sqs.send(f"{name}-dead", "x")
-        with mock.patch("builtins.input", side_effect=EOFError):
-            self.assertIn("--noinput", str(self.refused(name, "--redrive")))
+        for stdin in (None, io.StringIO()):
+            with (
+                self.subTest(stdin),
+                mock.patch("sys.stdin", stdin),
+                redirect_stdout(io.StringIO()),
+            ):
+                self.assertIn("--noinput", str(self.refused(name, "--redrive")))
 
     def test_it_says_if_there_is_nothing_to_move(self):
         name = self.queue()
         self.assertIn(f"{name}-dead is empty.", self.call(name, "--redrive"))
+
+    def test_a_queue_without_dead_letters_is_an_error(self):
         name = self.sqs.create_queue()
-        self.assertIn("has no dead-letter queue", self.call(name, "--redrive"))
+        err = self.refused(name, "--redrive")
+        self.assertEqual(err.returncode, 1)
+        self.assertIn(f"{name} has no dead-letter queue", str(err))
+
+    def test_what_sqs_refuses_is_an_error(self):
+        for operation in ("GetQueueAttributes", "StartMessageMoveTask"):
+            name = self.queue()
+            self.sqs.send(f"{name}-dead", "x")
+            self.sqs.fault = lambda found, parameters, operation=operation: (
+                (400, "AccessDenied") if found == operation and "-dead" in str(parameters) else None
+            )
+            with self.subTest(operation):
+                err = self.refused(name, "--redrive", "--noinput")
+                self.assertEqual(err.returncode, 2)
+                self.assertIn(f"sqs:{operation} on", str(err))
+                self.assertIn(f"{name}-dead", str(err))
+            self.sqs.fault = lambda operation, parameters: None
+
+    def test_dead_letters_that_two_queues_share_are_moved_once(self):
+        name = self.queue()
+        other = self.sqs.create_queue(max_receives=50, dead_letters=f"{name}-dead")
+        self.sqs.send(f"{name}-dead", "x")
+        self.sqs.fault = lambda operation, parameters: (
+            {"TaskHandle": "task"} if operation == "StartMessageMoveTask" else None
+        )
+        self.call(name, other, "--redrive", "--noinput")
+        self.assertEqual(self.sqs.operations().count("StartMessageMoveTask"), 1)

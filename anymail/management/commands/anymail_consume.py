@@ -20,7 +20,7 @@ from ...conf import AmazonSESSettings
 from ...consumer import Consumer, health
 from ...consumer.progress import JsonProgress, NoProgress, TerminalProgress, shown, spoken
 from ...consumer.starting import Stop, find_queues, time_limit
-from ...consumer.status import as_dict, as_table, dead_letter_queue, read_status
+from ...consumer.status import as_dict, as_table, read_status
 from ...consumer.stopping import stop_on_signals
 from ...consumer.timing import time_to_last_try
 from ...exceptions import AnymailAPIError, AnymailConfigurationError
@@ -152,16 +152,23 @@ class Command(BaseCommand):
 
     def redrive(self, names: Iterable[str], settings: AmazonSESSettings, *, asks: bool) -> None:
         """Have SQS move dead letters back to the queues."""
-        for name in names:
-            queue = sqs.find_queue(name, settings)
-            dead = dead_letter_queue(queue, settings)
-            if dead is None:
-                self.stdout.write(f"{queue.name} has no dead-letter queue that can be read.")
-            elif not dead.depth:
+        arns = [_dead_letter_arn(sqs.find_queue(name, settings)) for name in names]
+        for arn in dict.fromkeys(arns):
+            dead = sqs.find_queue(arn, settings)
+            if not dead.depth:
                 self.stdout.write(f"{dead.name} is empty.")
             elif not asks or _agrees(ASK.format(count=dead.depth, dead=dead.name)):
-                sqs.start_redrive(queue, settings)
+                sqs.start_redrive(dead, settings)
                 self.stdout.write(f"SQS moves {dead.depth:,} messages out of {dead.name}.")
+
+
+def _dead_letter_arn(queue: Queue) -> str:
+    if queue.dead_letter_arn is None:
+        raise CommandError(
+            f"{queue.name} has no dead-letter queue. Name a queue that has one: "
+            "manage.py anymail_consume --redrive my-queue"
+        )
+    return queue.dead_letter_arn
 
 
 def _warn_of_dead_letters(queue: Queue) -> None:
@@ -198,7 +205,7 @@ def _writable(path: Path | None) -> Path | None:
 def _agrees(question: str) -> bool:
     try:
         return input(question).strip().lower() in ("y", "yes")
-    except EOFError:
+    except (EOFError, RuntimeError):  # RuntimeError: there is no standard input
         raise CommandError("Nobody can answer. Add --noinput to do it without asking.") from None
 
 

@@ -17,7 +17,7 @@ from ..signals import AccountChange, AnymailInboundEvent, AnymailTrackingEvent, 
 from . import ESP_NAME, storage, trust
 from .carriers import Proof, account_change
 from .certificates import fetch_certificate
-from .connections import requests_transactions
+from .connections import check_transactions, requests_transactions
 from .inbound import (
     S3Object,
     UnreadableMail,
@@ -69,7 +69,8 @@ def handle(
     :param notifications: from :func:`.carriers.parse_notifications`.
     :param sender: passed on to receivers: the class of the carrier.
     :return: the number of events.
-    :raises Exception: a receiver raised it. Let the carrier deliver the message again.
+    :raises Exception: a receiver raised it, or the database would roll back what they wrote. Let
+        the carrier deliver the message again.
     :raises AnymailWebhookValidationFailure: see :func:`receive_inbound`.
     :raises AnymailAPIError: see :func:`receive_inbound`.
     """
@@ -78,6 +79,7 @@ def handle(
         events = receive(notification, settings)
         with requests_transactions():
             dispatch(events, sender=sender, esp_name=ESP_NAME)
+            check_transactions()
         finish_inbound(events, settings)  # not before the commit: it may fail
         count += len(events)
     return count

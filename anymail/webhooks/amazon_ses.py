@@ -16,6 +16,7 @@ from .. import signals
 from ..amazon_ses import ESP_NAME, aws, receive, trust
 from ..amazon_ses.carriers import account_change, sns_documents
 from ..amazon_ses.certificates import fetch_certificate
+from ..amazon_ses.connections import check_transactions
 from ..amazon_ses.notifications import SesNotification, is_account_change
 from ..amazon_ses.sns import SUBSCRIPTION_CONFIRMATION, UNSUBSCRIBE_CONFIRMATION, SnsEnvelope
 from ..amazon_ses.untrusted_json import MAX_BODY_SIZE
@@ -190,9 +191,11 @@ class AmazonSESBaseWebhookView(AnymailBaseWebhookView):
     def dispatch_events(self, events: Sequence[Any]) -> None:
         """Call the receivers, and then :func:`.receive.finish_inbound`.
 
-        :raises Exception: a receiver raised it; mail in S3 is not deleted.
+        :raises Exception: a receiver raised it, or the database would roll back what they wrote.
+            Mail in S3 is not deleted.
         """
         super().dispatch_events(events)
+        check_transactions()
         receive.finish_inbound(events, self.ses_settings)
 
     def warn_if_insecure(self) -> None:

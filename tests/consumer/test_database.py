@@ -109,6 +109,16 @@ class ThreadTests(ConsumerTestCase, TransactionTestCase):
             name = self.consume_one(event_body())
         self.assertEqual((Group.objects.count(), self.sqs.count(name)), (0, 1))
 
+    def test_a_message_whose_rows_are_rolled_back_is_not_deleted(self):
+        with (
+            mock.patch.dict(connections.settings["default"], ATOMIC_REQUESTS=True),
+            self.receiving(lambda event: transaction.set_rollback(True)),
+            self.assertLogs("anymail.amazon_ses.queued", "ERROR") as logs,
+        ):
+            name = self.consume_one(event_body())
+        self.assertEqual(self.sqs.count(name), 1)
+        self.assertIn("TransactionManagementError", logs.output[0])
+
     def test_a_mail_is_deleted_from_s3_after_the_commit(self):
         def fail() -> None:
             raise RuntimeError("the commit failed")

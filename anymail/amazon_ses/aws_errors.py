@@ -18,6 +18,8 @@ from .masking import mask_addresses
 Advise = Callable[[str, str], str | None]
 #: botocore appends it to the text of every call that it may not repeat.
 NO_RETRIES = " (reached max retries: 0)"
+#: How calls of AWS STS for credentials begin, which fail within a call of another service.
+ASSUME_ROLE = "AssumeRole"
 
 
 @dataclass
@@ -57,7 +59,7 @@ def api_errors(
     :param doing: what was tried, for the error.
     :param is_signing: the block does nothing but fetch credentials.
     :param advise: makes an ``AnymailBotoClientAPIError``, which is also a botocore ``ClientError``,
-        of what AWS answers, with this advice.
+        of what AWS answers, with this advice. It is not asked about calls of AWS STS.
     :raises AnymailAPIError: within the block, boto3 raised something.
     """
     progress = RequestProgress(is_signing=is_signing)
@@ -119,8 +121,11 @@ def _client_error(error: Any, text: str, advise: Advise | None) -> AnymailAPIErr
         return AnymailAPIError(*lines, response=error.response, **meaning)
     from .boto_errors import AnymailBotoClientAPIError
 
-    advice = advise(error.operation_name, meaning["error_code"] or "")
-    lines = [text, advice] if advice else [text]
+    if error.operation_name.startswith(ASSUME_ROLE):
+        lines = _with_hint(text, meaning["error_code"], text)
+    else:
+        advice = advise(error.operation_name, meaning["error_code"])
+        lines = [text, advice] if advice else [text]
     return AnymailBotoClientAPIError(*lines, client_error=error)
 
 

@@ -21,7 +21,7 @@ from unittest import mock
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.test import SimpleTestCase, override_settings
 
-from anymail.amazon_ses import aws
+from anymail.amazon_ses import aws, sqs
 from anymail.amazon_ses.quota import rate_limit_key
 from anymail.amazon_ses.timestamps import iso_time
 from anymail.backends.amazon_ses import EmailBackend
@@ -308,6 +308,13 @@ class ErrorTests(RoleTestCase):
         self.assertIn("sts:AssumeRole on resource", str(error))
         self.assertIn("trust policy", str(error))
         self.assertIn('ANYMAIL["AMAZON_SES_ROLE_PARAMS"] = {"ExternalId": "…"}', str(error))
+
+    def test_a_role_that_is_denied_to_a_consumer_needs_no_permission_of_sqs(self):
+        settings = AmazonSESSettings.load({"role_arn": ROLE, "client_params": ONCE})
+        with self.at_work(denied), self.assertRaises(AnymailAPIError) as caught:
+            sqs.find_queue("ses-events", settings)
+        self.assertIn("trust policy", str(caught.exception))
+        self.assertNotIn("sqs:", str(caught.exception))
 
     def test_sts_that_throttles_has_sent_nothing(self):
         error = self.error(lambda number: (400, v1_error("Throttling", "Rate exceeded")))

@@ -163,11 +163,12 @@ class Consumer:
             wait=self._wait,
             ends_when_empty=self._ends_when_empty,
             stops=self._stops,
-            on_poll=self._touch_health_file,
+            on_poll=self._report_health,
             on_fatal=self._fail,
         )
 
-    def _touch_health_file(self) -> None:
+    def _report_health(self) -> None:
+        self._handler.slow.log()
         if self._handler.outage.is_on or self._hand.is_moving():
             health.touch(self._health_file)
 

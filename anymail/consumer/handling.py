@@ -16,6 +16,7 @@ from ..conf import AmazonSESSettings
 from ..exceptions.tracebacks import error_chain
 from . import timing
 from .hand import Held
+from .health import SlowReceivers
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class Handler:
         self._stops = stops
         self._proof = queue_proof(settings)
         self.outage: Outage = Outage()
+        self.slow: SlowReceivers = SlowReceivers()
 
     def handle(self, held: Held) -> tuple[Outcome, int]:
         """Call the receivers of a message. While a database is away, wait and start over.
@@ -54,7 +56,7 @@ class Handler:
         """
         failures = 0
         while True:
-            with fresh_connections():
+            with fresh_connections(), self.slow.watch(held):
                 outcome, events = self._try(held)
             if outcome is not Outcome.UNTRIED:
                 if failures:

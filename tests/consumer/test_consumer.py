@@ -7,8 +7,9 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
-from anymail.consumer import Consumer, hand
+from anymail.consumer import Consumer, hand, health
 from anymail.exceptions import AnymailAPIError
 from anymail.signals import inbound
 from anymail.testing import ses_event, ses_received
@@ -555,3 +556,20 @@ class HealthTests(ConsumerTestCase):
             self.assertFalse(self.changes(2.5))
             release.set()
             self.assertTrue(self.changes(2.5))
+
+    def test_receivers_that_take_long_are_logged_once(self):
+        name, release = self.sqs.create_queue(), threading.Event()
+        [id_] = self.sqs.send(name, event_body())
+        with (
+            mock.patch.object(health, "SLOW", 0.5),
+            self.receiving(lambda event: release.wait(30) and None) as received,
+            self.assertLogs("anymail.consumer.health", "WARNING") as logs,
+            self.consuming(name, threads=2),
+        ):
+            wait_until(lambda: logs.output)
+            time.sleep(1.5)
+            release.set()
+            self.sqs.send(name, event_body())
+            wait_until(lambda: len(received) == 2)
+        [line] = logs.output
+        self.assertIn(f"The receivers of the SQS message {id_}, from the queue {name}", line)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from unittest import mock
 
+from botocore.exceptions import ClientError
 from moto.core.utils import unix_time_millis
 from moto.sqs import models
 from moto.sqs.models import sqs_backends
@@ -14,7 +16,7 @@ from anymail.sandbox.aws.defaults import ACCOUNT, REGION
 from anymail.sandbox.aws.queues import watch_queues
 from anymail.sandbox.journal import Consumed, SesEvent
 
-from ..local_ses import SENDER, LocalSesTestCase, Topic
+from ..local_ses import SENDER, LocalSesTestCase, Topic, unique
 
 
 class QueueTestCase(LocalSesTestCase):
@@ -90,6 +92,26 @@ class JournalTests(QueueTestCase):
         self.publish()
         self.amazon.journal.clear()
         self.assertEqual(len(self.receive()), 1)
+
+
+class RedriveTests(QueueTestCase):
+    def test_dead_letters_go_back_where_they_came_from(self):
+        name = unique("dead")
+        self.sqs.create_queue(QueueName=name)
+        arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+        policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})
+        self.sqs.set_queue_attributes(
+            QueueUrl=self.topic.queue, Attributes={"RedrivePolicy": policy}
+        )
+        self.sqs.send_message(QueueUrl=self.topic.queue, MessageBody="x")
+        found = [len(self.receive(VisibilityTimeout=0)) for _ in range(2)]
+        self.sqs.start_message_move_task(SourceArn=arn)
+        self.assertEqual([*found, len(self.receive(VisibilityTimeout=0))], [1, 0, 1])
+
+    def test_a_queue_that_gets_no_dead_letters(self):
+        arn = self.topic.arn.replace(":sns:", ":sqs:")
+        with self.assertRaisesRegex(ClientError, "NonExistentQueue"):
+            self.sqs.start_message_move_task(SourceArn=arn)
 
 
 class OwnQueueTests(QueueTestCase):

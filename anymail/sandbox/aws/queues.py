@@ -6,9 +6,12 @@ import json
 from functools import partial
 from typing import Any
 
+from moto.core.responses import ActionResult
 from moto.core.utils import unix_time_millis
 from moto.sqs import urls
+from moto.sqs.exceptions import QueueDoesNotExist
 from moto.sqs.models import Message, Queue, SQSBackend, sqs_backends
+from moto.sqs.responses import SQSResponse
 
 from ..journal import Journal
 from .api import ApiError
@@ -80,6 +83,19 @@ def watch_queues(journal: Journal) -> None:
     # moto makes the backend of a region when it is first used.
     regions.backend = partial(LocalSqsBackend, journal=journal)
     regions.clear()
+    SQSResponse.start_message_move_task = redrive  # type: ignore[attr-defined]
+
+
+def redrive(response: SQSResponse) -> ActionResult:
+    """StartMessageMoveTask, which moto lacks: dead letters go back to the queue they came from."""
+    for queue in list(response.sqs_backend.queues.values()):
+        if (dead := queue.dead_letter_queue) and dead.queue_arn == response._get_param("SourceArn"):
+            for message in dead._messages[:]:
+                dead._messages.remove(message)
+                message.approximate_receive_count = 0
+                queue.add_message(message)
+            return ActionResult({"TaskHandle": queue.name})
+    raise QueueDoesNotExist
 
 
 def check_room_for_message() -> None:

@@ -1,10 +1,13 @@
-"""The consumer: pollers fill the hand, receivers empty it, and the settler tells SQS.
+"""The consumer: pollers fill the hand, receivers empty it, and settlers tell SQS.
 
 .. code-block:: text
 
-    Poller (one for each queue) ─▶ Hand ─▶ Handler (--threads of them) ─▶ Settler: delete, give back
-                                    ▲
-                                Heartbeat: extends the visibility of everything in hand
+    Poller ─▶ Hand ─▶ Handler (--threads of them) ─▶ Settler: delete, give back
+               ▲
+           Heartbeat: extends the visibility of what is in hand
+
+Each queue has a poller, a settler and a heartbeat of its own, so that trouble with one queue does
+not stop the others.
 """
 
 from __future__ import annotations
@@ -74,8 +77,8 @@ class Consumer:
         self._lock = threading.Lock()
         self._deadline = threading.Timer(0, self.stop)  # replaced when it stops
         self._hand = Hand(threads)
-        self._settler = Settler(hand=self._hand, settings=settings, on_fatal=self._fail)
-        self._heartbeat = Heartbeat(hand=self._hand, settings=settings, on_fatal=self._fail)
+        self._settlers = {queue: self._settler(queue) for queue in self.queues}
+        self._heartbeats = [self._heartbeat(settler) for settler in self._settlers.values()]
         self._handler = Handler(settings, type(self), self._stops)
         self._budget = Budget(max_messages)
 
@@ -90,16 +93,17 @@ class Consumer:
         :raises AnymailAPIError: AWS refuses for good.
         :raises BaseException: one of the threads failed.
         """
-        interval = timing.check_interval(queue.visibility_timeout for queue in self.queues)
-        settling = self._start("settler", self._settler.run)
-        self._start("heartbeat", self._heartbeat.run, interval)
+        settling = [self._start("settler", one.run) for one in self._settlers.values()]
+        for heartbeat in self._heartbeats:
+            self._start("heartbeat", heartbeat.run)
         polling = [self._start("poller", self._poller(queue).run) for queue in self.queues]
         self._start("end", self._complete_after, polling)
         self._handle_all()
         join(polling, self._wait + LAST_REQUESTS)
-        self._settler.close()
-        join([settling], LAST_REQUESTS)
-        self._heartbeat.close()
+        self._close_settlers()
+        join(settling, LAST_REQUESTS)
+        for heartbeat in self._heartbeats:
+            heartbeat.close()
         with self._lock:
             self._deadline.cancel()
         if self.error is not None:
@@ -116,7 +120,7 @@ class Consumer:
             self._deadline.start()
         unbegun = self._hand.close()
         self.tally.add(returned=len(unbegun))
-        self._settler.give_back(unbegun)
+        self._give_back(unbegun)
 
     def _handle_all(self) -> None:
         if self._threads == 1:
@@ -136,27 +140,46 @@ class Consumer:
             self._settle(held, outcome, events)
 
     def _settle(self, held: Held, outcome: Outcome, events: int) -> None:
-        sent = held.message.sent_at
+        settler, sent = self._settlers[held.queue], held.message.sent_at
         lag = None if sent is None else (utc_now() - sent).total_seconds()
         if outcome is Outcome.HANDLED:
             self.tally.add(lag, handled=1, events=events)
-            self._settler.delete(held)
+            settler.delete(held)
         elif outcome is Outcome.UNTRIED:
             self.tally.add(returned=1)
-            self._settler.give_back([held])
+            settler.give_back(held)
         elif outcome is Outcome.POISON and self._settings.queue_poison == "delete":
             self.tally.add(poison=1)
-            self._settler.delete(held)
+            settler.delete(held)
         else:
             self.tally.add(**{"poison" if outcome is Outcome.POISON else "failed": 1})
-            delay = timing.retry_delay(held.message.receive_count)
-            self._settler.give_back([held], delay)
+            settler.give_back(held, timing.retry_delay(held.message.receive_count))
+
+    def _give_back(self, messages: Iterable[Held]) -> None:
+        for held in messages:
+            self._settlers[held.queue].give_back(held)
+
+    def _close_settlers(self) -> None:
+        for settler in self._settlers.values():
+            settler.close()
+
+    def _settler(self, queue: Queue) -> Settler:
+        return Settler(queue=queue, hand=self._hand, settings=self._settings, on_fatal=self._fail)
+
+    def _heartbeat(self, settler: Settler) -> Heartbeat:
+        return Heartbeat(
+            queue=settler.queue,
+            hand=self._hand,
+            settings=self._settings,
+            visibility=settler.visibility,
+            on_fatal=self._fail,
+        )
 
     def _poller(self, queue: Queue) -> Poller:
         return Poller(
             queue=queue,
             hand=self._hand,
-            settler=self._settler,
+            settler=self._settlers[queue],
             settings=self._settings,
             tally=self.tally,
             budget=self._budget,
@@ -189,8 +212,8 @@ class Consumer:
             len(running),
             extra={"anymail_queue": ", ".join(queue.name for queue in self.queues)},
         )
-        self._settler.give_back(running)
-        self._settler.close()
+        self._give_back(running)
+        self._close_settlers()
         time.sleep(LAST_REQUESTS_AFTER_GRACE)
         os._exit(1)
 

@@ -19,7 +19,8 @@ MAX_UNSETTLED = 200
 class Held:
     """A message in hand.
 
-    :param hidden_until: until when other consumers do not get it (``time.monotonic``).
+    :param hidden_until: until when other consumers do not get it (``time.monotonic``); 0 if that
+        cannot be extended any more.
     :param is_leaving: its visibility is being set for the last time.
     """
 
@@ -36,8 +37,6 @@ class Hand:
     """
 
     def __init__(self, threads: int) -> None:
-        #: Held while the visibility of messages is changed, so that no extension comes last.
-        self.visibility: threading.Lock = threading.Lock()
         self._threads = threads
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
@@ -71,7 +70,7 @@ class Hand:
     def take(self) -> Held | None:
         """The next message, when there is one. None when there will be no more.
 
-        What other consumers may have received by now, for example while the machine slept, is
+        What other consumers may have received by now, for example while the process was stopped, is
         dropped.
         """
         with self._lock:
@@ -106,14 +105,16 @@ class Hand:
                 if held in self._held:
                     self._remove(held)
 
-    def due(self, now: float) -> list[Held]:
-        """The messages whose visibility timeout has to be extended."""
+    def due(self, queue: Queue, now: float) -> list[Held]:
+        """The messages of a queue whose visibility timeout has to be extended."""
         with self._lock:
             return [
                 held
                 for held in self._held
-                if not held.is_leaving
-                and is_due(held.hidden_until, held.queue.visibility_timeout, now)
+                if held.queue == queue
+                and held.hidden_until
+                and not held.is_leaving
+                and is_due(held.hidden_until, queue.visibility_timeout, now)
             ]
 
     def is_moving(self) -> bool:

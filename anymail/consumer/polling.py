@@ -135,7 +135,8 @@ class Poller:
         self.tally.add(received=len(messages))
         if not self.hand.add(messages):
             self.tally.add(returned=len(messages))
-            self.settler.give_back(messages)
+            for held in messages:
+                self.settler.give_back(held)
 
     def _pause(self, err: AnymailAPIError, seconds: float) -> None:
         about = {"anymail_error_code": err.error_code}

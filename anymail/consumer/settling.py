@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
@@ -40,14 +40,17 @@ class Settlement:
 
 @dataclass(frozen=True, kw_only=True)
 class Settler:
-    """Settles messages in batches, in a thread of its own.
+    """Settles the messages of a queue in batches, in a thread of its own.
 
     :param on_fatal: called with an error that retrying cannot fix.
     """
 
+    queue: Queue
     hand: Hand
     settings: AmazonSESSettings = field(repr=False)
     on_fatal: Callable[[AnymailAPIError], None]
+    #: Held while the visibility of messages is changed, so that no extension comes last.
+    visibility: threading.Lock = field(default_factory=threading.Lock, init=False)
     _inbox: SimpleQueue[Settlement | None] = field(default_factory=SimpleQueue, init=False)
     _ends: threading.Event = field(default_factory=threading.Event, init=False)
 
@@ -55,14 +58,13 @@ class Settler:
         """Have a message deleted."""
         self._inbox.put(Settlement(held=held, seconds=None))
 
-    def give_back(self, messages: Iterable[Held], seconds: int = 0) -> None:
-        """Make messages available again.
+    def give_back(self, held: Held, seconds: int = 0) -> None:
+        """Make a message available again.
 
         :param seconds: until then.
         """
-        for held in messages:
-            held.is_leaving = True
-            self._inbox.put(Settlement(held=held, seconds=seconds))
+        held.is_leaving = True
+        self._inbox.put(Settlement(held=held, seconds=seconds))
 
     def close(self) -> None:
         """End once everything asked for is done."""
@@ -72,9 +74,11 @@ class Settler:
     def run(self) -> None:
         """Settle messages until :meth:`close` is called."""
         while not self._ends.is_set() or not self._inbox.empty():
-            for group in grouped(self._next_settlements()):
-                for batch in sqs.batches(group):
-                    self._settle(batch)
+            found = self._next_settlements()
+            deletions = [settlement for settlement in found if settlement.seconds is None]
+            returns = [settlement for settlement in found if settlement.seconds is not None]
+            for batch in (*sqs.batches(deletions), *sqs.batches(returns)):
+                self._settle(batch)
 
     def _next_settlements(self) -> list[Settlement]:
         found = [self._inbox.get()]
@@ -96,20 +100,24 @@ class Settler:
                 if not self._may_repeat(err, failures):
                     self.hand.release(settlement.held for settlement in group)
                     return
-                self._ends.wait(timing.pause(failures))
+                self._pause(err, timing.pause(failures))
             else:
                 break
         for settlement in group:
             self._note(settlement, failed.get(settlement.held.message.receipt))
 
     def _request(self, group: list[Settlement]) -> dict[str, bool]:
-        queue = group[0].held.queue
         if group[0].seconds is None:
             receipts = [settlement.held.message.receipt for settlement in group]
-            return sqs.delete(queue, receipts, self.settings)
+            return sqs.delete(self.queue, receipts, self.settings)
         seconds = {s.held.message.receipt: s.seconds or 0 for s in group}
-        with self.hand.visibility:
-            return sqs.change_visibility(queue, seconds, self.settings)
+        with self.visibility:
+            return sqs.change_visibility(self.queue, seconds, self.settings)
+
+    def _pause(self, err: AnymailAPIError, seconds: float) -> None:
+        about = {"anymail_queue": self.queue.name, "anymail_error_code": err.error_code}
+        logger.warning("Trying again in %.0f s: %s", seconds, err, extra=about)
+        self._ends.wait(seconds)
 
     def _may_repeat(self, err: AnymailAPIError, failures: int) -> bool:
         if sqs.is_fatal(err):
@@ -130,27 +138,28 @@ class Settler:
             self._inbox.put(replace(settlement, attempt=settlement.attempt + 1))
             return
         if may_repeat is not None and settlement.seconds is None:
+            sqs_id, queue = settlement.held.message.id, self.queue.name
             logger.warning(
                 "SQS did not delete the message %s of the queue %s: it comes again",
-                settlement.held.message.id,
-                settlement.held.queue.name,
-                extra={
-                    "anymail_sqs_id": settlement.held.message.id,
-                    "anymail_queue": settlement.held.queue.name,
-                },
+                sqs_id,
+                queue,
+                extra={"anymail_sqs_id": sqs_id, "anymail_queue": queue},
             )
         self.hand.release([settlement.held])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Heartbeat:
-    """Keeps what is in hand hidden from other consumers, in a thread of its own.
+    """Keeps a queue's messages in hand hidden from other consumers, in a thread of its own.
 
+    :param visibility: that of the queue's settler.
     :param on_fatal: called with an error that retrying cannot fix.
     """
 
+    queue: Queue
     hand: Hand
     settings: AmazonSESSettings = field(repr=False)
+    visibility: threading.Lock
     on_fatal: Callable[[AnymailAPIError], None]
     _ends: threading.Event = field(default_factory=threading.Event, init=False)
 
@@ -158,54 +167,33 @@ class Heartbeat:
         """End."""
         self._ends.set()
 
-    def run(self, interval: float) -> None:
-        """Extend what is due until :meth:`close` is called.
+    def run(self) -> None:
+        """Extend what is due until :meth:`close` is called."""
+        while not self._ends.wait(timing.check_interval(self.queue.visibility_timeout)):
+            for batch in sqs.batches(self.hand.due(self.queue, time.monotonic())):
+                self._extend(batch)
 
-        :param interval: seconds between two checks.
-        """
-        while not self._ends.wait(interval):
-            for queue, messages in by_queue(self.hand.due(time.monotonic())).items():
-                for batch in sqs.batches(messages):
-                    self._extend(queue, batch)
-
-    def _extend(self, queue: Queue, batch: list[Held]) -> None:
-        with self.hand.visibility:
+    def _extend(self, batch: list[Held]) -> None:
+        timeout = self.queue.visibility_timeout
+        with self.visibility:
             staying = {held.message.receipt: held for held in batch if not held.is_leaving}
             if not staying:
                 return
             now = time.monotonic()
             try:
                 failed = sqs.change_visibility(
-                    queue, dict.fromkeys(staying, queue.visibility_timeout), self.settings
+                    self.queue, dict.fromkeys(staying, timeout), self.settings
                 )
             except AnymailAPIError as err:
                 if sqs.is_fatal(err):
                     self.on_fatal(err)
                 else:
-                    about = {"anymail_queue": queue.name, "anymail_error_code": err.error_code}
+                    about = {"anymail_queue": self.queue.name, "anymail_error_code": err.error_code}
                     logger.warning("Messages in hand may come to others, too: %s", err, extra=about)
                 return
         for receipt, held in staying.items():
             if receipt not in failed:
-                held.hidden_until = now + queue.visibility_timeout
+                held.hidden_until = now + timeout
             elif not failed[receipt]:
                 # It is deleted by now, or was hidden for 12 hours, which is the limit.
                 held.hidden_until = 0.0
-
-
-def by_queue(messages: Iterable[Held]) -> dict[Queue, list[Held]]:
-    """Messages by the queue that they came from."""
-    found: dict[Queue, list[Held]] = {}
-    for held in messages:
-        found.setdefault(held.queue, []).append(held)
-    return found
-
-
-def grouped(settlements: Iterable[Settlement]) -> list[list[Settlement]]:
-    """Settlements in groups that each need one kind of request to one queue."""
-    groups: dict[tuple[Queue, bool], list[Settlement]] = {}
-    for settlement in settlements:
-        groups.setdefault((settlement.held.queue, settlement.seconds is None), []).append(
-            settlement
-        )
-    return list(groups.values())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
 
 #: The longest time until the next try of a message, and the longest pause, in seconds.
 MAX_RETRY_DELAY = 15 * 60
@@ -67,9 +66,9 @@ def is_due(hidden_until: float, visibility_timeout: int, now: float) -> bool:
     return hidden_until - now <= visibility_timeout / 2
 
 
-def check_interval(visibility_timeouts: Iterable[int]) -> float:
+def check_interval(visibility_timeout: int) -> float:
     """Seconds between two checks for messages to extend."""
-    interval = min(visibility_timeouts) / CHECKS_PER_TIMEOUT
+    interval = visibility_timeout / CHECKS_PER_TIMEOUT
     return max(MIN_INTERVAL, min(MAX_INTERVAL, interval))
 
 

@@ -379,6 +379,61 @@ class VisibilityTests(ConsumerTestCase):
         self.assertEqual(len(received), 1)
 
 
+class SeveralQueuesTests(ConsumerTestCase):
+    """Trouble with one queue does not stop another."""
+
+    def test_deletions_that_fail(self):
+        broken, name = self.sqs.create_queue(), self.sqs.create_queue()
+        self.sqs.fault = lambda operation, parameters: (
+            (500, "InternalError")
+            if operation == "DeleteMessageBatch" and parameters["QueueUrl"].endswith(broken)
+            else None
+        )
+        self.sqs.send(broken, event_body())
+        self.sqs.send(name, *[event_body() for _ in range(20)])
+        with (
+            self.receiving(),
+            self.assertLogs("anymail.consumer.settling", "WARNING") as logs,
+            self.consuming(broken, name),
+        ):
+            wait_until(lambda: len(self.failed_deletions(broken)) == 2)
+            self.sqs.send(name, *[event_body() for _ in range(20)])
+            wait_until(lambda: self.sqs.count(name) == 0)
+            self.sqs.fault = lambda operation, parameters: None
+        self.assertEqual(self.sqs.count(broken), 0)
+        self.assertIn("Trying again in 1 s: Deleting from", logs.output[0])
+        self.assertEqual({record.anymail_queue for record in logs.records}, {broken})
+
+    def failed_deletions(self, name: str) -> list[Any]:
+        return [
+            call
+            for call in self.sqs.calls
+            if call.operation == "DeleteMessageBatch" and call.parameters["QueueUrl"].endswith(name)
+        ]
+
+    def test_extensions_that_hang(self):
+        broken, name = (self.sqs.create_queue(visibility=1) for _ in range(2))
+        release, begun = threading.Event(), []
+
+        def fault(operation: str, parameters: dict[str, Any]) -> Any:
+            url = parameters.get("QueueUrl", "")
+            if operation == "ChangeMessageVisibilityBatch" and url.endswith(broken):
+                release.wait(30)
+
+        self.sqs.fault = fault
+        self.sqs.send(broken, event_body())
+        self.sqs.send(name, event_body())
+
+        def receive(event: Any) -> None:
+            begun.append(event.queue_arn.rpartition(":")[2])
+            time.sleep(3)
+
+        with self.receiving(receive), self.consuming(broken, name, threads=6):
+            wait_until(lambda: self.sqs.count(name) == 0)
+            release.set()
+        self.assertEqual(begun.count(name), 1)
+
+
 class StopTests(ConsumerTestCase):
     def test_what_is_not_begun_goes_back_at_once_and_the_rest_ends(self):
         name = self.sqs.create_queue()

@@ -83,8 +83,14 @@ class HandTests(SimpleTestCase):
     def test_due_is_what_half_of_the_time_is_over_for(self):
         late, early, leaving = held(1, hidden_for=15), held(2, hidden_for=29), held(3, hidden_for=1)
         leaving.is_leaving = True
-        self.hand.add([late, early, leaving])
-        self.assertEqual(self.hand.due(time.monotonic()), [late])
+        self.hand.add([late, early, leaving, held(4, OTHER, hidden_for=1)])
+        self.assertEqual(self.hand.due(QUEUE, time.monotonic()), [late])
+
+    def test_what_cannot_be_extended_is_not_due(self):
+        lost = held()
+        lost.hidden_until = 0.0
+        self.hand.add([lost])
+        self.assertEqual(self.hand.due(QUEUE, time.monotonic()), [])
 
     def test_it_moves_while_nothing_waits_or_something_is_begun(self):
         self.assertTrue(self.hand.is_moving())

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+#: What undoes the blocks of :func:`stop_on_signals` that run.
+_undo: list[Callable[[], None]] = []
 
 
 @contextmanager
@@ -32,12 +34,18 @@ def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
     watcher.start()
     handlers = {number: signal.signal(number, _handled_elsewhere) for number in SIGNALS}
     wakeup = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
-    try:
-        yield
-    finally:
+
+    def undo() -> None:
         signal.set_wakeup_fd(wakeup)
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+    _undo.append(undo)
+    try:
+        yield
+    finally:
+        _undo.remove(undo)
+        undo()
         writing.close()
         watcher.join(1)
         reading.close()
@@ -45,6 +53,16 @@ def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
             # Before it ends, Python would look through all objects for garbage, which takes up to a
             # second where boto3 and Django are loaded.
             gc.freeze()
+
+
+def _after_fork() -> None:
+    """A receiver has forked (:mod:`multiprocessing`): signals to the child are its own."""
+    for undo in _undo:
+        undo()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _handled_elsewhere(_number: int, _frame: object) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
 import time
 from typing import Any
 
@@ -24,7 +26,29 @@ class ReceiversConfig(AppConfig):
 def receive(event: Any, **kwargs: Any) -> None:
     note("began", event)
     time.sleep(float(os.environ.get("SITE_SLEEP", "0")))
+    if "SITE_FORKS" in os.environ:
+        fork_and_terminate()
     note("ended", event)
+
+
+def fork_and_terminate() -> None:
+    """Wait for a child that was told to end."""
+    context = multiprocessing.get_context("fork")
+    reading, writing = context.Pipe(duplex=False)
+    process = context.Process(target=sleep_after, args=(writing,))
+    process.start()
+    reading.recv()
+    process.terminate()
+    process.join(30)
+    if process.exitcode != -signal.SIGTERM:
+        process.kill()
+        raise RuntimeError(f"The child has ignored SIGTERM: {process.exitcode}")
+
+
+def sleep_after(writing: Any) -> None:
+    """Say that the process runs."""
+    writing.send("runs")
+    time.sleep(600)
 
 
 def note(what: str, event: Any) -> None:

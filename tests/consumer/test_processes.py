@@ -96,6 +96,17 @@ class SignalTests(ProcessTests):
                 self.assertEqual(visible(self.name), 3)
                 self.assertIn("were still being handled", made.log())
 
+    def test_signals_to_children_of_receivers_are_theirs(self):
+        for threads in ("1", "2"):
+            with self.subTest(threads=threads):
+                made = self.site(SITE_FORKS="1")
+                process = self.start(made, "--threads", threads)
+                for count in (1, 2):  # it has not stopped after the first one
+                    self.sqs.send(self.name, event_body())
+                    wait_until(lambda n=count, made=made: len(made.notes("ended")) == n)
+                process.send_signal(signal.SIGTERM)
+                self.assertEqual(end(process)[0], 0)
+
     def test_a_second_signal_ends_it_at_once(self):
         made = self.site(SITE_SLEEP="600")
         self.sqs.send(self.name, event_body())

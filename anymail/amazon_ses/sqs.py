@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -18,7 +18,7 @@ from ..conf import AmazonSESSettings
 from ..exceptions import AnymailAPIError, AnymailConfigurationError
 from . import aws
 from .aws_errors import api_errors
-from .timestamps import utc_now
+from .timestamps import parse_milliseconds, utc_now
 
 #: What one request takes or returns at most.
 MAX_BATCH = 10
@@ -211,13 +211,12 @@ def receive(
 def parse_message(message: Mapping[str, Any]) -> SqsMessage:
     """A message from what SQS returns."""
     attributes = message.get("Attributes", {})
-    sent = attributes.get("SentTimestamp")
     return SqsMessage(
         id=message["MessageId"],
         receipt=message["ReceiptHandle"],
         body=message.get("Body", ""),
         receive_count=int(attributes.get("ApproximateReceiveCount", 1)),
-        sent_at=None if sent is None else datetime.fromtimestamp(int(sent) / 1000, timezone.utc),
+        sent_at=parse_milliseconds(attributes.get("SentTimestamp")),
     )
 
 

@@ -121,8 +121,12 @@ class ConsumeTests(CommandTests):
             ("--wait", "21"),
             ("--max-messages", "x"),
             ("--grace", "nan"),
+            ("--grace", "inf"),
+            ("--grace", "-1"),
+            ("--max-seconds", "inf"),
+            ("--max-seconds", "1e12"),
         ):
-            with self.subTest(option):
+            with self.subTest(option, value=value):
                 self.assertIn("must be ", str(self.refused("x", f"{option}={value}")))
 
     def test_it_ends_when_its_time_is_over(self):

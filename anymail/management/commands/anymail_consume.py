@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
+import threading
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -18,7 +18,7 @@ from ...amazon_ses import sqs
 from ...amazon_ses.sqs import Queue
 from ...conf import AmazonSESSettings
 from ...consumer import Consumer, health
-from ...consumer.progress import JsonProgress, NoProgress, TerminalProgress, shown, spoken
+from ...consumer.progress import JsonProgress, NoProgress, TerminalProgress, counted, shown, spoken
 from ...consumer.starting import Stop, find_queues, time_limit
 from ...consumer.status import as_dict, as_table, read_status
 from ...consumer.stopping import stop_on_signals
@@ -29,9 +29,9 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 #: A failing message is to be tried at least as long, in seconds, as SNS tries a webhook.
 MIN_TRIED = 3600
-ASK = (
-    "Move {count:,} messages from {dead} back to where they came from, to be handled again? [y/N] "
-)
+#: The longest time that Python can wait for.
+MAX_SECONDS = int(threading.TIMEOUT_MAX)
+ASK = "Move {messages} from {dead} back to where they came from, to be handled again? [y/N] "
 
 
 class Command(BaseCommand):
@@ -67,7 +67,7 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--grace",
-            type=_number(float, 0),
+            type=_number(float, 0, MAX_SECONDS),
             default=25,
             metavar="S",
             help="seconds that receivers have to finish after SIGTERM (default: 25)",
@@ -155,11 +155,12 @@ class Command(BaseCommand):
         arns = [_dead_letter_arn(sqs.find_queue(name, settings)) for name in names]
         for arn in dict.fromkeys(arns):
             dead = sqs.find_queue(arn, settings)
+            messages = counted(dead.depth, "message")
             if not dead.depth:
                 self.stdout.write(f"{dead.name} is empty.")
-            elif not asks or _agrees(ASK.format(count=dead.depth, dead=dead.name)):
+            elif not asks or _agrees(ASK.format(messages=messages, dead=dead.name)):
                 sqs.start_redrive(dead, settings)
-                self.stdout.write(f"SQS moves {dead.depth:,} messages out of {dead.name}.")
+                self.stdout.write(f"SQS moves {messages} out of {dead.name}.")
 
 
 def _dead_letter_arn(queue: Queue) -> str:
@@ -214,7 +215,10 @@ def _add_limits(parser: ArgumentParser) -> None:
         "--max-messages", type=_number(int, 1), metavar="N", help="stop after N messages"
     )
     parser.add_argument(
-        "--max-seconds", type=_number(float, 0), metavar="S", help="stop after S seconds"
+        "--max-seconds",
+        type=_number(float, 0, MAX_SECONDS),
+        metavar="S",
+        help="stop after S seconds",
     )
     parser.add_argument(
         "--exit-when-empty", action="store_true", help="stop when there is nothing to receive"
@@ -258,7 +262,7 @@ def _number(
             value = kind(text)
         except ValueError:
             value = nan
-        if not least <= value <= (sys.maxsize if most is None else most):
+        if not (value >= least and (most is None or value <= most)):
             raise ArgumentTypeError(f"must be {wanted}, not {text!r}")
         return value
 

@@ -16,7 +16,7 @@ from ..conf import AmazonSESSettings
 from ..exceptions import AnymailWebhookValidationFailure
 from .carriers import parse_notifications
 from .connections import fresh_connections
-from .queued import handle_message, log_failure
+from .queued import FAILURES, handle_message, log_failure
 from .receive import handle, queue_proof
 from .sqs import SqsMessage
 from .timestamps import parse_milliseconds
@@ -61,7 +61,7 @@ class LambdaHandler:
         try:
             with fresh_connections():
                 count = handle_message(message, queue_arn, settings, proof=proof, sender=type(self))
-        except Exception as err:
+        except FAILURES as err:
             log_failure(err, message, queue_arn)
             return False
         return count is not None or settings.queue_poison == "delete"

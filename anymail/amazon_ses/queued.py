@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from asyncio import CancelledError
 from collections import deque
 
 from ..conf import AmazonSESSettings
@@ -13,6 +14,10 @@ from .receive import handle
 from .sqs import SqsMessage
 
 logger: logging.Logger = logging.getLogger(__name__)
+
+#: What receivers raise, and what is no reason to end the process: ``asyncio`` and ``sys.exit()``
+#: raise exceptions that ``except Exception`` does not catch.
+FAILURES = (Exception, CancelledError, SystemExit)
 
 #: The SQS ids of poison that this process has logged lately: it comes again and again.
 _logged: deque[str] = deque(maxlen=1000)
@@ -46,7 +51,7 @@ def handle_message(
 
 
 def log_failure(
-    err: Exception, message: SqsMessage, queue_arn: str, max_receives: int | None = None
+    err: BaseException, message: SqsMessage, queue_arn: str, max_receives: int | None = None
 ) -> None:
     """Log that a message was not handled, and what becomes of it.
 

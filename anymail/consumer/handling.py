@@ -10,7 +10,7 @@ from enum import Enum, auto
 from django.db import InterfaceError, OperationalError, connections
 
 from ..amazon_ses.connections import fresh_connections
-from ..amazon_ses.queued import handle_message, log_failure
+from ..amazon_ses.queued import FAILURES, handle_message, log_failure
 from ..amazon_ses.receive import queue_proof
 from ..conf import AmazonSESSettings
 from ..exceptions.tracebacks import error_chain
@@ -69,7 +69,7 @@ class Handler:
     def _try(self, held: Held) -> tuple[Outcome, int]:
         try:
             return self._handle(held)
-        except Exception as err:
+        except FAILURES as err:
             if (alias := database_away(err)) is not None:
                 self.outage.begin(alias)
                 return Outcome.UNTRIED, 0
@@ -120,7 +120,7 @@ class Outage:
             )
 
 
-def database_away(error: Exception) -> str | None:
+def database_away(error: BaseException) -> str | None:
     """The alias of the database that an error came from, if this thread cannot connect to it.
 
     Otherwise the error is about the one message: a deadlock, too long a value.

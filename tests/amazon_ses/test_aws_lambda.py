@@ -76,6 +76,14 @@ class BatchTests(LambdaTestCase):
         self.assertEqual(record.anymail_queue, "ses-events")
         self.assertEqual(record.anymail_sqs_id, "sqs-1")
 
+    def test_what_is_no_exception_fails_as_well(self):
+        def leave(**kwargs: Any) -> None:
+            sys.exit(0)
+
+        tracking.connect(leave)
+        self.addCleanup(tracking.disconnect, leave)
+        self.assertEqual(self.failed(self.bounce()), ["sqs-0"])
+
     def test_a_message_without_events_is_done(self):
         setup = "Successfully validated SNS topic for Amazon SES event publishing."
         test = '{"Service": "Amazon S3", "Event": "s3:TestEvent"}'

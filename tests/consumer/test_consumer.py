@@ -5,6 +5,7 @@ import logging
 import tempfile
 import threading
 import time
+from asyncio import CancelledError
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -14,7 +15,7 @@ from anymail.exceptions import AnymailAPIError
 from anymail.signals import inbound
 from anymail.testing import ses_event, ses_received
 
-from ..local_sqs import bodies
+from ..local_sqs import bodies, stored_messages
 from . import ConsumerTestCase, envelope, event_body, wait_until
 
 #: What is no document of SES.
@@ -44,8 +45,6 @@ POISON = {
 
 
 def is_waiting(queue_name: str) -> Any:
-    from ..local_sqs import stored_messages
-
     return [message for message in stored_messages(queue_name) if message.visible]
 
 
@@ -249,14 +248,37 @@ class FailureTests(ConsumerTestCase):
         self.assertIn("NoSuchBucket", logs.output[0])
         self.assertEqual((consumer.tally.counts().failed, self.sqs.count(name)), (1, 1))
 
+    def test_what_is_no_exception_fails_as_well(self):
+        for threads in (1, 2):
+            for error in (SystemExit(0), CancelledError()):
+                with self.subTest(type(error).__name__, threads=threads):
+                    self.check_that_it_goes_on_after(error, threads)
+
+    def check_that_it_goes_on_after(self, error: BaseException, threads: int) -> None:
+        name = self.sqs.create_queue()
+        [bad, _] = self.sqs.send(name, event_body(message_id="bad"), event_body())
+
+        def receive(event: Any) -> None:
+            if event.message_id == "bad":
+                raise error
+
+        with (
+            self.receiving(receive) as received,
+            self.assertLogs("anymail.amazon_ses.queued", "ERROR") as logs,
+        ):
+            consumer = self.consume(name, count=2, threads=threads)
+        self.assertEqual((len(received), consumer.tally.counts().failed), (2, 1))
+        self.assertEqual([record.anymail_sqs_id for record in logs.records], [bad])
+        self.assertEqual(self.sqs.count(name), 1)
+
     def test_a_broken_thread_ends_the_consumer(self):
         name = self.sqs.create_queue()
         self.sqs.send(name, event_body())
 
         def receive(event: Any) -> None:
-            raise SystemExit(3)
+            raise GeneratorExit
 
-        with self.receiving(receive), self.assertRaises(SystemExit):
+        with self.receiving(receive), self.assertRaises(GeneratorExit):
             self.consumer(name).run()
         self.assertEqual(self.sqs.count(name), 1)
 

@@ -156,8 +156,8 @@ class ConsumeTests(CommandTests):
 class StartTests(CommandTests):
     """Until AWS has told what the queues are."""
 
-    def fail(self, *answers: tuple[int, str]) -> None:
-        """Have SQS answer the first requests with errors."""
+    def answer(self, *answers: tuple[int, str]) -> None:
+        """Have SQS answer its first requests so."""
         left = iter(answers)
         self.sqs.fault = lambda operation, parameters: next(left, None)
 
@@ -165,7 +165,7 @@ class StartTests(CommandTests):
         for status, code in ((503, "Away"), (403, "ExpiredToken"), (400, "KmsThrottled")):
             name = self.queue()
             self.sqs.send(name, event_body())
-            self.fail((status, code))
+            self.answer((status, code))
             with (
                 self.subTest(code),
                 self.receiving() as received,
@@ -220,7 +220,7 @@ class StartTests(CommandTests):
         stop.request()
         name = self.queue()
         self.sqs.send(name, event_body())
-        consumer = self.consumer(name)
+        consumer = self.consumer(name, max_messages=1)
         stop.pass_to(consumer)
         with self.receiving() as received:
             consumer.run()

@@ -499,7 +499,9 @@ class StopTests(ConsumerTestCase):
 class FaultTests(ConsumerTestCase):
     """SQS is away, slow, or refuses."""
 
-    def fail(self, operation: str, times: int, status: int = 500, code: str = "Internal") -> None:
+    def answer_with(
+        self, operation: str, times: int, status: int = 500, code: str = "Internal"
+    ) -> None:
         left = iter(range(times))
 
         def fault(called: str, parameters: dict[str, Any]) -> Any:
@@ -514,7 +516,7 @@ class FaultTests(ConsumerTestCase):
             with self.subTest(operation):
                 name = self.sqs.create_queue()
                 self.sqs.send(name, event_body())
-                self.fail(operation, 2)
+                self.answer_with(operation, 2)
                 with self.receiving() as received, self.assertLogs("anymail", "WARNING") as logs:
                     logging.getLogger("anymail").warning("so that there is one")
                     self.consume(name, count=1)
@@ -526,7 +528,7 @@ class FaultTests(ConsumerTestCase):
         name = self.sqs.create_queue()
         self.sqs.send(name, event_body())
         consumer = self.consumer(name, max_messages=1)
-        self.fail("ReceiveMessage", 1, 200, "nonsense")
+        self.answer_with("ReceiveMessage", 1, 200, "nonsense")
         with self.receiving() as received, self.assertLogs("anymail", "WARNING"):
             logging.getLogger("anymail").warning("so that there is one")
             consumer.run()
@@ -538,7 +540,7 @@ class FaultTests(ConsumerTestCase):
                 with self.subTest(operation, code=code):
                     name = self.sqs.create_queue(visibility=1)
                     self.sqs.send(name, event_body())
-                    self.fail(operation, 1000, 400, code)
+                    self.answer_with(operation, 1000, 400, code)
                     with (
                         self.receiving(lambda event: time.sleep(1)),
                         self.assertRaises(AnymailAPIError) as caught,
@@ -587,7 +589,7 @@ class FaultTests(ConsumerTestCase):
         name = self.sqs.create_queue()
         most = 2 * 1 + hand.MAX_UNSETTLED + 10
         self.sqs.send(name, *[event_body() for _ in range(most + 100)])
-        self.fail("DeleteMessageBatch", 10**6)
+        self.answer_with("DeleteMessageBatch", 10**6)
         with self.receiving() as received, self.consuming(name, threads=1, grace=60):
             wait_until(lambda: len(received) >= hand.MAX_UNSETTLED)
             time.sleep(1)

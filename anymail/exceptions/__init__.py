@@ -122,7 +122,7 @@ class AnymailAPIError(AnymailError):
         self.is_transient = is_transient
         self.is_throttled = is_throttled
         self.is_unsent = is_unsent
-        self.scope = scope
+        self.scope: ErrorScope | None = scope
 
 
 class AnymailRecipientsRefused(AnymailError):

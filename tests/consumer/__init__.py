@@ -17,6 +17,7 @@ from django.test import SimpleTestCase, override_settings
 from anymail import testing
 from anymail.conf import AmazonSESSettings
 from anymail.consumer import Consumer
+from anymail.consumer.starting import time_limit
 from anymail.signals import tracking
 
 from ..class_context import enter_class_context
@@ -24,8 +25,10 @@ from ..local_sqs import LocalSqs, local_sqs
 from ..sns_samples import EVENTS_TOPIC
 
 EVENTS = Path(__file__).parent.parent / "payloads" / "events"
-#: Enough for a slow machine.
-PATIENCE = 60.0
+#: Enough for a slow machine; a test that fails takes as long.
+PATIENCE = 30.0
+#: Longer than any receiver waits. At its end the consumer would end this process.
+GRACE = 600.0
 
 
 def event_body(kind: str = "delivery", **detail: Any) -> str:
@@ -69,12 +72,16 @@ class ConsumerTestCase(SimpleTestCase):
         anymail = options.pop("anymail", {})
         settings = AmazonSESSettings.load({**anymail})
         queues = [self.sqs.queue(name) for name in names]
-        return Consumer(queues, settings, **options)
+        return Consumer(queues, settings, **{"grace": GRACE, **options})
 
     def consume(self, *names: str, count: int, **options: Any) -> Consumer:
         """Consume so many messages."""
-        consumer = self.consumer(*names, max_messages=count, **options)
-        consumer.run()
+        return self.run_to_end(self.consumer(*names, max_messages=count, **options))
+
+    def run_to_end(self, consumer: Consumer) -> Consumer:
+        """Run a consumer that ends by itself; stop it if it does not."""
+        with time_limit(PATIENCE, consumer.stop):
+            consumer.run()
         return consumer
 
     @contextmanager

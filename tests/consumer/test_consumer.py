@@ -139,7 +139,7 @@ class HandledTests(ConsumerTestCase):
         self.sqs.send(name, *[event_body() for _ in range(25)])
         consumer = self.consumer(name, ends_when_empty=True)
         with self.receiving() as received:
-            consumer.run()
+            self.run_to_end(consumer)
         self.assertEqual((len(received), self.sqs.count(name)), (25, 0))
 
     def test_it_receives_no_more_than_it_may(self):
@@ -279,7 +279,7 @@ class FailureTests(ConsumerTestCase):
             raise GeneratorExit
 
         with self.receiving(receive), self.assertRaises(GeneratorExit):
-            self.consumer(name).run()
+            self.run_to_end(self.consumer(name))
         self.assertEqual(self.sqs.count(name), 1)
 
 
@@ -397,7 +397,7 @@ class VisibilityTests(ConsumerTestCase):
         self.sqs.fault = fault
         consumer = self.consumer(name, threads=1, max_messages=2)
         with self.receiving(lambda event: time.sleep(1.5)) as received:
-            consumer.run()
+            self.run_to_end(consumer)
         self.assertEqual(len(received), 1)
 
 
@@ -531,7 +531,7 @@ class FaultTests(ConsumerTestCase):
         self.answer_with("ReceiveMessage", 1, 200, "nonsense")
         with self.receiving() as received, self.assertLogs("anymail", "WARNING"):
             logging.getLogger("anymail").warning("so that there is one")
-            consumer.run()
+            self.run_to_end(consumer)
         self.assertEqual(len(received), 1)
 
     def test_it_ends_when_sqs_refuses_for_good(self):
@@ -545,7 +545,7 @@ class FaultTests(ConsumerTestCase):
                         self.receiving(lambda event: time.sleep(1)),
                         self.assertRaises(AnymailAPIError) as caught,
                     ):
-                        self.consumer(name).run()
+                        self.run_to_end(self.consumer(name))
                     self.assertEqual(caught.exception.error_code, code)
                     wanted = operation.removesuffix("Batch") if code == "AccessDenied" else "list-"
                     self.assertIn(wanted, str(caught.exception))
@@ -590,7 +590,7 @@ class FaultTests(ConsumerTestCase):
         most = 2 * 1 + hand.MAX_UNSETTLED + 10
         self.sqs.send(name, *[event_body() for _ in range(most + 100)])
         self.answer_with("DeleteMessageBatch", 10**6)
-        with self.receiving() as received, self.consuming(name, threads=1, grace=60):
+        with self.receiving() as received, self.consuming(name, threads=1):
             wait_until(lambda: len(received) >= hand.MAX_UNSETTLED)
             time.sleep(1)
             self.assertLessEqual(len(received), most)

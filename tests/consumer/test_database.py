@@ -146,7 +146,7 @@ class ThreadTests(ConsumerTestCase, TransactionTestCase):
                     name, max_messages=1, threads=1, anymail={"inbound_delete_s3_object": True}
                 )
                 with recorded("anymail.amazon_ses"):
-                    consumer.run()
+                    self.run_to_end(consumer)
                 found = s3.list_objects(Bucket="mails").get("Contents", [])
                 self.assertEqual(len(found), left)
                 self.assertEqual(self.sqs.count(name), left)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from enum import Enum, auto
 
 from django.db import InterfaceError, OperationalError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..amazon_ses.connections import fresh_connections
 from ..amazon_ses.queued import FAILURES, handle_message, log_failure
@@ -121,7 +122,7 @@ class Outage:
 
 
 def database_away(error: BaseException) -> str | None:
-    """The alias of the database that an error came from, if this thread cannot connect to it.
+    """The alias of the database that an error came from, if it does not answer this thread.
 
     Otherwise the error is about the one message: a deadlock, too long a value.
     """
@@ -134,9 +135,19 @@ def database_away(error: BaseException) -> str | None:
         # Each database raises its own; PyMySQL even if a connection is closed already.
         with suppress(Exception):
             connection.close()
-        try:
-            connection.ensure_connection()
-        except Exception:
+        if not answers(connection):
             alias: str = connection.alias
             return alias
     return None
+
+
+def answers(connection: BaseDatabaseWrapper) -> bool:
+    """Whether a database can be connected to, and answers a query.
+
+    A proxy (PgBouncer, Amazon RDS Proxy) lets clients log in while the server behind it is away.
+    """
+    try:
+        connection.ensure_connection()
+        return bool(connection.is_usable())
+    except Exception:
+        return False

@@ -17,6 +17,7 @@ from django.contrib.auth.models import Group
 from django.db import connection, connections, transaction
 from django.test import TransactionTestCase
 
+from anymail.consumer.handling import answers
 from anymail.signals import inbound
 from anymail.testing import ses_received
 
@@ -34,6 +35,8 @@ class Proxy:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         self._open: list[socket.socket] = []
+        #: Whether clients of PostgreSQL may only log in, as at a proxy whose server is away.
+        self.cuts_queries: bool = False
         self._accept()
 
     def cut(self) -> None:
@@ -60,14 +63,15 @@ class Proxy:
                 server = socket.create_connection(self._target)
                 self._open += [client, server]
                 for pair in ((client, server), (server, client)):
-                    threading.Thread(target=_pipe, args=pair, daemon=True).start()
+                    threading.Thread(target=self._pipe, args=pair, daemon=True).start()
 
-
-def _pipe(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-        target.shutdown(socket.SHUT_RDWR)
+    def _pipe(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            # "Query" and "Parse" (PostgreSQL, "Message Formats").
+            while (data := source.recv(65536)) and not (self.cuts_queries and data[:1] in b"QP"):
+                target.sendall(data)
+            source.shutdown(socket.SHUT_RDWR)
+            target.shutdown(socket.SHUT_RDWR)
 
 
 class ThreadTests(ConsumerTestCase, TransactionTestCase):
@@ -170,6 +174,27 @@ class ThreadTests(ConsumerTestCase, TransactionTestCase):
             consumer = self.consume(name, count=3, threads=1)
         self.assertEqual((len(calls), consumer.tally.counts().failed), (3, 1))
         self.assertEqual((len(logs.output), self.sqs.count(name)), (1, 0))
+
+
+class ProxyTests(ConsumerTestCase, TransactionTestCase):
+    databases = {"default"}
+
+    def test_a_database_whose_proxy_only_lets_clients_log_in_is_away(self):
+        if connection.vendor != "postgresql":
+            self.skipTest("the proxy speaks PostgreSQL's protocol")
+        proxy = Proxy(connection.settings_dict["HOST"], connection.settings_dict["PORT"])
+        self.addCleanup(proxy.cut)
+        behind = connection.copy("behind")
+        behind.settings_dict["PORT"] = proxy.port
+        # Django asks nothing at the login if the time zone is right.
+        behind.settings_dict["OPTIONS"] = {"options": f"-c TimeZone={behind.timezone_name}"}
+        self.addCleanup(behind.close)
+        self.assertTrue(answers(behind))
+        behind.close()
+        proxy.cuts_queries = True
+        behind.ensure_connection()
+        behind.close()
+        self.assertFalse(answers(behind))
 
 
 class AwayTests(ConsumerTestCase, TransactionTestCase):

@@ -418,7 +418,7 @@ class SeveralQueuesTests(ConsumerTestCase):
             self.assertLogs("anymail.consumer.settling", "WARNING") as logs,
             self.consuming(broken, name),
         ):
-            wait_until(lambda: len(self.failed_deletions(broken)) == 2)
+            wait_until(lambda: len(self.requests("DeleteMessageBatch", broken)) == 2)
             self.sqs.send(name, *[event_body() for _ in range(20)])
             wait_until(lambda: self.sqs.count(name) == 0)
             self.sqs.fault = lambda operation, parameters: None
@@ -426,34 +426,39 @@ class SeveralQueuesTests(ConsumerTestCase):
         self.assertIn("Trying again in 1 s: Deleting from", logs.output[0])
         self.assertEqual({record.anymail_queue for record in logs.records}, {broken})
 
-    def failed_deletions(self, name: str) -> list[Any]:
-        return [
-            call
-            for call in self.sqs.calls
-            if call.operation == "DeleteMessageBatch" and call.parameters["QueueUrl"].endswith(name)
-        ]
-
     def test_extensions_that_hang(self):
-        broken, name = (self.sqs.create_queue(visibility=1) for _ in range(2))
-        release, begun = threading.Event(), []
+        broken, name = (self.sqs.create_queue(visibility=4) for _ in range(2))
+        release, handled = threading.Event(), threading.Event()
+        self.addCleanup(release.set)
 
         def fault(operation: str, parameters: dict[str, Any]) -> Any:
             url = parameters.get("QueueUrl", "")
             if operation == "ChangeMessageVisibilityBatch" and url.endswith(broken):
-                release.wait(30)
+                release.wait()
 
         self.sqs.fault = fault
         self.sqs.send(broken, event_body())
         self.sqs.send(name, event_body())
+        with (
+            self.receiving(lambda event: handled.wait() and None),
+            self.consuming(broken, name, threads=6),
+        ):
+            wait_until(lambda: self.requests("ChangeMessageVisibilityBatch", broken))
+            before = len(self.requests("ChangeMessageVisibilityBatch", name))
+            try:
+                wait_until(
+                    lambda: len(self.requests("ChangeMessageVisibilityBatch", name)) > before
+                )
+            finally:
+                release.set()
+                handled.set()
 
-        def receive(event: Any) -> None:
-            begun.append(event.queue_arn.rpartition(":")[2])
-            time.sleep(3)
-
-        with self.receiving(receive), self.consuming(broken, name, threads=6):
-            wait_until(lambda: self.sqs.count(name) == 0)
-            release.set()
-        self.assertEqual(begun.count(name), 1)
+    def requests(self, operation: str, name: str) -> list[Any]:
+        return [
+            call
+            for call in self.sqs.calls
+            if call.operation == operation and call.parameters["QueueUrl"].endswith(name)
+        ]
 
 
 class StopTests(ConsumerTestCase):

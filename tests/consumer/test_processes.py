@@ -12,6 +12,10 @@ from ..local_sqs import stored_messages
 from . import PATIENCE, ConsumerTestCase, event_body, wait_until
 from .processes import Site, end, site
 
+#: Seconds that even a busy machine needs no more of for what takes less than one (the benchmark
+#: "stop" measures it), and less than it takes if something is waited for in vain.
+SOON = 10
+
 
 def visible(name: str) -> int:
     return sum(message.visible for message in stored_messages(name))
@@ -39,7 +43,7 @@ class ProcessTests(ConsumerTestCase):
 
 
 class SignalTests(ProcessTests):
-    def test_an_idle_consumer_ends_within_a_second(self):
+    def test_an_idle_consumer_ends_soon(self):
         made = self.site()
         for number in (signal.SIGTERM, signal.SIGINT):
             with self.subTest(number.name):
@@ -49,9 +53,9 @@ class SignalTests(ProcessTests):
                 process.send_signal(number)
                 code, output, seconds = end(process)
                 self.assertEqual((code, output), (0, ""))
-                self.assertLess(seconds, 1)
+                self.assertLess(seconds, SOON)
 
-    def test_it_ends_within_a_second_while_its_first_request_has_no_answer(self):
+    def test_it_ends_soon_while_its_first_request_has_no_answer(self):
         made, answer = self.site(), threading.Event()
         self.addCleanup(answer.set)
         self.sqs.fault = lambda operation, parameters: answer.wait(PATIENCE) and None
@@ -62,9 +66,9 @@ class SignalTests(ProcessTests):
         process.send_signal(signal.SIGTERM)
         code, output, seconds = end(process)
         self.assertEqual((code, output), (0, ""))
-        self.assertLess(seconds, 1)
+        self.assertLess(seconds, SOON)
 
-    def test_what_runs_ends_and_the_rest_is_there_for_others_within_a_second(self):
+    def test_what_runs_ends_and_the_rest_is_soon_there_for_others(self):
         for threads in ("1", "4"):
             with self.subTest(threads=threads):
                 made = self.site(SITE_SLEEP="2")
@@ -74,11 +78,11 @@ class SignalTests(ProcessTests):
                 process.send_signal(signal.SIGTERM)
                 start = time.monotonic()
                 wait_until(lambda n=int(threads): visible(self.name) == 40 - n)
-                self.assertLess(time.monotonic() - start, 1)
+                self.assertLess(time.monotonic() - start, SOON)
                 code, output, _ = end(process)
                 took = time.monotonic() - start
                 self.assertEqual((code, output), (0, ""))
-                self.assertLess(took, 2 + 1)
+                self.assertLess(took, 2 + SOON)
                 self.assertEqual(len(made.notes("ended")), int(threads))
                 self.assertEqual(self.sqs.count(self.name), 40 - int(threads))
 
@@ -92,7 +96,7 @@ class SignalTests(ProcessTests):
                 process.send_signal(signal.SIGTERM)
                 code, _, seconds = end(process)
                 self.assertEqual(code, 1)
-                self.assertLess(seconds, 4)
+                self.assertLess(seconds, 1 + SOON)
                 self.assertEqual(visible(self.name), 3)
                 self.assertIn("were still being handled", made.log())
 
@@ -118,7 +122,7 @@ class SignalTests(ProcessTests):
         process.send_signal(signal.SIGINT)
         code, _, seconds = end(process)
         self.assertEqual(code, 128 + signal.SIGINT)
-        self.assertLess(seconds, 1)
+        self.assertLess(seconds, SOON)
         self.assertEqual(self.sqs.count(self.name), 1)
 
     def test_what_a_killed_process_had_comes_to_another(self):

@@ -427,7 +427,7 @@ class SeveralQueuesTests(ConsumerTestCase):
         self.assertEqual({record.anymail_queue for record in logs.records}, {broken})
 
     def test_extensions_that_hang(self):
-        broken, name = (self.sqs.create_queue(visibility=4) for _ in range(2))
+        broken, name = (self.sqs.create_queue(visibility=6) for _ in range(2))
         release, handled = threading.Event(), threading.Event()
         self.addCleanup(release.set)
 
@@ -440,7 +440,7 @@ class SeveralQueuesTests(ConsumerTestCase):
         self.sqs.send(broken, event_body())
         self.sqs.send(name, event_body())
         with (
-            self.receiving(lambda event: handled.wait() and None),
+            self.receiving(lambda event: handled.wait() and None) as received,
             self.consuming(broken, name, threads=6),
         ):
             wait_until(lambda: self.requests("ChangeMessageVisibilityBatch", broken))
@@ -452,6 +452,8 @@ class SeveralQueuesTests(ConsumerTestCase):
             finally:
                 release.set()
                 handled.set()
+        queues = [event.queue_arn.rpartition(":")[2] for _, event, _ in received]
+        self.assertEqual(queues.count(name), 1)
 
     def requests(self, operation: str, name: str) -> list[Any]:
         return [

@@ -31,6 +31,8 @@ def choose_database(arguments: list[str]) -> list[str]:
         except OSError as err:
             sys.exit(f"--db {options.db}: no server answers on {host}:{port} ({err})")
     os.environ["ANYMAIL_TEST_DB"] = options.db
+    # Tests kill workers, never the server: what is committed need not wait for its disk.
+    os.environ.setdefault("PGOPTIONS", "-c synchronous_commit=off")
     # Several runs at the same time do not meet.
     os.environ.setdefault("ANYMAIL_TEST_DB_NAME", f"anymail_{os.getpid()}")
     return rest

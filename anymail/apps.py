@@ -11,7 +11,11 @@ class AnymailBaseConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
-        """Register the system checks."""
+        """Register the system checks, and have probes of the mail loop noted."""
         from . import checks
 
         checks.register()
+
+        from . import probes, signals
+
+        signals.arrived.connect(probes.on_arrived, dispatch_uid="anymail.probes")

@@ -35,7 +35,7 @@ class ApiCall:
         do not follow its order.
     :param senders: the addresses that have to be verified for it: From, and where bounces go.
     :param copies: how many addresses (cc and bcc) get a copy of what each recipient gets.
-    :param cancelled: set by the sender: the call gives up waiting.
+    :param cancelled: set by the sender: the call gives up waiting, and is not posted.
     """
 
     operation: str
@@ -45,7 +45,7 @@ class ApiCall:
     positions: tuple[int, ...] | None = None
     senders: tuple[str, ...] = ()
     copies: int = 0
-    cancelled: Event = field(default_factory=Event, init=False, compare=False)
+    cancelled: Event = field(default_factory=Event, compare=False)
 
     def __repr__(self) -> str:
         return (
@@ -81,14 +81,28 @@ class SendApi(Protocol):
     SERVICE: str
 
     def build_calls(
-        self, message: OutgoingMessage, settings: AmazonSESSettings, send_settings: SendSettings
+        self,
+        message: OutgoingMessage,
+        settings: AmazonSESSettings,
+        send_settings: SendSettings,
+        make_data: Callable[..., Any] = ...,
     ) -> Sequence[ApiCall]:
         """Turn a message into calls.
 
         :param message: with at least one recipient.
         :param settings: for Amazon SES.
         :param send_settings: for any service.
+        :param make_data: makes the MIME; or only checks what it would be made of, for calls that
+            nobody will send.
         :return: the calls, in order.
         :raises AnymailError: the message cannot be sent with this API; the text says why.
+        """
+        ...
+
+    def sends_apart(self, message: OutgoingMessage, settings: AmazonSESSettings) -> bool:
+        """Whether each recipient in ``to`` gets a message of its own.
+
+        :param message: may have no recipients yet.
+        :param settings: for Amazon SES.
         """
         ...

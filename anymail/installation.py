@@ -17,6 +17,8 @@ from typing import Any
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
+#: Goes with the app ``anymail.outbox``, which may be deleted.
+OUTBOX_BACKEND = PurePosixPath("anymail/backends/outbox.py")
 #: The folders in which both distributions have modules.
 SHARED_FOLDERS = (("anymail",), ("anymail", "backends"), ("anymail", "webhooks"))
 REINSTALL = "python -m pip install --force-reinstall --no-deps django-anymail-ses"
@@ -83,7 +85,9 @@ def _has_our_files(found: Distribution | None) -> bool:
 
 def _missing_modules(found: Distribution | None) -> Iterator[str]:
     for path in _recorded(found) if found else ():
-        if path.suffix == ".py" and path.parts[:-1] in SHARED_FOLDERS and not _is_there(path):
+        if path.suffix != ".py" or path.parts[:-1] not in SHARED_FOLDERS or _is_there(path):
+            continue
+        if path != OUTBOX_BACKEND or find_spec("anymail.outbox") is not None:
             yield str(path)
 
 

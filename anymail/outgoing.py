@@ -5,18 +5,18 @@ from __future__ import annotations
 import codecs
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timezone
+from datetime import datetime
 from email.charset import Charset
 from types import NoneType
 from typing import Any
 
 from django.core.mail import EmailMessage
 from django.utils.encoding import force_str
-from django.utils.timezone import get_current_timezone, is_naive, make_aware
 
 from .addresses import EmailAddress, parse_address_list, parse_single_address
 from .attachments import check_alternative, check_attachment
 from .attributes import AttributeReader, force_non_lazy
+from .attributes.outbox import outbox_values
 from .exceptions import (
     AnymailInvalidAddress,
     AnymailSerializationError,
@@ -54,7 +54,13 @@ FEATURES = (
     "template_id",
     "merge_data",
     "merge_global_data",
+    "priority",
+    "expires_at",
+    "idempotency_key",
+    "on_doubt",
 )
+#: Those that no send API has: the app ``anymail.outbox`` itself acts on them.
+OUTBOX_FEATURES = ("send_at", "priority", "expires_at", "idempotency_key", "on_doubt")
 #: Those with a value for each recipient.
 PERSONAL = (
     "merge_data",
@@ -82,6 +88,7 @@ class OutgoingMessage:
     :param header_to: what the To header shows instead of ``to``.
     :param envelope_sender: where bounces go, if not to From.
     :param send_at: an aware datetime, if the value could be converted.
+    :param expires_at: an aware datetime.
     :param template_id: and the attributes after it: as on
         :class:`~anymail.message.AnymailMessageMixin`, merged with ``SEND_DEFAULTS``.
     :param defaulted: the names of Django's own attributes that ``SEND_DEFAULTS`` has.
@@ -106,6 +113,10 @@ class OutgoingMessage:
     metadata: dict[str, Any] | None
     tags: tuple[str, ...] | None
     send_at: Any
+    priority: int | None
+    expires_at: datetime | None
+    idempotency_key: str | None
+    on_doubt: str | None
     tenant: str | None
     track_clicks: bool | None
     track_opens: bool | None
@@ -154,7 +165,6 @@ class OutgoingMessage:
             envelope_sender=envelope_sender,
             metadata=value.dictionary("metadata"),
             tags=value.strings("tags"),
-            send_at=_aware_datetime(value.single("send_at")),
             tenant=value.string("tenant"),
             track_clicks=value.boolean("track_clicks"),
             track_opens=value.boolean("track_opens"),
@@ -166,6 +176,7 @@ class OutgoingMessage:
             merge_track_clicks=value.dictionary("merge_track_clicks"),
             merge_track_opens=value.dictionary("merge_track_opens"),
             esp_extra=value.dictionary("esp_extra"),
+            **outbox_values(value),
             defaulted=frozenset(set(defaults) & set(MIME_ATTRIBUTES)),
         )
 
@@ -304,17 +315,3 @@ def _only(from_emails: tuple[EmailAddress, ...]) -> EmailAddress:
             "`extra_headers` it is the envelope sender, which must be a single one."
         )
     return from_emails[0]
-
-
-def _aware_datetime(value: Any) -> Any:
-    """Convert to an aware datetime: naive ones are in the current time zone, a date is midnight."""
-    if isinstance(value, datetime):
-        return make_aware(value, get_current_timezone()) if is_naive(value) else value
-    if isinstance(value, date):
-        return make_aware(datetime.combine(value, time.min), get_current_timezone())
-    if isinstance(value, (int, float)):
-        try:
-            return datetime.fromtimestamp(value, tz=timezone.utc)
-        except (ValueError, OverflowError, OSError) as err:
-            raise AnymailSerializationError("`send_at` is not a valid timestamp") from err
-    return value

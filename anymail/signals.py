@@ -44,6 +44,10 @@ inbound: Signal = Signal()
 #: ``event`` (:class:`AccountChange`), ``esp_name``.
 account_changed: Signal = Signal()
 
+#: Sent for each event before the signal of its type, with the same arguments, also where a view has
+#: a signal of its own. What receivers raise is logged, and the event goes on.
+arrived: Signal = Signal()
+
 
 class EventType(TextChoices):
     """The type of an event. Members are strings: ``EventType.BOUNCED == "bounced"``.
@@ -230,7 +234,7 @@ def dispatch(
     esp_name: str,
     signal: Signal | None = None,
 ) -> None:
-    """Send each event to the receivers of its signal.
+    """Send each event to the receivers of ``arrived``, and then to those of its signal.
 
     :param events: tracking events, inbound events and changes of the account.
     :param sender: passed on to receivers: the class of the view, or of another carrier.
@@ -240,6 +244,7 @@ def dispatch(
         notification is retried.
     """
     for event in events:
+        arrived.send_robust(sender=sender, event=event, esp_name=esp_name)
         _signal_for(event, signal).send(sender=sender, event=event, esp_name=esp_name)
 
 

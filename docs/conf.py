@@ -47,11 +47,12 @@ NOT_OURS = re.compile(
 # Names of Python, Django and boto3 are linked to nothing: the build needs no network.
 nitpick_ignore_regex = [
     (r"py:.+", r"(django|botocore|requests)\..+"),
-    (r"py:.+", r"(collections\.abc|datetime|email|io|json|os|pathlib|re|threading)(\..+)?"),
+    (r"py:.+", r"(collections\.abc|datetime|email|io|json|os|pathlib|re|threading|uuid)(\..+)?"),
     # As they are written where they are imported for type checkers only.
     (
         r"py:class",
-        r"ClientError|EmailMessage|SimpleUploadedFile|UploadedFile|models\.[A-Z]\w+Field",
+        r"ClientError|Counts|EmailMessage|SimpleUploadedFile|StrOrPromise|UploadedFile"
+        r"|models\.([A-Z]\w+Field|ForeignKey)",
     ),
     (r"py:exc", r"ValidationError"),
     (r"py:class", r"anymail\.conf\.(\w+\.)?SomeSettings"),  # a type variable

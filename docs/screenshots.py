@@ -1,8 +1,8 @@
-"""Takes the pictures of the sandbox: ``python docs/screenshots.py [folder]``.
+"""Takes the pictures of the sandbox and of the outbox: ``python docs/screenshots.py [folder]``.
 
-Starts the sandbox, fills it, and visits it with Playwright and Chromium. Without a folder it takes
-the pictures that the documentation shows; with one, every page in light and dark, wide and narrow,
-for people to look at.
+Starts the sandbox and a site with the admin, fills them, and visits them with Playwright and
+Chromium. Without a folder it takes the pictures that the documentation shows; with one, every page
+in light and dark, wide and narrow, for people to look at.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from tests.browser import browser  # noqa: E402
+from tests.outbox.pictured_site import running_site  # noqa: E402
 from tests.sandbox import running_sandbox  # noqa: E402
 
 SIZES = {"wide": {"width": 1280, "height": 800}, "narrow": {"width": 390, "height": 844}}
@@ -67,7 +68,13 @@ def fill(page: Any, start: str) -> dict[str, str]:
 
 
 def shots(
-    chromium: Any, addresses: dict[str, str], folder: Path, sizes: Iterable[str] = SIZES
+    chromium: Any,
+    addresses: dict[str, str],
+    folder: Path,
+    sizes: Iterable[str] = SIZES,
+    *,
+    of: str = "sandbox",
+    cookies: Iterable[dict[str, str]] = (),
 ) -> Iterator[Path]:
     """Every page in each scheme and size."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -75,10 +82,11 @@ def shots(
         for size in sizes:
             viewport = SIZES[size]
             context = chromium.new_context(color_scheme=scheme, viewport=viewport)
+            context.add_cookies([*cookies])
             page = context.new_page()
             for name, address in addresses.items():
                 page.goto(address)
-                path = folder / f"sandbox-{name}-{scheme}-{size}.png"
+                path = folder / f"{of}-{name}-{scheme}-{size}.png"
                 page.screenshot(path=path)
                 yield path
             context.close()
@@ -96,6 +104,12 @@ def main(arguments: list[str]) -> None:
             empty = {name: sandbox.page + path for name, path in EMPTY.items()}
             taken = [*shots(chromium, empty, folder)]
             taken += shots(chromium, fill(page, sandbox.page), folder)
+        with running_site() as site:
+            pages, cookies = {**site.pages}, [site.cookie]
+            where = (Path(arguments[0]), [*SIZES]) if arguments else (HERE / "images", ["wide"])
+            if not arguments:
+                pages = {name: pages[name] for name in ("list", "message", "batch")}
+            taken += shots(chromium, pages, *where, of="outbox", cookies=cookies)
         print(*taken, sep="\n")
 
 

@@ -7,28 +7,32 @@ import json
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from unittest import mock
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from django.test import SimpleTestCase
 
 from anymail.sandbox.aws.defaults import CREDENTIALS
+from anymail.sandbox.aws.dns.server import serve_dns
+from anymail.sandbox.aws.dns.zone import Dns
 from anymail.sandbox.aws.endpoint import AwsEndpoint
 from anymail.sandbox.aws.events.publish import Publisher
 from anymail.sandbox.aws.faults import Faults
+from anymail.sandbox.aws.identities import Identities, Identity
 from anymail.sandbox.aws.receive.receive import receive
+from anymail.sandbox.aws.ses.context import SesContext
 from anymail.sandbox.aws.sns.local_sns import LocalSns
 from anymail.sandbox.aws.sns.signing_key import SigningKey
+from anymail.sandbox.aws.suppression import SuppressionLists
 from anymail.sandbox.journal import Journal, SentMail
-from anymail.sandbox.servers import local_hosts, serve
+from anymail.sandbox.servers import local_hosts
 
 from .class_context import enter_class_context
 from .local_sns import PATIENCE, wait_until
+from .steady_server import steady_client, steady_server
 
 KEY = SigningKey.generate()
 ALL_TYPES = [
@@ -60,16 +64,11 @@ class LocalSes:
     journal: Journal
     faults: Faults
     publisher: Publisher
-    _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
+    state: SesContext
 
     def client(self, service: str, region: str = CREDENTIALS["region_name"]) -> Any:
         """A boto3 client that does not retry."""
-        key = (service, region)
-        if key not in self._clients:
-            session = boto3.session.Session(**{**CREDENTIALS, "region_name": region})
-            config = Config(retries={"total_max_attempts": 1})
-            self._clients[key] = session.client(service, endpoint_url=self.url, config=config)
-        return self._clients[key]
+        return steady_client(self.url, service, region)
 
     def mail(self, message_id: str) -> SentMail:
         """A message that was accepted."""
@@ -84,6 +83,29 @@ class LocalSes:
         found = [event.kind for event in mail.events]
         assert found == list(kinds), f"{found} instead of {list(kinds)}"
         return mail
+
+    def identity(self, name: str, region: str = CREDENTIALS["region_name"]) -> Identity:
+        """An identity as it is inside of SES, where it can be changed; new if there is none."""
+        identities = self.state.identities
+        if identities.find(region, name) is None:
+            self.client("sesv2", region).create_email_identity(EmailIdentity=name)
+        return identities.known[region, name.lower()]
+
+    @property
+    def account(self) -> dict[str, Any]:
+        """What ``GetAccount`` says in the default region; it can be changed."""
+        return self.state.accounts[CREDENTIALS["region_name"]]
+
+    @property
+    def dns(self) -> Dns:
+        """What the DNS says."""
+        return self.state.identities.dns
+
+    @contextmanager
+    def nameserver(self) -> Iterator[str]:
+        """``host:port`` of a DNS server that says so."""
+        with serve_dns(self.dns, "127.0.0.1", 0) as port:
+            yield f"127.0.0.1:{port}"
 
     def topic(self) -> Topic:
         """A topic of SNS, and a queue that gets what is published there."""
@@ -160,13 +182,23 @@ def local_ses(**faults: Any) -> Iterator[LocalSes]:
     """All of the Amazon side for the length of a ``with`` block."""
     journal, settings = Journal(), Faults(**faults)
     sns = LocalSns(journal, KEY, retry_pause=0.01, timeout=PATIENCE)
-    publisher = Publisher(journal, sns, partial(receive, sns=sns, journal=journal), pace=0.01)
+    identities = Identities(dns=Dns(), faults=settings)
+    incoming = partial(receive, sns=sns, journal=journal)
+    suppression = SuppressionLists()
+    publisher = Publisher(journal, sns, incoming, identities, suppression, pace=0.01)
+    ses = SesContext(
+        publisher=publisher,
+        sns=sns,
+        faults=settings,
+        identities=identities,
+        suppression=suppression,
+    )
     with ExitStack() as stack:
         stack.callback(sns.close)
         stack.callback(publisher.close)
-        endpoint = AwsEndpoint(publisher, sns, settings, hosts=local_hosts("127.0.0.1"))
-        url = stack.enter_context(serve(endpoint, "127.0.0.1", 0))
-        yield LocalSes(url=url, journal=journal, faults=settings, publisher=publisher)
+        endpoint = AwsEndpoint(ses, hosts=local_hosts("127.0.0.1"))
+        url = stack.enter_context(steady_server.get().serving(endpoint))
+        yield LocalSes(url=url, journal=journal, faults=settings, publisher=publisher, state=ses)
 
 
 class LocalSesTestCase(SimpleTestCase):
@@ -184,7 +216,8 @@ class LocalSesTestCase(SimpleTestCase):
     def tearDown(self) -> None:
         faults = self.amazon.faults
         faults.latency, faults.rate, faults.verified_only = 0.0, None, False
-        faults._full_at, faults.is_paused = 0.0, False
+        faults._full_at, faults.is_paused, faults.asks_in_vain = 0.0, False, False
+        faults.denied.clear()
 
     def stop_the_clock(self) -> None:
         """A send rate grants nothing more to who waits, or is slow."""

@@ -16,8 +16,10 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "anymail",
-    # "anymail.feedback", whose receivers are connected only where a test wants them.
+    # "anymail.feedback" and "anymail.outbox", whose receivers are connected only where a test wants
+    # them.
     "tests.feedback.DisconnectedFeedback",
+    "tests.outbox.DisconnectedOutbox",
 ]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -41,21 +43,23 @@ STATIC_URL = "static/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEST_RUNNER = "tests.log_guard.Runner"
 
-# runtests.py --db sets these. The servers are those on loopback, without a password.
+# runtests.py --db sets these. The servers are those on loopback, without a password; benchmarks
+# have some of their own, on other ports.
 _DATABASE_NAME = os.environ.get("ANYMAIL_TEST_DB_NAME", "anymail")
+_PORT = os.environ.get("ANYMAIL_TEST_DB_PORT")
 _DATABASES = {
     "sqlite": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
     "postgres": {
         "ENGINE": "django.db.backends.postgresql",
         "HOST": "127.0.0.1",
-        "PORT": 5432,
+        "PORT": int(_PORT or 5432),
         "USER": "postgres",
         "NAME": _DATABASE_NAME,
     },
     "mariadb": {
         "ENGINE": "django.db.backends.mysql",
         "HOST": "127.0.0.1",
-        "PORT": 3306,
+        "PORT": int(_PORT or 3306),
         "USER": "root",
         "NAME": _DATABASE_NAME,
         "OPTIONS": {"charset": "utf8mb4"},

@@ -24,8 +24,12 @@ LAYERS: dict[str, int] = {
     for layer, names in {
         0: """
             anymail anymail.conf anymail.conf.aws_values anymail.conf.base anymail.conf.current
-            anymail.conf.groups anymail.conf.lookup anymail.conf.values anymail.exceptions
+            anymail.conf.groups anymail.conf.lookup anymail.conf.reserve anymail.conf.values
+            anymail.exceptions
             anymail.exceptions.requests_error anymail.exceptions.tracebacks anymail.installation
+            anymail.processes anymail.processes.health anymail.processes.options
+            anymail.processes.progress anymail.processes.progress_bar anymail.processes.stopping
+            anymail.processes.questions anymail.processes.wording
         """,
         1: """
             anymail.addresses anymail.addresses.keys anymail.addresses.parser anymail.inbound
@@ -35,14 +39,16 @@ LAYERS: dict[str, int] = {
             anymail.inbound.parser anymail.inbound.parts anymail.inbound.text anymail.inbound.writer
             anymail.inbound.chunks anymail.inbound.containers anymail.inbound.forgiving
             anymail.inbound.header_block anymail.inbound.message anymail.inbound.source
+            anymail.database anymail.database.columns
             anymail.message anymail.message.inline_images anymail.message.message
             anymail.message.status anymail.mime anymail.mime.charsets anymail.mime.encoded_words
             anymail.mime.headers anymail.signals
         """,
         2: """
             anymail.attachments anymail.attributes anymail.attributes.merging
-            anymail.attributes.reader anymail.calls anymail.mime.attachments
-            anymail.mime.policy anymail.mime.seven_bit anymail.mime.streaming anymail.outgoing
+            anymail.attributes.outbox anymail.attributes.reader anymail.calls
+            anymail.mime.attachments anymail.mime.policy anymail.mime.seven_bit anymail.mime.sizes
+            anymail.mime.streaming anymail.outgoing
         """,
         3: """
             anymail.amazon_ses anymail.amazon_ses.api_v1 anymail.amazon_ses.api_v2
@@ -83,20 +89,30 @@ LAYERS: dict[str, int] = {
             anymail.checks.deployment
             anymail.checks.leftover_settings anymail.checks.queues
             anymail.checks.sending anymail.checks.settings anymail.checks.unknown_settings
-            anymail.checks.webhooks anymail.models anymail.testing anymail.testing.ses
-            anymail.testing.sns anymail.urls anymail.utils anymail.testing.events
-            anymail.testing.requests anymail.testing.conditions anymail.testing.sent
+            anymail.admin_lists anymail.admin_lists.changelist anymail.admin_lists.details
+            anymail.checks.webhooks anymail.models anymail.probes
+            anymail.database.old_tables anymail.database.pruning
+            anymail.testing anymail.testing.ses anymail.testing.sns anymail.urls anymail.utils
+            anymail.testing.events anymail.testing.requests anymail.testing.conditions
+            anymail.testing.sent anymail.testing.boxes
         """,
     }.items()
     for name in names.split()
 }
 #: Whole folders of layer 5. Deleting one breaks nothing outside of it.
 OPTIONAL_FOLDERS = (
+    "anymail.aws_account",
     "anymail.consumer",
     "anymail.feedback",
     "anymail.management",
+    "anymail.outbox",
     "anymail.sandbox",
 )
+#: Modules that go with one of those, where Django or the documentation wants them.
+DOORS = {
+    "anymail.backends.outbox": "anymail.outbox",
+    "anymail.testing.stored": "anymail.outbox",
+}
 
 #: The sandbox has layers of its own, by the longest name that a module begins with. The page reads
 #: what AWS writes into the journal, and gets everything else of AWS from who starts it.
@@ -105,8 +121,8 @@ SANDBOX_LAYERS: dict[str, int] = {
     for layer, names in {
         0: ". .journal .request_handler .samples .servers",
         1: """
-            .aws. .aws.api .aws.defaults .aws.faults .aws.headers .aws.moto_state .aws.queues
-            .aws.schedule
+            .aws. .aws.api .aws.defaults .aws.dns .aws.faults .aws.headers .aws.identities
+            .aws.moto_state .aws.queues .aws.schedule .aws.suppression
         """,
         2: ".aws.sns",
         3: ".aws.events",
@@ -145,6 +161,29 @@ MAY_USE_NETWORK = NETWORK | {
 
 #: Who may import a foreign package, even inside of a function.
 OWNERS: dict[str, tuple[str, ...]] = {
+    # It need not be installed, nor do apps that are not.
+    "django.contrib.admin": (
+        "anymail.admin_lists",
+        "anymail.feedback.admin",
+        "anymail.feedback.list_admin",
+        "anymail.outbox.admin",
+        "anymail.outbox.batch_admin",
+        "anymail.outbox.entry_admin",
+        "anymail.outbox.entry_filters",
+        "anymail.outbox.page_context",
+        "anymail.outbox.pause_admin",
+        "anymail.sandbox",
+    ),
+    "anymail.admin_lists": (
+        "anymail.admin_lists",
+        "anymail.feedback.admin",
+        "anymail.feedback.list_admin",
+        "anymail.outbox.batch_admin",
+        "anymail.outbox.entry_admin",
+        "anymail.outbox.entry_filters",
+        "anymail.outbox.page_context",
+        "anymail.outbox.pause_admin",
+    ),
     "django.conf": ("anymail.conf", "anymail.sandbox"),
     "boto3": ("anymail.amazon_ses.aws", "anymail.amazon_ses.storage", "anymail.sandbox"),
     "botocore": (
@@ -245,7 +284,7 @@ def _is_type_checking(test: ast.expr) -> bool:
 
 
 def layer_of(module: str) -> int | None:
-    if is_in(module, OPTIONAL_FOLDERS):
+    if is_in(module, OPTIONAL_FOLDERS) or module in DOORS:
         return 5
     return LAYERS.get(module)
 
@@ -286,7 +325,7 @@ def imports_of_optional_folders(sources: Sources) -> list[str]:
         for found in imports_of(module, sources)
         if (target := own_target(found))
         for folder in OPTIONAL_FOLDERS
-        if is_in(target, (folder,)) and not is_in(module, (folder, *SHOWROOMS))
+        if is_in(target, (folder,)) and not is_in(DOORS.get(module, module), (folder, *SHOWROOMS))
     )
 
 

@@ -15,6 +15,7 @@ from anymail.conf import (
     UNSET,
     AmazonSESSettings,
     FeedbackSettings,
+    OutboxSettings,
     SendDefaults,
     SendSettings,
     WebhookSettings,
@@ -362,6 +363,83 @@ class SuppressReasonsTests(SimpleTestCase):
             AnymailConfigurationError, "ANYMAIL[\"FEEDBACK_SUPPRESS\"] has 'bounce'"
         ):
             FeedbackSettings.load()
+
+
+class OutboxSettingsTests(SimpleTestCase):
+    def check_refused(self, name: str, value: object, wanted: str) -> None:
+        with (
+            override_settings(ANYMAIL={name: value}),
+            self.assertRaisesMessage(
+                AnymailConfigurationError, f'ANYMAIL["{name}"] must be {wanted}, not '
+            ),
+        ):
+            OutboxSettings.load()
+
+    def test_a_bell_is_a_word_a_callable_a_dotted_path_or_none(self):
+        for value in ("tasks", "command", "project.tasks.ring", print, None):
+            with override_settings(ANYMAIL={"OUTBOX_BELL": value}):
+                self.assertEqual(OutboxSettings.load().outbox_bell, value)
+
+    def test_a_misspelled_bell_is_refused(self):
+        wanted = '"tasks", "command", a callable, a dotted path to one, or None'
+        for value in ("task", 5):
+            with self.subTest(value=value):
+                self.check_refused("OUTBOX_BELL", value, wanted)
+
+    def test_a_lease_takes_time(self):
+        for value in (0, -1, True, "60", None, float("nan")):
+            with self.subTest(value=value):
+                self.check_refused("OUTBOX_LEASE", value, "a number of seconds, more than 0")
+
+    def test_a_rate_is_a_part_of_a_whole_or_none(self):
+        for value in (0, 0.05, 1, None):
+            with override_settings(ANYMAIL={"OUTBOX_MAX_BOUNCE_RATE": value}):
+                self.assertEqual(OutboxSettings.load().outbox_max_bounce_rate, value)
+        for value in (5, -0.1, True, "5 %", float("nan")):
+            with self.subTest(value=value):
+                self.check_refused(
+                    "OUTBOX_MAX_COMPLAINT_RATE", value, "a number from 0 to 1, or None"
+                )
+
+    def test_a_reserve_has_shares_and_a_priority(self):
+        with override_settings(ANYMAIL={"OUTBOX_RESERVE": {"min_priority": 50, "rate": 0.3}}):
+            self.assertEqual(
+                OutboxSettings.load().outbox_reserve,
+                conf.Reserve(min_priority=50, rate=0.3, daily=0),
+            )
+        with override_settings(ANYMAIL={"OUTBOX_RESERVE": None}):
+            reserve = OutboxSettings.load().outbox_reserve
+        self.assertTrue(reserve.is_for(-100))
+        self.assertEqual((reserve.rate, reserve.daily), (0, 0))
+
+    def test_a_reserve_that_makes_no_sense_is_refused(self):
+        share = "a share from 0 to less than 1, such as 0.2"
+        priority = "a whole number from -100 to 100"
+        for name, value, wanted in (
+            ("rate", 1, share),
+            ("rate", 20, share),
+            ("daily", -0.1, share),
+            ("daily", "0.1", share),
+            ("daily", float("nan"), share),
+            ("min_priority", 101, priority),
+            ("min_priority", True, priority),
+            ("min_priority", 0.5, priority),
+        ):
+            with (
+                self.subTest(name=name, value=value),
+                override_settings(ANYMAIL={"OUTBOX_RESERVE": {name: value}}),
+                self.assertRaisesMessage(
+                    AnymailConfigurationError,
+                    f'ANYMAIL["OUTBOX_RESERVE"]["{name}"] must be {wanted}, not ',
+                ),
+            ):
+                OutboxSettings.load()
+        self.check_refused("OUTBOX_RESERVE", 0.2, "a dict or None")
+        with (
+            override_settings(ANYMAIL={"OUTBOX_RESERVE": {"dayly": 0.1}}),
+            self.assertRaisesMessage(AnymailConfigurationError, "has 'dayly', which is not one of"),
+        ):
+            OutboxSettings.load()
 
 
 class CurrentSettingsTests(SimpleTestCase):

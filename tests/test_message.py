@@ -5,13 +5,18 @@ from __future__ import annotations
 import copy
 import pickle
 import tempfile
+import threading
 import warnings
 from email import message_from_bytes, policy
 from pathlib import Path
+from typing import Any, ClassVar
 
+from asgiref.sync import sync_to_async
 from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.core.mail.backends.base import BaseEmailBackend
 from django.test import SimpleTestCase
 
+from anymail.exceptions import AnymailAPIError
 from anymail.message import (
     UNSET,
     AnymailMessage,
@@ -21,7 +26,7 @@ from anymail.message import (
     attach_inline_image,
     attach_inline_image_file,
 )
-from tests.ses import send, simple_message
+from tests.ses import send, simple_message, use_backend
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
@@ -36,6 +41,10 @@ ATTRIBUTES = {
     "merge_headers": {"to@example.com": {"X-A": "1"}},
     "merge_metadata": {"to@example.com": {"b": 2}},
     "send_at": 5,
+    "priority": -5,
+    "expires_at": 6,
+    "idempotency_key": "order/17",
+    "on_doubt": "hold",
     "tags": ["a"],
     "merge_track_clicks": {"to@example.com": True},
     "merge_track_opens": {"to@example.com": False},
@@ -46,6 +55,56 @@ ATTRIBUTES = {
     "merge_data": {"to@example.com": {"name": "Ann"}},
     "merge_global_data": {"site": "here"},
 }
+
+
+class Recorder(BaseEmailBackend):
+    """Keeps messages, and the thread that sent each."""
+
+    sent: ClassVar[list[tuple[Any, int]]] = []
+
+    def send_messages(self, email_messages: Any) -> int:
+        self.sent.extend((message, threading.get_ident()) for message in email_messages)
+        return len(email_messages)
+
+
+RECORDER = f"{__name__}.Recorder"
+
+
+class AsyncTests(SimpleTestCase):
+    def setUp(self) -> None:
+        Recorder.sent.clear()
+
+    @use_backend(RECORDER)
+    async def test_any_backend_sends_in_the_thread_of_the_async_orm(self):
+        message = simple_message()
+        self.assertEqual(await message.asend(), 1)
+        [(sent, thread)] = Recorder.sent
+        self.assertIs(sent, message)
+        self.assertEqual(thread, await sync_to_async(threading.get_ident)())
+        self.assertNotEqual(thread, threading.get_ident())
+
+    @use_backend("anymail.backends.test.EmailBackend")
+    async def test_an_error_is_raised_and_the_status_is_there(self):
+        message = simple_message()
+        message.anymail_test_response = AnymailAPIError("Throttled")
+        with self.assertRaisesMessage(AnymailAPIError, "Throttled"):
+            await message.asend()
+        self.assertEqual(message.anymail_status.status, {"unknown"})
+        message.anymail_test_response = None
+        await message.asend()
+        self.assertEqual(message.anymail_status.status, {"sent"})
+
+    async def test_arguments_are_passed_on(self):
+        class Own(AnymailMessageMixin, EmailMessage):
+            def send(self, fail_silently: bool = False, **kwargs: Any) -> Any:
+                return fail_silently, kwargs
+
+        self.assertEqual(await Own().asend(), (False, {}))
+        self.assertEqual(await Own().asend(True), (True, {}))
+        self.assertEqual(await Own().asend(using="other"), (False, {"using": "other"}))
+
+    async def test_nobody_to_send_to_is_0(self):
+        self.assertEqual(await simple_message(to=[]).asend(), 0)
 
 
 class Invoice(AnymailMessageMixin, EmailMessage):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from dataclasses import FrozenInstanceError
 from datetime import date, datetime, timedelta, timezone
 from email.utils import formataddr
 from types import MappingProxyType
+from typing import Any
 
 import django
 from django.core import mail
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.test import SimpleTestCase, override_settings
+from django.utils.functional import lazystr
 from django.utils.translation import gettext_lazy
 
 from anymail.addresses import EmailAddress, idna_encoder
@@ -361,6 +364,64 @@ class SendAtTests(SimpleTestCase):
         self.assertIsNone(outgoing(send_at=None).send_at)
 
 
+class OutboxTests(SimpleTestCase):
+    """What the outbox acts on. Other attributes of the same names are of the wrong type."""
+
+    def check_refused(self, name: str, values: Iterable[Any], text: str) -> None:
+        for value in values:
+            with (
+                self.subTest(name, value=value),
+                self.assertRaisesMessage(AnymailSerializationError, text),
+            ):
+                outgoing(**{name: value})
+
+    def test_the_end_is_read_like_the_beginning(self):
+        for value in (datetime(2030, 1, 2, 3), date(2030, 1, 2), 1_900_000_000):
+            self.assertEqual(outgoing(expires_at=value).expires_at, outgoing(send_at=value).send_at)
+
+    def test_nothing_else_is_an_end(self):
+        wanted = "`expires_at` must be a datetime, a date or a POSIX timestamp, such as "
+        self.check_refused("expires_at", ("tomorrow", timedelta(1), True, ""), wanted)
+        self.check_refused("expires_at", (1e300, float("nan")), "is not a valid timestamp")
+
+    def test_the_end_is_after_the_beginning(self):
+        begin = datetime(2030, 1, 2, 3)
+        for value in (begin, begin - timedelta(days=1)):
+            with self.assertRaisesMessage(AnymailSerializationError, "not after `send_at`"):
+                outgoing(send_at=begin, expires_at=value)
+        outgoing(send_at=begin, expires_at=begin + timedelta(seconds=1))
+
+    def test_a_priority_is_a_whole_number_within_limits(self):
+        for value in (-100, 0, 100):
+            self.assertEqual(outgoing(priority=value).priority, value)
+        wanted = "`priority` must be a whole number from -100 to 100, not "
+        self.check_refused("priority", (-101, 101, 5.0, True, "high"), wanted)
+
+    def test_the_wrong_number_is_shown_and_no_text(self):
+        self.check_refused("priority", [101], "not 101")
+        self.check_refused("priority", ["s3cret"], "not str")
+
+    def test_a_key_has_1_to_256_printable_characters(self):
+        for value in ("a", "ü" * 256, "order 17"):
+            self.assertEqual(outgoing(idempotency_key=value).idempotency_key, value)
+        self.assertEqual(outgoing(idempotency_key=lazystr("a")).idempotency_key, "a")
+        wanted = "`idempotency_key` must be a string of 1 to 256 printable characters, such as "
+        values = ("", "a" * 257, "a\0", "a\n", "\ud800", 17, b"a")
+        self.check_refused("idempotency_key", values, wanted)
+
+    def test_in_doubt_there_are_two_ways(self):
+        for value in ("hold", "resend"):
+            self.assertEqual(outgoing(on_doubt=value).on_doubt, value)
+        self.check_refused(
+            "on_doubt", ("send", "", 1, ["hold"]), '`on_doubt` must be "hold" or "resend", not '
+        )
+        self.check_refused("on_doubt", ["send"], "not another text")
+
+    def test_they_are_not_read_as_personal(self):
+        self.assertFalse(outgoing(priority=0, on_doubt="hold").is_batch)
+        self.assertEqual(outgoing(priority=0).features, ["priority"])
+
+
 class SpecialHeaderTests(SimpleTestCase):
     def test_reply_to_overrides_the_attribute_in_any_case(self):
         for name in ("Reply-To", "reply-to", "REPLY-TO"):
@@ -556,6 +617,10 @@ class DefaultsTests(SimpleTestCase):
             "merge_track_clicks": {"a@x.com": True},
             "merge_track_opens": {"a@x.com": True},
             "send_at": 1,
+            "priority": 5,
+            "expires_at": 2,
+            "idempotency_key": "a",
+            "on_doubt": "hold",
             "tags": ["a"],
             "tenant": "acme",
             "track_clicks": True,

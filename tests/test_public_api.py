@@ -147,6 +147,7 @@ POSITIONAL = {"parse_raw_mime", "parse_raw_mime_bytes", "parse_raw_mime_file"} |
 
 KEYWORDS = """
     esp_extra envelope_sender metadata merge_headers merge_metadata send_at tags track_clicks
+    priority expires_at idempotency_key on_doubt
     track_opens template_id merge_data merge_global_data
     merge_track_clicks merge_track_opens tenant
 """

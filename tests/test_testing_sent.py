@@ -148,7 +148,7 @@ class ConditionTests(RecordedTestCase):
         send(subject="", body="Order 1042")
         self.assert_holds(subject=None)
         text = failure(assert_sent, contains=None)
-        self.assertIn("contains: sent with the text body 'Order 1042'", text)
+        self.assertIn("contains: has the text body 'Order 1042'", text)
 
     def test_send_defaults_count(self):
         with override_settings(ANYMAIL={"SEND_DEFAULTS": {"tags": ["app"]}}):
@@ -325,24 +325,24 @@ class FailureTests(RecordedTestCase):
             "    tags = ['welcome']\n"
             "Sent instead, the closest first:\n"
             "  mail.outbox[1]: 'Welcome' to ann@example.com\n"
-            "    tags: sent with ['greeting']\n"
+            "    tags: has ['greeting']\n"
             "  mail.outbox[0]: 'Password' to bob@example.com\n"
-            "    to: sent with bob@example.com\n"
-            "    subject: sent with 'Password'\n"
-            "    tags: sent with ['password']",
+            "    to: has bob@example.com\n"
+            "    subject: has 'Password'\n"
+            "    tags: has ['password']",
         )
 
     def test_it_says_what_a_message_does_not_have(self):
         send(metadata={"order": 1})
         text = failure(assert_sent, tags="a", metadata={"customer": 1}, template_id="t")
-        self.assertIn("tags: sent without\n", text)
-        self.assertIn("metadata: sent without 'customer': {'order': 1}", text)
-        self.assertIn("template_id: sent without", text)
+        self.assertIn("tags: has none\n", text)
+        self.assertIn("metadata: has no 'customer': {'order': 1}", text)
+        self.assertIn("template_id: has none", text)
 
     def test_parameters_that_are_not_there_are_named_without_all_others(self):
         send(esp_extra={"A": 1})
         text = failure(assert_sent, esp_extra={"A": 1, "B": 2})
-        self.assertTrue(text.endswith("esp_extra: sent without 'B'"), text)
+        self.assertTrue(text.endswith("esp_extra: has no 'B'"), text)
 
     def test_nothing_sent_at_all_has_a_hint(self):
         text = failure(assert_sent, to="ann@example.com")
@@ -371,7 +371,7 @@ class FailureTests(RecordedTestCase):
             "  mail.outbox[1]: 'Hi' to ann@example.com\n"
             "Sent instead, the closest first:\n"
             "  mail.outbox[0]: 'Hi' to bob@example.com\n"
-            "    to: sent with bob@example.com",
+            "    to: has bob@example.com",
         )
 
     def test_hidden_recipients_are_shown_if_there_are_no_others(self):
@@ -464,5 +464,5 @@ class PytestTests(SimpleTestCase):
                 timeout=60,
             )
         self.assertIn("1 failed, 1 passed", done.stdout)
-        self.assertIn("to: sent with ann@example.com", done.stdout)
+        self.assertIn("to: has ann@example.com", done.stdout)
         self.assertNotIn("raise AssertionError", done.stdout)

@@ -312,6 +312,21 @@ class OpenTests(InsightsTestCase):
 
 
 @needs_operation
+class SlowImportTests(InsightsTestCase):
+    #: Seconds; the second question has to be answered in them on a machine that is busy.
+    time_limit = 4.0
+
+    def test_the_import_of_boto3_is_no_reason_for_a_pause(self):
+        def slow(*args: Any, **kwargs: Any) -> Any:
+            time.sleep(self.time_limit + 0.5)
+
+        with self.amazon(answer(mailbox="LOW")):
+            with mock.patch.object(aws, "client", slow), self.assertLogs(LOGGER):
+                self.assertIsNone(self.refused(deliverable))
+            self.assertEqual(self.refused(deliverable), "mailbox")
+
+
+@needs_operation
 class TimeTests(InsightsTestCase):
     """A second for everything, however SES behaves."""
 
@@ -335,15 +350,6 @@ class TimeTests(InsightsTestCase):
             took = self.seconds()
         self.assertLess(took, 3)
         self.assertIn("no answer within 1 second", logs.output[0])
-
-    def test_the_import_of_boto3_is_no_reason_for_a_pause(self):
-        def slow(*args: Any, **kwargs: Any) -> Any:
-            time.sleep(1.5)
-
-        with self.amazon(answer(mailbox="LOW")):
-            with mock.patch.object(aws, "client", slow), self.assertLogs(LOGGER):
-                self.assertIsNone(self.refused(deliverable))
-            self.assertEqual(self.refused(deliverable), "mailbox")
 
     def test_a_server_that_says_nothing(self):
         released = threading.Event()

@@ -104,6 +104,11 @@ def send_welcome(address: str) -> str | None:
         metadata={"user": 5},
         envelope_sender="bounces@example.com",
         esp_extra={"ConfigurationSetName": "welcome"},
+        send_at=timezone.now() + timedelta(hours=1),
+        priority=50,
+        expires_at=1_900_000_000,
+        idempotency_key="user/5/welcome",
+        on_doubt="hold",
     )
     cid = message.attach_inline_image_file("logo.png")
     assert_type(cid, str)
@@ -139,6 +144,11 @@ def send_newsletter(names: Mapping[str, str]) -> dict[str, str | None]:
     message.send()
     found = message.anymail_status.recipients.items()
     return {address: recipient.error_code for address, recipient in found}
+
+
+async def send_later(message: AnymailMessage) -> None:
+    assert_type(await message.asend(), int)
+    await message.asend(fail_silently=True)
 
 
 def send_all(messages: Iterable[EmailMessage]) -> int:

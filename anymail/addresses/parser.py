@@ -186,6 +186,7 @@ class _Parser:
             self._open_angle()
         elif token.special == ">":
             self.note(ANGLE_BRACKETS)
+            self._end_mailbox()  # or what stands around it would become one word
         else:
             self.note(WORDS_AFTER if self.has_angle else None)
             self.words.append(token)

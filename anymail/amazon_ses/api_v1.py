@@ -26,8 +26,9 @@ USE_V2 = (
     '"anymail.backends.amazon_sesv2.EmailBackend".'
 )
 
-#: Of the v2 API only, with and without a template.
-V2_WORDING = {
+#: Of the v2 API only, or of the outbox, with and without a template.
+EVERYWHERE_WORDING = {
+    **raw_calls.OUTBOX_WORDING,
     "merge_track_clicks": f"merge_track_clicks. {USE_V2}",
     "merge_track_opens": f"merge_track_opens. {USE_V2}",
     "tenant": f"tenant. {USE_V2}",
@@ -40,7 +41,7 @@ INLINE_ADVICE = (
     'ANYMAIL["AMAZON_SES_API_VERSION"] = 2 and ANYMAIL["AMAZON_SES_INLINE_TEMPLATES"] = True.'
 )
 RAW_WORDING = {
-    **V2_WORDING,
+    **EVERYWHERE_WORDING,
     **{name: f"{text}. {INLINE_ADVICE}" for name, text in raw_calls.RAW_WORDING.items()},
 }
 
@@ -50,7 +51,7 @@ TEMPLATE_SUPPORTS = frozenset(
 #: What a template can only have as message tags.
 AS_MESSAGE_TAGS = frozenset({"tags", "metadata", "merge_metadata"})
 TEMPLATE_WORDING = {
-    **V2_WORDING,
+    **EVERYWHERE_WORDING,
     "metadata": (
         "metadata with template (unless AMAZON_SES_METADATA_MESSAGE_TAGS has all of its keys). "
         + USE_V2
@@ -89,19 +90,30 @@ V2_PARAMS = frozenset(
 )
 
 
+def sends_apart(message: OutgoingMessage, settings: AmazonSESSettings) -> bool:
+    """Whether it is a template; see :meth:`.calls.SendApi.sends_apart`."""
+    return bool(message.template_id)
+
+
 def build_calls(
-    message: OutgoingMessage, settings: AmazonSESSettings, send_settings: SendSettings
+    message: OutgoingMessage,
+    settings: AmazonSESSettings,
+    send_settings: SendSettings,
+    make_data: raw_calls.MakeData = raw_calls.build_data,
 ) -> Sequence[ApiCall]:
     """The calls for a message; see :meth:`.calls.SendApi.build_calls`."""
     if settings.endpoint_id and not send_settings.ignore_unsupported_features:
         raise unsupported(f"AMAZON_SES_ENDPOINT_ID with the v1 API. {USE_V2}", ESP_NAME)
     if message.template_id:
         return _template_calls(message, settings, send_settings)
-    return _raw_calls(message, settings, send_settings)
+    return _raw_calls(message, settings, send_settings, make_data)
 
 
 def _raw_calls(
-    message: OutgoingMessage, settings: AmazonSESSettings, send_settings: SendSettings
+    message: OutgoingMessage,
+    settings: AmazonSESSettings,
+    send_settings: SendSettings,
+    make_data: raw_calls.MakeData,
 ) -> list[ApiCall]:
     message = raw_calls.checked(message, send_settings, raw_calls.RAW_SUPPORTS, RAW_WORDING)
     idna_encode = raw_calls.encoder(settings, send_settings)
@@ -114,7 +126,7 @@ def _raw_calls(
         params["Source"] = source
     params = raw_calls.merged_params(params, _extra_params(message, send_settings))
     senders = raw_calls.senders(message, params)
-    params["RawMessage"] = {"Data": raw_calls.build_data(message, addresses, MAX_SIZE, USE_V2)}
+    params["RawMessage"] = {"Data": make_data(message, addresses, MAX_SIZE, USE_V2)}
     return [
         ApiCall(
             operation="send_raw_email",

@@ -53,7 +53,10 @@ INLINE_ADVICE = (
     'ANYMAIL["AMAZON_SES_INLINE_TEMPLATES"] = True, or esp_extra={"InlineTemplate": True}, makes '
     "the subject and body of the message itself a template"
 )
-RAW_WORDING = {name: f"{text}. {INLINE_ADVICE}" for name, text in raw_calls.RAW_WORDING.items()}
+RAW_WORDING = {
+    **raw_calls.OUTBOX_WORDING,
+    **{name: f"{text}. {INLINE_ADVICE}" for name, text in raw_calls.RAW_WORDING.items()},
+}
 #: Where ``esp_extra`` has message tags: one serves messages with and without a template.
 RAW_TAGS = ("DefaultEmailTags", "EmailTags")
 TEMPLATE_TAGS = ("EmailTags", "DefaultEmailTags")
@@ -70,19 +73,30 @@ V1_PARAMS = {
 }
 
 
+def sends_apart(message: OutgoingMessage, settings: AmazonSESSettings) -> bool:
+    """Whether it has or is a template; see :meth:`.calls.SendApi.sends_apart`."""
+    return bool(message.template_id) or is_inline_template(message, settings)
+
+
 def build_calls(
-    message: OutgoingMessage, settings: AmazonSESSettings, send_settings: SendSettings
+    message: OutgoingMessage,
+    settings: AmazonSESSettings,
+    send_settings: SendSettings,
+    make_data: raw_calls.MakeData = raw_calls.build_data,
 ) -> Sequence[ApiCall]:
     """The calls for a message; see :meth:`.calls.SendApi.build_calls`."""
     is_inline = is_inline_template(message, settings)
     if message.template_id or is_inline:
         with text_errors():
             return _template_calls(message, is_inline, settings, send_settings)
-    return _raw_calls(message, settings, send_settings)
+    return _raw_calls(message, settings, send_settings, make_data)
 
 
 def _raw_calls(
-    message: OutgoingMessage, settings: AmazonSESSettings, send_settings: SendSettings
+    message: OutgoingMessage,
+    settings: AmazonSESSettings,
+    send_settings: SendSettings,
+    make_data: raw_calls.MakeData,
 ) -> list[ApiCall]:
     message = raw_calls.checked(message, send_settings, RAW_SUPPORTS, RAW_WORDING)
     if len(message.from_emails) > 1:
@@ -95,7 +109,7 @@ def _raw_calls(
         params["EmailTags"] = tags
     params = raw_calls.merged_params(params, _extra_params(message, send_settings))
     senders = raw_calls.senders(message, params)
-    data = raw_calls.build_data(message, addresses, MAX_SIZE, TOO_LARGE)
+    data = make_data(message, addresses, MAX_SIZE, TOO_LARGE)
     params["Content"] = {"Raw": {"Data": data}}
     recipients = _recipients_with_kind(message)
     return [
@@ -215,7 +229,7 @@ def _parse_bulk_response(call: ApiCall, response: Mapping[str, Any]) -> Statuses
 
 
 def _check_template(message: OutgoingMessage, is_inline: bool) -> None:
-    message.check_supported(TEMPLATE_SUPPORTS, {}, ESP_NAME)
+    message.check_supported(TEMPLATE_SUPPORTS, raw_calls.OUTBOX_WORDING, ESP_NAME)
     if message.header_to is not None:
         raise unsupported("spoofing `To` header with template", ESP_NAME)
     if "ListManagementOptions" in (message.esp_extra or {}):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,6 +32,10 @@ from .roles import forget_credentials, session_with_role, without_credentials
 USER_AGENT = f"django-anymail/{__version__}-amazon-ses"
 #: Services whose calls must not be repeated by botocore.
 SEND_SERVICES = ("ses", "sesv2")
+#: Services without a setting of their own. An endpoint of Amazon's in that of SES, such as a VPC
+#: endpoint, has SES only; another one, such as LocalStack, has all.
+ELSEWHERE = ("cloudwatch", "iam", "sts")
+OF_AMAZON = re.compile(r"https://[^/]+\.(amazonaws\.com|api\.aws)(\.cn)?(/|$)")
 #: Defaults for a service. The consumer of a queue has to notice soon that SQS cannot be reached,
 #: and tries again itself. A request waits for messages for 20 seconds at most.
 CONFIGS: dict[str, dict[str, Any]] = {
@@ -247,7 +252,12 @@ def _service_params(service: str, settings: AmazonSESSettings) -> dict[str, Any]
         "kms": settings.kms_client_params,
         "sqs": settings.sqs_client_params,
     }.get(service)
-    return settings.client_params if own is None else own
+    if own is not None:
+        return own
+    params = settings.client_params
+    if service in ELSEWHERE and OF_AMAZON.match(str(params.get("endpoint_url") or "")):
+        return {name: value for name, value in params.items() if name != "endpoint_url"}
+    return params
 
 
 def _config(params: ClientParams, max_connections: int) -> Any:

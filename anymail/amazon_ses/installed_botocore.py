@@ -34,6 +34,16 @@ def known_parameters(client: Any, operation: str) -> Collection[str] | None:
     return parameters
 
 
+def method_of(client: Any, operation: str) -> Any:
+    """The method of a client for an operation.
+
+    :param operation: as in the API's reference, for example ``"GetAccount"``.
+    """
+    from botocore import xform_name
+
+    return getattr(client, xform_name(operation))
+
+
 def unknown_region(client: Any) -> str | None:
     """The region of a client, if botocore does not list it for Amazon SES.
 
@@ -51,3 +61,16 @@ def unknown_region(client: Any) -> str | None:
         for name in session.get_available_regions("ses", partition)
     }
     return None if region in known else region
+
+
+def partition_of(region: str) -> str:
+    """The partition of a region, for example ``"aws-cn"``; the usual one for a name of no form
+    that botocore knows.
+    """
+    from botocore.exceptions import UnknownRegionError
+    from botocore.session import Session
+
+    try:
+        return str(Session().get_partition_for_region(region))
+    except UnknownRegionError:
+        return "aws"

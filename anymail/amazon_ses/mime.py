@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Mapping
 from copy import copy as shallow_copy
 from email.message import Message
@@ -30,6 +31,7 @@ from ..mime.policy import (
     text_errors,
 )
 from ..mime.seven_bit import make_seven_bit
+from ..mime.sizes import check_texts, least_size
 from ..mime.streaming import StreamedFile, join
 from ..outgoing import OutgoingMessage
 from .encoded_addresses import EncodedAddresses
@@ -57,11 +59,8 @@ def build_mime(message: OutgoingMessage, addresses: EncodedAddresses) -> bytes |
     :raises ValueError: a line break in a header or file name, or a header that is there twice
         (``BadHeaderError`` before Django 6.0).
     """
-    check_headers(message)
-    check_not_written_twice(message)
     with text_errors():
-        copy = _with_encoded_headers(message, addresses)
-        normalise_attachments(copy, message)
+        copy = _prepared(message, addresses)
         attachments = copy.attachments
         large = replace_large_attachments(copy)
         pieces = restore_large_attachments(_serialise(copy, message), large)
@@ -69,6 +68,30 @@ def build_mime(message: OutgoingMessage, addresses: EncodedAddresses) -> bytes |
             copy.attachments = attachments
             pieces = [_serialise(copy, message)]
         return join(pieces)
+
+
+def check_mime(message: OutgoingMessage, addresses: EncodedAddresses) -> int:
+    """Refuse what :func:`build_mime` refuses, without building it.
+
+    :param message: its ``source`` is left alone.
+    :param addresses: the addresses for its headers.
+    :return: a size in bytes that the message surely has.
+    :raises Exception: what :func:`build_mime` raises.
+    """
+    with text_errors():
+        copy = _prepared(message, addresses)
+        deque(tags_and_metadata_headers(message), maxlen=0)
+        check_texts(copy)
+    return least_size(copy)
+
+
+def _prepared(message: OutgoingMessage, addresses: EncodedAddresses) -> EmailMessage:
+    """A copy of the Django message, checked, that every Django can build."""
+    check_headers(message)
+    check_not_written_twice(message)
+    copy = _with_encoded_headers(message, addresses)
+    normalise_attachments(copy, message)
+    return copy
 
 
 def _serialise(copy: Any, message: OutgoingMessage) -> bytes:

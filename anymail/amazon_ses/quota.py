@@ -1,4 +1,4 @@
-"""The send rate of an account, and the key that identifies the account."""
+"""What SES grants an account, and the key that identifies the account."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..conf import AmazonSESSettings
@@ -19,6 +20,20 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 #: Seconds for which the account's send rate is kept.
 ACCOUNT_RATE_LIFETIME = 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountQuota:
+    """What SES grants an account in a region.
+
+    :param rate: recipients per second; 0 for no limit.
+    :param daily: recipients in 24 hours; -1 for no limit.
+    :param sent: recipients in the last 24 hours.
+    """
+
+    rate: float
+    daily: float
+    sent: float
 
 
 class AccountRate:
@@ -68,9 +83,32 @@ def account_send_rate(client: Any) -> float:
     :raises AnymailAPIError: SES does not report it.
     """
     with api_errors("Cannot ask Amazon SES for the send rate"):
-        if client.meta.service_model.service_name == "sesv2":
-            return float(client.get_account()["SendQuota"]["MaxSendRate"])
-        return float(client.get_send_quota()["MaxSendRate"])
+        return float(_send_quota(client)["MaxSendRate"])
+
+
+def account_quota(client: Any) -> AccountQuota:
+    """What SES grants the account.
+
+    Source: as for :func:`account_send_rate`.
+
+    :param client: likewise.
+    :raises AnymailAPIError: SES does not report it.
+    """
+    with api_errors("Cannot ask Amazon SES for the send rate"):
+        found = _send_quota(client)
+        return AccountQuota(
+            rate=float(found["MaxSendRate"]),
+            daily=float(found["Max24HourSend"]),
+            sent=float(found["SentLast24Hours"]),
+        )
+
+
+def _send_quota(client: Any) -> Mapping[str, Any]:
+    is_v2 = client.meta.service_model.service_name == "sesv2"
+    found: Mapping[str, Any] = (
+        client.get_account()["SendQuota"] if is_v2 else client.get_send_quota()
+    )
+    return found
 
 
 def rate_limit_key(client: Any, settings: AmazonSESSettings) -> str:

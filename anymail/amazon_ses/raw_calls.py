@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ..addresses import EmailAddress, IdnaEncoder, idna_encoder, parse_single_address
@@ -12,12 +12,14 @@ from ..conf.aws_values import IDENTITY_ARN
 from ..exceptions import AnymailAPIError
 from ..message import AnymailRecipientStatus
 from ..mime.streaming import StreamedFile
-from ..outgoing import OutgoingMessage, unsupported
+from ..outgoing import OUTBOX_FEATURES, OutgoingMessage, unsupported
 from . import ESP_NAME
 from .encoded_addresses import EncodedAddresses, encode_address
-from .mime import build_mime
+from .mime import build_mime, check_mime
 
 T = TypeVar("T")
+#: :func:`build_data` or :func:`check_data`.
+MakeData = Callable[[OutgoingMessage, EncodedAddresses, int, str], Any]
 
 #: Amazon SES service quotas: recipients of one message.
 MAX_RECIPIENTS = 50
@@ -35,6 +37,12 @@ RAW_WORDING = {
     "merge_headers": "merge_headers without template_id",
     "merge_metadata": "merge_metadata without template_id",
 }
+OUTBOX = (
+    'The app "anymail.outbox" does: add it to INSTALLED_APPS, and use its backend '
+    '"anymail.backends.outbox.EmailBackend".'
+)
+#: With and without a template.
+OUTBOX_WORDING = {name: f"{name}. {OUTBOX}" for name in OUTBOX_FEATURES}
 
 
 def checked(
@@ -155,14 +163,30 @@ def build_data(
     :raises AnymailUnsupportedFeature: it is larger.
     """
     data = build_mime(message, addresses)
-    size = data.size if isinstance(data, StreamedFile) else len(data)
+    _check_size(data.size if isinstance(data, StreamedFile) else len(data), max_size, advice)
+    return data
+
+
+def check_data(
+    message: OutgoingMessage, addresses: EncodedAddresses, max_size: int, advice: str
+) -> None:
+    """Refuse what :func:`build_data` refuses, without building it; see :func:`.mime.check_mime`.
+
+    :param addresses: the addresses for its headers.
+    :param max_size: in bytes, after encoding.
+    :param advice: what to do when it is larger.
+    :raises AnymailUnsupportedFeature: it is surely larger.
+    """
+    _check_size(check_mime(message, addresses), max_size, advice)
+
+
+def _check_size(size: int, max_size: int, advice: str) -> None:
     if size > max_size:
         raise unsupported(
             f"messages larger than {max_size >> 20} MB with this API; this one has "
             f"{size / (1 << 20):.1f} MB ({size:,} bytes) after encoding. {advice}",
             ESP_NAME,
         )
-    return data
 
 
 def parse_message_id(

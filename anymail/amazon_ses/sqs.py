@@ -170,6 +170,12 @@ def find_queue(name: str, settings: AmazonSESSettings) -> Queue:
     return parse_queue(url, region, response["Attributes"])
 
 
+def region_in_url(url: str) -> str | None:
+    """The region in the URL of a queue; None if it has none, or is something else."""
+    match = _REGION_IN_URL.fullmatch(url)
+    return (match["new"] or match["old"]) if match else None
+
+
 def parse_queue(url: str, region: str | None, attributes: Mapping[str, str]) -> Queue:
     """A queue from the attributes that SQS returns, all of them strings."""
     redrive = json.loads(attributes.get("RedrivePolicy") or "{}")
@@ -318,10 +324,8 @@ def _region(name: str, settings: AmazonSESSettings) -> str | None:
     """The region in the URL or ARN of a queue, unless SQS's own parameters name one."""
     if "region_name" in (settings.sqs_client_params or {}):
         return None
-    if arn := _ARN.fullmatch(name):
-        return arn["region"]
-    match = _REGION_IN_URL.fullmatch(name)
-    return (match["new"] or match["old"]) if match else None
+    arn = _ARN.fullmatch(name)
+    return arn["region"] if arn else region_in_url(name)
 
 
 def _client(region: str | None, settings: AmazonSESSettings) -> Any:

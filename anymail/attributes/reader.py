@@ -57,7 +57,7 @@ class AttributeReader:
         if value is None:
             return None
         if not _is_boolean(value):
-            raise AnymailSerializationError(f"`{name}` must be True or False, not {_shown(value)}")
+            raise AnymailSerializationError(f"`{name}` must be True or False, not {shown(value)}")
         return bool(value)
 
     def string(self, name: str) -> str | None:
@@ -180,7 +180,7 @@ def _check_by_address(name: str, value: Mapping[Any, Any]) -> None:
 def _check_bool_by_address(name: str, value: Mapping[Any, Any]) -> None:
     for address, flag in value.items():
         if not isinstance(address, (str, Promise)) or not _is_boolean(flag):
-            kinds = f"{type(address).__name__} to {_shown(flag)}"
+            kinds = f"{type(address).__name__} to {shown(flag)}"
             raise AnymailSerializationError(
                 f"`{name}` must be a dict of address to True or False, not of {kinds}"
             )
@@ -195,8 +195,8 @@ def _is_boolean(value: Any) -> bool:
     return isinstance(value, int) and value in (0, 1)
 
 
-def _shown(value: Any) -> str:
-    """The type of a value; a number itself."""
+def shown(value: Any) -> str:
+    """The type of a value, for errors; a number itself."""
     return repr(value) if isinstance(value, (int, float)) else type(value).__name__
 
 

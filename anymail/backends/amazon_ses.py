@@ -12,6 +12,7 @@ from django.core.mail import EmailMessage
 from ..amazon_ses import ESP_NAME, api_v1, api_v2, aws, delivery
 from ..amazon_ses.installed_botocore import botocore_version, known_parameters
 from ..amazon_ses.newer_parameters import check_parameters
+from ..amazon_ses.raw_calls import check_data
 from ..amazon_ses.tenants import with_tenant
 from ..calls import ApiCall, SendApi
 from ..conf import AmazonSESSettings, current_settings
@@ -130,6 +131,19 @@ class EmailBackend(AnymailBaseBackend):
         known = partial(known_parameters, self.client)
         check_parameters(calls, known, botocore_version())
         return calls
+
+    def sends_apart(self, message: OutgoingMessage) -> bool:
+        """Whether the API sends each recipient in ``to`` a message of its own: a template."""
+        return self.api.sends_apart(message, self.settings)
+
+    def check_calls(self, message: OutgoingMessage) -> None:
+        """Refuse what the API would refuse.
+
+        Its size is only estimated, and whether the installed botocore is new enough is not checked.
+
+        :raises AnymailError: SES cannot express it, or would not deliver it; the text says why.
+        """
+        self.api.build_calls(message, self.settings, self.send_settings, check_data)
 
     def run(self, call: ApiCall) -> Mapping[str, Any]:
         """Post a call, within the rate limits of the settings; see :func:`.delivery.run`.

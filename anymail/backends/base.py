@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain, zip_longest
 from typing import Any, ClassVar
 
@@ -113,6 +114,35 @@ class AnymailBaseBackend(BaseEmailBackend):
         """
         raise NotImplementedError
 
+    def sends_apart(self, message: OutgoingMessage) -> bool:
+        """Whether each recipient in ``to`` gets a message of its own, and does not see the others.
+
+        :param message: may have no recipients yet.
+        :return: by default False.
+        """
+        return False
+
+    def check(self, message: EmailMessage) -> OutgoingMessage:
+        """Whether a message could be sent, without sending it: no signals, no MIME, no I/O.
+
+        :param message: a Django message; it is not changed.
+        :return: what was read; without recipients nothing else is checked.
+        :raises AnymailError: it cannot be sent.
+        :raises ValueError: a line break in an address or header.
+        """
+        with self._named_in_errors(message):
+            outgoing = OutgoingMessage.from_django(message, self.defaults_for(message))
+            if outgoing.recipients:
+                self.check_calls(outgoing)
+        return outgoing
+
+    def check_calls(self, message: OutgoingMessage) -> None:
+        """Refuse what :meth:`build_calls` would refuse, without building it; by default nothing.
+
+        :param message: with at least one recipient.
+        :raises AnymailError: it cannot be sent.
+        """
+
     def run(self, call: ApiCall) -> Mapping[str, Any]:
         """Send a call, and return the response. May run in a worker thread.
 
@@ -154,10 +184,19 @@ class AnymailBaseBackend(BaseEmailBackend):
                     self.close()
         return 0
 
-    def start(self, message: Any) -> Sequence[ApiCall]:
+    def start(
+        self,
+        message: Any,
+        *,
+        message_tags: Mapping[str, str] | None = None,
+        exclude: Collection[str] = (),
+    ) -> Sequence[ApiCall]:
         """Send a message's signals and build its calls: the first half of sending it.
 
         :param message: a Django message; gets a new ``anymail_status``.
+        :param message_tags: SES message tags to add, name to value; those of the user win.
+        :param exclude: recipients that have it already, spelled as in the message and without
+            display names: they get no status.
         :return: no calls if it is not to be sent.
         :raises AnymailError: it cannot be sent.
         """
@@ -172,10 +211,12 @@ class AnymailBaseBackend(BaseEmailBackend):
         recipients_resolved.send(
             type(self), message=message, recipients=outgoing.recipients, esp_name=self.esp_name
         )
-        if refused := refused_addresses(status):
-            outgoing = without_addresses(outgoing, refused)
+        if left_out := refused_addresses(status).union(exclude):
+            outgoing = without_addresses(outgoing, left_out)
+        if message_tags:
+            outgoing = replace(outgoing, message_tags=message_tags)
         calls = self.build_calls(outgoing) if outgoing.recipients else ()
-        if not calls and not outgoing.to:
+        if not calls and not outgoing.to and not exclude:
             record_copies_without_original(status, outgoing)
         return calls
 

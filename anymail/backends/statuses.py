@@ -41,13 +41,13 @@ def refusals(status: AnymailStatus) -> str:
     return ", ".join(found)
 
 
-def without_addresses(outgoing: OutgoingMessage, refused: set[str]) -> OutgoingMessage:
-    """The message for the other recipients; its headers do not show those that are refused."""
+def without_addresses(outgoing: OutgoingMessage, left_out: set[str]) -> OutgoingMessage:
+    """The message for the other recipients; its headers do not show those that are left out."""
     return replace(
         outgoing,
-        to=tuple(a for a in outgoing.to if a.addr_spec not in refused),
-        cc=tuple(a for a in outgoing.cc if a.addr_spec not in refused),
-        bcc=tuple(a for a in outgoing.bcc if a.addr_spec not in refused),
+        to=tuple(a for a in outgoing.to if a.addr_spec not in left_out),
+        cc=tuple(a for a in outgoing.cc if a.addr_spec not in left_out),
+        bcc=tuple(a for a in outgoing.bcc if a.addr_spec not in left_out),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from django.core import mail
 from django.core.mail import EmailMessage
 
+from ..amazon_ses.template_content import is_inline_template
 from ..amazon_ses.tenants import with_tenant
 from ..attachments import Attachment
 from ..calls import ApiCall
@@ -47,6 +48,10 @@ class EmailBackend(AnymailBaseBackend):
     def defaults_for(self, message: EmailMessage) -> Mapping[str, Any]:
         """``SEND_DEFAULTS``, and the tenant of ``AMAZON_SES_TENANT`` if the message has none."""
         return with_tenant(self.send_defaults, message, self.settings)
+
+    def sends_apart(self, message: OutgoingMessage) -> bool:
+        """Whether Amazon SES, with the API v2, would send each recipient a message of its own."""
+        return bool(message.template_id) or is_inline_template(message, self.settings)
 
     def build_calls(self, message: OutgoingMessage) -> Sequence[ApiCall]:
         """Build one call for the whole message, with any features."""

@@ -53,7 +53,7 @@ def check_webhook_deployment(app_configs: Any = None, **kwargs: Any) -> list[Che
     are reported together.
     """
     routes: dict[Protection, list[str]] = {}
-    for route, callback in _webhooks():
+    for route, callback in urlconf_webhooks():
         if protection := _protection(callback):
             routes.setdefault(protection, []).append(f"/{route}")
     return [
@@ -67,12 +67,7 @@ def check_feedback_webhook(app_configs: Any = None, **kwargs: Any) -> list[Check
     """W121: feedback is to be recorded, and no webhook receives it. For ``check --deploy``."""
     if not apps.is_installed("anymail.feedback") or not conf.django_setting("ROOT_URLCONF"):
         return []
-    if _has_queues():
-        return []
-    if any(
-        not issubclass(callback.view_class, AmazonSESInboundWebhookView)
-        for _, callback in _webhooks(AnymailCoreWebhookView)
-    ):
+    if receives_events():
         return []
     return [
         Warning(
@@ -84,6 +79,14 @@ def check_feedback_webhook(app_configs: Any = None, **kwargs: Any) -> list[Check
             id="anymail.W121",
         )
     ]
+
+
+def receives_events() -> bool:
+    """Whether queues, or webhooks in the URLconf, bring events about messages that were sent."""
+    return _has_queues() or any(
+        not issubclass(callback.view_class, AmazonSESInboundWebhookView)
+        for _, callback in urlconf_webhooks(AnymailCoreWebhookView)
+    )
 
 
 def _has_queues() -> bool:
@@ -163,7 +166,7 @@ def _is_weak(secret: str) -> bool:
     return len(password) < MIN_PASSWORD_LENGTH or len(set(password)) < MIN_UNIQUE_CHARACTERS
 
 
-def _webhooks(
+def urlconf_webhooks(
     base: type[AnymailCoreWebhookView] = AmazonSESBaseWebhookView,
 ) -> Iterator[tuple[str, Any]]:
     """The route of each webhook in the URLconf, and what ``as_view()`` made, decorated or not.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from operator import getitem
@@ -14,6 +14,10 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.utils.module_loading import import_string
 
 from .. import conf
+from ..exceptions import AnymailConfigurationError
+
+#: Stores messages for another mailer.
+OUTBOX = "anymail.backends.outbox.EmailBackend"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +28,9 @@ class Mailer:
     :param path: of its class.
     :param options: its keywords.
     :param construct: makes the backend.
-    :param is_default: Django uses it unless a message names another.
+    :param is_default: Django uses it unless a message names another, or delivers with it what the
+        outbox has stored.
+    :param alias: its key in ``MAILERS``; None without that setting.
     """
 
     where: str
@@ -32,36 +38,57 @@ class Mailer:
     options: Mapping[str, Any]
     construct: Callable[[], Any]
     is_default: bool
+    alias: str | None = None
 
 
 def configured_mailers() -> list[Mailer]:
-    """Every mailer of ``MAILERS`` (from Django 6.1 on), or the one of ``EMAIL_BACKEND``."""
+    """Every mailer of ``MAILERS`` (from Django 6.1 on), or the one of ``EMAIL_BACKEND``, with the
+    one of ``OUTBOX_BACKEND`` behind it."""
     mailers: Any = getattr(mail, "mailers", None)  # from Django 6.1 on
     configured = conf.django_setting("MAILERS")
     if mailers is not None and isinstance(configured, dict):  # else Django complains
-        return [
-            Mailer(
+        return list(_of_mailers(configured, mailers))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # from Django 6.1 reading it is deprecated
+        path = conf.django_setting("EMAIL_BACKEND")
+    found = [_by_path("EMAIL_BACKEND", path)]
+    if path == OUTBOX and (delivers := _outbox_backend()) not in (None, OUTBOX):
+        found.append(_by_path('ANYMAIL["OUTBOX_BACKEND"]', delivers))
+    return found
+
+
+def _of_mailers(configured: Mapping[str, Any], mailers: Any) -> Iterator[Mailer]:
+    default = dict_or_empty(configured.get("default"))
+    behind = dict_or_empty(default.get("OPTIONS")).get("mailer")
+    defaults = ("default", behind if default.get("BACKEND") == OUTBOX else None)
+    for alias, mailer in configured.items():
+        if isinstance(mailer, dict):  # else Django complains
+            yield Mailer(
                 where=f"MAILERS[{alias!r}]",
                 path=mailer.get("BACKEND", ""),
                 options=dict_or_empty(mailer.get("OPTIONS")),
                 construct=partial(getitem, mailers, alias),
-                is_default=alias == "default",
+                is_default=alias in defaults,
+                alias=alias,
             )
-            for alias, mailer in configured.items()
-            if isinstance(mailer, dict)  # else Django complains
-        ]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # from Django 6.1 reading it is deprecated
-        path = conf.django_setting("EMAIL_BACKEND")
-    return [
-        Mailer(
-            where="EMAIL_BACKEND",
-            path=path,
-            options={},
-            construct=lambda: import_string(path)(),
-            is_default=True,
-        )
-    ]
+
+
+def _by_path(where: str, path: Any) -> Mailer:
+    """The mailer of a setting that has only a path."""
+    return Mailer(
+        where=where,
+        path=path,
+        options={},
+        construct=lambda: import_string(path)(),
+        is_default=True,
+    )
+
+
+def _outbox_backend() -> str | None:
+    try:
+        return conf.OutboxSettings.load().outbox_backend
+    except AnymailConfigurationError:
+        return None  # another check reports it
 
 
 def our_mailers() -> list[Mailer]:
@@ -74,7 +101,7 @@ def default_is_amazon_ses() -> bool:
     from ..backends.amazon_ses import EmailBackend  # checks are imported by every process
 
     return any(
-        mailer.is_default and _is_subclass(mailer.path, EmailBackend)
+        mailer.is_default and is_subclass(mailer.path, EmailBackend)
         for mailer in configured_mailers()
     )
 
@@ -87,11 +114,11 @@ def dict_or_empty(value: Any) -> Mapping[str, Any]:
 def _is_ours(path: Any) -> bool:
     from ..backends.base import AnymailBaseBackend
 
-    is_ours = _is_subclass(path, AnymailBaseBackend)
+    is_ours = is_subclass(path, AnymailBaseBackend)
     return str(path).startswith("anymail.") if is_ours is None else is_ours
 
 
-def _is_subclass(path: Any, base: type[BaseEmailBackend]) -> bool | None:
+def is_subclass(path: Any, base: type[BaseEmailBackend]) -> bool | None:
     """Whether a path is that of a subclass; None if it cannot be imported."""
     try:
         backend = import_string(path)

@@ -178,11 +178,15 @@ def check_senders(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMe
             ("DEFAULT_FROM_EMAIL", "messages without a from_email"),
             ("SERVER_EMAIL", "Django's error reports to ADMINS and MANAGERS"),
         )
-        if (recipients or name != "SERVER_EMAIL") and _is_local(conf.django_setting(name))
+        if (recipients or name != "SERVER_EMAIL") and is_local(conf.django_setting(name))
     ]
 
 
-def _is_local(sender: Any) -> bool:
+def is_local(sender: Any) -> bool:
+    """Whether an address is one on this machine, such as Django's default ``webmaster@localhost``.
+
+    :param sender: with or without a display name.
+    """
     domain = parseaddr(str(sender))[1].rpartition("@")[2].lower()
     return "." not in domain or domain.endswith((".localdomain", ".localhost"))
 

@@ -10,6 +10,7 @@ from django.core import checks
 
 from .. import conf
 from ..conf import aws_values, values
+from ..conf.reserve import reserve
 from ..exceptions import AnymailConfigurationError
 from .leftover_settings import leftover_settings
 from .unknown_settings import hint_for, is_of_another_service, unknown_names
@@ -20,11 +21,14 @@ CONVERSIONS: dict[Callable[[Any, str], Any] | None, str] = {
     values.strings: 'os.environ["..."].split(",")',
     aws_values.tag_names: 'os.environ["..."].split(",")',
     values.suppress_reasons: 'os.environ["..."].split(",")',
+    reserve: 'json.loads(os.environ["..."])',
     values.dictionary: 'json.loads(os.environ["..."])',
     aws_values.role_params: 'json.loads(os.environ["..."])',
     values.optional_dictionary: 'json.loads(os.environ["..."])',
     values.seconds: 'float(os.environ["..."])',
+    values.positive_seconds: 'float(os.environ["..."])',
     values.optional_seconds: 'float(os.environ["..."])',
+    values.optional_share: 'float(os.environ["..."])',
     aws_values.send_rate: 'float(os.environ["..."])',
     values.byte_count: 'int(os.environ["..."])',
     values.positive_int: 'int(os.environ["..."])',

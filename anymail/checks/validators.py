@@ -23,7 +23,7 @@ def check_validator_caches(app_configs: Any = None, **kwargs: Any) -> list[check
             hint=f"Name one that it has: {', '.join(map(repr, caches))}.",
             id="anymail.E109",
         )
-        for where, validator in _validators()
+        for where, validator in model_validators()
         if validator.cache is not None and validator.cache not in caches
     ]
 
@@ -40,11 +40,12 @@ def check_validators_can_ask(app_configs: Any = None, **kwargs: Any) -> list[che
             hint='python -m pip install --upgrade boto3 "botocore>=' + f'{BOTOCORE}"',
             id="anymail.W125",
         )
-        for where, _ in _validators()
+        for where, _ in model_validators()
     ]
 
 
-def _validators() -> Iterator[tuple[str, DeliverabilityValidator]]:
+def model_validators() -> Iterator[tuple[str, DeliverabilityValidator]]:
+    """The validators of model fields that ask SES, and the name of each field."""
     for model in apps.get_models():
         for field in model._meta.local_fields:
             for validator in field.validators:

@@ -7,6 +7,7 @@ from .groups import (
     GROUPS,
     AmazonSESSettings,
     FeedbackSettings,
+    OutboxSettings,
     SendDefaults,
     SendSettings,
     WebhookSettings,
@@ -15,14 +16,18 @@ from .groups import (
     type_problems,
 )
 from .lookup import UNSET, anymail_dict, django_setting, get_anymail_setting, has_setting
+from .reserve import NO_RESERVE, Reserve
 
 __all__ = [
     "FLAT_NAMES",
     "GROUPS",
+    "NO_RESERVE",
     "UNSET",
     "AmazonSESSettings",
     "CurrentSettings",
     "FeedbackSettings",
+    "OutboxSettings",
+    "Reserve",
     "SendDefaults",
     "SendSettings",
     "Settings",

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from ..exceptions import AnymailConfigurationError
 from . import aws_values, values
 from .base import Settings, Sources, setting, specs
+from .reserve import Reserve, reserve
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,22 @@ class FeedbackSettings(Settings):
     """Settings of the app ``anymail.feedback``."""
 
     feedback_suppress: tuple[str, ...] = setting(values.suppress_reasons, None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutboxSettings(Settings):
+    """Settings of the app ``anymail.outbox``."""
+
+    outbox_backend: str | None = setting(values.optional_string, None)
+    outbox_bell: str | Callable[..., Any] | None = setting(values.outbox_bell, None)
+    outbox_database: str | None = setting(values.optional_string, None)
+    outbox_keep: int = setting(values.positive_int, 90)
+    outbox_keep_content: float = setting(values.seconds, 0)
+    outbox_max_attempts: int = setting(values.positive_int, 10)
+    outbox_lease: float = setting(values.positive_seconds, 60)
+    outbox_max_bounce_rate: float | None = setting(values.optional_share, 0.05)
+    outbox_max_complaint_rate: float | None = setting(values.optional_share, 0.001)
+    outbox_reserve: Reserve = setting(reserve, Reserve(min_priority=0, rate=0.2, daily=0.1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +124,7 @@ GROUPS: tuple[type[Settings], ...] = (
     SendDefaults,
     WebhookSettings,
     FeedbackSettings,
+    OutboxSettings,
     AmazonSESSettings,
 )
 

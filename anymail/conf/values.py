@@ -16,6 +16,8 @@ from ..exceptions import AnymailConfigurationError
 
 #: Values of ``FEEDBACK_SUPPRESS``.
 SUPPRESS_REASONS = ("hard_bounce", "complaint")
+#: Words for ``OUTBOX_BELL``.
+OUTBOX_BELLS = ("tasks", "command")
 #: Values of ``AMAZON_SES_QUEUE_TRUST``.
 QUEUE_TRUST = ("queue", "signature")
 #: Values of ``AMAZON_SES_QUEUE_POISON``.
@@ -81,9 +83,25 @@ def seconds(value: Any, where: str) -> float:
     raise wrong_number(where, "a number of seconds, 0 or more", value)
 
 
+def positive_seconds(value: Any, where: str) -> float:
+    """A number of seconds, more than 0; not a timedelta."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
+        return float(value)
+    raise wrong_number(where, "a number of seconds, more than 0", value)
+
+
 def optional_seconds(value: Any, where: str) -> float | None:
     """A number of seconds, 0 or more, or None."""
     return None if value is None else seconds(value, where)
+
+
+def optional_share(value: Any, where: str) -> float | None:
+    """A part of a whole, from 0 to 1, or None."""
+    if value is None:
+        return None
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1:
+        return float(value)
+    raise wrong_number(where, "a number from 0 to 1, or None", value)
 
 
 def byte_count(value: Any, where: str) -> int:
@@ -112,6 +130,14 @@ def callable_or_path(value: Any, where: str) -> Any:
     if value is None or callable(value) or isinstance(value, str):
         return value or None
     raise wrong_type(where, "a callable, a dotted path to one, or None", value)
+
+
+def outbox_bell(value: Any, where: str) -> Any:
+    """One of :data:`OUTBOX_BELLS`, a callable, a dotted path to one (imported later), or None."""
+    is_path = isinstance(value, str) and (value in OUTBOX_BELLS or "." in value)
+    if not value or callable(value) or is_path:
+        return value or None
+    raise wrong_type(where, '"tasks", "command", a callable, a dotted path to one, or None', value)
 
 
 def optional_idna_encoder(value: Any, where: str) -> Any:

@@ -24,7 +24,8 @@ from django.db import connections
 from ..amazon_ses.sqs import Queue
 from ..amazon_ses.timestamps import utc_now
 from ..conf import AmazonSESSettings
-from . import health, timing
+from ..processes.health import touch
+from . import timing
 from .hand import Hand, Held
 from .handling import Handler, Outcome
 from .polling import Budget, Poller
@@ -193,7 +194,7 @@ class Consumer:
     def _report_health(self) -> None:
         self._handler.slow.log()
         if self._handler.outage.is_on or self._hand.is_moving():
-            health.touch(self._health_file)
+            touch(self._health_file)
 
     def _complete_after(self, polling: list[threading.Thread]) -> None:
         join(polling)

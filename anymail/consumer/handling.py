@@ -17,7 +17,7 @@ from ..conf import AmazonSESSettings
 from ..exceptions.tracebacks import error_chain
 from . import timing
 from .hand import Held
-from .health import SlowReceivers
+from .slow_receivers import SlowReceivers
 
 logger: logging.Logger = logging.getLogger(__name__)
 

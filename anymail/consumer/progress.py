@@ -2,60 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any
 
+from ..processes.progress import REWRITE, TERMINAL_INTERVAL, JsonProgress, Output
+from ..processes.wording import counted, spoken
 from .consumer import Consumer
 from .tally import Counts
 
-#: Seconds between two lines of JSON, and between two updates of the line on a terminal.
-JSON_INTERVAL = 60.0
-TERMINAL_INTERVAL = 0.5
-#: To the beginning of the line, and clear it (ECMA-48, "CR", "EL").
-REWRITE = "\r\x1b[K"
 
-
-class Output(Protocol):
-    """Django's wrapper of ``sys.stdout``."""
-
-    def write(self, msg: str = "", style_func: Any = None, ending: str | None = None) -> None:
-        """Write a line, or text with another end."""
-
-    def flush(self) -> None:
-        """Show what was written."""
-
-
-class JsonProgress:
+def json_progress(consumer: Consumer, out: Output) -> JsonProgress:
     """One object per line: what happened since the line before."""
 
-    interval: float = JSON_INTERVAL
-
-    def __init__(self, consumer: Consumer, out: Output) -> None:
-        self._consumer, self._out = consumer, out
-        self._before = Counts()
-
-    def begin(self) -> None:
-        """Print nothing yet."""
-
-    def show(self) -> None:
-        """Print the next line."""
-        now = self._consumer.tally.counts()
-        line = {
-            "queues": [queue.name for queue in self._consumer.queues],
-            **asdict(now - self._before),
-            "lag": round(self._consumer.tally.take_lag(), 3),
-            "in_hand": self._consumer.in_hand,
+    def more() -> dict[str, Any]:
+        return {
+            "queues": [queue.name for queue in consumer.queues],
+            "lag": round(consumer.tally.take_lag(), 3),
+            "in_hand": consumer.in_hand,
         }
-        self._before = now
-        self._out.write(json.dumps(line))
-        self._out.flush()
 
-    end = show
+    return JsonProgress(lambda: asdict(consumer.tally.counts()), out, more)
 
 
 class TerminalProgress:
@@ -92,38 +59,6 @@ class TerminalProgress:
         self._out.write(REWRITE + summary(counts, time.monotonic() - self._started))
 
 
-class NoProgress:
-    """Prints nothing."""
-
-    interval: float = JSON_INTERVAL
-
-    def begin(self) -> None:
-        """Nothing."""
-
-    def show(self) -> None:
-        """Nothing."""
-
-    def end(self) -> None:
-        """Nothing."""
-
-
-@contextmanager
-def shown(progress: JsonProgress | TerminalProgress | NoProgress) -> Iterator[None]:
-    """Show progress from another thread while the block runs."""
-    over = threading.Event()
-    thread = threading.Thread(
-        target=_repeat, args=(progress.show, progress.interval, over), daemon=True
-    )
-    progress.begin()
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-        progress.end()
-
-
 def describe(counts: Counts, rate: float, lag: float, in_hand: int) -> str:
     """The line for a terminal.
 
@@ -150,23 +85,3 @@ def summary(counts: Counts, seconds: float) -> str:
     if counts.returned:
         line += f" Given back to the queue: {counts.returned:,}."
     return line
-
-
-def counted(number: int, noun: str) -> str:
-    """``"1 message"``, ``"2,000 messages"``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def spoken(seconds: float) -> str:
-    """A duration for people: ``"0.4 s"``, ``"45 s"``, ``"3 min"``, ``"2 h"``, ``"5 days"``."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
-
-
-def _repeat(show: Callable[[], None], interval: float, over: threading.Event) -> None:
-    while not over.wait(interval):
-        show()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
-from contextlib import contextmanager
 
 from ..amazon_ses import sqs
 from ..amazon_ses.sqs import Queue
@@ -39,24 +38,6 @@ class Stop:
         self._consumer = consumer
         if self.is_requested.is_set():
             consumer.stop()
-
-
-@contextmanager
-def time_limit(seconds: float | None, function: Callable[[], None]) -> Iterator[None]:
-    """Call a function in another thread, if the block takes longer.
-
-    :param seconds: None for no limit.
-    """
-    if seconds is None:
-        yield
-        return
-    timer = threading.Timer(seconds, function)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def find_queues(

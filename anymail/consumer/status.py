@@ -10,7 +10,7 @@ from ..amazon_ses import sqs
 from ..amazon_ses.sqs import Queue
 from ..conf import AmazonSESSettings
 from ..exceptions import AnymailAPIError
-from .progress import spoken
+from ..processes.wording import spoken
 
 HEADER = ("queue", "waiting", "in flight", "delayed", "oldest", "dead letters")
 

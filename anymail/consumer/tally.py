@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +24,6 @@ class Counts:
     failed: int = 0
     poison: int = 0
     returned: int = 0
-
-    def __sub__(self, earlier: Counts) -> Counts:
-        before = asdict(earlier)
-        return Counts(**{name: count - before[name] for name, count in asdict(self).items()})
 
 
 class Tally:

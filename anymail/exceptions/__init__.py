@@ -11,6 +11,7 @@
     │   ├── AnymailInvalidAddress               also a ValueError
     │   ├── AnymailUnsupportedFeature           also a ValueError
     │   ├── AnymailSerializationError           also a TypeError
+    │   ├── AnymailIdempotencyConflict          also a ValueError
     │   ├── AnymailCancelSend                   for pre_send receivers to raise
     │   └── AnymailWebhookValidationFailure     also a SuspiciousOperation: HTTP 400
     └── ImproperlyConfigured (Django)           never swallowed
@@ -163,6 +164,10 @@ class AnymailSerializationError(AnymailError, TypeError):
         if message is None:
             message = f"The data cannot be written as JSON: {orig_err}"
         super().__init__(message, **kwargs)
+
+
+class AnymailIdempotencyConflict(AnymailError, ValueError):
+    """The outbox has another message with the same idempotency key. Nothing was stored."""
 
 
 class AnymailCancelSend(AnymailError):

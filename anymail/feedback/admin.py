@@ -14,8 +14,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from .changelist import AnyModelAdmin, DistinctValuesFilter
-from .columns import address_key, storable_text
+from ..admin_lists.changelist import AnyModelAdmin, DistinctValuesFilter
+from ..database.columns import address_key, storable_text
 from .forms import LiftForm, SuppressionForm
 from .list_admin import ListAdmin
 from .models import Bounce, Complaint, Delivery, MailEvent, Suppression

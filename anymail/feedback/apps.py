@@ -3,12 +3,21 @@
 :raises ImproperlyConfigured: django-anymail was installed over this package.
 """
 
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
 from django.apps import AppConfig
+from django.utils import timezone
 
 from ..installation import explain_import_errors
 
 with explain_import_errors():
     from ..signals import recipients_resolved, tracking
+
+if TYPE_CHECKING:
+    from ..database.pruning import Prunable
 
 
 class AnymailFeedbackConfig(AppConfig):
@@ -27,3 +36,9 @@ class AnymailFeedbackConfig(AppConfig):
         recipients_resolved.connect(
             suppression.on_recipients_resolved, dispatch_uid="anymail.feedback"
         )
+
+    def anymail_prunable(self, older_than: timedelta | None) -> list[Prunable]:
+        """What ``manage.py anymail_prune`` may delete: nothing without an age."""
+        from .pruning import prunable
+
+        return [] if older_than is None else prunable(timezone.now() - older_than)

@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from .changelist import (
+from ..admin_lists.changelist import (
     AnyModelAdmin,
     CappedPaginator,
-    DateSpanQuerySet,
     ExclusiveFiltersChangeList,
-    capped_count,
+    with_date_span,
 )
-from .columns import address_key, storable_text
+from ..admin_lists.details import indented_json, list_link
+from ..database.columns import address_key, storable_text
 from .models import Bounce, Complaint, Delivery, MailEvent, Record, Suppression
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
-
-#: Links count no further.
-MAX_KNOWN = 1_000
 
 
 class ListAdmin(AnyModelAdmin):
@@ -71,9 +65,7 @@ class ListAdmin(AnyModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The rows, without the ``deferred`` fields."""
         usual: QuerySet[Any] = super().get_queryset(request)
-        rows: QuerySet[Any] = DateSpanQuerySet(self.model, usual.query, usual.db).defer(
-            *self.deferred
-        )
+        rows: QuerySet[Any] = with_date_span(usual).defer(*self.deferred)
         return rows
 
     def get_search_results(
@@ -126,29 +118,16 @@ class ListAdmin(AnyModelAdmin):
         """
         if not term:
             return SafeString("-")
-        found: list[tuple[str, Any, str]] = []
-        for model in (Bounce, Complaint, Delivery, MailEvent):
-            rows = model._default_manager.filter(**lookup)
-            found.append((_changelist_url(self.admin_site, model, term), *_counted(model, rows)))
+        found: list[QuerySet[Any]] = [
+            model._default_manager.filter(**lookup)
+            for model in (Bounce, Complaint, Delivery, MailEvent)
+        ]
         if "address_key" in lookup:
-            entries = Suppression.objects.filter(address=lookup["address_key"])
-            url = _changelist_url(self.admin_site, Suppression, term)
-            found.append((url, *_counted(Suppression, entries)))
-        return format_html_join(" · ", '<a href="{}">{} ({})</a>', found)
+            found.append(Suppression.objects.filter(address=lookup["address_key"]))
+        links = ((list_link(self.admin_site, rows, term),) for rows in found)
+        return format_html_join(" · ", "{}", links)
 
     @admin.display(description=_("SES event"))
     def document(self, row: Record) -> SafeString:
         """The document of SES as indented JSON."""
-        document = json.dumps(row.event, indent=2, ensure_ascii=False)
-        return format_html("<pre>{}</pre>", document)
-
-
-def _counted(model: type[Any], rows: QuerySet[Any]) -> tuple[Any, str]:
-    count = capped_count(rows, MAX_KNOWN)
-    return model._meta.verbose_name_plural, f"{count}+" if count == MAX_KNOWN else str(count)
-
-
-def _changelist_url(site: admin.AdminSite, model: type[Any], term: str) -> str:
-    options = model._meta
-    url = reverse(f"{site.name}:{options.app_label}_{options.model_name}_changelist")
-    return f"{url}?{urlencode({'q': term})}"
+        return indented_json(row.event)

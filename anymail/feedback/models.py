@@ -13,8 +13,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from ..database.columns import ADDRESS_LENGTH, address_key, truncate
 from ..signals import EventType, RejectReason
-from .columns import ADDRESS_LENGTH, address_key, truncate
 from .querysets import LOOKUP_COLUMNS, SuppressionQuerySet
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Record(models.Model):
     mail_id: models.CharField[str, str] = models.CharField(_("Mail id"), max_length=255)
     mail_from: models.TextField[str, str] = models.TextField(_("From"))
     address: models.CharField[str, str] = models.CharField(_("Address"), max_length=ADDRESS_LENGTH)
-    #: The address for comparison, see :func:`.columns.address_key`.
+    #: The address for comparison, see :func:`anymail.database.columns.address_key`.
     address_key: models.CharField[str, str] = models.CharField(
         _("Address for comparison"), max_length=ADDRESS_LENGTH, editable=False
     )
@@ -248,7 +248,7 @@ class Suppression(models.Model):
     An address can be here once for each reason.
     """
 
-    #: In the form of :func:`.columns.address_key`.
+    #: In the form of :func:`anymail.database.columns.address_key`.
     address: models.CharField[str, str] = models.CharField(_("Address"), max_length=ADDRESS_LENGTH)
     reason: models.CharField[str, str] = models.CharField(
         _("Reason"), max_length=20, choices=Reason.choices, default=Reason.MANUAL

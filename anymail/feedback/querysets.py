@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from django.db import models
 from django.utils import timezone
 
-from .columns import address_key, storable_text, truncate
+from ..database.columns import address_key, storable_text, truncate
 
 if TYPE_CHECKING:
     from .models import Suppression

@@ -32,9 +32,7 @@ from ..amazon_ses.feedback import (
     recipient_details,
     sns_notification,
 )
-from ..signals import AnymailTrackingEvent, EventType
-from . import suppression
-from .columns import (
+from ..database.columns import (
     address_key,
     clamp_int,
     storable_json,
@@ -42,6 +40,8 @@ from .columns import (
     storable_time,
     truncate,
 )
+from ..signals import AnymailTrackingEvent, EventType
+from . import suppression
 from .models import Bounce, Complaint, Delivery, Feedback, MailEvent, Record
 from .signals import feedback
 

@@ -12,6 +12,7 @@ from typing import Any
 from ..addresses import EmailAddress
 from ..conf import FeedbackSettings, current_settings
 from ..message import AnymailRecipientStatus
+from ..probes import is_probe
 from .models import Bounce, Complaint, Reason, Record, Suppression
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -36,9 +37,9 @@ def reason_for(row: Record) -> str | None:
 
     SES reports mail that its own suppression lists stopped as permanent bounces, too. Strangers
     write the reports of bounces and complaints, so addresses that the message was not sent to are
-    never suppressed.
+    never suppressed. Nor are those of probes.
     """
-    if row.recipient_uncertain:
+    if row.recipient_uncertain or is_probe(row.address):
         return None
     if isinstance(row, Bounce):
         return str(Reason.HARD_BOUNCE) if _is_final(row) else None

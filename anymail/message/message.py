@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from uuid import UUID
 
+from asgiref.sync import sync_to_async
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.utils.functional import Promise
 
@@ -35,7 +37,19 @@ class AnymailMessageMixin(EmailMessage):
     :param merge_track_clicks: dict of address to bool: ``track_clicks`` for this recipient.
         Recipients with different values are in different API calls.
     :param merge_track_opens: dict of address to bool: ``track_opens`` for this recipient.
-    :param send_at: datetime; not supported by SES.
+    :param send_at: datetime, date (its midnight) or POSIX timestamp (seconds): the app
+        ``anymail.outbox`` sends the message then, or soon after; a naive datetime is in Django's
+        current time zone. SES itself cannot send later, and backends that send directly refuse it
+        and the four attributes after it.
+    :param priority: int from -100 to 100: the outbox sends messages with higher numbers first;
+        0 unless given.
+    :param expires_at: like ``send_at``: if the outbox has not sent the message until then, it
+        never does.
+    :param idempotency_key: string of 1 to 256 characters: of messages with the same key the outbox
+        stores and sends the first only.
+    :param on_doubt: ``"hold"`` or ``"resend"``: what the outbox does with a message that SES may
+        or may not have accepted, because an answer never came. Held, it is never sent twice;
+        resent, it may be. ``"hold"`` unless given.
     :param tenant: the name of an SES tenant, in whose name it is sent; v2 API only.
     :param track_clicks: bool: whether SES tracks clicks on links, whatever the configuration set
         says; v2 API only.
@@ -45,6 +59,8 @@ class AnymailMessageMixin(EmailMessage):
 
     #: For :class:`anymail.backends.test.EmailBackend`: the response to return or error to raise.
     anymail_test_response: AnymailAPIError | Mapping[str, Any] | None
+    #: The id of the message in the outbox; None unless it is stored there.
+    outbox_id: UUID | None = None
     #: The parameters that that backend recorded.
     anymail_test_params: dict[str, Any]
 
@@ -59,6 +75,10 @@ class AnymailMessageMixin(EmailMessage):
         merge_track_clicks: Mapping[str, bool] | type[UNSET] | None = UNSET,
         merge_track_opens: Mapping[str, bool] | type[UNSET] | None = UNSET,
         send_at: datetime | date | float | type[UNSET] | None = UNSET,
+        priority: int | type[UNSET] | None = UNSET,
+        expires_at: datetime | date | float | type[UNSET] | None = UNSET,
+        idempotency_key: str | type[UNSET] | None = UNSET,
+        on_doubt: Literal["hold", "resend"] | type[UNSET] | None = UNSET,
         tags: Iterable[str | Promise] | type[UNSET] | None = UNSET,
         tenant: str | Promise | type[UNSET] | None = UNSET,
         track_clicks: bool | type[UNSET] | None = UNSET,
@@ -77,6 +97,10 @@ class AnymailMessageMixin(EmailMessage):
         self.merge_track_clicks: Any = merge_track_clicks
         self.merge_track_opens: Any = merge_track_opens
         self.send_at: Any = send_at
+        self.priority: Any = priority
+        self.expires_at: Any = expires_at
+        self.idempotency_key: Any = idempotency_key
+        self.on_doubt: Any = on_doubt
         self.tags: Any = tags
         self.tenant: Any = tenant
         self.track_clicks: Any = track_clicks
@@ -86,6 +110,19 @@ class AnymailMessageMixin(EmailMessage):
         self.merge_global_data: Any = merge_global_data
         #: The result of sending; a new one each time.
         self.anymail_status: AnymailStatus = AnymailStatus()
+
+    async def asend(self, fail_silently: bool = False, **kwargs: Any) -> int:
+        """Send the message from async code, with any backend: ``await message.asend()``.
+
+        :meth:`~django.core.mail.EmailMessage.send` runs in the thread in which Django's async ORM
+        runs, too. The event loop goes on meanwhile.
+
+        :param fail_silently: as for ``send()``.
+        :param kwargs: what else ``send()`` takes: ``using`` on Django 6.1.
+        :return: the number of messages sent: 1 or 0.
+        :raises Exception: what ``send()`` raises.
+        """
+        return await sync_to_async(self.send)(fail_silently=fail_silently, **kwargs)
 
     def attach_inline_image_file(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from base64 import b64encode
 from email.message import Message
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import django
@@ -53,7 +54,7 @@ def replace_large_attachments(message: EmailMessage) -> dict[bytes, bytes]:
 
     :param message: a Django message of ours, which is changed.
     """
-    if not _is_built_by_django(type(message)):
+    if not is_built_by_django(type(message)):
         return {}
     large = {}
     attachments: list[Any] = list(message.attachments)
@@ -87,7 +88,7 @@ def restore_large_attachments(
 def _plain_attachment(attachment: Any, encoding: str) -> Any:
     if isinstance(attachment, Message):
         return attachment
-    name, content, mimetype = map(force_non_lazy, (*attachment, None)[:3])
+    name, content, mimetype = map(_immutable, (*attachment, None)[:3])
     holder = EmailMessage()
     # It guesses the media type from the name.
     holder.attach(name, content, mimetype or (None if name else "application/octet-stream"))
@@ -96,17 +97,28 @@ def _plain_attachment(attachment: Any, encoding: str) -> Any:
 
 
 def _plain_content(content: Any, mimetype: str, encoding: str) -> Any:
-    content = force_non_lazy(content)
+    content = _immutable(content)
     if mimetype.startswith("text/"):
         return content.decode(encoding) if isinstance(content, bytes) else content
     is_text = isinstance(content, str) and not mimetype.startswith("message/")
     return content.encode(encoding) if is_text else content
 
 
-def _is_built_by_django(kind: type[EmailMessage]) -> bool:
+def _immutable(value: Any) -> Any:
+    # Django decodes text in bytes only.
+    return bytes(value) if isinstance(value, (bytearray, memoryview)) else force_non_lazy(value)
+
+
+def is_built_by_django(kind: type[EmailMessage]) -> bool:
+    """Whether a class leaves it to Django to build its MIME."""
     base = EmailMultiAlternatives if issubclass(kind, EmailMultiAlternatives) else EmailMessage
-    builders = [name for name in dir(base) if name.startswith(("_create_", "_add_"))]
-    return all(getattr(kind, name) is getattr(base, name) for name in ("message", *builders))
+    return all(getattr(kind, name) is getattr(base, name) for name in _builders(base))
+
+
+@cache
+def _builders(base: type[EmailMessage]) -> list[str]:
+    """The names of the methods with which Django builds MIME."""
+    return ["message", *(name for name in dir(base) if name.startswith(("_create_", "_add_")))]
 
 
 def _is_large(attachment: Any) -> bool:

@@ -74,6 +74,10 @@ ONCE = frozenset(
     }
 )
 
+CRLF = "\r\n"
+_LINE_BREAK = re.compile(r"\r?\n")
+_FOLDED = re.compile(r"[\t -~]*(?:\r?\n[\t ][\t -~]*)*")
+
 
 def as_bytes(mime: Message) -> bytes:
     """Serialise, with CRLF, and with long words in headers unbroken."""
@@ -138,7 +142,13 @@ class SmtpSafePolicy(EmailPolicy):
         return value  # parsed when it was stored, or never
 
     def fold(self, name: str, value: Any) -> str:
-        """The header field with its lines folded; see :func:`fold_header`."""
+        """The header field with its lines folded; see :func:`fold_header`.
+
+        In a signed part a header that has been parsed stays as it is (RFC 1847).
+        """
+        if self.max_line_length == 0 and type(value) is str and _FOLDED.fullmatch(value):
+            # The standard library's generator sets the length to 0 in signed parts.
+            return f"{name}: {_LINE_BREAK.sub(CRLF, value)}{CRLF}"
         if _is_mime_header(name) and longest_word(str(value).split(), name) > MAX_LINE:
             value = self.header_factory(name, str(value))
         if hasattr(value, "params"):  # encodes file names (RFC 2231)

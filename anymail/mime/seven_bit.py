@@ -30,7 +30,7 @@ def make_seven_bit(mime: Message) -> None:
         return
     if mime.get("Content-Transfer-Encoding", "7bit").lower() in ("7bit", "8bit", "binary"):
         _encode_leaf(mime)
-    elif not _is_seven_bit(mime.get_payload()):  # encoded by the user, and not well
+    elif not is_seven_bit(mime.get_payload()):  # encoded by the user, and not well
         _encode_leaf(mime, may_stay=False)
 
 
@@ -39,7 +39,8 @@ def _subparts(mime: Message) -> Iterable[Message]:
     return [part for part in parts if isinstance(part, Message)]
 
 
-def _is_seven_bit(payload: Any) -> bool:
+def is_seven_bit(payload: Any) -> bool:
+    """Whether a part's payload can be sent as it is; parts in it are not looked at."""
     return not isinstance(payload, str) or (
         payload.isascii() and max(map(len, payload.splitlines()), default=0) <= MAX_LINE
     )

@@ -24,6 +24,9 @@ class StreamedFile:
     :param size: of the content, in bytes.
     """
 
+    #: As files report it: there is nothing to close.
+    closed = False
+
     def __init__(self, chunks: Callable[[], Iterator[bytes]], size: int) -> None:
         self.chunks = chunks
         self.size = size

@@ -161,6 +161,22 @@ class ReceivedMail:
     at: datetime = field(default_factory=now)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What became of a message in the outbox.
+
+    :param state: as in the table; ``"killed"`` if its worker was.
+    """
+
+    state: str
+    text: str
+    at: datetime = field(default_factory=now)
+
+    @property
+    def label(self) -> str:
+        return self.state.capitalize().replace("_", " ")
+
+
 Mail = TypeVar("Mail", SentMail, ReceivedMail)
 
 
@@ -171,6 +187,8 @@ class Journal:
         self.version: int = 0
         self.dropped_sent: int = 0
         self.dropped_received: int = 0
+        #: Of each message in the outbox, by its id.
+        self.steps: dict[str, list[Step]] = {}
         self._keep = keep
         self._keep_bytes = keep_bytes
         self._changed = Condition()
@@ -248,6 +266,12 @@ class Journal:
             published = self._events.get(event.event_id or "") or self._published_mail(event)
             if published is not None:
                 published.signals.append(event)
+
+    def add_step(self, id: str, step: Step) -> None:
+        with self._change():
+            self.steps.setdefault(id, []).append(step)
+            while len(self.steps) > self._keep:
+                del self.steps[next(iter(self.steps))]
 
     def clear(self) -> None:
         with self._change():

@@ -35,6 +35,7 @@ class Options:
     domain: list[str] = field(default_factory=list)
     configuration_set: list[str] = field(default_factory=list)
     verified: list[str] = field(default_factory=list)
+    empty: bool = False
     latency: float = 0.0
     max_send_rate: float | None = None
     key_file: Path | None = None
@@ -70,6 +71,7 @@ def add_arguments(parser: ArgumentParser) -> list[Action]:
         add("--domain", "a domain that receives mail", **several),
         add("--configuration-set", 'a configuration set to create besides "sandbox"', **several),
         add("--verified", "accept only this sender: an address or a domain", **several),
+        add("--empty", "start with an account in which nothing is set up", action="store_true"),
         add("--latency", "delay each call that sends", metavar="SECONDS", **latency),
         add("--max-send-rate", "throttle above N recipients per second", metavar="N", **rate),
         add("--key-file", "where to keep the key that signs SNS messages", **file),
@@ -85,7 +87,9 @@ def command_line(actions: Iterable[Action], values: Mapping[str, Any]) -> list[s
 def project_command(values: Mapping[str, Any]) -> str:
     """The command that starts the sandbox beside a project with the same options."""
     shared = add_arguments(ArgumentParser())
-    sites = [without_credentials(url) for url in values["site"]] or [SITE]
+    sites = [without_credentials(url) for url in values["site"]]
+    if not sites and not values["empty"]:  # in which nothing is subscribed
+        sites = [SITE]
     given = [one for one in shared if one.dest == "site" or values[one.dest] != one.default]
     words = command_line(given, {**values, "site": sites, "json": False})
     return shlex.join(["python", "manage.py", "anymail_sandbox", *words])

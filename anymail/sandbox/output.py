@@ -43,7 +43,8 @@ class JsonOutput:
 
     def ready(self, sandbox: Sandbox) -> None:
         found = {"page": sandbox.page, "amazon": sandbox.aws.url, "anymail": sandbox.anymail}
-        self._line("ready", {**found, "paste": sandbox.must_paste})
+        more = {"nameserver": sandbox.nameserver, "paste": sandbox.must_paste}
+        self._line("ready", {**found, **more})
         if sandbox.problem:
             self._line("problem", sandbox.problem)
 
@@ -82,6 +83,8 @@ class TextOutput:
         self._line()
         self._line(f"  {self._style('title', 'The sandbox is ready:')} {sandbox.page}")
         self._line(f"  {self._style('name', 'AWS APIs at')} {sandbox.aws.url}")
+        if sandbox.nameserver:
+            self._line(f"  {self._style('name', 'DNS at UDP')} {sandbox.nameserver}")
         self._line()
         self._line("  Ctrl-C stops everything.")
         if sandbox.problem:

@@ -15,7 +15,7 @@ V1 = "anymail.backends.amazon_ses.EmailBackend"
 V2 = "anymail.backends.amazon_sesv2.EmailBackend"
 
 #: The apps that have tables.
-STORED = ("admin", "auth", "contenttypes", "sessions", "anymail_feedback")
+STORED = ("admin", "auth", "contenttypes", "sessions", "anymail_feedback", "anymail_outbox")
 APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
@@ -38,11 +38,17 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+#: Settings of this package. The lease is short, so that a dead worker is noticed soon.
+OWN: dict[str, Any] = {
+    "FEEDBACK_SUPPRESS": ["hard_bounce", "complaint"],
+    "OUTBOX_BACKEND": V2,
+    "OUTBOX_KEEP_CONTENT": 3600,
+    "OUTBOX_LEASE": 4,
+}
 #: The settings that are always the same.
 COMMON: dict[str, Any] = {
     "CSRF_COOKIE_NAME": "anymail_sandbox_csrf",
     "DATA_UPLOAD_MAX_MEMORY_SIZE": 40 * 2**20,  # as much as SES takes
-    "INSTALLED_APPS": APPS,
     "LOGGING_CONFIG": None,
     "MESSAGE_STORAGE": "django.contrib.messages.storage.session.SessionStorage",
     "MIDDLEWARE": MIDDLEWARE,
@@ -67,15 +73,29 @@ COMMON: dict[str, Any] = {
 }
 
 
-def configure(anymail: Mapping[str, Any], folder: Path, hosts: list[str]) -> None:
-    """Set Django up, with a database in the folder. This works once in a process."""
+def configure(
+    anymail: Mapping[str, Any],
+    folder: Path,
+    hosts: list[str],
+    outbox: Mapping[str, Any] | None = None,
+) -> None:
+    """Set Django up, with a database in the folder. This works once in a process.
+
+    :param outbox: the database that has the tables of ``anymail.outbox``; None for none, and an
+        empty one for the one in the folder.
+    """
     mailers = {"default": {"BACKEND": V1}, "sesv2": {"BACKEND": V2}}
     settings.configure(
         **COMMON,
+        INSTALLED_APPS=APPS if outbox is None else [*APPS, "anymail.outbox"],
         **({"MAILERS": mailers} if django.VERSION >= (6, 1) else {"EMAIL_BACKEND": V1}),
         ALLOWED_HOSTS=hosts,
-        ANYMAIL={**anymail, "FEEDBACK_SUPPRESS": ["hard_bounce", "complaint"]},
-        DATABASES={"default": _database(folder / "sandbox.sqlite3")},
+        ANYMAIL={**anymail, **OWN, "OUTBOX_DATABASE": "outbox" if outbox else None},
+        DATABASES={
+            "default": _database(folder / "sandbox.sqlite3"),
+            **({"outbox": outbox} if outbox else {}),
+        },
+        DATABASE_ROUTERS=["anymail.outbox.router.OutboxRouter"] if outbox else [],
         SECRET_KEY=secrets.token_hex(),
     )
     # Errors of the webhooks belong on the screen, their warnings (401: SNS asks twice) do not.
@@ -83,7 +103,6 @@ def configure(anymail: Mapping[str, Any], folder: Path, hosts: list[str]) -> Non
     # Nor do requests for other hosts and paths: those get a response.
     logging.getLogger("django.security").setLevel(logging.CRITICAL)
     django.setup()
-    _create_tables()
 
 
 def application() -> Callable[..., Any]:
@@ -108,7 +127,8 @@ def _database(file: Path) -> dict[str, Any]:
     }
 
 
-def _create_tables() -> None:
+def create_tables() -> None:
+    """Create what the site needs in its database."""
     from django.contrib.auth.models import User
     from django.core.management import call_command
 

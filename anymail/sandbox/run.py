@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,10 +29,11 @@ from .aws.sns.signing_key import SigningKey, default_key_file
 from .journal import Journal
 from .options import Options, project_command
 from .servers import check_listener, check_site, local_hosts, serve, without_credentials
-from .settings import anymail_settings, settings_snippet
+from .settings import BACKEND, MAILERS, anymail_settings, settings_snippet
 from .webhooks import NO_SITE, NO_WEBHOOKS, WebhookWatch, endpoints
 
 if TYPE_CHECKING:
+    from .aws.dns.zone import Dns
     from .aws.sns.local_sns import LocalSns
     from .aws.sns.subscription import Subscription
 
@@ -46,6 +48,7 @@ class Sandbox:
     :param page: the URL of the page.
     :param anymail: the ``ANYMAIL`` setting with which a project uses it.
     :param watch: notices when sites confirm.
+    :param nameserver: ``host:port`` of the DNS server; empty if there is none.
     """
 
     page: str
@@ -53,6 +56,7 @@ class Sandbox:
     anymail: dict[str, Any]
     watch: WebhookWatch
     options: Options
+    nameserver: str
 
     @property
     def must_paste(self) -> bool:
@@ -67,6 +71,8 @@ class Sandbox:
     def problem(self) -> str:
         """Why nothing is posted to the project; empty if something is."""
         project = self.options.project
+        if self.options.empty:
+            return ""
         if project and not self.options.site:
             return NO_SITE
         return NO_WEBHOOKS if project and not project["paths"] else ""
@@ -88,7 +94,7 @@ def run_sandbox(options: Options, doing: Callable[[str], None]) -> Iterator[Sand
         url = stack.enter_context(
             serve(lambda *wsgi: apis.result()(*wsgi), options.bind, options.amazon_port)
         )
-        rate, verified_only = options.max_send_rate, bool(options.verified)
+        rate, verified_only = options.max_send_rate, bool(options.verified) or options.empty
         faults = Faults(latency=options.latency, rate=rate, verified_only=verified_only)
         aws = LocalAws(url=url, journal=Journal(), faults=faults)
         if is_kept:
@@ -96,25 +102,37 @@ def run_sandbox(options: Options, doing: Callable[[str], None]) -> Iterator[Sand
         if options.is_beside_project:
             aws.sites = [without_credentials(url) for url in options.site]
         secret = options.project.get("secret") or key.secret
-        anymail = anymail_settings(url, certificates=key.certificates, secret=secret)
+        anymail = anymail_settings(
+            url, certificates=key.certificates, secret=secret, empty=options.empty
+        )
         doing("Starting the page")
         page = stack.enter_context(_page(options, anymail, aws, hosts))
+        nameserver = stack.enter_context(_nameserver(aws.dns, page, options.bind, doing))
         # The page answers already: what takes long to import comes after it.
         doing(f"The page is at {page}/. Starting the AWS APIs")
         stack.enter_context(run_services(aws, apis, key=key, hosts=hosts))
-        set_up_account(aws, options.domain, options.configuration_set, options.verified)
-        doing("Subscribing the webhooks")
-        paths = options.project.get("paths", {})
-        sites = {site: endpoints(site, secret, **paths) for site in options.site}
-        own = {} if options.is_beside_project else {page: endpoints(page, secret)}
-        _wait_until_confirmed(_subscribe(aws.started_sns, own))
-        watch = WebhookWatch(_subscribe(aws.started_sns, sites))
-        yield Sandbox(page=f"{page}/", aws=aws, anymail=anymail, watch=watch, options=options)
+        watch = WebhookWatch({})
+        if not options.empty:
+            set_up_account(aws, options.domain, options.configuration_set, options.verified)
+            doing("Subscribing the webhooks")
+            watch = _subscribe_all(aws.started_sns, options, page, secret)
+        yield Sandbox(
+            page=f"{page}/",
+            aws=aws,
+            anymail=anymail,
+            watch=watch,
+            options=options,
+            nameserver=nameserver,
+        )
         doing("Stopping everything")
 
 
 def check_options(options: Options) -> None:
     """Raise SandboxError if other machines could get in or read mail, unless they may."""
+    others = ("once", "site", "domain", "configuration_set", "verified")
+    if options.empty and (given := [name for name in others if getattr(options, name)]):
+        names = ", ".join("--" + name.replace("_", "-") for name in given)
+        raise SandboxError(f"With --empty, nothing is set up: leave out {names}.")
     check_listener(options.bind, allow_remote=options.allow_remote)
     for url in options.site:
         check_site(url, allow_remote=options.allow_remote)
@@ -136,8 +154,9 @@ def _snippet(options: Options, endpoint: str) -> str:
     return settings_snippet(
         endpoint,
         command=project_command({**vars(options), "amazon_port": urlsplit(endpoint).port}),
-        mailers=options.project.get("mailers", django.VERSION >= (6, 1)),
+        backend=options.project.get("backend", MAILERS if django.VERSION >= (6, 1) else BACKEND),
         key_file=options.key_file,
+        empty=options.empty,
     )
 
 
@@ -149,13 +168,60 @@ def _page(
     with tempfile.TemporaryDirectory(
         prefix="anymail-sandbox-", ignore_cleanup_errors=True
     ) as folder:
-        own_site.configure(anymail, Path(folder), hosts)
+        has_outbox = find_spec("anymail.outbox") is not None
+        outbox = options.project.get("outbox") if options.is_beside_project else {}
+        own_site.configure(anymail, Path(folder), hosts, outbox if has_outbox else None)
+        own_site.create_tables()
 
         from .page.apps import connect
 
         connect(aws)
-        with serve(own_site.application(), options.bind, options.port) as url:
-            yield url
+        with ExitStack() as stack:
+            if has_outbox and outbox is not None and not options.once:
+                stack.enter_context(_outbox(options, anymail, aws, Path(folder)))
+            yield stack.enter_context(serve(own_site.application(), options.bind, options.port))
+
+
+@contextmanager
+def _nameserver(dns: Dns, page: str, bind: str, doing: Callable[[str], None]) -> Iterator[str]:
+    """Answer DNS queries at the port of the page; gives ``host:port``, empty if it is taken."""
+    from .aws.dns.server import serve_dns
+
+    address = urlsplit(page)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(serve_dns(dns, bind, address.port or 0))
+        except SandboxError as err:
+            doing(str(err))
+            yield ""
+        else:
+            yield address.netloc
+
+
+@contextmanager
+def _outbox(
+    options: Options, anymail: dict[str, Any], aws: LocalAws, folder: Path
+) -> Iterator[None]:
+    from .outbox_worker import OutboxWorker, watching
+
+    with watching(aws.journal):
+        if options.is_beside_project:
+            yield
+            return
+        aws.outbox = OutboxWorker(anymail, folder)
+        try:
+            yield
+        finally:
+            aws.outbox.kill()
+
+
+def _subscribe_all(sns: LocalSns, options: Options, page: str, secret: str) -> WebhookWatch:
+    """Subscribe the project's webhooks, or the sandbox's own, which confirm at once."""
+    paths = options.project.get("paths", {})
+    sites = {site: endpoints(site, secret, **paths) for site in options.site}
+    own = {} if options.is_beside_project else {page: endpoints(page, secret)}
+    _wait_until_confirmed(_subscribe(sns, own))
+    return WebhookWatch(_subscribe(sns, sites))
 
 
 def _subscribe(sns: LocalSns, sites: Mapping[str, Any]) -> dict[str, list[Subscription]]:

@@ -27,21 +27,26 @@ from .requests import sns_notification, sns_request, sns_subscription, trusted_s
 from .sent import assert_not_sent, assert_nothing_sent, assert_sent, sent_messages
 from .ses import DEFAULT_RECIPIENT, ses_event, ses_received
 from .sns import DEFAULT_TOPIC
+from .stored import assert_not_stored, assert_stored, run_outbox, stored_messages
 
 __all__ = [
     "DEFAULT_RECIPIENT",
     "DEFAULT_TOPIC",
     "Conditions",
     "assert_not_sent",
+    "assert_not_stored",
     "assert_nothing_sent",
     "assert_sent",
+    "assert_stored",
     "inbound_event",
+    "run_outbox",
     "sent_messages",
     "ses_event",
     "ses_received",
     "sns_notification",
     "sns_request",
     "sns_subscription",
+    "stored_messages",
     "tracking_event",
     "trusted_sns",
 ]

@@ -76,6 +76,10 @@ class Conditions(TypedDict, total=False):
     esp_extra: Mapping[str, Any] | None
     envelope_sender: str | None
     send_at: datetime | None
+    priority: int | None
+    expires_at: datetime | None
+    idempotency_key: str | None
+    on_doubt: str | None
     tenant: str | None
     track_clicks: bool | None
     track_opens: bool | None
@@ -121,6 +125,8 @@ def recorded(name: str, message: EmailMessage) -> Any:
     """What a message of the outbox has for a condition; None if it has nothing."""
     if name == "using":
         return getattr(message, "sent_using", None)
+    if name == "state":
+        return getattr(message, "outbox_state", None)
     params = _params(message)
     if name == "contains":
         return _bodies(params)
@@ -180,7 +186,7 @@ def _bodies(params: Mapping[str, Any]) -> dict[str, list[str]]:
 
 def _compare_bodies(wanted: Any, bodies: dict[str, list[str]]) -> str:
     if wanted is None:
-        return "".join(f"sent with the {name} {_shown(bodies[name][0])}" for name in [*bodies][:1])
+        return "".join(f"has the {name} {_shown(bodies[name][0])}" for name in [*bodies][:1])
     texts = wanted if isinstance(wanted, list) else [wanted]
     if not bodies:
         return "the message has no body"
@@ -205,7 +211,7 @@ def _compare_addresses(wanted: Any, sent: Any) -> str:
     is_all = isinstance(wanted, str) or len(has) == len(expected)
     if not missing and is_all:
         return ""
-    return _sent_with(cut(", ".join(map(str, has))))
+    return _has(cut(", ".join(map(str, has))))
 
 
 def _is_same(wanted: EmailAddress, sent: EmailAddress) -> bool:
@@ -217,7 +223,7 @@ def _is_same(wanted: EmailAddress, sent: EmailAddress) -> bool:
 
 def _compare_subjects(wanted: Any, sent: Any) -> str:
     if isinstance(wanted, re.Pattern):
-        return "" if wanted.search(sent or "") else _sent_with(_shown(sent))
+        return "" if wanted.search(sent or "") else _has(_shown(sent))
     return _compare_values(wanted or "", sent or "")
 
 
@@ -225,15 +231,15 @@ def _compare_texts(wanted: Any, sent: Any) -> str:
     """Texts in any order; a string is one of them, a list has all."""
     has = list(sent or ())
     if isinstance(wanted, str):
-        return "" if wanted in has else _sent_with(_shown(has))
+        return "" if wanted in has else _has(_shown(has))
     is_same = sorted(map(str, wanted or ())) == sorted(map(str, has))
-    return "" if is_same else _sent_with(_shown(has))
+    return "" if is_same else _has(_shown(has))
 
 
 def _compare_extra(wanted: Any, sent: Any) -> str:
     """Like :func:`_compare_values`; what is sent has all other parameters, too."""
     if isinstance(wanted, Mapping) and (missing := [key for key in wanted if key not in sent]):
-        return f"sent without {missing[0]!r}"
+        return f"has no {missing[0]!r}"
     return _compare_values(wanted, sent)
 
 
@@ -250,17 +256,17 @@ def _lowered(headers: Mapping[str, Any] | None) -> dict[str, str] | None:
 def _compare_values(wanted: Any, sent: Any) -> str:
     """The items of a dict; everything else is equal."""
     if not isinstance(wanted, Mapping) or not isinstance(sent, Mapping):
-        return "" if wanted == sent else _sent_with(_shown(sent))
+        return "" if wanted == sent else _has(_shown(sent))
     for key, value in wanted.items():
         if key not in sent:
-            return f"sent without {key!r}: {_shown(dict(sent))}"
+            return f"has no {key!r}: {_shown(dict(sent))}"
         if sent[key] != value:
-            return f"sent with {key!r}: {_shown(sent[key])}"
+            return f"has {key!r}: {_shown(sent[key])}"
     return ""
 
 
-def _sent_with(what: str) -> str:
-    return f"sent with {what}" if what not in ("", "None", "[]") else "sent without"
+def _has(what: str) -> str:
+    return f"has {what}" if what not in ("", "None", "[]") else "has none"
 
 
 def _shown(value: Any) -> str:

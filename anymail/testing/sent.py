@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from django.core import mail
 from django.core.mail import EmailMessage
 
-from .conditions import Condition, Conditions, conditions_from, cut
+from .boxes import Box, checked_count
+from .conditions import Conditions, conditions_from
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 #: unittest leaves frames of this module out of tracebacks.
 __unittest = True
 
-#: How many messages a failure describes.
-MAX_SHOWN = 5
 #: What a test may have overlooked if nothing was sent at all.
 NOTHING = (
     "The outbox is empty. Inside a TestCase, functions passed to transaction.on_commit() run only "
@@ -41,13 +40,8 @@ def assert_sent(*, count: int | None = None, **conditions: Unpack[Conditions]) -
     :raises ValueError: ``count`` is less than 1.
     """
     __tracebackhide__ = True
-    if count is not None and count < 1:
-        raise ValueError("count must be 1 or more; use assert_not_sent().")
-    wanted = conditions_from(conditions)
-    found = _matching(wanted)
-    if not found or (count is not None and len(found) != count):
-        raise AssertionError(_report_missing(wanted, found, count))
-    return found[0]
+    count = checked_count(count, "assert_not_sent")
+    return _box().expect(conditions_from(conditions), count)
 
 
 def assert_not_sent(**conditions: Unpack[Conditions]) -> None:
@@ -58,10 +52,7 @@ def assert_not_sent(**conditions: Unpack[Conditions]) -> None:
     :raises TypeError: a condition is unknown.
     """
     __tracebackhide__ = True
-    wanted = conditions_from(conditions)
-    if found := _matching(wanted):
-        text = f"{_messages(len(found))} {_were(len(found))} sent{_with(wanted)}"
-        raise AssertionError("\n".join([text, *_listed(found, [])]))
+    _box().expect_none(conditions_from(conditions))
 
 
 def assert_nothing_sent() -> None:
@@ -79,55 +70,13 @@ def sent_messages(**conditions: Unpack[Conditions]) -> list[EmailMessage]:
     :param conditions: as for :func:`assert_sent`.
     :raises TypeError: a condition is unknown.
     """
-    return _matching(conditions_from(conditions))
+    return _box().matching(conditions_from(conditions))
 
 
-def _outbox() -> list[EmailMessage]:
-    return list(getattr(mail, "outbox", ()))
-
-
-def _matching(conditions: list[Condition]) -> list[EmailMessage]:
-    return [message for message in _outbox() if all(wanted.holds(message) for wanted in conditions)]
-
-
-def _report_missing(
-    conditions: list[Condition], found: list[EmailMessage], count: int | None
-) -> str:
-    """Why :func:`assert_sent` fails: what was wanted, and what was sent instead."""
-    instead = f" instead of {count}" if count else ""
-    lines = [f"{_messages(len(found))} {_were(len(found))} sent{instead}{_with(conditions)}"]
-    if not (outbox := _outbox()):
-        return "\n".join([*lines, NOTHING])
-    lines += _listed(found, [])
-    if others := [message for message in outbox if not any(message is one for one in found)]:
-        others.sort(key=lambda message: sum(not one.holds(message) for one in conditions))
-        lines += ["Sent instead, the closest first:", *_listed(others, conditions)]
-    return "\n".join(lines)
-
-
-def _listed(messages: list[EmailMessage], conditions: list[Condition]) -> list[str]:
-    """A line for each message, and below it one for each condition that does not hold."""
-    positions = {id(message): position for position, message in enumerate(_outbox())}
-    lines = []
-    for message in messages[:MAX_SHOWN]:
-        to = ", ".join(map(str, message.to or message.recipients()))
-        what = f"{cut(repr(str(message.subject)))} to {cut(to)}"
-        lines.append(f"  mail.outbox[{positions[id(message)]}]: {what}")
-        lines += [f"    {one.why_not(message)}" for one in conditions if not one.holds(message)]
-    if left := len(messages[MAX_SHOWN:]):
-        lines.append(f"  … and {left} more")
-    return lines
-
-
-def _with(conditions: list[Condition]) -> str:
-    if not conditions:
-        return ""
-    return " with\n" + "\n".join(f"    {one.name} = {one.wanted!r}" for one in conditions)
-
-
-def _messages(count: int) -> str:
-    return "No message" if count == 0 else f"{count} message{'' if count == 1 else 's'}"
-
-
-def _were(count: int) -> str:
-    return "was" if count < 2 else "were"
+def _box() -> Box:
+    return Box(
+        messages=list(getattr(mail, "outbox", ())),
+        done="sent",
+        name=lambda position, message: f"mail.outbox[{position}]",
+        empty=NOTHING,
+    )

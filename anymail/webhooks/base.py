@@ -30,6 +30,7 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 #: Django answers these with 4xx, and then the service would never send the event again.
 CLIENT_ERRORS = (BadRequest, Http404, PermissionDenied, SuspiciousOperation)
+CHALLENGE: str = 'Basic realm="Anymail WEBHOOK_SECRET"'
 #: Hooks of django-anymail's views that nothing calls here, so that overriding them has no effect.
 REMOVED_HOOKS = ("_parse_sns_message", "get_boto_client", "run_validators")
 
@@ -226,6 +227,14 @@ class AnymailBasicAuthMixin(AnymailCoreWebhookView):
             kwargs = {**kwargs, "basic_auth": None, "webhook_secret": secrets}
         return super()._split_settings(kwargs)
 
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The same, with a challenge after a wrong secret: others may help (RFC 9110, section
+        11.6.1)."""
+        response = super().post(request, *args, **kwargs)
+        if response.status_code == 400 and self.secrets and not self.knows_secret(request):
+            response["WWW-Authenticate"] = CHALLENGE
+        return response
+
     def authenticate(self, request: HttpRequest) -> HttpResponse | None:
         """Compare the ``Authorization`` header with every secret, if there are any.
 
@@ -236,9 +245,7 @@ class AnymailBasicAuthMixin(AnymailCoreWebhookView):
             self.warn_if_insecure()
             return None
         if not request.META.get("HTTP_AUTHORIZATION"):
-            challenge = HttpResponse(status=401)
-            challenge["WWW-Authenticate"] = 'Basic realm="Anymail WEBHOOK_SECRET"'
-            return challenge
+            return HttpResponse(status=401, headers={"WWW-Authenticate": CHALLENGE})
         if not self.knows_secret(request):
             raise UnprovenRequest("The webhook's basic authentication is wrong.")
         return None

@@ -116,6 +116,15 @@ class ProblemTests(ParserTestCase):
             }
         )
 
+    def test_words_around_a_closing_bracket_alone_are_no_address(self):
+        self.assert_read(
+            {
+                "x>a@b.c": (("", "a@b.c"), ANGLE_BRACKETS, NO_DOMAIN),
+                "a@b.c>d": (("", "a@b.c"), ANGLE_BRACKETS, NO_DOMAIN),
+                "Ann a@b.c>": (("Ann", "a@b.c"), ANGLE_BRACKETS, WHITE_SPACE),
+            }
+        )
+
     def test_a_word_without_an_address_is_left_out(self):
         self.assert_read(
             {

@@ -131,7 +131,11 @@ class RawParamsTests(SimpleTestCase):
 
 class UnsupportedTests(SimpleTestCase):
     FEATURES = {
-        "send_at": ({"send_at": 1}, "send_at"),
+        "send_at": ({"send_at": 1}, "send_at. The app .anymail.outbox. does"),
+        "priority": ({"priority": 0}, "priority. The app .anymail.outbox. does"),
+        "expires_at": ({"expires_at": 1}, "expires_at. The app .anymail.outbox. does"),
+        "idempotency_key": ({"idempotency_key": "a"}, "idempotency_key. The app"),
+        "on_doubt": ({"on_doubt": "hold"}, "on_doubt. The app .anymail.outbox. does"),
         "track_opens": ({"track_opens": False}, "track_opens. The v2 API does"),
         "track_clicks": ({"track_clicks": True}, "track_clicks. The v2 API does"),
         "merge_track_opens": ({"merge_track_opens": {}}, "merge_track_opens. The v2 API does"),

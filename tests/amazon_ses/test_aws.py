@@ -843,3 +843,21 @@ class LazyNamesTests(SimpleTestCase):
             self.assertEqual((str(other), other.error_code), ("Cannot download", "SlowDown"))
             self.assertEqual(other.response, error.response)
             self.assertEqual(other.operation_name, "GetObject")
+
+
+class EndpointTests(SimpleTestCase):
+    VPC = "https://vpce-0a1b2c.email.eu-west-1.vpce.amazonaws.com"
+
+    def endpoint(self, service: str, url: str) -> str:
+        """Where a service is called if SES is at a URL."""
+        settings = ses_settings(endpoint_url=url, region_name="eu-west-1")
+        return str(aws.client(service, settings).meta.endpoint_url)
+
+    def test_a_vpc_endpoint_of_ses_has_ses_only(self):
+        self.assertEqual(self.endpoint("sesv2", self.VPC), self.VPC)
+        found = self.endpoint("sts", self.VPC)
+        self.assertEqual(found, "https://sts.eu-west-1.amazonaws.com")
+
+    def test_a_stand_in_has_all_services(self):
+        for service in ("sesv2", "sts", "cloudwatch"):
+            self.assertEqual(self.endpoint(service, "http://stand-in:4566"), "http://stand-in:4566")

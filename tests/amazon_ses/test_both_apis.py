@@ -13,7 +13,11 @@ from django.utils.translation import gettext_lazy
 
 from anymail.backends.amazon_ses import EmailBackend as V1Backend
 from anymail.backends.amazon_sesv2 import EmailBackend as V2Backend
-from anymail.exceptions import AnymailError, AnymailRecipientsRefused
+from anymail.exceptions import (
+    AnymailError,
+    AnymailRecipientsRefused,
+    AnymailUnsupportedFeature,
+)
 
 from ..ses import Sent, send, simple_message
 
@@ -241,6 +245,32 @@ def template_seen(sent: Sent) -> Any:
         params.get("ReplyToAddresses"),
         params.get("FeedbackForwardingEmailAddress"),
     ]
+
+
+class OutboxTests(SimpleTestCase):
+    def test_what_only_the_outbox_can_do_is_refused_by_its_name(self) -> None:
+        template = {"subject": "", "body": "", "template_id": "welcome"}
+        values = {
+            "send_at": 1,
+            "priority": 0,
+            "expires_at": 1,
+            "idempotency_key": "a",
+            "on_doubt": "hold",
+        }
+        for name, value in values.items():
+            for backend in (V1Backend, V2Backend):
+                for content in ({}, template):
+                    message = simple_message(**content, **{name: value})
+                    with (
+                        self.subTest(name, backend=backend, **content),
+                        self.assertRaisesRegex(
+                            AnymailUnsupportedFeature,
+                            f'^Amazon SES does not support {name}. The app "anymail.outbox" does',
+                        ),
+                    ):
+                        send(message, backend)
+                    sent = send(message, backend, ignore_unsupported_features=True)
+                    self.assertEqual(len(sent.calls), 1)
 
 
 class EspExtraTests(SimpleTestCase):

@@ -10,7 +10,7 @@ from django.test import SimpleTestCase
 
 from anymail.backends.amazon_sesv2 import EmailBackend
 from anymail.message import AnymailMessage
-from anymail.outgoing import FEATURES, OutgoingMessage
+from anymail.outgoing import FEATURES, OUTBOX_FEATURES, OutgoingMessage
 
 from ..ses import send, simple_message
 from .test_configuration_overrides import members, needs_overrides, sesv2_client
@@ -61,7 +61,7 @@ def message_with(names: tuple[str, ...], kind: str) -> AnymailMessage:
 
 class EveryAttributeTests(SimpleTestCase):
     def test_none_is_forgotten(self) -> None:
-        self.assertEqual({*ATTRIBUTES, "send_at"}, set(FEATURES))
+        self.assertEqual({*ATTRIBUTES, *OUTBOX_FEATURES}, set(FEATURES))
 
     @needs_overrides
     def test_each_works_in_the_kinds_of_messages_that_can_have_it(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -20,7 +20,6 @@ from anymail.exceptions import (
     AnymailSerializationError,
     AnymailUnsupportedFeature,
 )
-from anymail.outgoing import OutgoingMessage
 
 from ..local_ses import LocalSesTestCase
 from ..local_sns import wait_until
@@ -32,15 +31,15 @@ OWN = {"anymail-outbox": "entry-1", "campaign": "ours"}
 class V1WithOwnTags(V1Backend):
     """Adds tags of this package, as an app of it does."""
 
-    def build_calls(self, message: OutgoingMessage) -> Any:
-        return super().build_calls(replace(message, message_tags=OWN))
+    def start(self, message: Any, **kwargs: Any) -> Any:
+        return super().start(message, message_tags=OWN, **kwargs)
 
 
 class V2WithOwnTags(V2Backend):
     """The same."""
 
-    def build_calls(self, message: OutgoingMessage) -> Any:
-        return super().build_calls(replace(message, message_tags=OWN))
+    def start(self, message: Any, **kwargs: Any) -> Any:
+        return super().start(message, message_tags=OWN, **kwargs)
 
 
 @dataclass(frozen=True)

@@ -311,6 +311,45 @@ class SignalTests(SimpleTestCase):
         self.assertEqual(told, [["to@example.com", "c@example.com", "d@example.com"]])
         self.assertEqual(params["Destinations"], ["To <to@example.com>", "c@example.com"])
 
+    def test_who_is_excluded_gets_no_call_no_header_and_no_status(self) -> None:
+        for backend in (EmailBackend, V2Backend):
+            message = simple_message(
+                to=["A <a@example.com>", "b@example.com"], bcc=["c@example.com"]
+            )
+            calls = backend().start(message, exclude=["a@example.com", "c@example.com"])
+            found = [recipient.addr_spec for call in calls for recipient in call.recipients]
+            self.assertEqual(found, ["b@example.com"])
+            self.assertNotIn("a@example.com", str(calls[0].params))
+            self.assertEqual(message.anymail_status.recipients, {})
+            self.assertEqual(len(message.to), 2)
+
+    def test_receivers_may_refuse_others_than_those_who_are_excluded(self) -> None:
+        def refuse(message: Any, recipients: Any, **kwargs: Any) -> None:
+            self.assertEqual(len(recipients), 3)
+            refused = AnymailRecipientStatus(None, "rejected", "Closed")
+            message.anymail_status.set_recipient_status({"b@example.com": refused})
+
+        message = simple_message(to=["a@example.com", "b@example.com", "c@example.com"])
+        with connected(recipients_resolved, refuse):
+            [call] = EmailBackend().start(message, exclude=("a@example.com",))
+        self.assertEqual([r.addr_spec for r in call.recipients], ["c@example.com"])
+        self.assertEqual([*message.anymail_status.recipients], ["b@example.com"])
+
+    def test_nobody_is_left_if_all_are_excluded(self) -> None:
+        for kwargs in ({}, {"subject": "", "body": "", "template_id": "welcome"}):
+            message = simple_message(cc=["cc@example.com"], **kwargs)
+            excluded = {"to@example.com", "cc@example.com"}
+            self.assertEqual(EmailBackend().start(message, exclude=excluded), ())
+            self.assertEqual(message.anymail_status.recipients, {})
+
+    def test_copies_of_a_template_whose_original_is_excluded_are_not_rejected(self) -> None:
+        for backend in (EmailBackend, V2Backend):
+            message = simple_message(
+                cc=["cc@example.com"], subject="", body="", template_id="welcome"
+            )
+            calls = backend().start(message, exclude={"to@example.com"})
+            self.assertEqual((len(calls), message.anymail_status.recipients), (0, {}))
+
     def test_a_cancelled_message_is_not_refused_because_of_what_receivers_said(self) -> None:
         def refuse_and_cancel(message: Any, **kwargs: Any) -> None:
             refused = AnymailRecipientStatus(None, "rejected")

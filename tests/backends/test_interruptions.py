@@ -89,8 +89,15 @@ class InterruptionTests(SimpleTestCase):
             return 200, v1_success()
 
         class Waiting(MessageQueue):
+            started = 0
+
+            def _start(self, message: Any) -> None:
+                super()._start(message)
+                self.started += 1
+
             def _finish_oldest(self) -> None:
-                waiting.set()
+                if self.started == 4:  # nothing is being started any more
+                    waiting.set()
                 super()._finish_oldest()
 
         with mock.patch.object(base, "MessageQueue", Waiting):

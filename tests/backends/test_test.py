@@ -6,6 +6,7 @@ import contextlib
 import copy
 import unittest
 import warnings
+from datetime import datetime, timezone
 from unittest import mock
 
 import django
@@ -270,6 +271,10 @@ class ParamsTests(SimpleTestCase):
             metadata={"a": 1},
             tags=["t"],
             send_at="later",
+            priority=-5,
+            expires_at=0,
+            idempotency_key="order/17",
+            on_doubt="hold",
             track_clicks=False,
             track_opens=True,
             template_id="T",
@@ -306,6 +311,10 @@ class ParamsTests(SimpleTestCase):
                 "metadata": {"a": 1},
                 "tags": ["t"],
                 "send_at": "later",
+                "priority": -5,
+                "expires_at": datetime(1970, 1, 1, tzinfo=timezone.utc),
+                "idempotency_key": "order/17",
+                "on_doubt": "hold",
                 "track_clicks": False,
                 "track_opens": True,
                 "template_id": "T",

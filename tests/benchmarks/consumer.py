@@ -128,8 +128,9 @@ def memory(options: argparse.Namespace) -> None:
 
 def stop(options: argparse.Namespace) -> None:
     """Measure the end after SIGTERM."""
+    from tests.command_processes import end
     from tests.consumer import event_body, wait_until
-    from tests.consumer.processes import end, site
+    from tests.consumer.processes import site
     from tests.local_sqs import local_sqs, stored_messages
 
     with local_sqs() as sqs:

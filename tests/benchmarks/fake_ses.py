@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import multiprocessing
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
 from urllib.parse import parse_qs
 from urllib.request import urlopen
+
+from ..http_process import Answer, http_process
 
 V1_OK = (
     b'<SendRawEmailResponse xmlns="http://ses.amazonaws.com/doc/2010-12-01/"><SendRawEmailResult>'
@@ -56,27 +57,9 @@ class State:
         return True
 
 
-async def _serve(port: Any) -> None:
-    state = State()
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                method, path, _ = head.split(b" ", 2)
-                length = 0
-                for line in head.split(b"\r\n"):
-                    if line.lower().startswith(b"content-length:"):
-                        length = int(line.split(b":")[1])
-                body = await reader.readexactly(length)
-                status, answer = await _answer(state, method, path.decode(), body)
-                writer.write(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n" % (status, len(answer)))
-                writer.write(answer)
-                await writer.drain()
-
-    server = await asyncio.start_server(handle, "127.0.0.1", 0, limit=1 << 16)
-    port.send(server.sockets[0].getsockname()[1])
-    await server.serve_forever()
+def make_answer() -> Answer:
+    """For the new process."""
+    return partial(_answer, State())
 
 
 async def _answer(state: State, method: bytes, path: str, body: bytes) -> tuple[int, bytes]:
@@ -126,11 +109,6 @@ def _control(state: State, path: str) -> bytes:
     return seen
 
 
-def _main(port: Any) -> None:
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(port))
-
-
 @dataclass
 class FakeSES:
     """A running server."""
@@ -154,13 +132,5 @@ class FakeSES:
 @contextlib.contextmanager
 def fake_ses() -> Iterator[FakeSES]:
     """Run the server."""
-    receiver, sender = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("spawn").Process(
-        target=_main, args=(sender,), daemon=True
-    )
-    process.start()
-    try:
-        yield FakeSES(f"http://127.0.0.1:{receiver.recv()}")
-    finally:
-        process.terminate()
-        process.join()
+    with http_process(make_answer) as url:
+        yield FakeSES(url)

@@ -17,7 +17,7 @@ from django.test import SimpleTestCase, override_settings
 from anymail import testing
 from anymail.conf import AmazonSESSettings
 from anymail.consumer import Consumer
-from anymail.consumer.starting import time_limit
+from anymail.processes.stopping import time_limit
 from anymail.signals import tracking
 
 from ..class_context import enter_class_context

@@ -21,9 +21,10 @@ from anymail.conf import AmazonSESSettings
 from anymail.feedback.recording import MODELS, build_rows
 from anymail.testing import ses_received
 
+from ..command_processes import ROOT, end
 from ..local_sqs import LocalSqs, bodies
 from . import envelope, wait_until
-from .processes import ROOT, Site, end
+from .processes import Site
 
 EVENTS = Path(__file__).parent.parent / "payloads" / "events"
 POISON = ("hello", "[1]", "{}", "\ufeff", '{"Type": "x"}', "привет", "[" * 3000, "x" * 200_000)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent.parent
+from ..command_processes import create_tables, log, start
+from ..command_processes import environment as shared_environment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,14 +27,7 @@ class Site:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start ``manage.py anymail_consume``."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "django", "anymail_consume", *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        return start(self.environment, "anymail_consume", *arguments)
 
     def notes(self, what: str = "ended") -> set[tuple[str, str]]:
         """Which events receivers ``"began"`` or ``"ended"``: ids and recipients."""
@@ -59,8 +49,7 @@ class Site:
 
     def log(self) -> str:
         """What was logged."""
-        path = self.folder / "log"
-        return path.read_text() if path.exists() else ""
+        return log(self.folder)
 
 
 @contextmanager
@@ -83,28 +72,11 @@ def site(
         made = Site(
             folder=folder,
             environment={
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)]),
-                "DJANGO_SETTINGS_MODULE": "tests.consumer.site",
-                "SITE_DB": json.dumps(database),
-                "SITE_ANYMAIL": json.dumps(anymail),
+                **shared_environment("tests.consumer.site", folder, database, anymail),
                 "SITE_NOTES": str(folder / "notes"),
-                "SITE_LOG": str(folder / "log"),
                 **environment,
             },
         )
         if "sqlite3" in database.get("ENGINE", ""):
-            migrate = [sys.executable, "-m", "django", "migrate", "-v", "0"]
-            subprocess.run(migrate, cwd=ROOT, env=made.environment, check=True)
+            create_tables(Path(database["NAME"]), made.environment)
         yield made
-
-
-def end(process: subprocess.Popen[str], patience: float = 60) -> tuple[int, str, float]:
-    """Wait for a process: its exit code, what it printed, and how many seconds it took."""
-    start = time.monotonic()
-    try:
-        output, _ = process.communicate(timeout=patience)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise AssertionError(process.communicate()[0]) from None
-    return process.returncode, output, time.monotonic() - start

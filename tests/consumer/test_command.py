@@ -195,8 +195,8 @@ class StartTests(CommandTests):
         name, start = self.queue(), time.monotonic()
         self.sqs.fault = lambda operation, parameters: (503, "Away")
         with self.assertLogs("anymail.consumer", "WARNING"):
-            self.call(name, "--max-seconds", "0.5")
-        self.assertLess(time.monotonic() - start, 10)
+            self.call(name, "--max-seconds", "2")
+        self.assertLess(time.monotonic() - start, 20)
 
     def test_it_touches_the_health_file_meanwhile(self):
         name, seen = self.queue(), []

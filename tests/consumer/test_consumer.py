@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from anymail.consumer import Consumer, hand, health
+from anymail.consumer import Consumer, hand, slow_receivers
 from anymail.exceptions import AnymailAPIError
 from anymail.signals import inbound
 from anymail.testing import ses_event, ses_received
@@ -647,9 +647,9 @@ class HealthTests(ConsumerTestCase):
         name, release = self.sqs.create_queue(), threading.Event()
         [id_] = self.sqs.send(name, event_body())
         with (
-            mock.patch.object(health, "SLOW", 0.5),
+            mock.patch.object(slow_receivers, "SLOW", 0.5),
             self.receiving(lambda event: release.wait(30) and None) as received,
-            self.assertLogs("anymail.consumer.health", "WARNING") as logs,
+            self.assertLogs("anymail.consumer.slow_receivers", "WARNING") as logs,
             self.consuming(name, threads=2),
         ):
             wait_until(lambda: logs.output)

@@ -21,10 +21,11 @@ from anymail.consumer.handling import answers
 from anymail.signals import inbound
 from anymail.testing import ses_received
 
+from ..command_processes import end
 from ..local_sqs import stored_messages
 from ..log_guard import recorded
 from . import ConsumerTestCase, envelope, event_body, wait_until
-from .processes import Site, end, site
+from .processes import Site, site
 
 
 class Proxy:

@@ -8,9 +8,10 @@ import threading
 import time
 from typing import Any
 
+from ..command_processes import end
 from ..local_sqs import stored_messages
 from . import PATIENCE, ConsumerTestCase, event_body, wait_until
-from .processes import Site, end, site
+from .processes import Site, site
 
 #: Seconds that even a busy machine needs no more of for what takes less than one (the benchmark
 #: "stop" measures it), and less than it takes if something is waited for in vain.

@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.test import SimpleTestCase
 
 from anymail.consumer import timing
-from anymail.consumer.progress import describe, spoken, summary
+from anymail.consumer.progress import describe, summary
 from anymail.consumer.tally import Counts
 
 
@@ -59,17 +59,6 @@ class VisibilityTests(SimpleTestCase):
 
 
 class WordsTests(SimpleTestCase):
-    def test_durations(self):
-        for seconds, text in (
-            (0.44, "0.4 s"),
-            (45, "45 s"),
-            (119, "119 s"),
-            (185, "3 min"),
-            (7300, "2 h"),
-            (5 * 86400, "5 days"),
-        ):
-            self.assertEqual(spoken(seconds), text)
-
     def test_the_line_says_what_there_is_to_say(self):
         counts = Counts(received=1300, handled=1234)
         self.assertEqual(describe(counts, 250.4, 0, 12), "1,234 handled · 250/s · 12 in hand")

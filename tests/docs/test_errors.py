@@ -13,9 +13,10 @@ from pathlib import Path
 
 from django.test import SimpleTestCase
 
+from anymail.aws_account.doctor.checks import CHECKS
 from anymail.sandbox.webhooks import NO_SITE, NO_WEBHOOKS
 
-from ..docs_pages import DOCS, ROOT, literals, tables
+from ..docs_pages import DOCS, ROOT, Table, literals, tables
 
 PACKAGE = ROOT / "anymail"
 PAGE = DOCS / "troubleshooting.rst"
@@ -29,7 +30,8 @@ MIN_PREFIX = 12
 
 #: The names of what is raised, returned to be raised, or reported.
 ERROR = re.compile(
-    r"(?:[A-Z]\w*)?(?:Error|Warning|Failure|Refused|Address|Feature|Mail)|Info|UnprovenRequest"
+    r"(?:[A-Z]\w*)?(?:Error|Warning|Failure|Refused|Address|Conflict|Feature|Mail)|Info|UnprovenRequest"
+    r"|CannotTake|DoesNotExist|LostAttachment|NewerVersion|UnreadableContent"
 )
 LOG = {"warning", "error", "exception", "critical", "log"}
 #: Functions that make an error of their argument -> how the text goes on around it.
@@ -51,8 +53,13 @@ ARGUMENT = {"unavailable": 1, "_refuse_confirmation": 2, "wrong_type": 1, "wrong
 DICTS = {"WORDING": "Amazon SES does not support {}"}
 #: What is raised with the text of another error, or with one that its class has.
 COMPOSED = {
+    "_newer",
     "_refusal",
     "nested_too_deep",
+    "_unreadable",
+    "NoAnswer",
+    "Unanswered",
+    "_unanswered",
     "_unusable",
     "raw_delivery_refused",
     "AnymailImproperlyInstalled",
@@ -62,6 +69,7 @@ COMPOSED = {
 NOT_EXPLAINED = {
     "module … has no attribute …": "Python's own words for a misspelt import",
     "… does not support …": "composed of what is listed",
+    "…:… failed: …": "Amazon's own words, which the doctor prints with what to do",
     "… must be …, not ….": "composed of what is listed",
     "Amazon SES does not support …": "composed of what is listed",
     "The subscription to the SNS topic … was not confirmed. …": "composed of what is listed",
@@ -136,8 +144,10 @@ def text_of(node: ast.Call) -> str | None:
 
 
 def files() -> Iterator[Path]:
+    """All but the sandbox, and but the doctor's checks, which say themselves what to do."""
+    others = (PACKAGE / "sandbox", PACKAGE / "aws_account/doctor/checks")
     for path in sorted(PACKAGE.rglob("*.py")):
-        if path.relative_to(PACKAGE).parts[0] != "sandbox":
+        if not any(path.is_relative_to(other) for other in others):
             yield path
 
 
@@ -188,6 +198,12 @@ def sandbox_entries() -> list[str]:
     return [text for table in found for row in table.rows for text in literals(row[0])]
 
 
+def doctor_tables() -> list[Table]:
+    """Those of the doctor's checks, one for each group."""
+    pages = sorted(DOCS.glob("_doctor_*.inc"))
+    return [table for page in pages for table in tables(page) if table.header[0] == "Check"]
+
+
 def entries() -> list[str]:
     """The texts that the page explains."""
     checks, *others = (table for table in tables(PAGE) if table.header[0] in ("Id", "You see"))
@@ -232,6 +248,13 @@ class TroubleshootingTests(SimpleTestCase):
         for call in ("ValueError('The squirrel is away.')", "logger.warning('%s is away', tree)"):
             [node] = [n for n in ast.walk(ast.parse(call)) if isinstance(n, ast.Call)]
             self.assertIn("is away", str(text_of(node)))
+
+
+class DoctorTests(SimpleTestCase):
+    def test_every_check_is_documented(self):
+        rows = [row for table in doctor_tables() for row in table.rows]
+        documented = [literals(row[0])[0] for row in rows]
+        self.assertEqual(sorted(documented), [check.id for check in CHECKS])
 
 
 class SandboxErrorTests(SimpleTestCase):

@@ -65,9 +65,15 @@ import django
 django.setup()
 import anymail
 from django.core.management import call_command
-for module in pkgutil.walk_packages(anymail.__path__, "anymail.", onerror=lambda name: None):
-    if not module.name.startswith(("anymail.feedback", "anymail.sandbox")):
-        importlib.import_module(module.name)
+
+def import_all(package):
+    for found in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+        if found.name not in ("anymail.feedback", "anymail.outbox", "anymail.sandbox"):
+            module = importlib.import_module(found.name)
+            if found.ispkg:
+                import_all(module)
+
+import_all(anymail)
 call_command("check")
 assert not [model for model in django.apps.apps.get_models() if "anymail" in model.__module__]
 """

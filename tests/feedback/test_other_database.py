@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.core.management import call_command
-from django.db import connections
 from django.test import override_settings
+from django.utils import timezone
 
 from anymail import testing
 from anymail.exceptions import AnymailRecipientsRefused
@@ -16,6 +16,7 @@ from anymail.feedback.models import Bounce, Suppression
 from anymail.feedback.signals import feedback
 
 from ..backends.test_backends import connected
+from ..second_database import add_database
 from ..ses import send, simple_message
 from . import FeedbackTestCase
 
@@ -44,17 +45,7 @@ class Router:
 class OtherDatabaseTests(FeedbackTestCase):
     @classmethod
     def setUpClass(cls) -> None:
-        folder = TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        connections.settings["feedback"] = {
-            **connections.settings["default"],
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": Path(folder.name, "feedback.sqlite3"),
-            "OPTIONS": {},
-        }
-        cls.addClassCleanup(connections.settings.pop, "feedback")
-        cls.addClassCleanup(connections.__delitem__, "feedback")
-        cls.addClassCleanup(connections["feedback"].close)
+        add_database(cls, "feedback")
         with override_settings(DATABASE_ROUTERS=[Router()]):
             call_command("migrate", "anymail_feedback", database="feedback", verbosity=0)
         cls.databases = {"default", "feedback"}  # not earlier: Django looks for all of them
@@ -77,6 +68,14 @@ class OtherDatabaseTests(FeedbackTestCase):
             send(simple_message(to=[ADDRESS]))
         self.assertEqual(Suppression.objects.lift(ADDRESS), 1)
         self.assertEqual(send(simple_message(to=[ADDRESS])).params["Destinations"], [ADDRESS])
+
+    def test_old_rows_are_deleted_there_unless_another_database_is_named(self) -> None:
+        Suppression.objects.suppress([ADDRESS], expires_at=timezone.now() - timedelta(days=9))
+        prune = partial(call_command, "anymail_prune", "--older-than", "1d", verbosity=0)
+        prune("--database", "default")
+        self.assertEqual(Suppression.objects.count(), 1)
+        prune()
+        self.assertEqual(Suppression.objects.count(), 0)
 
     def test_a_receiver_that_raises_rolls_everything_back_there(self) -> None:
         def fail(**kwargs: Any) -> None:

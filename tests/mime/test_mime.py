@@ -10,6 +10,7 @@ from email.charset import Charset
 from email.header import decode_header, make_header
 from email.message import MIMEPart
 from email.mime.base import MIMEBase
+from email.mime.multipart import MIMEMultipart
 from email.utils import formataddr, getaddresses
 from typing import Any
 
@@ -230,6 +231,32 @@ class WireFormatTests(SimpleTestCase):
         html, attachment = leaves(wire(message))[1:]
         self.assertEqual(html.get_content().strip(), "<p>ü</p>")
         self.assertEqual(attachment.get_filename(), "naïve.bin")
+
+    def test_a_signed_part_is_byte_for_byte_as_it_was_signed(self) -> None:
+        """RFC 1847 section 2.1: folds of its headers and white space at line ends, too."""
+        signed = (
+            b"Content-Type: text/plain;\r\n\tcharset=us-ascii\r\n"
+            b"Content-Disposition: attachment; \r\n"
+            b" filename=" + b"a" * 80 + b"\r\n\r\nText  \r\n"
+        )
+
+        class Signed(EmailMessage):
+            def message(self, **_kwargs: Any) -> Any:
+                mime = MIMEMultipart("signed", _subparts=[message_from_bytes(signed)])
+                mime["Subject"] = self.subject
+                return mime
+
+        message = Signed("Subject", "", "from@example.com", ["to@example.com"])
+        self.assertIn(b"\r\n" + signed + b"\r\n--", wire(message))
+
+    def test_text_may_be_in_any_kind_of_bytes(self) -> None:
+        for kind in (bytes, bytearray, memoryview):
+            message = simple_message(alternatives=[(kind("<p>ü</p>".encode()), "text/html")])
+            message.attachments.append(("a.txt", kind("ü".encode()), None))  # type: ignore[arg-type]
+            with self.subTest(kind):
+                html, attachment = leaves(wire(message))[1:]
+                self.assertEqual(html.get_content().strip(), "<p>ü</p>")
+                self.assertEqual(attachment.get_content().strip(), "ü")
 
     def test_attachments_need_no_media_type(self) -> None:
         content = bytes(range(256)) * 200

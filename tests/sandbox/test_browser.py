@@ -31,6 +31,7 @@ TIMEOUT = 120_000
 PAGES = (
     "",
     "compose/",
+    "outbox/",
     "inbox/",
     "inbox/receive/",
     "settings/",
@@ -326,6 +327,32 @@ class UsageTests(BrowserTestCase):
         self.page.get_by_role("heading", name="Select suppressed address").wait_for()
         self.assertEqual(self.problems, [])
 
+    # The outbox.
+
+    def test_a_worker_dies_and_the_event_proves_what_it_did(self):
+        self.visit("outbox/")
+        self.page.get_by_role("button", name="Crash it after").click()
+        row = self.page.locator(".row", has_text="The worker dies after").first
+        row.locator(".badge", has_text="In doubt").wait_for()
+        row.get_by_text("Timeline").click()
+        row.locator(".badge", has_text="Sent").wait_for()
+        row.get_by_text("An event of SES proves it.").wait_for()
+        steps = row.locator(".entry h3").all_inner_texts()
+        self.assertEqual(steps[-4:], ["Posting", "Killed", "In doubt", "Sent"])
+        row.get_by_role("link").click()
+        self.entry("Send").wait_for()
+        self.assertEqual(self.problems, [])
+
+    def test_a_message_waits_in_the_outbox_and_is_cancelled(self):
+        self.visit("compose/?api=outbox&to=zoe@example.net&subject=Not+today")
+        self.page.get_by_role("heading", name="Outbox").click()
+        self.page.get_by_label("Wait").fill("3600")
+        self.page.locator("#send").click()
+        row = self.page.locator(".row", has_text="Not today")
+        row.get_by_role("button", name="Cancel").click()
+        row.locator(".badge", has_text="Cancelled").wait_for()
+        self.assertEqual(self.problems, [])
+
     # Receiving.
 
     def receive(self) -> None:
@@ -574,6 +601,7 @@ class EveryPageTests(BrowserTestCase):
         for path in self.every_page():
             with self.subTest(path):
                 self.visit(path, page)
+                page.wait_for_load_state()
                 width = page.evaluate("document.scrollingElement.scrollWidth")
                 self.assertLessEqual(width, PHONE["width"])
 

@@ -30,7 +30,7 @@ from anymail.management.commands.anymail_sandbox import run
 from anymail.sandbox.aws.defaults import CREDENTIALS
 from anymail.sandbox.aws.sns.signing_key import SigningKey
 from anymail.sandbox.options import add_arguments, command_line
-from anymail.sandbox.settings import anymail_settings, settings_snippet
+from anymail.sandbox.settings import BACKEND, MAILERS, anymail_settings, settings_snippet
 
 from ..local_sns import PATIENCE, reserved_port, wait_until
 from . import ROOT, TIMEOUT, Running, environment, start, wait_until_ready
@@ -42,6 +42,21 @@ ROOT_URLCONF = "shop"
 INSTALLED_APPS = ["anymail"]
 DEFAULT_FROM_EMAIL = "orders@tea.example"
 USE_TZ = True
+"""
+OUTBOX = """
+from pathlib import Path
+import django
+INSTALLED_APPS = [*INSTALLED_APPS, "anymail.outbox"]
+NAME = Path(__file__).with_name("db.sqlite3")
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": NAME}}
+ANYMAIL["OUTBOX_BELL"] = "command"
+USE_TZ, TIME_ZONE = False, "Asia/Tokyo"
+STORES = "anymail.backends.outbox.EmailBackend"
+if django.VERSION >= (6, 1):
+    ses = MAILERS["default"]
+    MAILERS = {"default": {"BACKEND": STORES, "OPTIONS": {"mailer": "ses"}}, "ses": ses}
+else:
+    ANYMAIL["OUTBOX_BACKEND"], EMAIL_BACKEND = EMAIL_BACKEND, STORES
 """
 SHOP = """
 import json
@@ -208,6 +223,29 @@ class ProjectTests(SimpleTestCase):
         bounce = ["bounced", "bounce@simulator.amazonses.com"]
         wait_until(lambda: bounce in self.project.heard())
 
+    def test_the_outbox_of_a_project_is_shown(self):
+        with self.project.settings.open("a") as file:
+            file.write(self.project.printed_settings())
+            file.write(OUTBOX)
+        self.assertEqual(self.project.manage("migrate", "--verbosity=0").stderr, "")
+        result = self.project.manage("sendtestemail", "zoe@example.net")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        sandbox = self.start_sandbox()
+
+        def shown() -> str:
+            return requests.get(f"{sandbox.page}outbox/", timeout=PATIENCE).text
+
+        self.assertIn("zoe@example.net", shown())
+        self.assertIn("Waiting", shown())
+        self.assertNotIn("Crash", shown())
+        result = self.project.manage("anymail_deliver", "--once")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        wait_until(lambda: ">Sent</h3>" in shown())
+
+    def test_a_project_without_an_outbox_is_told_how(self):
+        shown = requests.get(f"{self.start_sandbox().page}outbox/", timeout=PATIENCE).text
+        self.assertIn("INSTALLED_APPS", shown)
+
     def test_a_project_consumes_the_queue(self):
         with self.project.settings.open("a") as file:
             file.write(self.project.printed_settings())
@@ -262,6 +300,14 @@ class ProjectTests(SimpleTestCase):
                 file.write(more if isinstance(more, str) else more())
         result = self.project.manage("check")
         self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_printed_settings_leave_the_outbox_in_place(self):
+        with self.project.settings.open("a") as file:
+            file.write(self.project.printed_settings())
+            file.write(OUTBOX)
+        printed = self.project.printed_settings()
+        self.assertNotIn("BACKEND", printed)
+        self.assertIn("ANYMAIL = sandboxed(", printed)
 
     def test_printed_settings_have_a_url_for_ipv6(self):
         result = self.project.manage("anymail_sandbox", "--print-settings", "--bind=::1")
@@ -326,7 +372,10 @@ class SettingsTests(SimpleTestCase):
 
     def pasted(self, *, mailers: bool, **before: Any) -> dict[str, Any]:
         text = settings_snippet(
-            "http://127.0.0.1:8026", command="x", mailers=mailers, key_file=self.key_file
+            "http://127.0.0.1:8026",
+            command="x",
+            backend=MAILERS if mailers else BACKEND,
+            key_file=self.key_file,
         )
         exec(text, before)
         return before

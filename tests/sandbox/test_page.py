@@ -54,9 +54,9 @@ from ..ses import CREDENTIALS
 TOPIC = "arn:aws:sns:us-east-1:123456789012:ses-events"
 WEBHOOK = "http://127.0.0.1:8025/anymail/amazon_ses/tracking/"
 PASSED = dict.fromkeys(("spam", "virus", "spf", "dkim", "dmarc"), "PASS")
-PAGES = ("/", "/compose/", "/inbox/", "/inbox/receive/", "/settings/")
+PAGES = ("/", "/compose/", "/outbox/", "/inbox/", "/inbox/receive/", "/settings/")
 POSTS = (
-    *("/compose/", "/compose/sample/", "/inbox/receive/", "/inbox/sample/"),
+    *("/compose/", "/compose/sample/", "/outbox/crash/", "/inbox/receive/", "/inbox/sample/"),
     "/settings/empty/",
 )
 SUPPRESSIONS = 'href="/admin/anymail_feedback/suppression/"'
@@ -70,6 +70,7 @@ class LocalAws:
 
     url = "http://127.0.0.1:8026"
     sites: Sequence[str] | None = None
+    outbox: Any = None
     settings_text = 'ANYMAIL = {"AMAZON_SES_CLIENT_PARAMS": {}}'
 
     def __init__(self) -> None:

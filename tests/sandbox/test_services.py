@@ -36,7 +36,7 @@ class OtherServicesTests(LocalSesTestCase):
         return self.amazon.request(method, path, body, Authorization=authorization, **more)
 
     def test_services_that_the_sandbox_does_not_have(self):
-        for service in ("batch", "lambda", "ec2", "iam", "events", "cloudformation", "moto_api",
+        for service in ("batch", "lambda", "ec2", "events", "cloudformation", "moto_api",
                         "instance_metadata", "s3control", "dynamodb", "ssm", ""):  # fmt: skip
             for method, path, body in (
                 ("POST", "/", b"Action=RunInstances&Version=2016-11-15"),
@@ -117,6 +117,28 @@ class OtherServicesTests(LocalSesTestCase):
     def test_who_asks(self):
         found = self.amazon.client("sts").get_caller_identity()
         self.assertEqual(found["Account"], ACCOUNT)
+
+    def test_iam_allows_everything(self):
+        found = self.amazon.client("iam").simulate_principal_policy(
+            PolicySourceArn=f"arn:aws:iam::{ACCOUNT}:user/sandbox",
+            ActionNames=["ses:SendRawEmail", "sqs:ReceiveMessage"],
+            ResourceArns=[f"arn:aws:sqs:us-east-1:{ACCOUNT}:events"],
+        )
+        self.assertEqual(
+            [
+                (each["EvalActionName"], one["EvalResourceName"], one["EvalResourceDecision"])
+                for each in found["EvaluationResults"]
+                for one in each["ResourceSpecificResults"]
+            ],
+            [
+                ("ses:SendRawEmail", f"arn:aws:sqs:us-east-1:{ACCOUNT}:events", "allowed"),
+                ("sqs:ReceiveMessage", f"arn:aws:sqs:us-east-1:{ACCOUNT}:events", "allowed"),
+            ],
+        )
+
+    def test_iam_has_nothing_else(self):
+        with self.assertRaisesRegex(ClientError, "does not have the service 'iam'"):
+            self.amazon.client("iam").list_roles()
 
     def test_there_is_one_account(self):
         self.ask("sqs", body=f"Action=CreateQueue&QueueName={unique('q')}".encode(),

@@ -16,7 +16,6 @@ from urllib.parse import urlencode
 from django.core.exceptions import ValidationError
 from django.test import SimpleTestCase, override_settings
 from moto.core.utils import get_service_model
-from moto.ses.models import ses_backends
 
 from anymail.amazon_ses import request_bodies
 from anymail.backends.amazon_ses import EmailBackend as BackendV1
@@ -24,9 +23,10 @@ from anymail.backends.amazon_sesv2 import EmailBackend as BackendV2
 from anymail.exceptions import AnymailAPIError
 from anymail.message import AnymailMessage
 from anymail.sandbox.aws.defaults import ACCOUNT, CREDENTIALS
-from anymail.sandbox.aws.faults import Faults
+from anymail.sandbox.aws.faults import LATE, Faults
 from anymail.sandbox.aws.headers import split
-from anymail.sandbox.aws.moto_state import ReceiptRule, receives_for, verified_identity
+from anymail.sandbox.aws.identities import new_identity
+from anymail.sandbox.aws.moto_state import ReceiptRule
 from anymail.sandbox.aws.ses import handlebars
 from anymail.sandbox.aws.ses.addresses import parse_address, parse_addresses
 from anymail.sandbox.aws.ses.errors import SesError
@@ -1212,6 +1212,29 @@ class FaultTests(LocalSesTestCase):
         self.amazon.faults.rate = None
         self.send_raw()
 
+    def test_a_crash_before_ses_has_accepted(self):
+        killed: list[int] = []
+        self.amazon.faults.crashes["x-1"] = (lambda: killed.append(self.count()), False)
+        before = self.count()
+        self.send_raw(Tags=[{"Name": "outbox", "Value": "x-1"}])
+        self.assertEqual((killed, self.count()), ([before], before))
+        self.send_raw(Tags=[{"Name": "outbox", "Value": "x-1"}])
+        self.assertEqual((killed, self.count()), ([before], before + 1))
+
+    def test_a_crash_after_ses_has_accepted_and_its_events_are_late(self):
+        killed: list[int] = []
+        self.amazon.faults.crashes["y-1"] = (lambda: killed.append(self.count()), True)
+        before = self.count()
+        with mock.patch.object(self.amazon.publisher, "_schedule") as schedule:
+            self.send_raw(Tags=[{"Name": "outbox", "Value": "y-1"}])
+        self.assertEqual(killed, [before + 1])
+        [first, *_] = schedule.add.call_args_list
+        self.assertGreaterEqual(first.args[0], LATE * 0.01)  # the pace of these tests
+
+    def count(self) -> int:
+        """How many messages SES has accepted."""
+        return len(self.amazon.journal.sent())
+
     def test_the_rate(self):
         clock = [0.0]
         faults = Faults(rate=2, clock=lambda: clock[0])
@@ -1375,7 +1398,7 @@ class HostileTests(LocalSesTestCase):
 
     def test_operations_that_the_sandbox_does_not_have(self):
         for call, params in (
-            (self.sesv2.put_suppressed_destination, {"EmailAddress": "a@b", "Reason": "BOUNCE"}),
+            (self.sesv2.list_import_jobs, {}),
             (self.ses.reorder_receipt_rule_set, {"RuleSetName": "a", "RuleNames": []}),
             (self.ses.test_render_template, {"TemplateName": "a", "TemplateData": "{}"}),
         ):
@@ -1518,15 +1541,16 @@ class HostileTests(LocalSesTestCase):
 
     def test_identities_may_come_while_senders_are_checked(self):
         region, interval = CREDENTIALS["region_name"], sys.getswitchinterval()
-        known = ses_backends[ACCOUNT][region].email_identities
+        identities = self.amazon.state.identities
         done = threading.Event()
 
         def add() -> None:
             while not done.is_set():
                 for number in range(1000):
-                    known[f"{number}.busy.example"] = known.get(number)
+                    name = f"{number}.busy.example"
+                    identities.known[region, name] = new_identity(name)
                 for number in range(1000):
-                    del known[f"{number}.busy.example"]
+                    del identities.known[region, f"{number}.busy.example"]
 
         self.addCleanup(sys.setswitchinterval, interval)
         sys.setswitchinterval(1e-6)
@@ -1534,8 +1558,8 @@ class HostileTests(LocalSesTestCase):
         thread.start()
         try:
             for _ in range(200):
-                self.assertIsNone(verified_identity(region, "nobody@busy.test"))
-                self.assertFalse(receives_for(region, "nobody@busy.test"))
+                self.assertIsNone(identities.verified(region, "nobody@busy.test"))
+                self.assertLess(len(identities.all(region)), 1100)
         finally:
             done.set()
             thread.join()

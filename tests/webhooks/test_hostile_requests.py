@@ -14,7 +14,7 @@ from unittest import mock
 
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest
-from django.test import Client, RequestFactory, SimpleTestCase, override_settings
+from django.test import Client, RequestFactory, SimpleTestCase, override_settings, tag
 
 from anymail import testing
 from anymail.amazon_ses import untrusted_json
@@ -148,6 +148,7 @@ class UnsignedTests(HostileTestCase):
         self.texts = [read_text(f"sns/{name}.json").encode() for name in names]
         self.documents = [json.loads(text) for text in self.texts]
 
+    @tag("fuzz")
     def test_whatever_is_not_signed_is_refused(self):
         makers: list[Callable[[], bytes]] = [
             self.random_bytes,
@@ -214,6 +215,7 @@ class UnsignedTests(HostileTestCase):
 
 
 class SignedTests(HostileTestCase):
+    @tag("fuzz")
     def test_whatever_ses_may_say_gives_documented_events_or_a_400(self):
         paths = sorted(PAYLOADS.glob("events/*.json"))
         samples = [path.read_text(encoding="utf-8") for path in paths]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
-from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Callable, Iterable, Mapping
+from argparse import ArgumentParser
+from collections.abc import Iterable, Mapping
 from functools import partial
-from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +15,23 @@ from django.core.management.base import BaseCommand, CommandError
 from ...amazon_ses import sqs
 from ...amazon_ses.sqs import Queue
 from ...conf import AmazonSESSettings
-from ...consumer import Consumer, health
-from ...consumer.progress import JsonProgress, NoProgress, TerminalProgress, counted, shown, spoken
-from ...consumer.starting import Stop, find_queues, time_limit
+from ...consumer import Consumer
+from ...consumer.progress import TerminalProgress, json_progress
+from ...consumer.starting import Stop, find_queues
 from ...consumer.status import as_dict, as_table, read_status
-from ...consumer.stopping import stop_on_signals
 from ...consumer.timing import time_to_last_try
 from ...exceptions import AnymailAPIError, AnymailConfigurationError
+from ...processes.health import check_health_file, touch
+from ...processes.options import add_process_options, number
+from ...processes.progress import NoProgress, Progress, shown
+from ...processes.questions import agrees
+from ...processes.stopping import stop_on_signals, time_limit
+from ...processes.wording import counted, spoken
 
 logger: logging.Logger = logging.getLogger(__name__)
 
 #: A failing message is to be tried at least as long, in seconds, as SNS tries a webhook.
 MIN_TRIED = 3600
-#: The longest time that Python can wait for.
-MAX_SECONDS = int(threading.TIMEOUT_MAX)
 ASK = "Move {messages} from {dead} back to where they came from, to be handled again? [y/N] "
 
 
@@ -52,26 +53,20 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--threads",
-            type=_number(int, 1),
+            type=number(int, 1),
             default=4,
             metavar="N",
             help="receivers that run at once; 1 runs in the main thread (default: 4)",
         )
         parser.add_argument(
             "--wait",
-            type=_number(int, 0, 20),
+            type=number(int, 0, 20),
             default=0,
             metavar="S",
             help="seconds that a request waits for a message, up to 20 (default: 0, which asks an "
             "empty queue once a second). More costs less, but SIGTERM takes that long",
         )
-        parser.add_argument(
-            "--grace",
-            type=_number(float, 0, MAX_SECONDS),
-            default=25,
-            metavar="S",
-            help="seconds that receivers have to finish after SIGTERM (default: 25)",
-        )
+        add_process_options(parser)
         _add_limits(parser)
         _add_other_tasks(parser)
 
@@ -102,14 +97,15 @@ class Command(BaseCommand):
         self, names: Iterable[str], settings: AmazonSESSettings, options: Mapping[str, Any]
     ) -> None:
         """Consume until a signal comes, or a limit is reached."""
-        health_file = _writable(options["health_file"])
+        health_file: Path | None = options["health_file"]
+        check_health_file(health_file)
         stop = Stop()
         with stop_on_signals(stop.request), time_limit(options["max_seconds"], stop.request):
             queues = find_queues(
                 names,
                 settings,
                 stops=stop.is_requested,
-                on_failure=partial(health.touch, health_file),
+                on_failure=partial(touch, health_file),
             )
             if queues is None:
                 return
@@ -129,12 +125,10 @@ class Command(BaseCommand):
             with shown(self.progress(consumer, options)):
                 consumer.run()
 
-    def progress(
-        self, consumer: Consumer, options: Mapping[str, Any]
-    ) -> JsonProgress | TerminalProgress | NoProgress:
+    def progress(self, consumer: Consumer, options: Mapping[str, Any]) -> Progress:
         """What to print meanwhile."""
         if options["json"]:
-            return JsonProgress(consumer, self.stdout)
+            return json_progress(consumer, self.stdout)
         if options["verbosity"] > 0 and self.stdout.isatty():
             return TerminalProgress(consumer, self.stdout)
         return NoProgress()
@@ -158,7 +152,7 @@ class Command(BaseCommand):
             messages = counted(dead.depth, "message")
             if not dead.depth:
                 self.stdout.write(f"{dead.name} is empty.")
-            elif not asks or _agrees(ASK.format(messages=messages, dead=dead.name)):
+            elif not asks or agrees(ASK.format(messages=messages, dead=dead.name)):
                 sqs.start_redrive(dead, settings)
                 self.stdout.write(f"SQS moves {messages} out of {dead.name}.")
 
@@ -194,49 +188,22 @@ def _warn_of_dead_letters(queue: Queue) -> None:
         )
 
 
-def _writable(path: Path | None) -> Path | None:
-    try:
-        if path is not None:
-            path.touch()
-    except OSError as err:
-        raise CommandError(f"--health-file cannot be written: {err}", returncode=2) from err
-    return path
-
-
-def _agrees(question: str) -> bool:
-    try:
-        return input(question).strip().lower() in ("y", "yes")
-    except (EOFError, RuntimeError):  # RuntimeError: there is no standard input
-        raise CommandError("Nobody can answer. Add --noinput to do it without asking.") from None
-
-
 def _add_limits(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--max-messages", type=_number(int, 1), metavar="N", help="stop after N messages"
-    )
-    parser.add_argument(
-        "--max-seconds",
-        type=_number(float, 0, MAX_SECONDS),
-        metavar="S",
-        help="stop after S seconds",
+        "--max-messages", type=number(int, 1), metavar="N", help="stop after N messages"
     )
     parser.add_argument(
         "--exit-when-empty", action="store_true", help="stop when there is nothing to receive"
-    )
-    parser.add_argument(
-        "--health-file",
-        type=Path,
-        metavar="PATH",
-        help="file to touch while messages are being handled; a liveness probe checks its age",
-    )
-    parser.add_argument(
-        "--json", action="store_true", help="print a line of JSON a minute, or the status as JSON"
     )
 
 
 def _add_other_tasks(parser: ArgumentParser) -> None:
     tasks = parser.add_mutually_exclusive_group()
-    tasks.add_argument("--status", action="store_true", help="show how full the queues are")
+    tasks.add_argument(
+        "--status",
+        action="store_true",
+        help="show how full the queues are; with --json, as JSON",
+    )
     tasks.add_argument(
         "--redrive",
         action="store_true",
@@ -249,21 +216,3 @@ def _add_other_tasks(parser: ArgumentParser) -> None:
         dest="interactive",
         help="do not ask before --redrive",
     )
-
-
-def _number(
-    kind: type[int] | type[float], least: int, most: int | None = None
-) -> Callable[[str], float]:
-    """What turns an option's text into a number in a range."""
-    wanted = f"{least} or more" if most is None else f"{least} to {most}"
-
-    def number(text: str) -> float:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = nan
-        if not (value >= least and (most is None or value <= most)):
-            raise ArgumentTypeError(f"must be {wanted}, not {text!r}")
-        return value
-
-    return number

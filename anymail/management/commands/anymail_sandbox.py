@@ -11,14 +11,16 @@ from argparse import Action, ArgumentParser
 from collections.abc import Mapping
 from typing import Any
 
+from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
 from django.urls import NoReverseMatch, reverse
 
-from ...conf import AmazonSESSettings, WebhookSettings
+from ...conf import AmazonSESSettings, WebhookSettings, django_setting
 from ...sandbox import SandboxError
 from ...sandbox.options import PROJECT_VARIABLE, add_arguments, command_line, project_command
 from ...sandbox.servers import url_of
-from ...sandbox.settings import settings_snippet, uses_mailers
+from ...sandbox.settings import backend_lines, settings_snippet
 from ...sandbox.webhooks import NO_WEBHOOKS
 
 #: The webhooks' URL names, and what the sandbox calls their paths.
@@ -55,7 +57,7 @@ class Command(BaseCommand):
         arguments, project = command_line(self.shared, options), describe_project()
         if options["site"] and not project["paths"]:
             self.stderr.write(NO_WEBHOOKS)
-        environment = {**os.environ, PROJECT_VARIABLE: json.dumps(project)}
+        environment = {**os.environ, PROJECT_VARIABLE: json.dumps(project, default=str)}
         run([sys.executable, "-m", "anymail.sandbox", *arguments], environment)
 
     def settings_to_paste(self, options: Mapping[str, Any]) -> str:
@@ -69,8 +71,9 @@ class Command(BaseCommand):
         return settings_snippet(
             url_of(options["bind"], options["amazon_port"]),
             command=project_command(options),
-            mailers=uses_mailers(),
+            backend=backend_lines(),
             key_file=options["key_file"],
+            empty=options["empty"],
         )
 
 
@@ -78,10 +81,11 @@ def describe_project() -> dict[str, Any]:
     """The project's webhooks and settings, as the sandbox needs them."""
     settings = AmazonSESSettings.load()
     return {
-        "mailers": uses_mailers(),
+        "backend": backend_lines(),
         "secret": next(iter(WebhookSettings.load().webhook_secret), None),
         "endpoint": settings.client_params.get("endpoint_url"),
         "certificates": settings.sns_certificates,
+        "outbox": _outbox_database(),
         "paths": {name: path for name, url in WEBHOOKS.items() if (path := _path(url))},
     }
 
@@ -93,6 +97,18 @@ def run(command: list[str], environment: Mapping[str, str]) -> None:
         os.execve(command[0], command, dict(environment))  # noqa: S606
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # both get Ctrl-C: the sandbox handles it
     sys.exit(subprocess.call(command, env=dict(environment)))  # noqa: S603
+
+
+def _outbox_database() -> dict[str, Any] | None:
+    """Where the project's outbox is, and the time zone of its columns; None if it has none."""
+    if not apps.is_installed("anymail.outbox"):
+        return None
+    from ...outbox.ledger import database
+
+    given = connections[database()].settings_dict
+    zone = None if django_setting("USE_TZ") else django_setting("TIME_ZONE")
+    kept = {name: value for name, value in given.items() if name != "TEST"}
+    return {**kept, "ATOMIC_REQUESTS": False, "TIME_ZONE": given["TIME_ZONE"] or zone}
 
 
 def _path(url_name: str) -> str | None:

@@ -7,30 +7,30 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from threading import Lock
+from typing import Any
 
 from moto.moto_server import werkzeug_app
 from werkzeug.test import run_wsgi_app
 
 from . import protocol
 from .api import ApiError, ApiRequest
+from .permissions import check_permission
 from .protocol import Environ, Response, StartResponse
 from .routing import read_body, read_scope, refuse_browsers, ses_service
 from .ses.context import SesContext
 from .ses.errors import SesError
 from .ses.operations import OPERATIONS, REFUSED, SENDING
 
-if TYPE_CHECKING:
-    from .events.publish import Publisher
-    from .faults import Faults
-    from .sns.local_sns import LocalSns
-
 logger: logging.Logger = logging.getLogger(__name__)
 
 #: Of moto. Others run containers, call other hosts, write files, or (STS) give access to other
 #: accounts.
 SERVICES = frozenset({"kms", "s3", "ses", "sesv2", "sns", "sqs"})
-_application: Any = cache(werkzeug_app.create_backend_app)
+_create: Any = cache(werkzeug_app.create_backend_app)
+#: One thread at a time: two that call ast.parse() can fail in CPython 3.11 ("AST constructor
+#: recursion depth mismatch"), and werkzeug does for each URL.
+_creating = Lock()
 
 
 class AwsEndpoint:
@@ -39,10 +39,8 @@ class AwsEndpoint:
     :param hosts: the names under which it may be called, as in Django's ``ALLOWED_HOSTS``.
     """
 
-    def __init__(
-        self, publisher: Publisher, sns: LocalSns, faults: Faults, *, hosts: Sequence[str]
-    ) -> None:
-        self._ses = SesContext(publisher=publisher, sns=sns, faults=faults)
+    def __init__(self, ses: SesContext, *, hosts: Sequence[str]) -> None:
+        self._ses = ses
         self._hosts = hosts
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -51,7 +49,8 @@ class AwsEndpoint:
             refuse_browsers(environ, self._hosts)
             service, region = read_scope(environ)
             body = b"" if service == "s3" else read_body(environ)  # S3's may be large
-            if service in ("ses", "sesv2", "sts"):
+            check_permission(self._ses.faults.denied, service, environ, body)
+            if service in ("iam", "ses", "sesv2", "sts"):
                 request = protocol.parse_request(service, region, environ, body)
                 result = self._run(request)
                 if result is not None:
@@ -91,7 +90,9 @@ def _ask_moto(service: str, environ: Environ, start_response: StartResponse) -> 
         raise ApiError("NotImplemented", f"The sandbox does not have the service {service[:60]!r}.")
     environ.pop("HTTP_X_MOTO_ACCOUNT_ID", None)  # there is one account
     try:
-        body, status, headers = run_wsgi_app(_application(service), environ)
+        with _creating:
+            application = _create(service)
+        body, status, headers = run_wsgi_app(application, environ)
         is_page = "html" in headers.get("Content-Type", "") and not status.startswith("2")
         problem = status if is_page else ""
     except Exception as err:

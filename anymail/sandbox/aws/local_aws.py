@@ -16,11 +16,15 @@ from .. import SandboxError
 from ..journal import Journal, ReceivedMail
 from ..samples import TEMPLATE
 from . import defaults
+from .dns.zone import Dns
 from .events.subscribers import EVENT_TYPES
 from .faults import Faults
+from .identities import Identities
 from .sns.signing_key import SigningKey
+from .suppression import SuppressionLists
 
 if TYPE_CHECKING:
+    from ..outbox_worker import OutboxWorker
     from .sns.local_sns import LocalSns
     from .sns.subscription import Subscription
 
@@ -32,16 +36,20 @@ class LocalAws:
     :param url: the endpoint of all of them.
     :param faults: how slow it is, and whom it refuses.
     :param settings_text: what a project has in its settings to use it; empty if none can.
+    :param dns: what the DNS says.
     :param sns: None until it has started.
     :param sites: of the project beside which it runs; None if it runs by itself.
+    :param outbox: delivers what the page stores; None if nothing does.
     """
 
     url: str
     journal: Journal
     faults: Faults
+    dns: Dns = field(default_factory=Dns)
     sns: LocalSns | None = None
     settings_text: str = ""
     sites: Sequence[str] | None = None
+    outbox: OutboxWorker | None = None
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def receive(self, raw: bytes, **options: Any) -> ReceivedMail:
@@ -89,7 +97,8 @@ def forget_environment() -> None:
 
 def check_installed() -> None:
     """Raise SandboxError without moto, which takes a second to import and is imported later."""
-    missing = [name for name in ("moto", "flask", "flask_cors") if find_spec(name) is None]
+    needed = {"moto": "moto", "flask": "flask", "flask_cors": "flask-cors", "dns": "dnspython"}
+    missing = [name for module, name in needed.items() if find_spec(module) is None]
     if missing:
         raise SandboxError(
             f"The sandbox needs {', '.join(missing)}. "
@@ -110,14 +119,24 @@ def run_services(
     from .events.publish import Publisher
     from .queues import watch_queues
     from .receive.receive import receive
+    from .ses.context import SesContext
     from .sns.local_sns import LocalSns
 
     watch_queues(aws.journal)
     aws.sns = LocalSns(aws.journal, key, allow_remote="*" in hosts)
     incoming = partial(receive, sns=aws.sns, journal=aws.journal)
-    publisher = Publisher(aws.journal, aws.sns, incoming)
+    identities = Identities(dns=aws.dns, faults=aws.faults)
+    suppression = SuppressionLists()
+    publisher = Publisher(aws.journal, aws.sns, incoming, identities, suppression)
+    ses = SesContext(
+        publisher=publisher,
+        sns=aws.sns,
+        faults=aws.faults,
+        identities=identities,
+        suppression=suppression,
+    )
     try:
-        application.set_result(AwsEndpoint(publisher, aws.sns, aws.faults, hosts=hosts))
+        application.set_result(AwsEndpoint(ses, hosts=hosts))
         yield
     finally:
         publisher.close()

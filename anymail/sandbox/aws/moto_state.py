@@ -1,11 +1,11 @@
-"""What moto remembers of SES: identities, configuration sets, receipt rules.
+"""What moto remembers of SES: receipt rules.
 
 Its objects are not documented, but have kept their shape since moto 5.2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,31 +36,6 @@ class ReceiptRule:
             or (wanted.startswith(".") and domain.endswith(wanted))
             for wanted in map(str.lower, self.recipients)
         )
-
-
-def verified_identity(region: str, address: str) -> str | None:
-    """The verified identity that covers an address: itself, its domain, or a parent of that."""
-    names = list(ses_backends[ACCOUNT][region].email_identities)  # at once: other threads add
-    verified = {name.lower(): name for name in names}
-    return next((verified[name] for name in _covering(address) if name in verified), None)
-
-
-def receives_for(region: str, address: str) -> bool:
-    """Whether the domain of an address is verified: only then SES takes mail for it."""
-    return verified_identity(region, address.rpartition("@")[2]) is not None
-
-
-def _covering(address: str) -> Iterator[str]:
-    """Every identity that may stand for an address, the closest first; in lower case."""
-    name = address.lower()
-    while name:
-        yield name
-        name = name.partition("@" if "@" in name else ".")[2]
-
-
-def configuration_sets(region: str) -> dict[str, Any]:
-    """moto's configuration sets, by name."""
-    return ses_backends[ACCOUNT][region].config_sets
 
 
 def receipt_rules(region: str) -> list[ReceiptRule]:

@@ -1,4 +1,4 @@
-"""Reads and writes AWS's protocols with moto: forms and XML (SES v1, STS), JSON (SES v2).
+"""Reads and writes AWS's protocols with moto: forms and XML (SES v1, STS, IAM), JSON (SES v2).
 
 Amazon's own descriptions of the APIs, which botocore brings, say what the parameters are.
 """
@@ -39,7 +39,7 @@ Response = tuple[bytes, Mapping[str, str]]
 
 
 def parse_request(service: str, region: str, environ: Environ, body: bytes) -> ApiRequest:
-    """A call of SES or STS; ApiError for operations and parameters that Amazon does not have."""
+    """A call of SES, STS or IAM; ApiError for operations and parameters that there are not."""
     is_json = service in JSON_SERVICES
     operation, sent = (_find_by_path if is_json else _find_by_name)(service, environ, body)
     model = get_service_model(service).operation_model(operation)
@@ -101,13 +101,23 @@ def _find_by_name(service: str, environ: Environ, body: bytes) -> tuple[str, dic
     return action, {"values": form}
 
 
-def _find_by_path(service: str, environ: Environ, body: bytes) -> tuple[str, dict[str, Any]]:
-    """The operation that a path is for, and what moto's parser reads."""
+def find_operation(service: str, environ: Environ) -> tuple[str, Mapping[str, Any]]:
+    """The operation that a path is for, and the parameters in it."""
     path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
     try:
-        operation, in_path = _routes(service).bind("").match(path, environ["REQUEST_METHOD"])
-        query = parse_qsl(environ.get("QUERY_STRING", ""), True, max_num_fields=100)
+        found: tuple[str, Mapping[str, Any]]
+        found = _routes(service).bind("").match(path, environ["REQUEST_METHOD"])
     except (HTTPException, ValueError) as err:
+        raise ApiError("UnknownOperationException", "Unknown operation.", 404) from err
+    return found
+
+
+def _find_by_path(service: str, environ: Environ, body: bytes) -> tuple[str, dict[str, Any]]:
+    """The operation that a path is for, and what moto's parser reads."""
+    operation, in_path = find_operation(service, environ)
+    try:
+        query = parse_qsl(environ.get("QUERY_STRING", ""), True, max_num_fields=100)
+    except ValueError as err:
         raise ApiError("UnknownOperationException", "Unknown operation.", 404) from err
     values = MultiDict(query)
     return operation, {"body": body, "headers": {}, "url_params": in_path, "values": values}

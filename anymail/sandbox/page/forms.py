@@ -31,6 +31,7 @@ FieldT = TypeVar("FieldT", bound=forms.Field)
 VERDICTS = ("PASS", "FAIL", "GRAY", "PROCESSING_FAILED", "DISABLED")
 VERDICT_NAMES = ("spam", "virus", "spf", "dkim", "dmarc")
 #: The largest mail that SES receives (SES Developer Guide, "Quotas").
+APIS = (("v1", "SES API v1"), ("v2", "SES API v2"), ("outbox", "API v2, through the outbox"))
 MAX_LENGTH = 40_000_000
 #: Fields for whole bodies, and how many characters all others take.
 BODIES = ("text", "html", "source")
@@ -81,8 +82,9 @@ class SandboxForm(forms.Form):
     def sections(self) -> Iterator[tuple[str, list[forms.BoundField], bool]]:
         """Each with its title, its fields, and whether there is anything to see in them."""
         for title, names in self.SECTIONS.items():
-            fields = [self[name] for name in names]
-            yield title, fields, any(field.value() or field.errors for field in fields)
+            fields = [self[name] for name in names if name in self.fields]
+            if fields:
+                yield title, fields, any(field.value() or field.errors for field in fields)
 
     def set_choices(self, name: str, first: str, others: Sequence[str]) -> None:
         choices = [("", first), *((other, other) for other in others)]
@@ -93,10 +95,12 @@ class ComposeForm(SandboxForm):
     """What a message can have.
 
     :param templates: the stored templates to choose from.
+    :param has_outbox: whether it may go through the outbox.
     """
 
     SECTIONS: ClassVar[Mapping[str, Sequence[str]]] = {
         "Cc and Bcc": ("cc", "bcc"),
+        "Outbox": ("wait", "priority"),
         "Tags and metadata": ("tags", "metadata"),
         "Template": ("template_id", "merge_data", "merge_global_data"),
     }
@@ -110,8 +114,16 @@ class ComposeForm(SandboxForm):
     text: forms.CharField = optional(forms.CharField, area(7), strip=False)
     html: forms.CharField = optional(forms.CharField, code(7), label="HTML")
     attachments: FilesField = FilesField(required=False, allow_empty_file=True)
-    api: forms.ChoiceField = forms.ChoiceField(
-        choices=[("v1", "SES API v1"), ("v2", "SES API v2")], label="API"
+    api: forms.ChoiceField = forms.ChoiceField(choices=APIS, label="API")
+    wait: forms.IntegerField = optional(
+        forms.IntegerField,
+        forms.NumberInput(),
+        "send_at, in seconds.",
+        min_value=0,
+        max_value=86400,
+    )
+    priority: forms.IntegerField = optional(
+        forms.IntegerField, forms.NumberInput(), "-100 to 100.", min_value=-100, max_value=100
     )
     tags: WordsField = optional(WordsField, line("welcome, spring"), "Separated by commas.")
     metadata: JsonObjectField = optional(JsonObjectField, code(3, '{"user_id": "12345"}'), "JSON.")
@@ -137,8 +149,13 @@ class ComposeForm(SandboxForm):
         label="Data for everybody",
     )
 
-    def __init__(self, *args: Any, templates: Sequence[str], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, templates: Sequence[str], has_outbox: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        if not has_outbox:
+            del self.fields["wait"], self.fields["priority"]
+            self.fields["api"].choices = APIS[:2]  # type: ignore[attr-defined]
         self.set_choices("template_id", "None", templates)
 
     def clean_merge_data(self) -> dict[str, Any] | None:

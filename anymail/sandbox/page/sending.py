@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from ...exceptions import AnymailError
 from ...message import AnymailMessage, AnymailRecipientStatus
+from .apps import aws
 
 #: The backends by the API they use. The site has settings for both, so they need no options.
 BACKENDS = {
     "v1": "anymail.backends.amazon_ses.EmailBackend",
     "v2": "anymail.backends.amazon_sesv2.EmailBackend",
+    "outbox": "anymail.backends.outbox.EmailBackend",
 }
 #: What a backend can refuse a message with; Django raises ValueError for newlines in headers.
 REFUSALS = (AnymailError, ImproperlyConfigured, ValueError)
@@ -32,6 +36,10 @@ def build(data: Mapping[str, Any]) -> AnymailMessage:
         tags=data["tags"] or None,
         template_id=data["template_id"] or None,
     )
+    if data.get("wait") is not None:
+        message.send_at = timezone.now() + timedelta(seconds=data["wait"])
+    if data.get("priority") is not None:
+        message.priority = data["priority"]
     if html := data["html"].replace("\r\n", "\n"):
         message.attach_alternative(html, "text/html")
     for file in data["attachments"]:
@@ -46,7 +54,10 @@ def send(message: AnymailMessage, api: str) -> list[str]:
     :raises Exception: one of :data:`REFUSALS`; nothing was sent.
     """
     # Django's ways to choose a mailer or a connection differ from version to version.
-    import_string(BACKENDS[api])().send_messages([message])
+    options = {"mailer": "sesv2"} if api == "outbox" else {}
+    import_string(BACKENDS[api])(**options).send_messages([message])
+    if api == "outbox" and (worker := aws().outbox) is not None:
+        worker.start()
     ids = message.anymail_status.message_id
     return sorted(str(one) for one in (ids if isinstance(ids, set) else {ids}) if one is not None)
 

@@ -6,7 +6,7 @@ from django.templatetags.static import static
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from . import views_api, views_contents, views_forms, views_mails
+from . import views_api, views_contents, views_forms, views_mails, views_outbox
 
 
 def _contents(find: views_mails.FindMail) -> list[URLPattern]:
@@ -26,6 +26,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("messages/<str:id>/", include(_contents(views_mails.sent_mail))),
     path("compose/", views_forms.compose, name="compose"),
     path("compose/sample/", views_forms.send_sample, name="send_sample"),
+    path("outbox/", views_outbox.outbox, name="outbox"),
+    path("outbox/crash/", views_outbox.crash, name="crash"),
+    path("outbox/<uuid:id>/", views_outbox.act, name="outbox_act"),
     path("inbox/", views_mails.inbox, name="inbox"),
     path("inbox/receive/", views_forms.receive, name="receive"),
     path("inbox/sample/", views_forms.receive_sample, name="receive_sample"),

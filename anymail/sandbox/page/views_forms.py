@@ -36,10 +36,10 @@ SIMULATOR = (
 @require_http_methods(["GET", "HEAD", "POST"])
 @live
 def compose(request: HttpRequest) -> HttpResponse:
-    templates = template_names()
+    options: dict[str, Any] = {"templates": template_names(), "has_outbox": bool(aws().outbox)}
     if request.method != "POST":
-        return _compose(request, ComposeForm(templates=templates, initial=_asked_for(request)))
-    form = ComposeForm(request.POST, request.FILES, templates=templates)
+        return _compose(request, ComposeForm(**options, initial=_asked_for(request)))
+    form = ComposeForm(request.POST, request.FILES, **options)
     if not form.is_valid():
         return _compose(request, form)
     message = build(form.cleaned_data)
@@ -121,13 +121,15 @@ def _asked_for(request: HttpRequest) -> dict[str, Any]:
     """What a link fills in."""
     if "template" in request.GET:
         return samples.TEMPLATE_DATA
-    return {name: request.GET[name] for name in ("to", "subject") if name in request.GET}
+    return {name: request.GET[name] for name in ("to", "subject", "api") if name in request.GET}
 
 
 def _sent(request: HttpRequest, message: AnymailMessage, ids: list[str]) -> HttpResponse:
     if refused := unsent(message):
         text = render_to_string("anymail_sandbox/_unsent.html", {"refused": refused})
         messages.warning(request, text)
+    if message.outbox_id is not None:
+        return redirect("sandbox:outbox")
     known = [id for id in ids if aws().journal.sent_mail(id)]
     if len(known) == 1:
         return redirect("sandbox:message", id=known[0])

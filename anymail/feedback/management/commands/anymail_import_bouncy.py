@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from ....database.old_tables import add_options, find_tables, read_batches
+from ....processes.progress_bar import ProgressBar
 from ... import bouncy
 from ...models import Feedback
-from ...old_tables import add_options, find_tables, read_batches
 from ...recording import column_values
-
-WIDTH = 30
 
 
 class Command(BaseCommand):
@@ -55,37 +53,21 @@ class Command(BaseCommand):
         """
         name = str(new._meta.verbose_name_plural)
         total = old._default_manager.using(source).count()
+        is_shown = self.verbosity > 0 and self.stdout.isatty()
+        bar = ProgressBar(self.stdout, name, total, is_shown=is_shown)
         read = copied = 0
         for batch in read_batches(old, source, size):
             read += len(batch)
             copied += insert_missing(new, [to_row(new, values) for values in batch], target)
-            self.show_progress(name, read, total)
-        if self.shows_progress:
-            self.stdout.write("")
+            bar.show(read)
+        bar.end()
         if self.verbosity > 0:
             self.stdout.write(f"{name}: {copied} copied, {read - copied} were here already")
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run, as Django calls it."""
         self.verbosity: int = options["verbosity"]
-        self.last_shown: float = 0.0
         return super().execute(*args, **options)
-
-    @property
-    def shows_progress(self) -> bool:
-        """Whether the output is a terminal."""
-        return self.verbosity > 0 and self.stdout.isatty()
-
-    def show_progress(self, name: str, read: int, total: int) -> None:
-        """Draw the progress bar, at most ten times a second."""
-        now = time.monotonic()
-        if not self.shows_progress or (read < total and now - self.last_shown < 0.1):
-            return
-        self.last_shown = now
-        part = min(read / total, 1) if total else 1
-        bar = "#" * int(part * WIDTH)
-        self.stdout.write(f"\r{name}: [{bar:<{WIDTH}}] {part:4.0%} {read}/{total}", ending="")
-        self.stdout.flush()
 
 
 def to_row(new: type[Feedback], values: dict[str, Any]) -> Feedback:

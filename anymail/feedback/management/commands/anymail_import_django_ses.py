@@ -8,10 +8,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from ...columns import address_key
+from ....database.columns import address_key
+from ....database.old_tables import add_options, find_tables, read_batches
 from ...django_ses import BlacklistedEmail
 from ...models import Reason, Suppression
-from ...old_tables import add_options, find_tables, read_batches
 from ...suppression import enabled_reasons
 
 NOTE = "From the blacklist of django-ses."

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ... import SandboxError
 from ...journal import Journal, SentMail, SesEvent, now
-from .. import moto_state
 from ..api import ApiError
 from ..schedule import Schedule
 from .documents import describe, event_document, notification_document
@@ -19,7 +18,9 @@ from .subscribers import NOTIFICATION_TYPES, EventDestination
 from .tracked import why_untracked
 
 if TYPE_CHECKING:
+    from ..identities import Identities
     from ..sns.local_sns import LocalSns
+    from ..suppression import SuppressionLists
 
 EVENT_SUBJECT = "Amazon SES Email Event Notification"
 
@@ -27,7 +28,7 @@ EVENT_SUBJECT = "Amazon SES Email Event Notification"
 Destinations = defaultdict[tuple[str, str], dict[str, EventDestination]]
 #: The attributes of identities by region and name in lower case, as
 #: ``GetIdentityNotificationAttributes`` of v1 has them.
-Identities = defaultdict[tuple[str, str], dict[str, Any]]
+Notifications = defaultdict[tuple[str, str], dict[str, Any]]
 
 
 class Publisher:
@@ -39,32 +40,49 @@ class Publisher:
     """
 
     def __init__(
-        self, journal: Journal, sns: LocalSns, receive: Callable[..., Any], *, pace: float = 1.0
+        self,
+        journal: Journal,
+        sns: LocalSns,
+        receive: Callable[..., Any],
+        identities: Identities,
+        suppression: SuppressionLists,
+        *,
+        pace: float = 1.0,
     ) -> None:
         self.destinations: Destinations = defaultdict(dict)
-        self.identities: Identities = defaultdict(dict)
+        self.notifications: Notifications = defaultdict(dict)
         self._journal = journal
         self._sns = sns
         self._receive = receive
+        self._identities = identities
+        self._suppression = suppression
         self._pace = pace
         self._schedule = Schedule()
 
-    def accept(self, mail: SentMail) -> None:
-        """Schedule the events of a message that SES has accepted."""
-        events = events_for(mail.recipients, is_rendered=mail.failure is None)
+    def accept(self, mail: SentMail, *, reasons: Collection[str] = (), late: float = 0.0) -> None:
+        """Schedule the events of a message that SES has accepted.
+
+        :param reasons: for which SES keeps a suppression list, for this message.
+        :param late: seconds by which they come later than usual.
+        """
+        suppressed = self._suppression.suppressed(mail.region, mail.recipients, reasons)
+        rendered = mail.failure is None
+        events = events_for(mail.recipients, is_rendered=rendered, suppressed=suppressed)
         kinds = dict.fromkeys(event.kind for event in events)
         untracked = {kind: reason for kind in kinds if (reason := self._why_untracked(mail, kind))}
         mail.notes += filter(None, [self._why_unpublished(mail), *untracked.values()])
         self._journal.add_sent(mail)
         for event in events:
             if event.kind not in untracked:
-                self._schedule.add(event.delay * self._pace, partial(self._happen, mail, event))
+                delay = (event.delay + late) * self._pace
+                suppresses = event.suppresses and "BOUNCE" in reasons
+                self._schedule.add(delay, partial(self._happen, mail, event, suppresses))
 
     def close(self) -> None:
         """Let nothing more happen."""
         self._schedule.close()
 
-    def _happen(self, mail: SentMail, event: SimulatedEvent) -> None:
+    def _happen(self, mail: SentMail, event: SimulatedEvent, suppresses: bool) -> None:
         detail, kind = describe(mail, event, now()), event.kind
         published = SesEvent(kind=kind, document=event_document(mail, kind, detail))
         topics = [found.topic_arn for found in self._destinations(mail) if found.accepts(kind)]
@@ -75,6 +93,8 @@ class Publisher:
             wish = notified.get(f"HeadersIn{kind}NotificationsEnabled", False)
             published.document = notification_document(mail, kind, detail, with_headers=wish)
             self._publish(mail, published, topic_arn, None)
+        if suppresses:
+            self._suppress(mail, event, detail["feedbackId"])
         if kind == "Delivery":
             self._deliver_here(mail, event.recipients)
         # Last, so that whoever sees the event sees everything that it led to.
@@ -85,7 +105,7 @@ class Publisher:
         return list(found.values())
 
     def _attributes(self, mail: SentMail) -> Mapping[str, Any]:
-        return self.identities.get((mail.region, mail.identity.lower()), {})
+        return self.notifications.get((mail.region, mail.identity.lower()), {})
 
     def _publish(self, mail: SentMail, event: SesEvent, topic: str, subject: str | None) -> None:
         try:
@@ -95,9 +115,14 @@ class Publisher:
         else:
             event.topic_arns.append(topic)
 
+    def _suppress(self, mail: SentMail, event: SimulatedEvent, feedback_id: str) -> None:
+        ids = {"MessageId": mail.id, "FeedbackId": feedback_id}
+        for address in event.recipients:
+            self._suppression.add(mail.region, address, "BOUNCE", **ids)
+
     def _deliver_here(self, mail: SentMail, recipients: Sequence[str]) -> None:
         """Receive what is for a domain of this account."""
-        ours = [address for address in recipients if moto_state.receives_for(mail.region, address)]
+        ours = [one for one in recipients if self._identities.receives_for(mail.region, one)]
         if not ours:
             return
         try:

@@ -1,12 +1,13 @@
 """The events of a message, by its recipients: the mailbox simulator, and a little more.
 
 Source: Amazon SES Developer Guide, "Using the mailbox simulator". Amazon's has no ``delay@``,
-``open@``, ``click@`` and ``reject@``. Every other address gets its mail.
+``open@``, ``click@`` and ``reject@``. Every other address gets its mail, except at domains that end
+with ``.invalid``, which never exist (RFC 6761), and if it is on the account's suppression list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any
@@ -25,6 +26,8 @@ class SimulatedEvent:
     :param detail: fields of the event that do not depend on the message.
     :param recipient: fields for each recipient.
     :param recipients: whom it is about.
+    :param suppresses: it puts them on the account's suppression list. Mail to the simulator does
+        not.
     """
 
     kind: str
@@ -32,6 +35,7 @@ class SimulatedEvent:
     detail: Mapping[str, Any] = field(default_factory=dict)
     recipient: Mapping[str, str] = field(default_factory=dict)
     recipients: tuple[str, ...] = ()
+    suppresses: bool = False
 
 
 FAILED = {"action": "failed", "status": "5.1.1"}
@@ -58,6 +62,31 @@ SUPPRESSED = SimulatedEvent(
     delay=0.2,
     detail={**PERMANENT, "bounceSubType": "Suppressed", "reportingMTA": "dns; amazonses.com"},
     recipient={**FAILED, "diagnosticCode": "Amazon SES has suppressed sending to this address."},
+)
+SUPPRESSED_BY_ACCOUNT = SimulatedEvent(
+    kind="Bounce",
+    delay=0.2,
+    detail={
+        **PERMANENT,
+        "bounceSubType": "OnAccountSuppressionList",
+        "reportingMTA": "dns; amazonses.com",
+    },
+    recipient={
+        **FAILED,
+        "diagnosticCode": "Amazon SES did not send the message to this address because it is on "
+        "the suppression list for your account.",
+    },
+)
+NO_SUCH_DOMAIN = SimulatedEvent(
+    kind="Bounce",
+    delay=0.4,
+    detail={**PERMANENT, "reportingMTA": f"dsn; {MTA}"},
+    recipient={
+        "action": "failed",
+        "status": "5.4.4",
+        "diagnosticCode": "smtp; 550 5.4.4 Invalid domain",
+    },
+    suppresses=True,
 )
 # An automatic reply is not a delivery status notification, and has no details.
 AUTO_REPLY = SimulatedEvent(
@@ -94,25 +123,32 @@ def is_simulated(address: str) -> bool:
     return address.lower().endswith(f"@{DOMAIN}")
 
 
-def events_for(recipients: Sequence[str], *, is_rendered: bool = True) -> list[SimulatedEvent]:
+def events_for(
+    recipients: Sequence[str], *, is_rendered: bool = True, suppressed: Collection[str] = ()
+) -> list[SimulatedEvent]:
     """Every event of a message, in order.
 
     :param is_rendered: its template could be rendered.
+    :param suppressed: the recipients that the account does not send to.
     """
     everybody = tuple(recipients)
     if not is_rendered:
         return [replace(RENDERING_FAILURE, recipients=everybody)]
-    if any(REJECT in _events_of(address) for address in recipients):
+    happens = {address: _events_of(address) for address in recipients}
+    if any(REJECT in events for events in happens.values()):
         return [replace(REJECT, recipients=everybody)]
+    happens |= dict.fromkeys(suppressed, (SUPPRESSED_BY_ACCOUNT,))
     groups: dict[tuple[SimulatedEvent, str], list[str]] = {}
     for address in recipients:
-        for event in _events_of(address):
+        for event in happens[address]:
             groups.setdefault((event, _group(event, address)), []).append(address)
     found = [replace(event, recipients=tuple(group)) for (event, _), group in groups.items()]
     return [replace(SEND, recipients=everybody), *sorted(found, key=attrgetter("delay"))]
 
 
 def _events_of(address: str) -> tuple[SimulatedEvent, ...]:
+    if address.lower().endswith(".invalid"):
+        return (NO_SUCH_DOMAIN,)
     local = address.lower().rpartition("@")[0].partition("+")[0]
     return MAILBOXES.get(local, (DELIVERY,)) if is_simulated(address) else (DELIVERY,)
 

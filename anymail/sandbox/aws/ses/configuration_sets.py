@@ -1,14 +1,18 @@
-"""Configuration sets, which moto keeps, and their event destinations."""
+"""Configuration sets and their event destinations.
+
+Source: Amazon SES API references (v1 2010-12-01, v2 2019-09-27).
+"""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from .. import moto_state
 from ..api import ApiError, ApiRequest
 from ..events.subscribers import EventDestination, event_type
 from .context import Result, SesContext
 from .errors import ErrorCode, SesError, invalid
+from .pages import build_page
 from .v1 import Params
 
 #: What SES publishes when a destination is made or changed (Amazon SES Developer Guide, "Set up an
@@ -16,11 +20,24 @@ from .v1 import Params
 VALIDATION = "Successfully validated SNS topic for Amazon SES event publishing."
 #: SES API references, "ConfigurationSet" and "CreateTenant".
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+#: What a new one has.
+DEFAULTS: dict[str, Any] = {
+    "DeliveryOptions": {"TlsPolicy": "OPTIONAL"},
+    "ReputationOptions": {"ReputationMetricsEnabled": False},
+    "SendingOptions": {"SendingEnabled": True},
+}
+#: What options are that a call leaves out.
+OFF: dict[str, dict[str, Any]] = {
+    "DeliveryOptions": {"TlsPolicy": "OPTIONAL"},
+    "ReputationOptions": {"ReputationMetricsEnabled": False},
+    "SendingOptions": {"SendingEnabled": False},
+    "SuppressionOptions": {"SuppressedReasons": []},
+}
 
 
-def check_configuration_set(region: str, name: str) -> None:
+def check_configuration_set(ses: SesContext, region: str, name: str) -> None:
     """Refuse a configuration set that does not exist."""
-    if name not in moto_state.configuration_sets(region):
+    if (region, name) not in ses.configuration_sets:
         text = f"Configuration set <{name}> does not exist."
         raise SesError(ErrorCode.NO_CONFIGURATION_SET, text)
 
@@ -31,25 +48,60 @@ def check_name(name: str) -> None:
         raise invalid(f"The name <{name}> does not match {NAME.pattern}.")
 
 
-def create_configuration_set(_ses: SesContext, request: ApiRequest) -> Result | None:
-    """Refuse what moto does not refuse, or with other names."""
+def create_configuration_set(ses: SesContext, request: ApiRequest) -> Result:
     given = request.params
     name = given.get("ConfigurationSet", {}).get("Name") or given.get("ConfigurationSetName", "")
     check_name(name)
-    if name in moto_state.configuration_sets(request.region):
+    options = {key: value for key, value in given.items() if key.endswith("Options")}
+    created = {**DEFAULTS, **options, "ConfigurationSetName": name, "Tags": given.get("Tags", [])}
+    if ses.configuration_sets.setdefault((request.region, name), created) is not created:
         raise SesError(ErrorCode.SET_EXISTS, f"Configuration set <{name}> already exists.")
-    return None
+    return {}
 
 
-def get_configuration_set(_ses: SesContext, request: ApiRequest) -> Result:
-    described = moto_state.configuration_sets(request.region)[_named_set(request)].to_dict_v2()
-    return {**described, "SendingOptions": {"SendingEnabled": True}}
+def get_configuration_set(ses: SesContext, request: ApiRequest) -> Result:
+    return ses.configuration_sets[request.region, _named_set(ses, request)]
+
+
+def list_configuration_sets(ses: SesContext, request: ApiRequest) -> Result:
+    """v2 lists names only."""
+    is_v2 = request.service == "sesv2"
+    found = [
+        name if is_v2 else {"Name": name}
+        for region, name in list(ses.configuration_sets)
+        if region == request.region
+    ]
+    return build_page("ConfigurationSets", found, request.params)
 
 
 def delete_configuration_set(ses: SesContext, request: ApiRequest) -> Result:
-    name = _named_set(request)
-    moto_state.configuration_sets(request.region).pop(name, None)
+    name = _named_set(ses, request)
+    ses.configuration_sets.pop((request.region, name), None)
     ses.publisher.destinations.pop((request.region, name), None)
+    return {}
+
+
+def put_options(name: str, ses: SesContext, request: ApiRequest) -> Result:
+    """Set some options of a configuration set; those that the call leaves out are gone.
+
+    :param name: of the options, as ``GetConfigurationSet`` has them.
+    """
+    found = ses.configuration_sets[request.region, _named_set(ses, request)]
+    given = {key: value for key, value in request.params.items() if key != "ConfigurationSetName"}
+    options = dict(given.get(name, given))  # v1, and VdmOptions, have them in a structure
+    if "TlsPolicy" in options:
+        options["TlsPolicy"] = options["TlsPolicy"].upper()  # v1: "Require"
+    found[name] = {**OFF.get(name, {}), **options}
+    return {}
+
+
+def set_enabled(name: str, ses: SesContext, request: ApiRequest) -> Result:
+    """What v1 calls ``Enabled``.
+
+    :param name: of the options that have nothing else.
+    """
+    found = ses.configuration_sets[request.region, _named_set(ses, request)]
+    found[name] = dict.fromkeys(OFF[name], request.params["Enabled"])
     return {}
 
 
@@ -79,14 +131,14 @@ def delete_destination(ses: SesContext, request: ApiRequest) -> Result:
     return {}
 
 
-def _named_set(request: ApiRequest) -> str:
+def _named_set(ses: SesContext, request: ApiRequest) -> str:
     name: str = request.params["ConfigurationSetName"]
-    check_configuration_set(request.region, name)
+    check_configuration_set(ses, request.region, name)
     return name
 
 
 def _destinations(ses: SesContext, request: ApiRequest) -> dict[str, EventDestination]:
-    return ses.publisher.destinations[request.region, _named_set(request)]
+    return ses.publisher.destinations[request.region, _named_set(ses, request)]
 
 
 def _definition(request: ApiRequest) -> Params:

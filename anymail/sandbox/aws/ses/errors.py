@@ -19,14 +19,17 @@ class ErrorCode(Enum):
     REJECTED = ("MessageRejected", "MessageRejected", 400)
     NO_CONFIGURATION_SET = ("ConfigurationSetDoesNotExist", "NotFoundException", 404)
     NO_TEMPLATE = ("TemplateDoesNotExist", "NotFoundException", 404)
-    NO_TENANT = ("InvalidParameterValue", "NotFoundException", 404)
+    NOT_FOUND = ("InvalidParameterValue", "NotFoundException", 404)
     NO_DESTINATION = ("EventDestinationDoesNotExist", "NotFoundException", 404)
     INVALID_DESTINATION = ("InvalidSNSDestination", "BadRequestException", 400)
     DESTINATION_EXISTS = ("EventDestinationAlreadyExists", "AlreadyExistsException", 400)
     SET_EXISTS = ("ConfigurationSetAlreadyExists", "AlreadyExistsException", 400)
     EXISTS = ("AlreadyExists", "AlreadyExistsException", 400)
+    INVALID_TOKEN = ("InvalidParameterValue", "InvalidNextTokenException", 400)
     DENIED = ("AccessDenied", "AccessDeniedException", 403)
     PAUSED = ("AccountSendingPausedException", "SendingPausedException", 400)
+    CONFLICT = ("InvalidParameterValue", "ConflictException", 409)
+    SET_PAUSED = ("ConfigurationSetSendingPausedException", "SendingPausedException", 400)
     THROTTLED = ("Throttling", "TooManyRequestsException", 429)
 
 

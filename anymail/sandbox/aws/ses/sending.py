@@ -10,13 +10,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from ...journal import SentMail, now
-from .. import moto_state
 from ..api import ApiRequest
 from ..defaults import ACCOUNT
 from ..events.documents import new_id, source_arn
 from ..events.simulator import is_simulated
+from ..faults import LATE
 from ..headers import first, parse_headers
 from . import mime
+from .account import may_send
 from .addresses import addresses_in, parse_address, parse_addresses
 from .configuration_sets import check_configuration_set
 from .context import Result, SesContext
@@ -188,27 +189,46 @@ def _compose(mail: SentMail, call: Params, message: Params) -> None:
 
 
 def _submit(ses: SesContext, mail: SentMail) -> str:
-    """Accept a message, as its sender wrote it, and return its ``MessageId``."""
+    """Check a message, as its sender wrote it, accept it, and return its ``MessageId``."""
     _check_count(len(mail.recipients))
     _check_tags(mail.message_tags)
+    sender = ses.identities.verified(mail.region, mail.source) or {}
+    mail.configuration_set = mail.configuration_set or sender.get("ConfigurationSetName")
     if mail.configuration_set:
-        check_configuration_set(mail.region, mail.configuration_set)
+        check_configuration_set(ses, mail.region, mail.configuration_set)
     authors = addresses_in(mail.headers, "from")
     _check_senders(ses, mail.region, mail.parameters, mail.source, *authors)
-    domain = mail.source.rpartition("@")[2]
-    mail.identity = moto_state.verified_identity(mail.region, mail.source) or domain
+    _check_recipients(ses, mail)
+    mail.identity = sender["EmailIdentity"] if sender else mail.source.rpartition("@")[2]
     if tenant := mail.parameters.get("TenantName"):
         check_tenant(ses, mail.region, tenant, _used(mail))
-    if ses.faults.is_paused:
-        raise SesError(ErrorCode.PAUSED, "Email sending is disabled for the account.")
+    _check_enabled(ses, mail)
     if not ses.faults.allow(len(mail.recipients)):
         raise SesError(ErrorCode.THROTTLED, "Maximum sending rate exceeded.")
     mail.notes.extend(mime.notes(mail.headers, mail.raw))
     if mail.raw:
         mail.raw = mime.delivered(mail.raw, mail.id, mail.region, mail.at)
-    ses.sent[mail.region] += sum(not is_simulated(address) for address in mail.recipients)
-    ses.publisher.accept(mail)
+    _accept(ses, mail)
     return mail.id
+
+
+def _accept(ses: SesContext, mail: SentMail) -> None:
+    """Accept a message, unless its sender is to die before that."""
+    kill, is_accepted = ses.faults.crash_for(mail.message_tags) or (None, True)
+    if is_accepted:
+        ses.sent[mail.region] += sum(not is_simulated(address) for address in mail.recipients)
+        reasons = _suppressed_reasons(ses, mail)
+        ses.publisher.accept(mail, reasons=reasons, late=LATE if kill else 0.0)
+    if kill:
+        kill()
+
+
+def _suppressed_reasons(ses: SesContext, mail: SentMail) -> Sequence[str]:
+    """For what SES keeps a suppression list: the configuration set may say it, or the account."""
+    named = ses.configuration_sets.get((mail.region, mail.configuration_set or ""), {})
+    options = named.get("SuppressionOptions", ses.accounts[mail.region]["SuppressionAttributes"])
+    reasons: Sequence[str] = options["SuppressedReasons"]
+    return reasons
 
 
 def _used(mail: SentMail) -> list[str]:
@@ -226,15 +246,49 @@ def _check_count(recipients: int) -> None:
         raise invalid(f"Recipient count exceeds {MAX_RECIPIENTS}.")
 
 
+def _check_enabled(ses: SesContext, mail: SentMail) -> None:
+    """Refuse to send while the account, or the configuration set, is paused."""
+    if not may_send(ses, mail.region):
+        raise SesError(ErrorCode.PAUSED, "Email sending is disabled for the account.")
+    named = ses.configuration_sets.get((mail.region, mail.configuration_set or ""), {})
+    if not named.get("SendingOptions", {}).get("SendingEnabled", True):
+        text = f"Email sending is disabled for the configuration set <{mail.configuration_set}>."
+        raise SesError(ErrorCode.SET_PAUSED, text)
+
+
 def _check_senders(ses: SesContext, region: str, given: Params, *addresses: str) -> None:
-    """Refuse senders that are not verified, if they have to be. Others' identities have an ARN."""
-    failed = [a for a in dict.fromkeys(addresses) if not moto_state.verified_identity(region, a)]
-    if failed and ses.faults.verified_only and not given.get("FromEmailAddressIdentityArn"):
+    """Refuse senders that are not verified. Others' identities have an ARN.
+
+    Who has no identity at all is refused only if everybody has to have one.
+    """
+    failed = [
+        address
+        for address in dict.fromkeys(addresses)
+        if (ses.faults.verified_only or ses.identities.covering(region, address))
+        and not ses.identities.verified(region, address)
+    ]
+    if not given.get("FromEmailAddressIdentityArn"):
+        _refuse(region, failed)
+
+
+def _refuse(region: str, failed: Sequence[str]) -> None:
+    """Refuse addresses that are not verified, if there are any."""
+    if failed:
         raise SesError(
             ErrorCode.REJECTED,
             "Email address is not verified. The following identities failed the check in region "
             f"{region.upper()}: {', '.join(failed)}",
         )
+
+
+def _check_recipients(ses: SesContext, mail: SentMail) -> None:
+    """Without production access, mail may be sent to verified addresses and to the simulator."""
+    if ses.accounts[mail.region]["ProductionAccessEnabled"]:
+        return
+    strangers = [one for one in mail.recipients if not is_simulated(one)]
+    _refuse(
+        mail.region, [one for one in strangers if not ses.identities.verified(mail.region, one)]
+    )
 
 
 def _check_tags(tags: Mapping[str, Sequence[str]]) -> None:

@@ -18,9 +18,15 @@ from ..defaults import ACCOUNT
 from .configuration_sets import check_configuration_set, check_name
 from .context import Result, SesContext, Tenant
 from .errors import ErrorCode, SesError, invalid
+from .pages import build_page
 from .templates import find_template
 
 RESOURCE = re.compile(r"(identity|configuration-set|template)/(\S+)")
+RESOURCE_TYPES = {
+    "identity": "EMAIL_IDENTITY",
+    "configuration-set": "CONFIGURATION_SET",
+    "template": "EMAIL_TEMPLATE",
+}
 
 
 def check_tenant(ses: SesContext, region: str, name: str, arns: Iterable[str]) -> None:
@@ -40,7 +46,7 @@ def create_tenant(ses: SesContext, request: ApiRequest) -> Result:
         "TenantId": identifier,
         "TenantArn": f"arn:aws:ses:{request.region}:{ACCOUNT}:tenant/{name}/{identifier}",
         "CreatedTimestamp": now(),
-        "Tags": request.params.get("Tags", ()),
+        "Tags": list(request.params.get("Tags", ())),
         "SendingStatus": "ENABLED",
         "Resources": set(),
     }
@@ -73,7 +79,7 @@ def associate_resource(ses: SesContext, request: ApiRequest) -> Result:
     if found is None:
         raise invalid(f"Invalid resource ARN <{arn}>.")
     if found[1] == "configuration-set":
-        check_configuration_set(request.region, found[2])
+        check_configuration_set(ses, request.region, found[2])
     if found[1] == "template":
         find_template(ses, request.region, found[2])
     if arn in resources:
@@ -82,10 +88,23 @@ def associate_resource(ses: SesContext, request: ApiRequest) -> Result:
     return {}
 
 
+def list_resources(ses: SesContext, request: ApiRequest) -> Result:
+    """What a tenant may use."""
+    tenant = _find(ses, request.region, request.params["TenantName"])
+    wanted = request.params.get("Filter", {}).get("RESOURCE_TYPE")
+    found = [
+        {"ResourceType": kind, "ResourceArn": arn}
+        for arn in sorted(tenant["Resources"])
+        for kind in [RESOURCE_TYPES[arn.rpartition(":")[2].partition("/")[0]]]
+        if wanted in (None, kind)
+    ]
+    return build_page("TenantResources", found, request.params)
+
+
 def dissociate_resource(ses: SesContext, request: ApiRequest) -> Result:
     resources, arn = _resources(ses, request)
     if arn not in resources:
-        raise SesError(ErrorCode.NO_TENANT, f"Resource {arn} is not associated with the tenant.")
+        raise SesError(ErrorCode.NOT_FOUND, f"Resource {arn} is not associated with the tenant.")
     resources.discard(arn)
     return {}
 
@@ -99,5 +118,5 @@ def _resources(ses: SesContext, request: ApiRequest) -> tuple[set[str], str]:
 def _find(ses: SesContext, region: str, name: str) -> Tenant:
     if (region, name) not in ses.tenants:
         text = f"Tenant {name} for AwsAccountId {ACCOUNT} not found."
-        raise SesError(ErrorCode.NO_TENANT, text)
+        raise SesError(ErrorCode.NOT_FOUND, text)
     return ses.tenants[region, name]

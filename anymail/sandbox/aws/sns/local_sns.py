@@ -182,7 +182,15 @@ class LocalSnsBackend(models.SNSBackend):
 
 
 class LocalSnsResponse(SNSResponse):
-    """moto's operations of the API, and confirmation, which moto does not have."""
+    """moto's operations of the API, and what moto does not have of them."""
+
+    def get_topic_attributes(self) -> ActionResult:
+        answer = super().get_topic_attributes()
+        topic = self.backend.get_topic(self._get_param("TopicArn"))
+        version = getattr(topic, "signature_version", None)
+        attributes: Any = answer.result
+        attributes["Attributes"].update({"SignatureVersion": version} if version else {})
+        return answer
 
     def confirm_subscription(self) -> ActionResult:
         backend: Any = self.backend

@@ -1,0 +1,1 @@
+"""DNS: the records that mail with SES needs, and what the DNS says."""

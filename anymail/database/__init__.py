@@ -1,0 +1,1 @@
+"""What the apps with tables share: values for columns, tables of other packages, what is old."""

@@ -1,0 +1,14 @@
+"""Registers the lists of the outbox with Django's default admin site."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from .batch_admin import BatchAdmin
+from .entry_admin import EntryAdmin
+from .models import Batch, Entry, Pause
+from .pause_admin import PauseAdmin
+
+admin.site.register(Batch, BatchAdmin)
+admin.site.register(Entry, EntryAdmin)
+admin.site.register(Pause, PauseAdmin)

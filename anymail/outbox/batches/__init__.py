@@ -1,0 +1,1 @@
+"""Batches: one message to many recipients, behind which nobody waits."""

@@ -1,0 +1,130 @@
+"""The filters of the admin's list of messages. Each of them reads a bounded part of an index."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from ..admin_lists.changelist import distinct_values
+from .mailers import known_mailers
+from .models import Batch, Entry, State
+
+#: How many batches the filter offers; the others have links on their pages.
+MAX_BATCHES = 10
+#: How much earlier or later than the batch its messages may seem to be stored: clocks of machines
+#: differ, and without time zones one is put back by an hour.
+CLOCKS = timedelta(minutes=65)
+
+
+class MailerFilter(admin.AllValuesFieldListFilter):
+    """Offers the mailers that are configured, and those of waiting messages."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lookup_choices: Any = known_mailers()
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The messages of the mailer."""
+        # All states by name: the index has them before the mailer.
+        states = {"state__in": State.values} if self.used_parameters else {}
+        rows: Any = super().queryset(request, queryset.filter(**states))
+        found: QuerySet[Any] = rows
+        return found
+
+
+class PriorityFilter(admin.AllValuesFieldListFilter):
+    """Offers the priorities that waiting messages have, and shows waiting messages only.
+
+    That of others is of no interest, and there is no index for it.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title: Any = _("priority of waiting messages")
+        waiting = Entry._default_manager.filter(state=State.WAITING)
+        self.mailers: Any = distinct_values(waiting, "mailer")
+        found = (distinct_values(waiting.filter(mailer=one), "priority") for one in self.mailers)
+        self.lookup_choices: Any = sorted({value for values in found for value in values})
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The waiting messages of the priority."""
+        # All mailers by name: the index has them before the priority.
+        waiting = {"state": State.WAITING, "mailer__in": self.mailers}
+        rows: Any = super().queryset(
+            request, queryset.filter(**waiting) if self.used_parameters else queryset
+        )
+        found: QuerySet[Any] = rows
+        return found
+
+
+class BatchFilter(admin.FieldListFilter):
+    """Offers the newest batches, and the one that is chosen."""
+
+    def __init__(
+        self, field: Any, request: HttpRequest, params: Any, *args: Any, **kwargs: Any
+    ) -> None:
+        self._chosen: Any = (params.get("batch") or [""])[-1]
+        super().__init__(field, request, params, *args, **kwargs)
+        rows = Batch._default_manager.only("name", "created_at", "stored_at")
+        self._offered: Any = list(rows.order_by("-created_at")[:MAX_BATCHES])
+        if self._batch() is None and re.fullmatch("[0-9]{1,18}", self._chosen):
+            self._offered += rows.filter(pk=self._chosen)
+
+    def expected_parameters(self) -> list[str | None]:
+        """Those in the URL."""
+        return ["batch"]
+
+    def has_output(self) -> bool:
+        """Whether there are batches at all."""
+        return bool(self._offered or self._chosen)
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """The links."""
+        yield _link(changelist, _("All"), not self._chosen, remove="batch")
+        for batch in self._offered:
+            is_chosen = str(batch.pk) == self._chosen
+            yield _link(changelist, batch.name, is_chosen, batch=batch.pk)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The messages of the batch."""
+        batch = self._batch()
+        if batch is None:
+            return queryset.none() if self._chosen else queryset
+        # In the order of the list they are beside each other: the index of the time finds them.
+        rows: QuerySet[Any] = queryset.filter(
+            batch=batch, created_at__gte=batch.created_at - CLOCKS
+        )
+        if batch.stored_at is not None:
+            rows = rows.filter(created_at__lte=batch.stored_at + CLOCKS)
+        return rows
+
+    def _batch(self) -> Batch | None:
+        return next((one for one in self._offered if str(one.pk) == self._chosen), None)
+
+
+class SentTwiceFilter(admin.FieldListFilter):
+    """Offers the messages of which a recipient is known to have got two."""
+
+    def expected_parameters(self) -> list[str | None]:
+        """Those in the URL."""
+        return ["doubled_count__gt"]
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """The links."""
+        is_chosen = bool(self.used_parameters)
+        yield _link(changelist, _("All"), not is_chosen, remove="doubled_count__gt")
+        yield _link(changelist, _("Only those"), is_chosen, doubled_count__gt=0)
+
+
+def _link(
+    changelist: Any, text: Any, is_chosen: bool, *, remove: str | None = None, **params: Any
+) -> Any:
+    query = changelist.get_query_string(params, [remove] if remove else [])
+    return {"selected": is_chosen, "query_string": query, "display": text}

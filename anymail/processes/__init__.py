@@ -1,0 +1,1 @@
+"""What long-running management commands share: how they end, and what they show meanwhile."""

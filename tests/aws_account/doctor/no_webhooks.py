@@ -1,0 +1,3 @@
+"""A URLconf without webhooks."""
+
+urlpatterns: list[object] = []

@@ -1,0 +1,148 @@
+"""A site with the admin and a filled outbox, for pictures of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import django
+
+if TYPE_CHECKING:
+    from anymail.outbox.models import Batch, Entry
+
+
+@dataclass(frozen=True, kw_only=True)
+class PicturedSite:
+    """A site that runs.
+
+    :param pages: the addresses of its pages by name.
+    :param cookie: of somebody who is logged in.
+    """
+
+    pages: dict[str, str]
+    cookie: dict[str, str]
+
+
+@contextmanager
+def running_site() -> Iterator[PicturedSite]:
+    """Run the site for the length of a ``with`` block, in this process and with a new database."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright's loop runs in this thread
+    django.setup()
+
+    from django.contrib.staticfiles.testing import StaticLiveServerTestCase
+    from django.db import connection
+
+    connection.creation.create_test_db(verbosity=0)
+    StaticLiveServerTestCase.setUpClass()
+    try:
+        yield _filled(StaticLiveServerTestCase.live_server_url)
+    finally:
+        StaticLiveServerTestCase.doClassCleanups()
+
+
+def _filled(start: str) -> PicturedSite:
+    from django.conf import settings
+    from django.contrib.auth.models import User
+    from django.test import Client
+
+    from anymail.outbox.models import Batch, Entry, Pause
+
+    from .test_admin import url
+
+    client = Client()
+    client.force_login(User.objects.create_superuser("zoe"))
+    doubtful, batch = _fill(), _fill_batches()
+    session = client.cookies[settings.SESSION_COOKIE_NAME].value
+    pages = {
+        "list": url(Entry),
+        "message": url(Entry, "change", doubtful.pk),
+        "batches": url(Batch),
+        "batch": url(Batch, "change", batch.pk),
+        "pauses": url(Pause),
+        "pause": url(Pause, "sending"),
+    }
+    return PicturedSite(
+        pages={name: start + path for name, path in pages.items()},
+        cookie={"name": settings.SESSION_COOKIE_NAME, "value": session, "url": start},
+    )
+
+
+def _fill_batches() -> Batch:
+    from django.utils import timezone
+
+    from anymail.outbox.models import BatchState, Entry, State
+
+    from .batches.rows import make_batch
+
+    now = timezone.now()
+    done = {"recipients_count": 48_223, "sent": 48_211, "failed": 12, "bounced": 431}
+    cancelled = {"recipients_count": 47_874, "sent": 9_104, "cancelled": 38_770}
+    for month, state, columns in (
+        ("april", BatchState.CANCELLED, cancelled),
+        ("may", BatchState.DONE, done),
+    ):
+        make_batch(f"news/{month}", subject=f"News of {month.title()}", state=state, **columns)
+    numbers = {"sent": 412_350, "failed": 650, "bounced": 2_861, "complained": 97}
+    batch = make_batch(
+        "news/june",
+        subject="News of June",
+        lane="example.com, configuration set news",
+        counted_at=now,
+        created_at=now - timedelta(hours=1),
+        priority=-50,
+        chunks=20_000,
+        recipients_count=1_000_000,
+        **numbers,
+    )
+    sent = {"recipients_count": 11_880, "done_at": now, "created_at": now - timedelta(hours=1)}
+    Entry._default_manager.create(batch=batch, state=State.SENT, mailer="ses", **sent)
+    return batch
+
+
+def _fill() -> Entry:
+    from django.core.mail import EmailMultiAlternatives
+    from django.utils import timezone
+
+    from anymail import outbox
+    from anymail.outbox.models import State
+
+    from .test_admin import stored
+
+    def message(subject: str, *to: str) -> EmailMultiAlternatives:
+        found = EmailMultiAlternatives(subject, "Thank you!", "shop@example.com", to)
+        found.attach_alternative("<h1>Thank you!</h1>", "text/html")
+        found.attach("receipt.pdf", b"x" * 20_000, "application/pdf")
+        return found
+
+    now = timezone.now()
+    refused = {"error_code": "MessageRejected", "error": "Email address is not verified."}
+    for number, (state, subject, columns) in enumerate(
+        (
+            (State.SENT, "Reset your password", {"priority": 50}),
+            (State.SENT, "Welcome", {}),
+            (State.FAILED, "Your order 1017", {**refused, "scope": "sender"}),
+            (State.WAITING, "News of the week", {"not_before": now + timedelta(hours=9)}),
+            (State.WAITING, "News of the week", {"mailer": "bulk", "priority": -10}),
+            (State.CANCELLED, "Reminder", {}),
+        ),
+        start=1,
+    ):
+        created = now - timedelta(minutes=7 * number)
+        recipients = [f"{name}@example.com" for name in ("ann", "bob", "eve")[: number % 3 + 1]]
+        stored(state, message(subject, *recipients), created_at=created, **columns)
+    outbox.pause("bulk", reason="The template has a wrong link.", by="zoe")
+    return stored(
+        State.IN_DOUBT,
+        message("Your receipt", "ann@example.com", "bob@example.com"),
+        status="unknown",
+        lane="example.com",
+        attempt=1,
+        posted_at=now,
+        error_code="LeaseOver",
+        error="The worker that posted this message has not written down SES's answer.",
+    )

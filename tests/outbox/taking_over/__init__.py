@@ -1,0 +1,1 @@
+"""Taking over messages from other packages."""

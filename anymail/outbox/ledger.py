@@ -9,7 +9,7 @@ from django.db import router
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from .models import Batch, Entry, Recipient
+from .models import Batch, Entry, Event, Recipient, Step
 
 
 def database() -> str:
@@ -32,6 +32,18 @@ def recipients() -> QuerySet[Recipient]:
 def batches() -> QuerySet[Batch]:
     """All batches, in that database."""
     rows: QuerySet[Batch] = Batch._default_manager.using(database())
+    return rows
+
+
+def events() -> QuerySet[Event]:
+    """All events that no table of ``anymail.feedback`` has, in that database."""
+    rows: QuerySet[Event] = Event._default_manager.using(database())
+    return rows
+
+
+def steps() -> QuerySet[Step]:
+    """All steps of messages, in that database."""
+    rows: QuerySet[Step] = Step._default_manager.using(database())
     return rows
 
 

@@ -173,6 +173,7 @@ class Entry(models.Model):
             ("send_again_entry", _("Can send messages again")),
             ("release_entry", _("Can release messages from doubt")),
             ("read_entry", _("Can read the content of messages")),
+            ("export_entry", _("Can export messages")),
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(

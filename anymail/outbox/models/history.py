@@ -173,7 +173,7 @@ class Address(Recipient):
         """A link in the admin's index, with a permission of its own."""
 
         proxy = True
-        default_permissions = ("view",)
+        default_permissions: ClassVar[tuple[str, ...]] = ("view",)
         verbose_name: ClassVar[StrOrPromise] = _("address")
         verbose_name_plural: ClassVar[StrOrPromise] = _("addresses")
 
@@ -185,6 +185,6 @@ class Account(Pace):
         """A link in the admin's index, with a permission of its own."""
 
         proxy = True
-        default_permissions = ("view",)
+        default_permissions: ClassVar[tuple[str, ...]] = ("view",)
         verbose_name: ClassVar[StrOrPromise] = _("account at Amazon")
         verbose_name_plural: ClassVar[StrOrPromise] = _("account at Amazon")

@@ -24,6 +24,10 @@ def _templates_with(usage: Usage, version: int) -> bool | None:
     return version in usage.api_versions and usage.has_templates
 
 
+def _may_change_suppressions(usage: Usage) -> bool | None:
+    return None if usage.has_feedback else False
+
+
 def _may_look_into_queues(usage: Usage) -> bool | None:
     return None if usage.settings.queues else False
 
@@ -83,6 +87,15 @@ ROWS: tuple[Permission, ...] = (
         Resource.ANY,
         why="asking whether addresses are deliverable",
         is_needed=lambda usage: usage.has_validators,
+    ),
+    permission(
+        "SuppressionList",
+        "sesv2:GetSuppressedDestination sesv2:PutSuppressedDestination "
+        "sesv2:DeleteSuppressedDestination sesv2:ListSuppressedDestinations",
+        Resource.ANY,
+        why="looking at Amazon's suppression list, and changing it",
+        is_vital=False,
+        is_needed=_may_change_suppressions,
     ),
     permission(
         "ConfirmWebhookSubscriptions",

@@ -67,6 +67,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('message_id', models.CharField(max_length=255, verbose_name='Message id')),
                 ('key', models.CharField(editable=False, max_length=64)),
+                ('event_id', models.CharField(blank=True, max_length=255, verbose_name='Event id')),
                 ('event_type', models.CharField(choices=[('queued', 'Queued'), ('sent', 'Sent'), ('rejected', 'Rejected'), ('failed', 'Failed'), ('bounced', 'Bounced'), ('deferred', 'Deferred'), ('delivered', 'Delivered'), ('autoresponded', 'Autoresponded'), ('opened', 'Opened'), ('clicked', 'Clicked'), ('complained', 'Complained'), ('unsubscribed', 'Unsubscribed'), ('subscribed', 'Subscribed'), ('inbound', 'Inbound'), ('inbound_failed', 'Inbound Failed'), ('unknown', 'Unknown')], max_length=20, verbose_name='Event')),
                 ('address', models.CharField(max_length=320, verbose_name='Address')),
                 ('address_key', models.CharField(editable=False, max_length=320, verbose_name='Address for comparison')),

@@ -31,6 +31,10 @@ class Event(models.Model):
     )
     #: The same for each repetition of the event, and no other one's.
     key: models.CharField[str, str] = models.CharField(max_length=64, editable=False)
+    #: That of the signal, by which receivers know the event again when it is replayed.
+    event_id: models.CharField[str, str] = models.CharField(
+        _("Event id"), max_length=NAME_LENGTH, blank=True
+    )
     event_type: models.CharField[str, str] = models.CharField(
         _("Event"), max_length=20, choices=EventType.choices
     )

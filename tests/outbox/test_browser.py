@@ -17,6 +17,7 @@ from django.test import modify_settings
 from anymail import outbox
 from anymail.outbox.models import Batch, BatchState, Entry, Pause, State
 
+from .. import accessibility
 from ..browser import browser, why_not
 from .batches.rows import add_entry, make_batch
 from .test_admin import stored, url
@@ -59,7 +60,7 @@ def strict_policy(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def setUpModule() -> None:
     """One browser for all tests."""
-    if reason := why_not():
+    if reason := why_not() or accessibility.why_not():
         raise SkipTest(reason)
     with ExitStack() as stack:
         AdminTests.browser = stack.enter_context(browser())
@@ -214,6 +215,20 @@ class AdminTests(StaticLiveServerTestCase):
             page.get_by_role("button", name="Go").click()
             page.wait_for_selector("input[name=chosen]", state="attached")
             self.check(page, viewport["width"])
+
+    def test_axe_finds_nothing(self) -> None:
+        entry = stored(State.FAILED, error_code="MessageRejected", error="No.", status="failed")
+        outbox.pause("default", lane="example.com", reason="wrong template", by="zoe")
+        batch = make_batch("June news", failed=2)
+        add_entry(batch)
+        addresses = [url(Entry), url(Entry, "change", entry.pk), url(Pause)]
+        addresses += [url(Pause, "sending"), url(Batch), url(Batch, "change", batch.pk)]
+        for viewport, scheme in ((LAPTOP, "light"), (PHONE, "dark")):
+            page = self.page(viewport, color_scheme=scheme)
+            for address in addresses:
+                self.open(page, address)
+                with self.subTest(address, scheme=scheme):
+                    self.assertEqual(accessibility.violations(page), [])
 
     def check(self, page: Any, width: int) -> None:
         """The page is not wider than the window, and says what everything is."""

@@ -91,7 +91,8 @@ LAYERS: dict[str, int] = {
             anymail.checks.sending anymail.checks.settings anymail.checks.unknown_settings
             anymail.admin_lists anymail.admin_lists.changelist anymail.admin_lists.details
             anymail.checks.webhooks anymail.models anymail.probes
-            anymail.database.old_tables anymail.database.pruning
+            anymail.database.inserting anymail.database.old_tables
+            anymail.database.pruning
             anymail.testing anymail.testing.ses anymail.testing.sns anymail.urls anymail.utils
             anymail.testing.events anymail.testing.requests anymail.testing.conditions
             anymail.testing.sent anymail.testing.boxes

@@ -21,6 +21,7 @@ CONVERSIONS: dict[Callable[[Any, str], Any] | None, str] = {
     values.strings: 'os.environ["..."].split(",")',
     aws_values.tag_names: 'os.environ["..."].split(",")',
     values.suppress_reasons: 'os.environ["..."].split(",")',
+    values.outbox_events: 'os.environ["..."].split(",")',
     reserve: 'json.loads(os.environ["..."])',
     values.dictionary: 'json.loads(os.environ["..."])',
     aws_values.role_params: 'json.loads(os.environ["..."])',

@@ -50,6 +50,7 @@ class OutboxSettings(Settings):
     outbox_backend: str | None = setting(values.optional_string, None)
     outbox_bell: str | Callable[..., Any] | None = setting(values.outbox_bell, None)
     outbox_database: str | None = setting(values.optional_string, None)
+    outbox_events: tuple[str, ...] = setting(values.outbox_events, None)
     outbox_keep: int = setting(values.positive_int, 90)
     outbox_keep_content: float = setting(values.seconds, 0)
     outbox_max_attempts: int = setting(values.positive_int, 10)

@@ -31,8 +31,10 @@ class AnymailOutboxConfig(AppConfig):
     def ready(self) -> None:
         """Connect the outbox to the events of SES, and register the system checks."""
         from . import checks, events
+        from .history import recording
 
         tracking.connect(events.on_tracking, dispatch_uid="anymail.outbox")
+        tracking.connect(recording.on_tracking, dispatch_uid="anymail.outbox.history")
         checks.register()
 
     def anymail_prunable(self, older_than: timedelta | None) -> Iterable[Prunable]:

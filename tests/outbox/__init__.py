@@ -30,6 +30,7 @@ def connect() -> None:
 def disconnect() -> None:
     """Undo it."""
     tracking.disconnect(dispatch_uid="anymail.outbox")
+    tracking.disconnect(dispatch_uid="anymail.outbox.history")
 
 
 def use_outbox(path: str = "anymail.backends.test.EmailBackend", **anymail: Any) -> Any:

@@ -20,7 +20,7 @@ class Command(BaseCommand):
         "Delete old rows of the installed apps: of anymail.feedback, bounces, complaints, "
         "deliveries and other events, and suppressions that expired as long ago. "
         "Suppressions that have not expired are never deleted. Of anymail.outbox, messages that "
-        "came to an end, with their recipients."
+        "came to an end, with their recipients, and events."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

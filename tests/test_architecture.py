@@ -92,7 +92,7 @@ LAYERS: dict[str, int] = {
             anymail.admin_lists anymail.admin_lists.changelist anymail.admin_lists.details
             anymail.checks.webhooks anymail.models anymail.probes
             anymail.database.inserting anymail.database.old_tables
-            anymail.database.pruning
+            anymail.database.pruning anymail.suppressions
             anymail.testing anymail.testing.ses anymail.testing.sns anymail.urls anymail.utils
             anymail.testing.events anymail.testing.requests anymail.testing.conditions
             anymail.testing.sent anymail.testing.boxes
@@ -166,11 +166,14 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "django.contrib.admin": (
         "anymail.admin_lists",
         "anymail.feedback.admin",
+        "anymail.feedback.lifting",
         "anymail.feedback.list_admin",
         "anymail.outbox.admin",
         "anymail.outbox.batch_admin",
         "anymail.outbox.entry_admin",
         "anymail.outbox.entry_filters",
+        "anymail.outbox.history.address_admin",
+        "anymail.outbox.history.address_page",
         "anymail.outbox.page_context",
         "anymail.outbox.pause_admin",
         "anymail.sandbox",
@@ -182,6 +185,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
         "anymail.outbox.batch_admin",
         "anymail.outbox.entry_admin",
         "anymail.outbox.entry_filters",
+        "anymail.outbox.history.address_admin",
         "anymail.outbox.page_context",
         "anymail.outbox.pause_admin",
     ),

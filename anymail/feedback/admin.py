@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.models import DELETION, LogEntry
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from ..admin_lists.changelist import AnyModelAdmin, DistinctValuesFilter
 from ..database.columns import address_key, storable_text
 from .forms import LiftForm, SuppressionForm
+from .lifting import ask_for_note, lift_and_log, lift_one, way_back
 from .list_admin import ListAdmin
 from .models import Bounce, Complaint, Delivery, MailEvent, Suppression
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
-
-#: How many addresses the confirmation page names.
-MAX_NAMED = 20
 
 
 @admin.register(Bounce)
@@ -159,6 +155,17 @@ class SuppressionAdmin(ListAdmin):
         added = ("event_id", "created_at")
         return added if obj is None else ("address", "known", "reason", *added)
 
+    def get_urls(self) -> list[URLPattern]:
+        """Those of Django, and one that other pages link to."""
+        view = self.admin_site.admin_view(self.lift_one)
+        return [path("lift/", view, name="anymail_feedback_suppression_lift"), *super().get_urls()]
+
+    def response_post_save_add(self, request: HttpRequest, obj: Any) -> HttpResponseRedirect:
+        """Go back to the page that has linked to the form, or to the list."""
+        usual: HttpResponseRedirect = super().response_post_save_add(request, obj)
+        page = way_back(request)
+        return HttpResponseRedirect(page) if page else usual
+
     @admin.display(description=_("Everything known"))
     def known(self, row: Any) -> SafeString:
         """Links to the rows about the same address."""
@@ -182,34 +189,13 @@ class SuppressionAdmin(ListAdmin):
         The admin's log keeps the user and the note.
         """
         form = LiftForm(request.POST if "lift" in request.POST else None)
-        if not form.is_valid():
-            return self._ask_for_note(request, queryset, form)
         addresses = set(queryset.values_list("address", flat=True))
-        entries = Suppression.objects.filter(address__in=addresses)
-        LogEntry.objects.log_actions(
-            request.user.pk, entries, DELETION, change_message=form.cleaned_data["note"]
-        )
-        entries.delete()
-        count = len(addresses)
-        done = ngettext("%d address gets mail again.", "%d addresses get mail again.", count)
-        self.message_user(request, done % count, messages.SUCCESS)
+        if not form.is_valid():
+            chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
+            return ask_for_note(self, request, addresses, form, chosen)
+        lift_and_log(self, request, addresses, form.cleaned_data["note"])
         return None
 
-    def _ask_for_note(
-        self, request: HttpRequest, queryset: QuerySet[Any], form: LiftForm
-    ) -> HttpResponse:
-        addresses = sorted(set(queryset.values_list("address", flat=True)))
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Lift suppressions"),
-            "opts": self.opts,
-            "form": form,
-            "count": len(addresses),
-            "addresses": addresses[:MAX_NAMED],
-            "more": max(len(addresses) - MAX_NAMED, 0),
-            "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
-            "checkbox_name": ACTION_CHECKBOX_NAME,
-            "select_across": request.POST.get("select_across", "0"),
-        }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, "admin/anymail_feedback/lift.html", context)
+    def lift_one(self, request: HttpRequest) -> HttpResponse:
+        """See :func:`.lifting.lift_one`."""
+        return lift_one(self, request)

@@ -6,7 +6,7 @@ missing, or in another database. Each is asked by its own index, for a bounded n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from itertools import islice
@@ -83,20 +83,24 @@ class Happening:
     processing_ms: int = 0
 
 
-def happenings_of_messages(message_ids: Iterable[str], limit: int) -> list[Happening]:
+def happenings_of_messages(
+    message_ids: Iterable[str], limit: int, *, address: str | None = None
+) -> list[Happening]:
     """What is known of messages, the oldest first.
 
     If there is more than ``limit``, opens and clicks are left out before anything else.
 
     :param message_ids: SES's ids; the first :data:`MAX_IDS` of them count.
     :param limit: how many happenings at most.
+    :param address: only those about this recipient, in any spelling; None for all.
     """
+    about = {} if address is None else {"address_key": address_key(address)}
     ids = [*islice(dict.fromkeys(filter(None, message_ids)), MAX_IDS)]
     if not ids:
         return []
-    found = _events_of_messages(ids, limit)
+    found = _events_of_messages(ids, limit, about)
     for table in _feedback_tables():
-        found += table.read_rows(table.rows().filter(mail_id__in=ids).order_by()[:limit])
+        found += table.read_rows(table.rows().filter(mail_id__in=ids, **about).order_by()[:limit])
     return sorted(sorted(_unique(found), key=_weight)[:limit], key=_time)
 
 
@@ -139,9 +143,9 @@ def _feedback_tables() -> tuple[_Table, ...]:
     return FEEDBACK_TABLES if apps.is_installed("anymail.feedback") else ()
 
 
-def _events_of_messages(ids: list[str], limit: int) -> list[Happening]:
+def _events_of_messages(ids: list[str], limit: int, about: Mapping[str, str]) -> list[Happening]:
     # There is no index by message and time, and documents are large.
-    rows = Event._default_manager.filter(message_id__in=ids)
+    rows = Event._default_manager.filter(message_id__in=ids, **about)
     briefly = rows.values_list("event_type", "occurred_at", "pk")[:MAX_LOOKED_AT]
     chosen = sorted(briefly, key=lambda row: (row[0] in FREQUENT, *row[1:]))[:limit]
     documented = Event._default_manager.filter(pk__in=[pk for _, _, pk in chosen])

@@ -1,0 +1,100 @@
+"""How people take addresses off the suppression list in the admin: they are asked for a note."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.models import DELETION, LogEntry
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from ..database.columns import address_key, storable_text
+from .forms import LiftForm
+from .models import Suppression
+
+if TYPE_CHECKING:
+    from .admin import SuppressionAdmin
+
+#: How many addresses the confirmation page names.
+MAX_NAMED = 20
+
+
+def lift_one(model_admin: SuppressionAdmin, request: HttpRequest) -> HttpResponse:
+    """Lift the suppression of the address in ``?address=`` after asking, and go to ``?next=``.
+
+    :raises PermissionDenied: the user may not.
+    :raises Http404: there is no address.
+    """
+    if not model_admin.has_lift_permission(request):
+        raise PermissionDenied
+    address = storable_text(request.GET.get("address", "")).strip()
+    if "@" not in address:
+        raise Http404
+    form = LiftForm(request.POST if request.method == "POST" else None)
+    key = address_key(address)
+    if not form.is_valid():
+        return ask_for_note(model_admin, request, [key], form)
+    lift_and_log(model_admin, request, [key], form.cleaned_data["note"])
+    usual = reverse(f"{model_admin.admin_site.name}:anymail_feedback_suppression_changelist")
+    return HttpResponseRedirect(way_back(request) or usual)
+
+
+def ask_for_note(
+    model_admin: SuppressionAdmin,
+    request: HttpRequest,
+    addresses: Collection[str],
+    form: LiftForm,
+    chosen: Collection[str] = (),
+) -> HttpResponse:
+    """The page that says which addresses get mail again, and asks why.
+
+    :param addresses: in their form for comparison.
+    :param form: empty, or with errors.
+    :param chosen: the primary keys of the rows that were chosen in the list.
+    """
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": _("Lift suppressions"),
+        "opts": model_admin.opts,
+        "form": form,
+        "count": len(addresses),
+        "addresses": sorted(addresses)[:MAX_NAMED],
+        "more": max(len(addresses) - MAX_NAMED, 0),
+        "selected": chosen,
+        "checkbox_name": ACTION_CHECKBOX_NAME,
+        "select_across": request.POST.get("select_across", "0"),
+        "way_back": way_back(request),
+    }
+    request.current_app = model_admin.admin_site.name
+    return TemplateResponse(request, "admin/anymail_feedback/lift.html", context)
+
+
+def lift_and_log(
+    model_admin: SuppressionAdmin, request: HttpRequest, addresses: Collection[str], note: str
+) -> None:
+    """Take addresses off the list, whatever the reasons. The admin's log keeps who, and the note.
+
+    :param addresses: in their form for comparison.
+    """
+    entries = Suppression.objects.filter(address__in=addresses)
+    LogEntry.objects.log_actions(request.user.pk, entries, DELETION, change_message=note)
+    entries.delete()
+    count = len(addresses)
+    done = ngettext("%d address gets mail again.", "%d addresses get mail again.", count)
+    model_admin.message_user(request, done % count, messages.SUCCESS)
+
+
+def way_back(request: HttpRequest) -> str:
+    """The page of this site in ``?next=``, which has sent the user here; empty if there is none."""
+    page = request.GET.get("next", "")
+    hosts = {request.get_host()}
+    is_safe = url_has_allowed_host_and_scheme(page, hosts, require_https=request.is_secure())
+    return page if is_safe else ""

@@ -90,6 +90,7 @@ LAYERS: dict[str, int] = {
             anymail.checks.leftover_settings anymail.checks.queues
             anymail.checks.sending anymail.checks.settings anymail.checks.unknown_settings
             anymail.admin_lists anymail.admin_lists.changelist anymail.admin_lists.details
+            anymail.admin_lists.exporting
             anymail.checks.webhooks anymail.models anymail.probes
             anymail.database.inserting anymail.database.old_tables
             anymail.database.pruning anymail.suppressions
@@ -176,6 +177,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
         "anymail.outbox.history.address_page",
         "anymail.outbox.page_context",
         "anymail.outbox.pause_admin",
+        "anymail.outbox.search_links",
         "anymail.sandbox",
     ),
     "anymail.admin_lists": (
@@ -186,6 +188,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
         "anymail.outbox.entry_admin",
         "anymail.outbox.entry_filters",
         "anymail.outbox.history.address_admin",
+        "anymail.outbox.history.table",
         "anymail.outbox.page_context",
         "anymail.outbox.pause_admin",
     ),

@@ -30,7 +30,7 @@ from anymail.outbox import asking, attachments, entry_filters, page_context, pre
 from anymail.outbox.entry_admin import EntryAdmin
 from anymail.outbox.freezing import freeze
 from anymail.outbox.ids import tag_value
-from anymail.outbox.models import Entry, Pause, Recipient, State
+from anymail.outbox.models import Entry, EntryTag, Pause, Recipient, State
 
 from .batches.rows import make_batch
 
@@ -304,12 +304,12 @@ class BoundedTests(AdminTestCase):
     def test_every_query_of_a_list_is_limited(self) -> None:
         for _ in range(3):
             stored(State.SENT, message_id="0102")
-        stored(mailer="bulk", priority=3)
+        EntryTag._default_manager.create(entry=stored(mailer="bulk", priority=3), tag="welcome")
         batch = make_batch("June")
         stored(batch=batch)
         outbox.pause("default", reason="a reason")
-        names = [model._meta.db_table for model in (Entry, Recipient)]
-        searches = ("", "hello", "ann@example.com", "0102", str(uuid4()))
+        names = [model._meta.db_table for model in (Entry, EntryTag, Recipient)]
+        searches = ("", "hello", "ann@example.com", "0102", "tag:welcome", str(uuid4()))
         filters: Iterable[dict[str, str]] = (
             {},
             {"state__exact": "sent"},
@@ -317,6 +317,8 @@ class BoundedTests(AdminTestCase):
             {"priority": "3"},
             {"batch": str(batch.pk)},
             {"doubled_count__gt": "0"},
+            {"tag": "welcome"},
+            {"happened": "bounced"},
             *({"q": term} for term in searches),
         )
         for params in filters:
@@ -348,7 +350,7 @@ class BoundedTests(AdminTestCase):
             Recipient._default_manager.create(entry=entry, kind="cc", address=f"{number}@x.test")
             outbox.pause("default", lane=f"{number}.example", reason="a reason")
         self.assertEqual([len(self.queries(address)) for address in addresses], before)
-        self.assertEqual(before, [17, 6, 5])
+        self.assertEqual(before, [18, 6, 5])
 
     def test_a_long_list_says_that_there_is_more(self) -> None:
         for _ in range(3):

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from ..amazon_ses.process_local import ProcessLocal
 from ..amazon_ses.timeouts import TimeoutExecutor
 from ..database.columns import address_key
-from ..exceptions import AnymailAPIError, AnymailError
+from ..exceptions import AnymailAPIError, AnymailConfigurationError, AnymailError
 from ..suppressions import AmazonAnswer, AmazonListing
 from .amazon_list import SuppressedDestination, amazon_list
 
@@ -87,7 +87,8 @@ def _problem(error: Exception) -> str:
         )
     if isinstance(error, AnymailAPIError) and error.is_throttled:
         return _("Amazon allows few such questions in a second. Ask again in a minute.")
-    text = str(error) if isinstance(error, AnymailError) else type(error).__name__
+    is_ours = isinstance(error, (AnymailError, AnymailConfigurationError))
+    text = str(error) if is_ours else type(error).__name__
     return _("Amazon could not be asked: %s") % text
 
 

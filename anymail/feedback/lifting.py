@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import DELETION, LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -16,7 +17,10 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from ..database.columns import address_key, storable_text
+from ..database.columns import address_key, storable_text, truncate
+from ..exceptions import AnymailConfigurationError, AnymailError
+from .amazon_answer import forget
+from .amazon_list import amazon_list
 from .forms import LiftForm
 from .models import Suppression
 
@@ -30,6 +34,9 @@ MAX_NAMED = 20
 def lift_one(model_admin: SuppressionAdmin, request: HttpRequest) -> HttpResponse:
     """Lift the suppression of the address in ``?address=`` after asking, and go to ``?next=``.
 
+    With ``?everywhere=yes``, Amazon's list of the account comes first: if Amazon refuses, nothing
+    is lifted.
+
     :raises PermissionDenied: the user may not.
     :raises Http404: there is no address.
     """
@@ -42,7 +49,9 @@ def lift_one(model_admin: SuppressionAdmin, request: HttpRequest) -> HttpRespons
     key = address_key(address)
     if not form.is_valid():
         return ask_for_note(model_admin, request, [key], form)
-    lift_and_log(model_admin, request, [key], form.cleaned_data["note"])
+    note = form.cleaned_data["note"]
+    if not _is_everywhere(request) or _lift_at_amazon(model_admin, request, address, note):
+        lift_and_log(model_admin, request, [key], note)
     usual = reverse(f"{model_admin.admin_site.name}:anymail_feedback_suppression_changelist")
     return HttpResponseRedirect(way_back(request) or usual)
 
@@ -72,6 +81,7 @@ def ask_for_note(
         "checkbox_name": ACTION_CHECKBOX_NAME,
         "select_across": request.POST.get("select_across", "0"),
         "way_back": way_back(request),
+        "is_everywhere": _is_everywhere(request),
     }
     request.current_app = model_admin.admin_site.name
     return TemplateResponse(request, "admin/anymail_feedback/lift.html", context)
@@ -90,6 +100,34 @@ def lift_and_log(
     count = len(addresses)
     done = ngettext("%d address gets mail again.", "%d addresses get mail again.", count)
     model_admin.message_user(request, done % count, messages.SUCCESS)
+
+
+def _is_everywhere(request: HttpRequest) -> bool:
+    return request.GET.get("everywhere") == "yes"
+
+
+def _lift_at_amazon(
+    model_admin: SuppressionAdmin, request: HttpRequest, address: str, note: str
+) -> bool:
+    """Take an address off Amazon's list of the account. Gives whether it is not on it any more."""
+    try:
+        was_there = amazon_list().remove(address)
+    except (AnymailError, AnymailConfigurationError) as err:
+        text = _("Nothing was lifted, because Amazon's list could not be changed: %s")
+        model_admin.message_user(request, text % err, messages.ERROR)
+        return False
+    forget(address)
+    if not was_there:
+        model_admin.message_user(request, _("It was not on Amazon's list."), messages.WARNING)
+        return True
+    LogEntry.objects.create(
+        user_id=request.user.pk,
+        content_type=ContentType.objects.get_for_model(Suppression),
+        object_repr=truncate(address, 200),
+        action_flag=DELETION,
+        change_message=_("At Amazon: %s") % note,
+    )
+    return True
 
 
 def way_back(request: HttpRequest) -> str:

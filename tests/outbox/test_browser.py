@@ -6,16 +6,22 @@ import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
-from unittest import SkipTest, addModuleCleanup
+from unittest import SkipTest, addModuleCleanup, mock
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.staticfiles.testing import StaticLiveServerTestCase
 from django.core.mail import EmailMultiAlternatives
 from django.test import modify_settings
+from django.urls import reverse
+from django.utils import timezone
 
-from anymail import outbox
+from anymail import outbox, testing
+from anymail.feedback import amazon_answer
+from anymail.feedback.models import Suppression
+from anymail.feedback.recording import record
 from anymail.outbox.models import Batch, BatchState, Entry, Pause, State
+from anymail.suppressions import AmazonAnswer, AmazonListing
 
 from .. import accessibility
 from ..browser import browser, why_not
@@ -229,6 +235,37 @@ class AdminTests(StaticLiveServerTestCase):
                 self.open(page, address)
                 with self.subTest(address, scheme=scheme):
                     self.assertEqual(accessibility.violations(page), [])
+
+    def test_who_has_only_an_address_finds_everything_with_two_clicks(self) -> None:
+        message = EmailMultiAlternatives("Your receipt", "Thanks", None, ["ann@example.com"])
+        stored(State.SENT, message, message_id="m1", status="sent", posted_at=timezone.now())
+        record(testing.tracking_event("bounced", recipient="ann@example.com", message_id="m1"))
+        Suppression.objects.suppress(["ann@example.com"], "hard_bounce", note=LONG)
+        listing = AmazonListing(reason="bounce", message_id=LONG)
+        answer = mock.patch.object(
+            amazon_answer, "_asked", return_value=AmazonAnswer(listing=listing)
+        )
+        self.enterContext(answer)
+        for viewport, scheme in ((LAPTOP, "light"), (PHONE, "dark")):
+            page = self.page(viewport, color_scheme=scheme)
+            self.open(page, reverse("admin:index"))
+            page.get_by_role("link", name="Addresses", exact=True).click()
+            page.get_by_label("Address").fill("ANN@example.com")
+            page.get_by_role("button", name="Search").click()
+            for told in ("bounced on", "Suppressed here", "Suppressed at Amazon", "Send again…"):
+                page.get_by_text(told).first.wait_for()
+            for action in ("Lift here…", "Lift here and at Amazon…"):
+                page.get_by_role("link", name=action, exact=True).wait_for()
+            self.check(page, viewport["width"])
+            with self.subTest(scheme=scheme):
+                self.assertEqual(accessibility.violations(page), [])
+        page.get_by_role("link", name="Lift here…", exact=True).click()
+        page.get_by_label("Note").fill("has a new mailbox")
+        page.get_by_role("button", name="Lift").click()
+        page.get_by_role("link", name="Suppress…").wait_for()
+        page.get_by_role("button", name="Send again…").click()
+        page.get_by_role("button", name="Send again").click()
+        page.wait_for_selector(".messagelist .success")
 
     def check(self, page: Any, width: int) -> None:
         """The page is not wider than the window, and says what everything is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from django.contrib.admin import AdminSite
@@ -27,9 +27,16 @@ from anymail.outbox.history.address_admin import AddressAdmin
 from anymail.outbox.models import Address, Entry, EntryTag, Event, Recipient, State
 from anymail.suppressions import AmazonAnswer, AmazonListing
 
+from ...ses import stubbed
 from ..test_admin import stored
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from botocore.stub import Stubber
+
 PAGE = reverse("admin:anymail_outbox_address_changelist")
+REMOVE = "delete_suppressed_destination"
 #: What the tests of Amazon's list do not ask for.
 NOT_LISTED = AmazonAnswer()
 
@@ -373,6 +380,37 @@ class SuppressionTests(AddressPageTestCase):
         self.assertEqual(done.context["address"], "bob@example.com")
         self.assertNotContains(done, "No mail is sent to it")
         self.assertEqual(LogEntry.objects.get().change_message, "has a new mailbox")
+
+    def lift_everywhere(self, stub_removal: Callable[[Stubber], None]) -> Any:
+        """Click through it."""
+        self.amazon.return_value = AmazonAnswer(listing=AmazonListing(reason="bounce"))
+        actions = dict(self.page("bob@example.com").context["suppression_actions"])
+        link = actions["lift-everywhere"]
+        self.assertContains(self.client.get(link), "Amazon's suppression list", html=False)
+        self.amazon.return_value = NOT_LISTED
+        with stubbed("sesv2") as stub:
+            stub_removal(stub)
+            return self.client.post(link, {"note": "has a new mailbox"}, follow=True)
+
+    def test_a_suppression_is_lifted_here_and_at_amazon(self) -> None:
+        done = self.lift_everywhere(lambda stub: stub.add_response(REMOVE, {}))
+        self.assertContains(done, "1 address gets mail again.")
+        self.assertFalse(Suppression.objects.filter(address="bob@example.com").exists())
+        self.assertEqual(
+            sorted(LogEntry.objects.values_list("object_repr", "change_message")),
+            [
+                ("bob@example.com", "At Amazon: has a new mailbox"),
+                ("bob@example.com (hard bounce)", "has a new mailbox"),
+            ],
+        )
+        self.assertIsNone(done.context["amazon_listing"])  # Amazon was asked again
+
+    def test_if_amazon_refuses_nothing_is_lifted(self) -> None:
+        refused = ("AccessDeniedException", "not authorized", 403)
+        done = self.lift_everywhere(lambda stub: stub.add_client_error(REMOVE, *refused))
+        self.assertContains(done, "Nothing was lifted, because")
+        self.assertTrue(Suppression.objects.filter(address="bob@example.com").exists())
+        self.assertFalse(LogEntry.objects.exists())
 
     def test_what_is_done_there_needs_permissions(self) -> None:
         self.login_with("view_address", "view_suppression")

@@ -28,7 +28,7 @@ from .happenings import Happening, happenings_of_address
 from .mail_to import Link, Mail, links_to, mail_to
 
 #: How many events are shown, and how many if that is asked for.
-EVENTS, MORE_EVENTS = 100, 1_000
+EVENTS, MORE_EVENTS = 50, 500
 
 
 @dataclass(frozen=True, kw_only=True)

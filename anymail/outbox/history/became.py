@@ -83,6 +83,9 @@ _NAMES: dict[str, StrOrPromise] = {
     "failed": _("Failed"),
 }
 
+#: Events that are no stages.
+_EVENTS: dict[str, str] = {str(value): label for value, label in EventType.choices}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
@@ -134,8 +137,7 @@ def sentence(subject: str | None, reached: Sequence[Stage]) -> str:
 
 def name_of(kind: str) -> StrOrPromise:
     """What people read instead of a kind of stage or event."""
-    names = {str(value): label for value, label in EventType.choices}
-    return _NAMES.get(kind) or names.get(kind, kind)
+    return _NAMES.get(kind) or _EVENTS.get(kind, kind)
 
 
 def tone_of(kind: str) -> str:

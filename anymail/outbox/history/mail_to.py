@@ -19,7 +19,7 @@ from .became import Stage, stages
 from .happenings import Happening, happenings_of_messages
 
 #: How many mails are on a page.
-PAGE = 50
+PAGE = 25
 #: How many events of them are read.
 MAX_HAPPENINGS = 2_000
 #: How many tags of a mail are shown, and read for each on average.

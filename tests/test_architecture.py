@@ -107,6 +107,7 @@ OPTIONAL_FOLDERS = (
     "anymail.consumer",
     "anymail.feedback",
     "anymail.management",
+    "anymail.outage",
     "anymail.outbox",
     "anymail.sandbox",
 )

@@ -22,6 +22,8 @@ from .untrusted_json import MAX_NESTING, as_object, as_objects, is_nested_deeper
 
 #: Names of columns, and their values as SES has them.
 Details = dict[str, Any]
+#: How the ids of events begin that were made later, of what SES's API says.
+BACKFILLED = "backfill:"
 
 #: Where SES's object ``mail`` has headers of the message.
 HEADERS = ("headers", "commonHeaders")

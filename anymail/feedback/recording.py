@@ -26,6 +26,7 @@ from django.db import IntegrityError, router, transaction
 from django.db.models.signals import post_save, pre_save
 
 from ..amazon_ses.feedback import (
+    BACKFILLED,
     Details,
     is_feedback,
     notification_details,
@@ -129,10 +130,27 @@ def is_stored(row: Record, using: str) -> bool:
     return found
 
 
+def not_backfilled(rows: list[Record], using: str) -> list[Record]:
+    """Those rows of a notification that ``anymail_backfill`` has not stored before it came.
+
+    :param using: the alias of the database.
+    """
+    first = rows[0]
+    if not isinstance(first, (Bounce, Complaint)) or not first.mail_id:
+        return rows
+    stored = type(first)._default_manager.using(using).filter(mail_id=first.mail_id)
+    stored = stored.filter(sns_messageid__startswith=BACKFILLED)
+    known = set(stored.values_list("address_key", flat=True))
+    kept = [row for row in rows if row.address_key not in known]
+    if kept:
+        kept[0].event = first.event
+    return kept
+
+
 def _record(model: type[Record], event: AnymailTrackingEvent, using: str) -> list[Record]:
     rows = build_rows(model, event)
     # This only avoids a failed insertion.
-    if is_stored(rows[0], using):
+    if is_stored(rows[0], using) or not (rows := not_backfilled(rows, using)):
         return []
     with transaction.atomic(using=using):
         if not _insert(rows, using):

@@ -28,6 +28,10 @@ def _may_change_suppressions(usage: Usage) -> bool | None:
     return None if usage.has_feedback else False
 
 
+def _may_ask_for_insights(usage: Usage) -> bool | None:
+    return None if usage.has_outbox else False
+
+
 def _may_look_into_queues(usage: Usage) -> bool | None:
     return None if usage.settings.queues else False
 
@@ -96,6 +100,14 @@ ROWS: tuple[Permission, ...] = (
         why="looking at Amazon's suppression list, and changing it",
         is_vital=False,
         is_needed=_may_change_suppressions,
+    ),
+    permission(
+        "AskForInsights",
+        "sesv2:GetMessageInsights",
+        Resource.ANY,
+        why="anymail_backfill --ask-insights",
+        is_vital=False,
+        is_needed=_may_ask_for_insights,
     ),
     permission(
         "ConfirmWebhookSubscriptions",

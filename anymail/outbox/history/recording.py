@@ -63,6 +63,7 @@ def build_rows(event: AnymailTrackingEvent) -> list[Event]:
         rows[key] = rows.get(key) or Event(
             message_id=truncate(message_id, NAME_LENGTH),
             key=event_key(notification, str(event.event_type), key),
+            event_id=truncate(notification, NAME_LENGTH),
             event_type=str(event.event_type),
             address=truncate(address, ADDRESS_LENGTH),
             address_key=key,

@@ -136,6 +136,23 @@ def check_feedback_app(app_configs: Any = None, **kwargs: Any) -> list[checks.Ch
     ]
 
 
+def check_feedback_sync(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """W140: ``FEEDBACK_SUPPRESS_SYNC`` without ``FEEDBACK_SUPPRESS``."""
+    if conf.type_problems():
+        return []  # E101 reports it
+    settings = conf.FeedbackSettings.load()
+    if settings.feedback_suppress or settings.feedback_suppress_sync is None:
+        return []
+    return [
+        checks.Warning(
+            'ANYMAIL["FEEDBACK_SUPPRESS_SYNC"] has no effect on sending: '
+            'ANYMAIL["FEEDBACK_SUPPRESS"] is empty.',
+            hint='Set "FEEDBACK_SUPPRESS": ["hard_bounce", "complaint"].',
+            id="anymail.W140",
+        )
+    ]
+
+
 def _unknown_names() -> dict[str, str | None]:
     try:
         return unknown_names()

@@ -41,6 +41,7 @@ class FeedbackSettings(Settings):
     """Settings of the app ``anymail.feedback``."""
 
     feedback_suppress: tuple[str, ...] = setting(values.suppress_reasons, None)
+    feedback_suppress_sync: str | None = setting(values.suppress_sync, None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,6 +33,8 @@ OUTBOX_EVENTS = (
     "subscribed",
     "unknown",
 )
+#: Values of ``FEEDBACK_SUPPRESS_SYNC``.
+SUPPRESS_SYNC = ("pull", "both")
 #: Words for ``OUTBOX_BELL``.
 OUTBOX_BELLS = ("tasks", "command")
 #: Values of ``AMAZON_SES_QUEUE_TRUST``.
@@ -181,6 +183,11 @@ def suppress_reasons(value: Any, where: str) -> tuple[str, ...]:
 def outbox_events(value: Any, where: str) -> tuple[str, ...]:
     """Some of :data:`OUTBOX_EVENTS`; None is all of them, and [] none."""
     return OUTBOX_EVENTS if value is None else _choices(value, where, OUTBOX_EVENTS)
+
+
+def suppress_sync(value: Any, where: str) -> str | None:
+    """One of :data:`SUPPRESS_SYNC`, or None."""
+    return None if value is None else _choice(value, where, SUPPRESS_SYNC)
 
 
 def queue_trust(value: Any, where: str) -> str:

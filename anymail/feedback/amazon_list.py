@@ -97,12 +97,12 @@ class AmazonSuppressionList:
         """The region that the list belongs to."""
         return str(self.client.meta.region_name)
 
-    def get(self, address: str) -> SuppressedDestination | None:
+    def get(self, *spellings: str) -> SuppressedDestination | None:
         """What Amazon says about an address; None if it is not on the list.
 
-        :param address: in any spelling.
+        :param spellings: the address, and other spellings of it, if more are known.
         """
-        for spelling in _spellings(address):
+        for spelling in _spellings(spellings):
             answer = self._unless_missing("get_suppressed_destination", EmailAddress=spelling)
             if answer is not None:
                 return parse_destination(answer.get("SuppressedDestination"))
@@ -135,15 +135,15 @@ class AmazonSuppressionList:
         """
         self._call("put_suppressed_destination", EmailAddress=address, Reason=reason)
 
-    def remove(self, address: str) -> bool:
+    def remove(self, *spellings: str) -> bool:
         """Take an address off the list, in the spelling that is given and in lower case.
 
-        :param address: an addr-spec.
+        :param spellings: the address, and other spellings of it, if more are known.
         :return: whether it was there.
         """
         found = [
             self._unless_missing("delete_suppressed_destination", EmailAddress=spelling)
-            for spelling in _spellings(address)
+            for spelling in _spellings(spellings)
         ]
         return any(answer is not None for answer in found)
 
@@ -252,7 +252,9 @@ def _passes(error: BaseException) -> bool:
     return isinstance(error, AnymailAPIError) and error.is_transient
 
 
-def _spellings(address: str) -> list[str]:
+def _spellings(given: Sequence[str]) -> list[str]:
     """The spellings to look up. None without an ``@``: SES would be asked for the whole list."""
-    given = bare_address(address).strip()
-    return list(dict.fromkeys((given, address_key(given)))) if "@" in given else []
+    found = [bare_address(address).strip() for address in given]
+    found += [address_key(address) for address in found]
+    # An address with a domain that is not ASCII is listed with its ASCII form.
+    return list(dict.fromkeys(one for one in found if "@" in one and one.isascii()))

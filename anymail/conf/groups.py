@@ -55,6 +55,7 @@ class OutboxSettings(Settings):
     outbox_keep: int = setting(values.positive_int, 90)
     outbox_keep_content: float = setting(values.seconds, 0)
     outbox_max_attempts: int = setting(values.positive_int, 10)
+    outbox_log: bool = setting(values.boolean, True)
     outbox_lease: float = setting(values.positive_seconds, 60)
     outbox_max_bounce_rate: float | None = setting(values.optional_share, 0.05)
     outbox_max_complaint_rate: float | None = setting(values.optional_share, 0.001)

@@ -10,7 +10,7 @@ from django.test import TestCase, TransactionTestCase, override_settings
 
 from anymail.backends.outbox import EmailBackend
 from anymail.outbox.apps import AnymailOutboxConfig
-from anymail.signals import tracking
+from anymail.signals import sent_directly, tracking
 
 OUTBOX = "anymail.backends.outbox.EmailBackend"
 
@@ -31,6 +31,7 @@ def disconnect() -> None:
     """Undo it."""
     tracking.disconnect(dispatch_uid="anymail.outbox")
     tracking.disconnect(dispatch_uid="anymail.outbox.history")
+    sent_directly.disconnect(dispatch_uid="anymail.outbox")
 
 
 def use_outbox(path: str = "anymail.backends.test.EmailBackend", **anymail: Any) -> Any:

@@ -192,6 +192,14 @@ class Entry(models.Model):
     def __str__(self) -> str:
         return f"{self.subject or self.id} ({self.get_state_display()})"
 
+    @property
+    def is_direct(self) -> bool:
+        """Whether an e-mail backend has sent it by itself: it is logged here, and never waited.
+
+        What workers have posted they have claimed before.
+        """
+        return self.posted_at is not None and self.attempt == 0
+
 
 class Recipient(models.Model):
     """A recipient of a message, and what SES said about it."""

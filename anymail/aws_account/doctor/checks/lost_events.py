@@ -57,7 +57,7 @@ def _last_event() -> datetime | None:
 
 
 def _last_sent(until: datetime) -> datetime | None:
-    """When the outbox last sent a message, of those that were sent before a moment."""
+    """When a message was last sent that the outbox has, or has logged, before a moment."""
     if not apps.is_installed("anymail.outbox"):
         return None
     entries: Any = apps.get_model("anymail_outbox", "Entry")._default_manager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -34,16 +35,19 @@ _REASONS: dict[str, StrOrPromise] = {
 _executor = ProcessLocal(lambda: TimeoutExecutor(TIME_LIMIT))
 
 
-def amazon_answer(address: str, *, again: bool = False) -> AmazonAnswer:
+def amazon_answer(
+    address: str, *, again: bool = False, spellings: Callable[[], Sequence[str]] | None = None
+) -> AmazonAnswer:
     """Whether an address is on Amazon's list, within :data:`TIME_LIMIT`. Never raises.
 
     :param address: in any spelling.
     :param again: ask, even if there was an answer less than a minute ago.
+    :param spellings: gives all that are known, which Amazon tells apart; called before it is asked.
     """
     key = _cache_key(address)
     found = None if again else _cached(key)
     if found is None:
-        found = _asked(address)
+        found = _asked([address] if spellings is None else spellings())
         _keep(key, found)
     return found
 
@@ -59,9 +63,9 @@ def forget(address: str) -> None:
         _warn(err)
 
 
-def _asked(address: str) -> AmazonAnswer:
+def _asked(spellings: Sequence[str]) -> AmazonAnswer:
     try:
-        found = _executor.get().run(lambda: amazon_list(patience=0).get(address))
+        found = _executor.get().run(lambda: amazon_list(patience=0).get(*spellings))
     except TimeoutError:
         text = _("Amazon has not answered within %d seconds. Ask again in a minute.")
         return AmazonAnswer(problem=text % TIME_LIMIT)

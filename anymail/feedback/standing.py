@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from django.db import router
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -14,6 +16,7 @@ from ..suppressions import Listing, Standing
 from .amazon_answer import amazon_answer
 from .models import Bounce, Complaint, Reason, Record, Suppression
 from .suppression import enabled_reasons
+from .syncing import spellings_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -27,7 +30,9 @@ def standing(address: str, *, again: bool) -> Standing:
     :param address: in any spelling.
     :param again: ask Amazon again, even if it has answered a moment ago.
     """
-    return Standing(here=listings(address), amazon=amazon_answer(address, again=again))
+    spellings = partial(spellings_of, address, router.db_for_read(Suppression))
+    amazon = amazon_answer(address, again=again, spellings=spellings)
+    return Standing(here=listings(address), amazon=amazon)
 
 
 def listings(address: str) -> tuple[Listing, ...]:

@@ -337,7 +337,7 @@ class SuppressionTests(AddressPageTestCase):
 
     def test_amazon_is_asked_for_the_spelling_that_mail_was_sent_to(self) -> None:
         self.page("ann@EXAMPLE.com")
-        self.amazon.assert_called_once_with("Ann@example.com")
+        self.amazon.assert_called_once_with(["Ann@example.com"])
 
     def test_why_amazon_has_not_answered(self) -> None:
         self.amazon.return_value = AmazonAnswer(problem="Amazon is away.")

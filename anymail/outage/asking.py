@@ -22,7 +22,7 @@ INTERVAL = 1.0
 PATIENCE = 60.0
 #: Seconds. A pause before that is anything up to 1, 2, 4, 8.
 FIRST_PAUSE, LONGEST_PAUSE = 1, 8
-NOT_KNOWN = "messages that SES has no insights into"
+NOT_KNOWN = "not known to message insights"
 
 
 def ask_insights(

@@ -22,7 +22,7 @@ from .tally import Tally
 
 #: How the ids begin that ``anymail.feedback`` makes up for events without one.
 MADE_UP = "sha256:"
-NO_DOCUMENT = "rows without SES's document, which cannot be replayed"
+NO_DOCUMENT = "without SES's document: not replayed"
 
 #: A receiver of the tracking signal.
 Receiver = Callable[..., Any]

@@ -123,7 +123,7 @@ class BackfillTests(BackfillTestCase):
         heard = Heard(self)
         _, out, _ = run("anymail_backfill", "--since", "6h")
         self.assertEqual(heard.events, [])
-        self.assertIn("1 addresses that somebody put on Amazon's list, so no event", out)
+        self.assertIn("1 put on Amazon's list by hand: no event", out)
 
     def test_only_what_happened_in_the_span(self) -> None:
         heard = Heard(self)

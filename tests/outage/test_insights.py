@@ -91,7 +91,7 @@ class InsightsTests(TestCase):
         entry = Entry.objects.create(state="sent", done_at=timezone.now(), recipients_count=1)
         Recipient.objects.create(entry=entry, kind="to", address=ANN, message_id="0100-unknown")
         _, out, _ = run("anymail_backfill", "--since", "1h", "--ask-insights")
-        self.assertIn("1 messages that SES has no insights into", out)
+        self.assertIn("1 not known to message insights", out)
 
     @modify_settings(INSTALLED_APPS={"remove": ["tests.outbox.DisconnectedOutbox"]})
     def test_without_the_outbox_there_is_nothing_to_ask_about(self) -> None:

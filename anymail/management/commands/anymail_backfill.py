@@ -27,7 +27,7 @@ from ...processes.stopping import stop_on_signals
 
 #: Seconds for which a call is repeated: SES allows about one a second.
 PATIENCE = 60.0
-BY_HAND = "addresses that somebody put on Amazon's list, so no event"
+BY_HAND = "put on Amazon's list by hand: no event"
 
 
 class Command(BaseCommand):

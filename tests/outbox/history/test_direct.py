@@ -304,7 +304,8 @@ class DirectTransactionTests(OnLoopback, OutboxTransactionTestCase):
         sent: list[EmailMessage] = []
 
         def mail_admins(*args: Any, **kwargs: Any) -> None:
-            sent.append(self.send(to=["operators@example.com"]))
+            if len(sent) < 3:  # without end otherwise
+                sent.append(self.send(to=["operators@example.com"]))
 
         with ExitStack() as stack:
             stack.enter_context(mock.patch("django.utils.log.mail.mail_admins", mail_admins))

@@ -91,7 +91,7 @@ class EntryAdmin(AnyModelAdmin):
     fieldsets: ClassVar[Any] = (
         (None, {"fields": ("state", "error_code", "error", "subject", "batch", "mailer", "lane")}),
         (
-            _("What happened"),
+            _("Details"),
             {
                 "fields": (
                     ("created_at", "not_before", "expires_at"),

@@ -26,6 +26,7 @@ from anymail.suppressions import AmazonAnswer, AmazonListing
 from .. import accessibility
 from ..browser import browser, why_not
 from .batches.rows import add_entry, make_batch
+from .history.rows import NOON, add_events, add_feedback
 from .test_admin import stored, url
 
 if TYPE_CHECKING:
@@ -223,12 +224,15 @@ class AdminTests(StaticLiveServerTestCase):
             self.check(page, viewport["width"])
 
     def test_axe_finds_nothing(self) -> None:
-        entry = stored(State.FAILED, error_code="MessageRejected", error="No.", status="failed")
+        entry = stored(State.SENT, message_id="m1", status="sent", posted_at=NOON, attempt=1)
+        for kind in ("bounce", "delivery_delay", "complaint"):
+            add_feedback(kind, NOON)
+        add_events("click", recipient=["ann@example.com", "bob@example.com"])
         outbox.pause("default", lane="example.com", reason="wrong template", by="zoe")
         batch = make_batch("June news", failed=2)
         add_entry(batch)
         addresses = [url(Entry), url(Entry, "change", entry.pk), url(Pause)]
-        addresses += [url(Pause, "sending"), url(Batch), url(Batch, "change", batch.pk)]
+        addresses.append(url(Batch, "change", batch.pk))
         for viewport, scheme in ((LAPTOP, "light"), (PHONE, "dark")):
             page = self.page(viewport, color_scheme=scheme)
             for address in addresses:

@@ -268,8 +268,9 @@ def _of_event(row: Row) -> Happening:
     body = as_object(row["document"])
     told = _told(body, row["address"])
     what = _details(told, body) if told is not None else {}
+    noted = _moment(row["occurred_at"], row["occurred_at"])
     return Happening(
-        at=_moment(told.occurred_at if told is not None else None, row["occurred_at"]),
+        at=_moment(told.occurred_at if told is not None else None, noted),
         kind=row["event_type"],
         address=row["address"],
         message_id=row["message_id"],

@@ -8,9 +8,8 @@ from typing import Any
 
 from anymail.amazon_ses.notifications import SesNotification
 from anymail.amazon_ses.tracking import tracking_events
-from anymail.database.columns import address_key
+from anymail.database.columns import address_key, storable_time
 from anymail.feedback.recording import record
-from anymail.outbox.ledger import storable
 from anymail.outbox.models import Event
 from anymail.signals import AnymailTrackingEvent
 from anymail.testing.ses import ses_event
@@ -51,7 +50,7 @@ def add_events(kind: str, at: datetime = NOON, **fields: Any) -> list[Event]:
             address=event.recipient or "",
             address_key=address_key(event.recipient or ""),
             recipient_uncertain=event.recipient_uncertain,
-            occurred_at=storable(at),
+            occurred_at=storable_time(at) or at,
             document=event.esp_event,
         )
         for event in events_of(kind, at, **fields)

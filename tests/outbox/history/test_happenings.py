@@ -156,7 +156,7 @@ class MessageTests(TestCase):
     def test_without_time_zones_all_times_are_local(self) -> None:
         add_feedback("delivery")
         add_events("open")
-        add_events("send")
+        add_events("open", message_id="m1", timestamp="nonsense")
         self.assertEqual({one.at for one in of_m1()}, {datetime(2026, 6, 1, 14, 0)})
         Delivery._default_manager.update(delivered_time=None, created_at=datetime(2026, 6, 1, 15))
         self.assertEqual(of_m1()[-1].at, datetime(2026, 6, 1, 15))

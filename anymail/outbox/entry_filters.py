@@ -131,7 +131,7 @@ class TagFilter(admin.SimpleListFilter):
     """Offers the tags of the newest messages, and the one that is chosen."""
 
     title: Any = _("tag")
-    parameter_name = "tag"
+    parameter_name: Any = "tag"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """The tags, in the order of the alphabet."""
@@ -158,7 +158,7 @@ class HappenedFilter(admin.SimpleListFilter):
     """Looks for what has no index, in the newest messages of the list."""
 
     title: Any = _("what happened, in the newest messages")
-    parameter_name = "happened"
+    parameter_name: Any = "happened"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """The choices."""

@@ -239,6 +239,14 @@ def parse_destination(item: Any) -> SuppressedDestination | None:
     )
 
 
+def is_no_address(error: AnymailAPIError) -> bool:
+    """Whether SES takes the address of a call for none: that with a slash in it, for example.
+
+    :param error: of a call about one address.
+    """
+    return error.error_code == "BadRequestException"
+
+
 def _settings(mailer: str | None) -> AmazonSESSettings:
     try:
         return amazon_ses_backend(mailer).settings

@@ -123,9 +123,10 @@ def take(page: Iterable[SuppressedDestination], using: str, *, is_dry_run: bool 
     addresses = {address for address, _ in wanted}
     ours = Suppression.objects.using(using)
     with transaction.atomic(using=using):
+        here = {(row.address, row.reason): row for row in ours.filter(address__in=addresses)}
+        # Lifts come second: one that is committed meanwhile is seen, or its entry was.
         lifts = Lift._default_manager.using(using).filter(address__in=addresses)
         lifted_at = dict(lifts.values_list("address", "lifted_at"))
-        here = {(row.address, row.reason): row for row in ours.filter(address__in=addresses)}
         new = {key: wanted[key] for key in sorted(wanted.keys() - here.keys())}
         added = [row for row in new.values() if not _is_before(row, lifted_at.get(row.address))]
         again = [

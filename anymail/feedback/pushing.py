@@ -6,13 +6,14 @@ at any moment and begun again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from django.db.models import QuerySet
 
 from ..exceptions import AnymailAPIError
-from .amazon_list import AmazonSuppressionList
+from .amazon_list import AmazonSuppressionList, is_no_address
 from .comparing import amazon_copy
 from .models import Lift, Reason, Suppression
 from .syncing import BY_HAND, remove_at_amazon
@@ -73,7 +74,8 @@ def push(
         for total.read in copy.fill(listed.list()):
             yield total
         for entry in copy.missing(pushable(using, reasons)):
-            if is_dry_run or _is_taken(listed, entry):
+            put = partial(listed.put, entry.address, REASONS[entry.reason])
+            if is_dry_run or _is_done(put):
                 total.put += 1
             else:
                 total.refused += 1
@@ -86,19 +88,22 @@ def _remove_pending(
     pending = Lift._default_manager.using(using).filter(is_pending=True).order_by("pk")
     for lift in pending.iterator(chunk_size=1_000):
         if Suppression.objects.using(using).filter(address=lift.address).exists():
-            pending.filter(pk=lift.pk).update(is_pending=False)  # it is suppressed again
+            if not is_dry_run:
+                pending.filter(pk=lift.pk).update(is_pending=False)  # it is suppressed again
             continue
-        if not is_dry_run:
-            remove_at_amazon(lift.address, using, listed)
-        total.removed += 1
+        if is_dry_run or _is_done(partial(remove_at_amazon, lift.address, using, listed)):
+            total.removed += 1
+        else:
+            total.refused += 1
         yield total
 
 
-def _is_taken(listed: AmazonSuppressionList, entry: Suppression) -> bool:
+def _is_done(change: Callable[[], object]) -> bool:
+    """Change Amazon's list; gives whether SES takes the address for one."""
     try:
-        listed.put(entry.address, REASONS[entry.reason])
+        change()
     except AnymailAPIError as err:
-        if err.error_code == "BadRequestException":
+        if is_no_address(err):
             return False
         raise
     return True

@@ -115,6 +115,9 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
     def lift_keys(self, keys: Collection[str], *, at_amazon: bool = True) -> int:
         """Take several addresses off the list here.
 
+        Those that are off Amazon's list do not come back from it, even if they were not here: a
+        pull that is running has read them before.
+
         :param keys: in their form for comparison.
         :param at_amazon: with ``FEEDBACK_SUPPRESS_SYNC`` ``"both"``, take them off Amazon's list as
             well, after COMMIT.
@@ -126,7 +129,7 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
         for batch in batches(sorted(set(keys)), BATCH):
             with transaction.atomic(using=using):
                 found = self.using(using).filter(address__in=batch)
-                lifted: dict[str, str | None] = {}
+                lifted: dict[str, str | None] = {} if at_amazon else dict.fromkeys(batch)
                 for address, spelling in found.values_list("address", "amazon_address"):
                     lifted[address] = lifted.get(address) or spelling
                 count += found.delete()[0]

@@ -9,7 +9,7 @@ from typing import Any
 from unittest import mock
 
 from django.core.management import CommandError, call_command
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import TestCase, override_settings
 from django.utils import timezone as django_timezone
 
@@ -307,6 +307,29 @@ class LiftTests(SyncTestCase):
         self.assertEqual(self.here(), [(ADDRESS, "manual")])
         self.assertFalse(Lift._default_manager.exists())
 
+    def test_a_pull_that_has_read_it_before_does_not_bring_it_back(self) -> None:
+        self.put(ADDRESS)
+        page = list(listed_module.amazon_list().list())
+        self.assertEqual(Suppression.objects.lift(ADDRESS, everywhere=True), 0)
+        self.assertEqual(pulling.take(page, "default").lifted, 1)
+        self.assertEqual(self.here(), [])
+
+    def test_one_between_two_queries_of_a_pull_counts(self) -> None:
+        self.put(ADDRESS)
+        self.run_command("pull")
+        page, begun = list(listed_module.amazon_list().list()), []
+
+        def lift(execute: Any, *args: Any) -> Any:
+            found = execute(*args)
+            if args[0].startswith("SELECT") and not begun:
+                begun.append(True)
+                Suppression.objects.lift(ADDRESS)
+            return found
+
+        with connection.execute_wrapper(lift):
+            pulling.take(page, "default")
+        self.assertEqual((begun, self.here()), ([True], []))
+
     def test_a_plain_lift_leaves_amazon_alone(self) -> None:
         self.put(ADDRESS)
         Suppression.objects.suppress([ADDRESS])
@@ -393,3 +416,23 @@ class BothTests(SyncTestCase):
         Suppression.objects.suppress([ADDRESS], "complaint")
         self.assertIn("0 taken off", self.run_command("push"))
         self.assertIn(ADDRESS, self.at_amazon())
+
+    def test_what_ses_takes_for_no_address_does_not_end_a_push(self) -> None:
+        self.put("ann@exa_mple.net", ADDRESS)
+        self.run_command("pull")
+        with (
+            self.assertLogs("anymail.feedback.syncing", "WARNING"),
+            self.captureOnCommitCallbacks(execute=True),
+        ):
+            Suppression.objects.lift_keys(["ann@exa_mple.net", ADDRESS])
+        self.assertIn("0 put there, 1 taken off", self.run_command("push"))
+        self.assertIn("1 address refused", self.warned.getvalue())
+        self.assertEqual(list(self.at_amazon()), ["ann@exa_mple.net"])
+
+    def test_a_rehearsal_leaves_what_is_pending(self) -> None:
+        self.put(ADDRESS)
+        self.run_command("pull")
+        Suppression.objects.lift(ADDRESS)
+        Suppression.objects.suppress([ADDRESS], "complaint")
+        self.run_command("push", "--dry-run")
+        self.assertTrue(Lift._default_manager.get().is_pending)

@@ -125,6 +125,15 @@ class BackfillTests(BackfillTestCase):
         self.assertEqual(heard.events, [])
         self.assertIn("1 put on Amazon's list by hand: no event", out)
 
+    def test_an_address_that_ses_cannot_look_up_does_not_end_it(self) -> None:
+        self.listed("ann@exa_mple.net", MessageId="m-1", FeedbackId="f-1")
+        self.listed("bob@example.net", MessageId="m-2", FeedbackId="f-2")
+        heard = Heard(self)
+        code, out, _ = run("anymail_backfill", "--since", "6h")
+        self.assertEqual([event.recipient for event in heard.events], ["bob@example.net"])
+        self.assertEqual(code, 0)
+        self.assertIn("1 refused by SES, which cannot look up such an address: no event", out)
+
     def test_only_what_happened_in_the_span(self) -> None:
         heard = Heard(self)
         for hours in (1, 3, 5):

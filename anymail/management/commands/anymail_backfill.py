@@ -15,7 +15,11 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ...amazon_ses.notifications import SesNotification
 from ...exceptions import AnymailAPIError, AnymailConfigurationError
-from ...feedback.amazon_list import AmazonSuppressionList, amazon_list
+from ...feedback.amazon_list import (
+    AmazonSuppressionList,
+    amazon_list,
+    is_no_address,
+)
 from ...outage.asking import ask_insights
 from ...outage.backfill import backfill
 from ...outage.backfilled import listed_notification
@@ -28,6 +32,7 @@ from ...processes.stopping import stop_on_signals
 #: Seconds for which a call is repeated: SES allows about one a second.
 PATIENCE = 60.0
 BY_HAND = "put on Amazon's list by hand: no event"
+NO_ADDRESS = "refused by SES, which cannot look up such an address: no event"
 
 
 class Command(BaseCommand):
@@ -108,7 +113,13 @@ def listed(
     :return: None for those that it did not put there itself, or that are off the list by now.
     """
     for summary in amazon.list(since, until):
-        found = amazon.get(summary.address)
+        try:
+            found = amazon.get(summary.address)
+        except AnymailAPIError as err:
+            if not is_no_address(err):
+                raise
+            tally.skipped[NO_ADDRESS] += 1
+            continue
         mail = known_mail(found.message_id, found.address) if found is not None else {}
         notification = listed_notification(found, mail) if found is not None else None
         if notification is None:

@@ -54,8 +54,9 @@ def _aware(at: datetime) -> datetime:
 
 
 def _key(ses: SesContext, request: ApiRequest) -> tuple[str, str]:
-    """Where the address in a call is; SesError unless it is on the list."""
+    """Where the address in a call is; SesError unless it is one, and on the list."""
     address = request.params["EmailAddress"]
+    check_address(address)
     key = request.region, spelling(address)
     if key not in ses.suppression.entries:
         text = f"Email address {address} does not exist on your suppression list."

@@ -15,6 +15,7 @@ from typing import Any
 from django.apps import apps
 
 from ...amazon_ses.feedback import (
+    BACKFILLED,
     document_to_keep,
     is_feedback,
     notification_details,
@@ -29,15 +30,16 @@ from ...database.columns import (
     truncate,
 )
 from ...database.inserting import MAX_DOCUMENTS, batch_size, past_deadlocks
-from ...signals import AnymailTrackingEvent
+from ...signals import AnymailTrackingEvent, EventType
 from ..ledger import database, events
 from ..models import NAME_LENGTH, Event
 
 
 def on_tracking(event: AnymailTrackingEvent, **kwargs: Any) -> None:
     """The receiver of the ``tracking`` signal: store the notification, once."""
-    if event.is_first_in_notification and is_kept(event):
-        store(build_rows(event))
+    is_new = event.is_first_in_notification and is_kept(event)
+    if is_new and (rows := not_backfilled(build_rows(event))):
+        store(rows)
 
 
 def is_kept(event: AnymailTrackingEvent) -> bool:
@@ -76,6 +78,23 @@ def build_rows(event: AnymailTrackingEvent) -> list[Event]:
         for row in unique[1:]:
             row.document = {}
     return unique
+
+
+def not_backfilled(rows: list[Event]) -> list[Event]:
+    """Those rows of a notification that ``anymail_backfill`` has not stored before it came.
+
+    :param rows: of any event; only bounces and complaints cost a query.
+    """
+    first = rows[0]
+    if first.event_type not in (EventType.BOUNCED, EventType.COMPLAINED) or not first.message_id:
+        return rows
+    stored = events().filter(message_id=first.message_id, event_type=first.event_type)
+    stored = stored.filter(event_id__startswith=BACKFILLED)
+    known = set(stored.values_list("address_key", flat=True))
+    kept = [row for row in rows if row.address_key not in known]
+    if kept:
+        kept[0].document = first.document
+    return kept
 
 
 def time_of(event: AnymailTrackingEvent) -> datetime:

@@ -109,6 +109,14 @@ class WhichEventsTests(OutboxTestCase):
     def test_what_feedback_stores_is_left_to_it(self) -> None:
         self.assertEqual(self.types(), ["sent", "opened", "clicked"])
 
+    def test_a_bounce_that_comes_after_it_was_backfilled_is_not_kept_again(self) -> None:
+        document = sample("p-bounce-permanent-general")
+        with without_feedback():
+            [early] = record(document, id="backfill:list:f-1:0")
+            self.assertEqual(record(document), [early])
+            document["mail"]["messageId"] = "another"
+            self.assertEqual(len(record(document)), 2)
+
     def test_without_feedback_all_are_kept(self) -> None:
         with without_feedback():
             self.assertEqual(len(self.types()), len(self.KINDS))

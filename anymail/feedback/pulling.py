@@ -15,8 +15,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from ..amazon_ses.timestamps import utc_now
-from ..conf import django_setting
-from ..database.columns import ADDRESS_LENGTH, address_key, storable_text, storable_time
+from ..database.columns import (
+    ADDRESS_LENGTH,
+    address_key,
+    local_time,
+    storable_text,
+    storable_time,
+)
 from .amazon_list import AmazonSuppressionList, SuppressedDestination
 from .models import Lift, Pull, Reason, Suppression
 from .querysets import batches
@@ -148,15 +153,10 @@ def _row(listed: SuppressedDestination) -> Suppression | None:
     return Suppression(
         address=key,
         reason=reason,
-        created_at=_local(listed.updated_at or utc_now()),
+        created_at=local_time(listed.updated_at or utc_now()),
         note=NOTE,
         amazon_address=spelling if spelling != key and len(spelling) <= ADDRESS_LENGTH else None,
     )
-
-
-def _local(moment: datetime) -> datetime:
-    """A time as ``timezone.now()`` gives it: naive, in the project's time zone, without USE_TZ."""
-    return moment if django_setting("USE_TZ") else timezone.make_naive(moment)
 
 
 def _is_before(row: Suppression, lifted_at: datetime | None) -> bool:

@@ -155,7 +155,10 @@ def _record(model: type[Record], event: AnymailTrackingEvent, using: str) -> lis
     with transaction.atomic(using=using):
         if not _insert(rows, using):
             return []
-        suppression.fill(rows, using, is_verified=event.is_verified)
+        due = rows
+        if (event.event_id or "").startswith(BACKFILLED) and event.occurred_at is not None:
+            due = suppression.not_lifted_since(event.occurred_at, rows, using)
+        suppression.fill(due, using, is_verified=event.is_verified)
         _send_signals(rows, event)
     return rows
 

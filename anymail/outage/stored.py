@@ -15,11 +15,10 @@ from typing import Any
 from django.apps import apps
 from django.db import router
 from django.db.models import Model, Q, QuerySet
-from django.utils.timezone import get_current_timezone, is_aware, is_naive, make_aware, make_naive
-from django.utils.timezone import now as django_now
+from django.utils.timezone import get_current_timezone, is_naive, make_aware
 
 from ..amazon_ses.feedback import BACKFILLED
-from ..database.columns import address_key
+from ..database.columns import address_key, local_time
 from ..signals import EventType
 
 #: Rows that are read at once.
@@ -178,7 +177,7 @@ def unheard_messages(since: datetime, until: datetime) -> Iterator[str]:
     """
     if not apps.is_installed("anymail.outbox"):
         return
-    for ids in _sent_messages(_stored(since), _stored(until)):
+    for ids in _sent_messages(local_time(since), local_time(until)):
         heard: set[str] = set()
         for table in installed_tables():
             rows = table.find(message_id__in=ids)
@@ -276,7 +275,7 @@ def _read_table(table: Table, wanted: Wanted) -> Iterator[StoredRow]:
 
 def _filtered(table: Table, wanted: Wanted) -> QuerySet[Any]:
     rows: QuerySet[Any] = table.rows.filter(
-        created_at__gte=_stored(wanted.since), created_at__lt=_stored(wanted.until)
+        created_at__gte=local_time(wanted.since), created_at__lt=local_time(wanted.until)
     )
     if wanted.event_types and not table.event_types:
         rows = rows.filter(event_type__in=wanted.event_types)
@@ -285,8 +284,3 @@ def _filtered(table: Table, wanted: Wanted) -> QuerySet[Any]:
     if wanted.message_id:
         rows = rows.filter(**{table.columns["message_id"]: wanted.message_id})
     return rows
-
-
-def _stored(moment: datetime) -> datetime:
-    """A time as ``created_at`` has it: naive in the time zone of the project without ``USE_TZ``."""
-    return moment if is_aware(django_now()) else make_naive(moment, get_current_timezone())

@@ -7,9 +7,10 @@ from typing import Any
 
 from django.core.management import CommandError
 from django.test import TestCase, modify_settings, override_settings
+from django.utils.timezone import now as timezone_now
 
 from anymail import testing
-from anymail.feedback.models import Bounce, Complaint, Suppression
+from anymail.feedback.models import Bounce, Complaint, Lift, Suppression
 from anymail.outbox.models import Entry, Recipient
 from anymail.sandbox.aws.defaults import CREDENTIALS
 from anymail.signals import EventType
@@ -124,6 +125,18 @@ class BackfillTests(BackfillTestCase):
         _, out, _ = run("anymail_backfill", "--since", "6h")
         self.assertEqual(heard.events, [])
         self.assertIn("1 put on Amazon's list by hand: no event", out)
+
+    def test_what_was_lifted_since_is_not_suppressed_again(self) -> None:
+        for name, hours in (("ann", 3), ("bob", 1)):
+            Lift._default_manager.create(
+                address=f"{name}@example.net", lifted_at=timezone_now() - timedelta(hours=2)
+            )
+            self.listed(
+                f"{name}@example.net", hours=hours, MessageId=f"m-{name}", FeedbackId=f"f-{name}"
+            )
+        run("anymail_backfill", "--since", "6h")
+        self.assertEqual(Bounce.objects.count(), 2)
+        self.assertEqual(Suppression.objects.get().address, "bob@example.net")
 
     def test_an_address_that_ses_cannot_look_up_does_not_end_it(self) -> None:
         self.listed("ann@exa_mple.net", MessageId="m-1", FeedbackId="f-1")

@@ -185,6 +185,8 @@ OWNERS: dict[str, tuple[str, ...]] = {
         "anymail.admin_lists",
         "anymail.feedback.admin",
         "anymail.feedback.list_admin",
+        "anymail.outbox.account",
+        "anymail.outbox.account_admin",
         "anymail.outbox.batch_admin",
         "anymail.outbox.entry_admin",
         "anymail.outbox.entry_filters",

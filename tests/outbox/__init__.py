@@ -9,6 +9,7 @@ from django.apps import apps
 from django.test import TestCase, TransactionTestCase, override_settings
 
 from anymail.backends.outbox import EmailBackend
+from anymail.database.pruning import before_pruning
 from anymail.outbox.apps import AnymailOutboxConfig
 from anymail.signals import sent_directly, tracking
 
@@ -32,6 +33,7 @@ def disconnect() -> None:
     tracking.disconnect(dispatch_uid="anymail.outbox")
     tracking.disconnect(dispatch_uid="anymail.outbox.history")
     sent_directly.disconnect(dispatch_uid="anymail.outbox")
+    before_pruning.disconnect(dispatch_uid="anymail.outbox")
 
 
 def use_outbox(path: str = "anymail.backends.test.EmailBackend", **anymail: Any) -> Any:

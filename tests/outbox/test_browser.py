@@ -20,11 +20,13 @@ from anymail import outbox, testing
 from anymail.feedback import amazon_answer
 from anymail.feedback.models import Suppression
 from anymail.feedback.recording import record
-from anymail.outbox.models import Batch, BatchState, Entry, Pause, State
+from anymail.outbox.models import Account, Batch, BatchState, Entry, Pause, State
 from anymail.suppressions import AmazonAnswer, AmazonListing
 
 from .. import accessibility
 from ..browser import browser, why_not
+from ..local_ses import local_ses
+from .account.test_page import project as account_project
 from .batches.rows import add_entry, make_batch
 from .history.rows import NOON, add_events, add_feedback
 from .test_admin import stored, url
@@ -270,6 +272,18 @@ class AdminTests(StaticLiveServerTestCase):
         page.get_by_role("button", name="Send again…").click()
         page.get_by_role("button", name="Send again").click()
         page.wait_for_selector(".messagelist .success")
+
+    def test_the_page_of_the_account(self) -> None:
+        with local_ses() as amazon, account_project(amazon.url):
+            for viewport, scheme in ((LAPTOP, "light"), (PHONE, "dark")):
+                page = self.page(viewport, color_scheme=scheme)
+                self.open(page, f"{url(Account)}?days=90")
+                page.get_by_text("The same in numbers").click()
+                self.check(page, viewport["width"])
+                with self.subTest(scheme=scheme):
+                    self.assertEqual(accessibility.violations(page), [])
+                page.get_by_role("link", name="14 days").click()
+                self.check(page, viewport["width"])
 
     def check(self, page: Any, width: int) -> None:
         """The page is not wider than the window, and says what everything is."""

@@ -86,6 +86,14 @@ ROWS: tuple[Permission, ...] = (
         is_needed=lambda usage: 2 in usage.api_versions and _asks_for_the_rate(usage),
     ),
     permission(
+        "ShowTheAccount",
+        "sesv2:GetAccount sesv2:ListRecommendations",
+        Resource.ANY,
+        why="the page of the account in Django's admin",
+        is_vital=False,
+        is_needed=lambda usage: None if usage.has_outbox else False,
+    ),
+    permission(
         "ValidateAddresses",
         "sesv2:GetEmailAddressInsights",
         Resource.ANY,
@@ -175,7 +183,7 @@ ROWS: tuple[Permission, ...] = (
         "AgeOfTheOldestMessage",
         "cloudwatch:GetMetricStatistics",
         Resource.ANY,
-        why="anymail_consume --status",
+        why="anymail_consume --status, and the page of the account in Django's admin",
         is_needed=_may_look_into_queues,
     ),
     permission(

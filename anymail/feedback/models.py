@@ -321,9 +321,7 @@ class Lift(models.Model):
     """
 
     #: In the form of :func:`anymail.database.columns.address_key`.
-    address: models.CharField[str, str] = models.CharField(
-        _("Address"), max_length=ADDRESS_LENGTH, unique=True
-    )
+    address: models.CharField[str, str] = models.CharField(_("Address"), max_length=ADDRESS_LENGTH)
     lifted_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(
         _("Lifted"), default=timezone.now
     )
@@ -335,10 +333,13 @@ class Lift(models.Model):
     is_pending: models.BooleanField[bool, bool] = models.BooleanField(_("Pending"), default=False)
 
     class Meta:
-        """Names, and indexes for pruning and for what is pending."""
+        """Each address once; indexes for pruning and for what is pending."""
 
         verbose_name: ClassVar[StrOrPromise] = _("lifted address")
         verbose_name_plural: ClassVar[StrOrPromise] = _("lifted addresses")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["address"], name="anymail_lift_once")
+        ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["lifted_at", "id"], name="anymail_lift_time"),
             models.Index(fields=["is_pending", "id"], name="anymail_lift_pending"),

@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
             name='Lift',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('address', models.CharField(max_length=320, unique=True, verbose_name='Address')),
+                ('address', models.CharField(max_length=320, verbose_name='Address')),
                 ('lifted_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='Lifted')),
                 ('amazon_address', models.CharField(blank=True, editable=False, max_length=320, null=True, verbose_name='Address at Amazon')),
                 ('is_pending', models.BooleanField(default=False, verbose_name='Pending')),
@@ -46,6 +46,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'lifted address',
                 'verbose_name_plural': 'lifted addresses',
                 'indexes': [models.Index(fields=['lifted_at', 'id'], name='anymail_lift_time'), models.Index(fields=['is_pending', 'id'], name='anymail_lift_pending')],
+                'constraints': [models.UniqueConstraint(fields=('address',), name='anymail_lift_once')],
             },
         ),
     ]

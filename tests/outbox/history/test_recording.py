@@ -86,15 +86,15 @@ class SampleTests(OutboxTestCase):
         document = testing.ses_event(
             "open", recipient=["Ann@Example.com", "b@x.test"], message_id="m-1"
         )
-        rows = record(document)
+        rows = record(document, id="n-1")
         self.assertEqual(
             [(row.address, row.address_key, row.recipient_uncertain) for row in rows],
             [("Ann@Example.com", "ann@example.com", True), ("b@x.test", "b@x.test", True)],
         )
         [event, _] = events(document)
         self.assertEqual(
-            {(row.event_type, row.message_id, row.occurred_at) for row in rows},
-            {("opened", "m-1", event.occurred_at)},
+            {(row.event_id, row.event_type, row.message_id, row.occurred_at) for row in rows},
+            {("n-1", "opened", "m-1", event.occurred_at)},
         )
 
 

@@ -93,7 +93,7 @@ LAYERS: dict[str, int] = {
             anymail.admin_lists.exporting
             anymail.checks.webhooks anymail.models anymail.probes
             anymail.database.inserting anymail.database.old_tables
-            anymail.database.pruning anymail.suppressions
+            anymail.database.operations anymail.database.pruning anymail.suppressions
             anymail.testing anymail.testing.ses anymail.testing.sns anymail.urls anymail.utils
             anymail.testing.events anymail.testing.requests anymail.testing.conditions
             anymail.testing.sent anymail.testing.boxes
@@ -185,6 +185,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
         "anymail.admin_lists",
         "anymail.feedback.admin",
         "anymail.feedback.list_admin",
+        "anymail.feedback.table",
         "anymail.outbox.account",
         "anymail.outbox.account_admin",
         "anymail.outbox.batch_admin",

@@ -133,7 +133,7 @@ class SuppressionAdmin(ListAdmin):
     search_help_text: ClassVar[StrOrPromise | None] = _("A whole address.")
     deferred: ClassVar[tuple[str, ...]] = ()
     form: type[SuppressionForm] = SuppressionForm
-    actions: tuple[str, ...] = ("lift", "lift_everywhere")
+    actions: tuple[str, ...] = ("lift", "lift_everywhere", "export")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether the user has Django's permission to add."""

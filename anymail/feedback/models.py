@@ -131,6 +131,9 @@ class Bounce(Feedback):
 
         verbose_name: ClassVar[StrOrPromise] = _("bounce")
         verbose_name_plural: ClassVar[StrOrPromise] = _("bounces")
+        permissions: ClassVar[list[tuple[str, StrOrPromise]]] = [
+            ("export_feedback", _("Can export events and suppressed addresses"))
+        ]
         indexes: ClassVar[list[models.Index]] = [
             *Record.Meta.indexes,
             models.Index(fields=["bounce_type", "created_at", "id"], name="anymail_bounce_type"),

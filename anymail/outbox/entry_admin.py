@@ -49,6 +49,7 @@ class EntryAdmin(AnyModelAdmin):
 
     paginator = CappedPaginator
     show_full_result_count = False
+    list_per_page = 50
     show_facets = admin.ShowFacets.NEVER
     date_hierarchy: ClassVar[str | None] = "created_at"
     ordering: ClassVar[tuple[str, ...]] = ("-created_at",)

@@ -94,6 +94,12 @@ class LinkTests(AdminTestCase):
     def links(self, term: str) -> Any:
         return self.client.get(url(Entry), {"q": term}).context["search_links"]
 
+    def test_an_address_leads_to_its_page(self) -> None:
+        self.assertEqual(self.links("hello"), [])
+        [(text, href)] = self.links("Ann+news@example.com")
+        self.assertEqual(text, "Everything about Ann+news@example.com")
+        self.assertTrue(href.endswith("/address/?q=Ann%2Bnews%40example.com"), href)
+
     def test_nobody_is_led_to_a_page_that_is_forbidden(self) -> None:
         self.login_with("view_entry")
         self.assertEqual(self.links("ann@example.com"), [])

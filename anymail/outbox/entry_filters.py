@@ -16,7 +16,7 @@ from ..admin_lists.changelist import distinct_values
 from ..database.columns import storable_text
 from .mailers import known_mailers
 from .models import Batch, Entry, EntryTag, State
-from .searching import newest, with_tag
+from .searching import MAX_SEARCHED, newest, with_tag
 
 #: How many batches the filter offers; the others have links on their pages.
 MAX_BATCHES = 10
@@ -175,7 +175,10 @@ def what_happened(request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
     :param rows: those that all others, and the dates, have found.
     """
     chosen = HAPPENED.get(request.GET.get(HappenedFilter.parameter_name, ""))
-    return newest(rows, "created_at").filter(**chosen[1]) if chosen else rows
+    if not chosen:
+        return rows
+    found: QuerySet[Any] = newest(rows, "created_at", MAX_SEARCHED).filter(**chosen[1])
+    return found
 
 
 def _link(

@@ -17,7 +17,7 @@ from .ids import parse_tag
 from .models import EntryTag, Recipient
 
 #: In how many messages subjects are searched, and how many of an address or a tag are found.
-MAX_SEARCHED = 10_000
+MAX_SEARCHED, MAX_FOUND = 10_000, 1_000
 #: What a term begins with that is a tag.
 TAG = "tag:"
 
@@ -36,7 +36,7 @@ def find(rows: QuerySet[Any], term: str) -> QuerySet[Any]:
         return with_tag(rows, term.removeprefix(TAG).strip())
     lookup = _lookup(term, rows.db)
     if lookup is None:
-        rows, lookup = newest(rows, "created_at"), {"subject__icontains": term}
+        rows, lookup = newest(rows, "created_at", MAX_SEARCHED), {"subject__icontains": term}
     found: QuerySet[Any] = rows.filter(**lookup)
     return found
 
@@ -44,7 +44,7 @@ def find(rows: QuerySet[Any], term: str) -> QuerySet[Any]:
 def with_tag(rows: QuerySet[Any], tag: str) -> QuerySet[Any]:
     """Those of the newest messages with a tag that are in the list."""
     tags = EntryTag._default_manager.using(rows.db).filter(tag=tag)
-    found: QuerySet[Any] = rows.filter(pk__in=newest(tags, "entry_id").values("entry"))
+    found: QuerySet[Any] = rows.filter(pk__in=newest(tags, "entry_id", MAX_FOUND).values("entry"))
     return found
 
 
@@ -54,13 +54,13 @@ def is_tag(term: str) -> bool:
     return rows.exists()
 
 
-def newest(rows: QuerySet[Any], column: str) -> QuerySet[Any]:
-    """Up to :data:`MAX_SEARCHED` of the rows, or a few more if the last ones are equal.
+def newest(rows: QuerySet[Any], column: str, limit: int) -> QuerySet[Any]:
+    """Up to ``limit`` of the rows, or a few more if the last ones are equal.
 
     :param column: of an index; the newest have the greatest values.
     """
     values = rows.order_by(f"-{column}").values_list(column, flat=True)
-    for oldest in values[MAX_SEARCHED - 1 : MAX_SEARCHED]:
+    for oldest in values[limit - 1 : limit]:
         found: QuerySet[Any] = rows.filter(**{f"{column}__gte": oldest})
         return found
     return rows
@@ -76,7 +76,7 @@ def _lookup(term: str, database: str) -> dict[str, Any] | None:
         names.insert(0, {"address_key": address_key(term)})
     # One index after the other: databases are bad at "or".
     for name in names:
-        named = newest(recipients.filter(**name), "entry_id")
+        named = newest(recipients.filter(**name), "entry_id", MAX_FOUND)
         if named.exists():
             return {"pk__in": named.values("entry")}
     return None

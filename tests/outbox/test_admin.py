@@ -286,7 +286,7 @@ class SearchTests(AdminTestCase):
     def test_of_an_address_the_newest_messages_are_found(self) -> None:
         newer = stored(message=EmailMessage("New", "", None, ["ann@example.com"]))
         self.assertEqual(self.found(q="ann@example.com"), {self.entry.pk, newer.pk})
-        with mock.patch.object(searching, "MAX_SEARCHED", 1):
+        with mock.patch.object(searching, "MAX_FOUND", 1):
             self.assertEqual(self.found(q="ann@example.com"), {newer.pk})
 
     def test_for_what_no_database_can_hold(self) -> None:

@@ -41,7 +41,7 @@ class TagTests(AdminTestCase):
     def test_of_a_tag_the_newest_messages_are_found(self) -> None:
         newer = tagged("welcome")
         self.assertEqual(self.found(q="tag:welcome"), {self.welcome.pk, newer.pk})
-        with mock.patch.object(searching, "MAX_SEARCHED", 1):
+        with mock.patch.object(searching, "MAX_FOUND", 1):
             self.assertEqual(self.found(q="tag:welcome"), {newer.pk})
 
     def test_a_part_of_a_subject_that_is_a_tag_leads_to_the_tag(self) -> None:
@@ -79,7 +79,7 @@ class HappenedTests(AdminTestCase):
                 older = tagged(created_at=old, **{"attempt": 1, **columns})
                 other, hit = tagged(attempt=1), tagged(**{"attempt": 1, **columns})
                 self.assertEqual(self.found(happened=name), {older.pk, hit.pk})
-                with mock.patch.object(searching, "MAX_SEARCHED", 2):
+                with mock.patch.object(entry_filters, "MAX_SEARCHED", 2):
                     self.assertEqual(self.found(happened=name), {hit.pk})
                     in_year = {"happened": name, "created_at__year": old.year}
                     self.assertEqual(self.found(**in_year), {older.pk})

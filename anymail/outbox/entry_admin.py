@@ -144,6 +144,16 @@ class EntryAdmin(AnyModelAdmin):
         """The class whose links keep exclusive filters apart."""
         return ExclusiveFiltersChangeList
 
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """The list; without links to dates for what is found by a search or a tag.
+
+        Databases look for its first and last date in all messages, in the order of time.
+        """
+        found: ChangeList = super().get_changelist_instance(request)
+        if found.query or TagFilter.parameter_name in request.GET:
+            found.date_hierarchy = None
+        return found
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The messages without their content, and with one of their addresses."""
         usual: QuerySet[Any] = super().get_queryset(request)

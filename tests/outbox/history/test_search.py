@@ -7,6 +7,8 @@ from typing import Any
 from unittest import mock
 
 from django.core.mail import EmailMessage
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from anymail.outbox import entry_filters, searching
@@ -58,6 +60,12 @@ class TagTests(AdminTestCase):
         [one] = [spec for spec in page.context["cl"].filter_specs if spec.title == "tag"]
         self.assertEqual(one.lookup_choices, [("receipt", "receipt"), ("welcome", "welcome")])
         self.assertEqual(self.found(tag="welcome"), {self.welcome.pk})
+
+    def test_what_a_search_finds_is_not_asked_for_its_dates(self) -> None:
+        for params in ({"q": "tag:welcome"}, {"q": "hello"}, {"tag": "welcome"}):
+            with CaptureQueriesContext(connection) as queries:
+                self.found(**params)
+            self.assertFalse([one for one in queries if "MIN(" in one["sql"]], params)
 
     def test_nonsense_in_the_filters_is_no_error(self) -> None:
         for value in ("", "\0", "x" * 5_000, "\ud800"):

@@ -244,7 +244,8 @@ class AdminTests(StaticLiveServerTestCase):
 
     def test_who_has_only_an_address_finds_everything_with_two_clicks(self) -> None:
         message = EmailMultiAlternatives("Your receipt", "Thanks", None, ["ann@example.com"])
-        stored(State.SENT, message, message_id="m1", status="sent", posted_at=timezone.now())
+        posted = {"posted_at": timezone.now(), "attempt": 1}
+        stored(State.SENT, message, message_id="m1", status="sent", **posted)
         record(testing.tracking_event("bounced", recipient="ann@example.com", message_id="m1"))
         Suppression.objects.suppress(["ann@example.com"], "hard_bounce", note=LONG)
         listing = AmazonListing(reason="bounce", message_id=LONG)

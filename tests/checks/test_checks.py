@@ -382,7 +382,7 @@ class SettingTypeTests(SimpleTestCase):
 
     def test_e101_converts_the_text_of_the_environment_to_what_the_setting_takes(self):
         for clean, conversion in settings_checks.CONVERSIONS.items():
-            texts = ("1", "5.5", "true", "{}", "hard_bounce,complaint")
+            texts = ("1", "5.5", "true", "{}", "hard_bounce,complaint", "opened,clicked")
             accepted = [text for text in texts if self.takes(clean, conversion, text)]
             self.assertTrue(accepted, conversion)
 

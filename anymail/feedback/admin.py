@@ -29,6 +29,7 @@ from .lifting import (
 )
 from .list_admin import ListAdmin
 from .models import Bounce, Complaint, Delivery, MailEvent, Suppression
+from .querysets import amazon_spellings
 from .syncing import after_lifting, after_suppressing
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ class SuppressionAdmin(ListAdmin):
         """Delete entries, which lifts every address that has no other."""
         using = router.db_for_write(Suppression)
         with transaction.atomic(using=using):
-            lifted = dict(queryset.values_list("address", "amazon_address"))
+            lifted = amazon_spellings(queryset)
             super().delete_queryset(request, queryset)
             rest = Suppression.objects.using(using).filter(address__in=list(lifted))
             for address in set(rest.values_list("address", flat=True)):

@@ -129,9 +129,8 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
         for batch in batches(sorted(set(keys)), BATCH):
             with transaction.atomic(using=using):
                 found = self.using(using).filter(address__in=batch)
-                lifted: dict[str, str | None] = {} if at_amazon else dict.fromkeys(batch)
-                for address, spelling in found.values_list("address", "amazon_address"):
-                    lifted[address] = lifted.get(address) or spelling
+                off_amazon = () if at_amazon else batch
+                lifted = {**dict.fromkeys(off_amazon), **amazon_spellings(found)}
                 count += found.delete()[0]
                 after_lifting(lifted, using, at_amazon=at_amazon)
         return count
@@ -147,6 +146,14 @@ if TYPE_CHECKING:
 
     class SuppressionManager(SuppressionQuerySet, models.Manager["Suppression"]):
         """The type of ``SuppressionQuerySet.as_manager()``, for type checkers."""
+
+
+def amazon_spellings(entries: models.QuerySet[Suppression]) -> dict[str, str | None]:
+    """Their addresses, each with its spelling on Amazon's list, if one of its entries has that."""
+    found: dict[str, str | None] = {}
+    for address, spelling in entries.values_list("address", "amazon_address"):
+        found[address] = found.get(address) or spelling
+    return found
 
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

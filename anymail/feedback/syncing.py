@@ -107,7 +107,7 @@ def after_lifting(lifted: Mapping[str, str | None], using: str, *, at_amazon: bo
     lifts.bulk_create(rows, ignore_conflicts=True, batch_size=1_000)
     lifts.filter(address__in=list(lifted)).update(lifted_at=now, is_pending=is_pending)
     if is_pending:
-        remove = partial(_each, list(lifted), partial(_remove, using))
+        remove = partial(_each, sorted(lifted), partial(_remove, using))
         transaction.on_commit(remove, using=using, robust=True)
 
 

@@ -136,6 +136,13 @@ class TwoWayTests(SuppressionAdminTestCase):
             self.assertEqual((len(self.here()), len(self.entries)), (left, left))
             self.assertEqual(Lift._default_manager.count(), 1 - left)
 
+    def test_deleting_all_entries_keeps_the_spelling_that_one_of_them_has(self) -> None:
+        Suppression.objects.suppress([ADDRESS], "complaint")
+        newest = Suppression.objects.filter(reason="complaint")
+        newest.update(amazon_address="ANN@example.net")
+        self.act("delete_selected", *Suppression.objects.all(), post="yes")
+        self.assertEqual(Lift._default_manager.get().amazon_address, "ANN@example.net")
+
     def test_the_plain_action_lifts_there_as_well(self) -> None:
         with self.captureOnCommitCallbacks(execute=True):
             self.act("lift", lift="yes", note="?")

@@ -18,8 +18,9 @@ def recall(name: str) -> Any:
 
     The cache is not ours alone: check what it returns.
     """
+    key = _key(name)
     with suppress(Exception):  # a cache may raise anything
-        return cache.get(_key(name))
+        return cache.get(key)
     return None
 
 
@@ -28,11 +29,12 @@ def keep(name: str, value: Any, seconds: float) -> None:
 
     :param name: any text; nobody can read it in the key.
     """
+    key = _key(name)
     with suppress(Exception):
-        cache.set(_key(name), value, seconds)
+        cache.set(key, value, seconds)
 
 
 def _key(name: str) -> str:
     """Projects that share a cache have different ones."""
-    digest = salted_hmac("anymail.outbox.account", f"{VERSION}\n{name}").hexdigest()
-    return f"anymail.account.{digest}"
+    mac = salted_hmac("anymail.outbox.account", f"{VERSION}\n{name}", algorithm="sha256")
+    return f"anymail.account.{mac.hexdigest()}"

@@ -91,6 +91,7 @@ LAYERS: dict[str, int] = {
             anymail.checks.sending anymail.checks.settings anymail.checks.unknown_settings
             anymail.admin_lists anymail.admin_lists.changelist anymail.admin_lists.details
             anymail.admin_lists.exporting
+            anymail.amazon_ses.suppression_list
             anymail.checks.webhooks anymail.models anymail.probes
             anymail.database.inserting anymail.database.old_tables
             anymail.database.operations anymail.database.pruning anymail.suppressions

@@ -12,11 +12,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..amazon_ses.process_local import ProcessLocal
+from ..amazon_ses.suppression_list import SuppressedDestination, amazon_list
 from ..amazon_ses.timeouts import TimeoutExecutor
 from ..database.columns import address_key
 from ..exceptions import AnymailAPIError, AnymailConfigurationError, AnymailError
 from ..suppressions import AmazonAnswer, AmazonListing
-from .amazon_list import SuppressedDestination, amazon_list
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise

@@ -39,8 +39,8 @@ def cause_of(entry: Suppression) -> Bounce | Complaint | None:
 
 
 def cause_text(cause: Bounce | Complaint) -> str:
-    """What the mail server said, or what kind of complaint it is; empty if nobody says."""
+    """What kind of bounce or complaint it is, and what the mail server said; perhaps empty."""
     if isinstance(cause, Bounce):
-        kind = " ".join(filter(None, (cause.bounce_type, cause.bounce_subtype)))
-        return cause.diagnostic_code or kind
+        kind = ", ".join(filter(None, (cause.bounce_type, cause.bounce_subtype)))
+        return ": ".join(filter(None, (kind, cause.diagnostic_code or cause.status)))
     return cause.feedback_type or ""

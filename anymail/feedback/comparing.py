@@ -15,8 +15,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from ..amazon_ses.suppression_list import SuppressedDestination
 from ..database.columns import address_key
-from .amazon_list import SuppressedDestination
 from .models import Suppression
 from .querysets import batches
 

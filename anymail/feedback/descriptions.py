@@ -8,7 +8,7 @@ from datetime import timezone as time_zones
 
 from django.utils import timezone
 
-from .amazon_list import SuppressedDestination
+from ..amazon_ses.suppression_list import SuppressedDestination
 from .causes import cause_of, cause_text
 from .models import Bounce, Reason, Suppression
 

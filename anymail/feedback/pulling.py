@@ -14,6 +14,7 @@ from datetime import timezone as time_zones
 from django.db import transaction
 from django.utils import timezone
 
+from ..amazon_ses.suppression_list import AmazonSuppressionList, SuppressedDestination
 from ..amazon_ses.timestamps import utc_now
 from ..database.columns import (
     ADDRESS_LENGTH,
@@ -22,7 +23,6 @@ from ..database.columns import (
     storable_text,
     storable_time,
 )
-from .amazon_list import AmazonSuppressionList, SuppressedDestination
 from .models import Lift, Pull, Reason, Suppression
 from .querysets import batches
 

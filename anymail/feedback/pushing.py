@@ -12,8 +12,8 @@ from functools import partial
 
 from django.db.models import QuerySet
 
+from ..amazon_ses.suppression_list import AmazonSuppressionList, is_no_address
 from ..exceptions import AnymailAPIError
-from .amazon_list import AmazonSuppressionList, is_no_address
 from .comparing import amazon_copy
 from .models import Lift, Reason, Suppression
 from .syncing import BY_HAND, remove_at_amazon

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import router
 from django.utils import timezone
@@ -14,7 +14,8 @@ from ..database.columns import address_key
 from ..exceptions import AnymailConfigurationError
 from ..suppressions import Listing, Standing
 from .amazon_answer import amazon_answer
-from .models import Bounce, Complaint, Reason, Record, Suppression
+from .causes import cause_of, cause_text
+from .models import Bounce, Complaint, Reason, Suppression
 from .suppression import enabled_reasons
 from .syncing import spellings_of
 
@@ -40,13 +41,11 @@ def listings(address: str) -> tuple[Listing, ...]:
 
     :param address: in any spelling.
     """
-    key = address_key(address)
-    entries = sorted(Suppression.objects.filter(address=key).order_by(), key=_since, reverse=True)
-    causes = _causes(key, {entry.event_id for entry in entries if entry.event_id})
+    rows = Suppression.objects.filter(address=address_key(address)).order_by()
+    entries = sorted(rows, key=_since, reverse=True)
     counted, now = _counted(), timezone.now()
     return tuple(
-        _listing(entry, causes.get(entry.event_id), _no_effect(entry, counted, now))
-        for entry in entries
+        _listing(entry, cause_of(entry), _no_effect(entry, counted, now)) for entry in entries
     )
 
 
@@ -54,32 +53,18 @@ def _since(entry: Suppression) -> datetime:
     return entry.created_at
 
 
-def _causes(key: str, event_ids: Collection[str]) -> dict[str, Any]:
-    """The bounces and complaints about an address, by the id of their notification."""
-    found: dict[str, Any] = {}
-    for model in (Bounce, Complaint) if event_ids else ():
-        rows = model._default_manager.filter(sns_messageid__in=event_ids, address_key=key)
-        found |= {row.sns_messageid: row for row in rows.defer("event").order_by()}
-    return found
-
-
-def _listing(entry: Suppression, cause: Record | None, no_effect: StrOrPromise) -> Listing:
+def _listing(
+    entry: Suppression, cause: Bounce | Complaint | None, no_effect: StrOrPromise
+) -> Listing:
     return Listing(
         reason=entry.get_reason_display(),
         since=entry.created_at,
         until=entry.expires_at,
         note=entry.note,
-        cause="" if cause is None else _text(cause),
+        cause="" if cause is None else cause_text(cause),
         message_id="" if cause is None else cause.mail_id,
         no_effect=no_effect,
     )
-
-
-def _text(cause: Record) -> str:
-    if isinstance(cause, Bounce):
-        kind = ", ".join(filter(None, (cause.bounce_type, cause.bounce_subtype)))
-        return ": ".join(filter(None, (kind, cause.diagnostic_code or cause.status)))
-    return cause.feedback_type or "" if isinstance(cause, Complaint) else ""
 
 
 def _counted() -> Collection[str]:

@@ -16,10 +16,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from ..amazon_ses.suppression_list import AmazonSuppressionList, amazon_list
 from ..conf import FeedbackSettings, current_settings
 from ..database.columns import address_key
 from ..exceptions import AnymailConfigurationError, AnymailError
-from .amazon_list import AmazonSuppressionList, amazon_list
 
 logger: logging.Logger = logging.getLogger(__name__)
 

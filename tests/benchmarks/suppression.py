@@ -71,8 +71,8 @@ def measure(size: int, folder: str) -> None:
     django.setup()
     from django.core.management import call_command
 
+    from anymail.amazon_ses.suppression_list import AmazonSuppressionList
     from anymail.conf import AmazonSESSettings
-    from anymail.feedback.amazon_list import AmazonSuppressionList
     from anymail.feedback.models import Suppression
     from anymail.feedback.pulling import pull
     from anymail.sandbox.servers import serve

@@ -14,8 +14,8 @@ from django.test import TestCase, override_settings
 from django.utils import timezone as django_timezone
 
 from anymail import testing
+from anymail.amazon_ses import suppression_list as listed_module
 from anymail.exceptions import AnymailAPIError
-from anymail.feedback import amazon_list as listed_module
 from anymail.feedback import comparing, pulling, syncing
 from anymail.feedback.models import Bounce, Lift, Pull, Suppression
 from anymail.feedback.recording import record

@@ -14,12 +14,12 @@ from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
 
 from ...amazon_ses.notifications import SesNotification
-from ...exceptions import AnymailAPIError, AnymailConfigurationError
-from ...feedback.amazon_list import (
+from ...amazon_ses.suppression_list import (
     AmazonSuppressionList,
     amazon_list,
     is_no_address,
 )
+from ...exceptions import AnymailAPIError, AnymailConfigurationError
 from ...outage.asking import ask_insights
 from ...outage.backfill import backfill
 from ...outage.backfilled import listed_notification

@@ -17,7 +17,7 @@ from ..batches import V2, letter, people, send
 
 
 class TagTests(OutboxTestCase):
-    def tags(self, entry: Entry | None = None) -> list[str]:
+    def tags_of(self, entry: Entry | None = None) -> list[str]:
         rows = EntryTag._default_manager.order_by("pk")
         if entry is not None:
             rows = rows.filter(entry=entry)
@@ -28,30 +28,30 @@ class TagTests(OutboxTestCase):
         with use_outbox(V1), CaptureQueriesContext(connection) as queries:
             outbox_backend().send_messages(messages)
         self.assertEqual([query["sql"].split()[0] for query in queries], ["INSERT"] * 3)
-        self.assertEqual(self.tags(Entry._default_manager.all()[1]), ["receipt", "shop"])
+        self.assertEqual(self.tags_of(Entry._default_manager.all()[1]), ["receipt", "shop"])
 
     def test_each_is_there_once_and_none_is_empty(self) -> None:
         with use_outbox(V1, SEND_DEFAULTS={"tags": ["shop"]}):
             simple_message(tags=["receipt", "shop"]).send()
-        self.assertEqual(self.tags(), ["shop", "receipt"])
+        self.assertEqual(self.tags_of(), ["shop", "receipt"])
 
     def test_a_long_one_is_cut_off(self) -> None:
         with use_outbox(V1):
             simple_message(tags=["ä" * 255, "b" * 256]).send()
-        whole, cut = self.tags()
+        whole, cut = self.tags_of()
         self.assertEqual((whole, cut[:190], len(cut)), ("ä" * 255, "b" * 190, 255))
 
     def test_a_message_that_is_repeated_adds_none(self) -> None:
         with use_outbox(V1):
             for _ in range(2):
                 simple_message(tags=["receipt"], idempotency_key="order/17").send()
-        self.assertEqual(self.tags(), ["receipt"])
+        self.assertEqual(self.tags_of(), ["receipt"])
 
     def test_every_entry_of_a_batch_has_those_of_the_batch(self) -> None:
         with use_outbox(V2, AMAZON_SES_MAX_SEND_RATE=1):
             send(people(3), letter(tags=["news"]))
         self.assertEqual(
-            [self.tags(entry) for entry in Entry._default_manager.all()], [["news"]] * 3
+            [self.tags_of(entry) for entry in Entry._default_manager.all()], [["news"]] * 3
         )
 
     def test_they_go_with_their_messages_in_one_query(self) -> None:
@@ -62,7 +62,7 @@ class TagTests(OutboxTestCase):
         ids = [*Entry._default_manager.values_list("pk", flat=True)]
         with CaptureQueriesContext(connection) as queries:
             self.assertEqual(delete_ended(ids), 5)
-        self.assertEqual(self.tags(), [])
+        self.assertEqual(self.tags_of(), [])
         tables = [query["sql"] for query in queries if query["sql"].startswith("DELETE")]
         self.assertEqual(sum("entrytag" in sql for sql in tables), 1)
         self.assertLessEqual(len(tables), 4)  # recipients, steps, tags, entries

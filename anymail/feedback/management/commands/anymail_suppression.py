@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
+from ....amazon_ses.suppression_list import AmazonSuppressionList, amazon_list
 from ....amazon_ses.timestamps import utc_now
 from ....database.columns import address_key
 from ....exceptions import AnymailConfigurationError, AnymailError
 from ....processes.options import duration
 from ....processes.progress import REWRITE, TERMINAL_INTERVAL
-from ...amazon_list import AmazonSuppressionList, amazon_list
 from ...comparing import amazon_copy
 from ...descriptions import amazon_lines, here_lines, moment
 from ...models import Reason, Suppression

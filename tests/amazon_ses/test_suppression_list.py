@@ -10,18 +10,18 @@ from botocore.stub import Stubber
 from django.test import override_settings
 
 from anymail.amazon_ses import aws
+from anymail.amazon_ses import suppression_list as module
+from anymail.amazon_ses.suppression_list import (
+    AmazonSuppressionList,
+    SuppressedDestination,
+    amazon_list,
+    parse_destination,
+)
 from anymail.conf import AmazonSESSettings
 from anymail.exceptions import (
     AnymailAPIError,
     AnymailConfigurationError,
     AnymailUnsupportedFeature,
-)
-from anymail.feedback import amazon_list as module
-from anymail.feedback.amazon_list import (
-    AmazonSuppressionList,
-    SuppressedDestination,
-    amazon_list,
-    parse_destination,
 )
 from anymail.sandbox.aws.defaults import CREDENTIALS
 

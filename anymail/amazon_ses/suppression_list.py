@@ -21,14 +21,14 @@ from tenacity import (
 )
 
 from ..addresses.keys import bare_address
-from ..amazon_ses import aws
-from ..amazon_ses.aws_errors import api_errors
-from ..amazon_ses.installed_botocore import botocore_version, known_parameters
-from ..amazon_ses.quota import rate_limit_key
 from ..checks.mailers import amazon_ses_backend
 from ..conf import AmazonSESSettings
 from ..database.columns import address_key
 from ..exceptions import AnymailAPIError, AnymailConfigurationError, AnymailUnsupportedFeature
+from . import aws
+from .aws_errors import api_errors
+from .installed_botocore import botocore_version, known_parameters
+from .quota import rate_limit_key
 
 #: Seconds for a connection and for an answer: somebody waits for it.
 CONFIG: dict[str, Any] = {"connect_timeout": 5, "read_timeout": 10}

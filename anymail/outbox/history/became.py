@@ -63,6 +63,11 @@ _SENTENCES: dict[str, StrOrPromise] = {
     "rejected": _("was rejected by Amazon SES on %(at)s"),
     "failed": _("could not be sent by Amazon SES on %(at)s"),
 }
+#: The same of what is noted without a time.
+_UNDATED: dict[str, StrOrPromise] = {
+    "bounced": _("bounced"),
+    "complained": _("was reported as spam"),
+}
 _NAMES: dict[str, StrOrPromise] = {
     "waiting": _("Waiting"),
     "posting": _("Being sent"),
@@ -119,9 +124,12 @@ def stages(row: Recipient, happenings: Iterable[Happening]) -> tuple[Stage, ...]
     :param row: the recipient, with its entry.
     :param happenings: all about this mail and this recipient, in any order.
     """
-    if row.status in ("queued", "sent"):
-        return tuple(_reported(happenings)) or (_unreported(row),)
-    return (_unreported(row),)
+    if row.status not in ("queued", "sent"):
+        return (_unreported(row),)
+    reached = _reported(happenings)
+    if row.event and row.event not in {stage.kind for stage in reached}:
+        reached.append(Stage(kind=row.event))  # the event is in no table any more
+    return tuple(reached) or (_unreported(row),)
 
 
 def sentence(subject: str | None, reached: Sequence[Stage]) -> str:
@@ -208,7 +216,10 @@ def _code(row: Recipient) -> str:
 
 
 def _clause(stage: Stage) -> str:
-    text = str(_SENTENCES[stage.kind]) % {"at": "" if stage.at is None else _shown(stage.at)}
+    if stage.at is None and stage.kind in _UNDATED:
+        text = str(_UNDATED[stage.kind])
+    else:
+        text = str(_SENTENCES[stage.kind]) % {"at": "" if stage.at is None else _shown(stage.at)}
     if stage.is_uncertain:
         text = gettext("%s (perhaps by another recipient)") % text
     return in_words(text, stage.why)

@@ -31,6 +31,12 @@ addressed: Signal = recipients_resolved
 #: (``message.anymail_status``), ``esp_name``.
 post_send: Signal = Signal()
 
+#: Sent before ``post_send``, for the log of ``anymail.outbox``, unless a worker of the outbox sends
+#: the message or the backend only pretends to. Arguments: ``sender`` (the backend's class),
+#: ``backend``, ``outgoing`` (the :class:`~anymail.outgoing.OutgoingMessage`, with all its
+#: recipients), ``status`` (``message.anymail_status``).
+sent_directly: Signal = Signal()
+
 #: Sent for each tracking event. Arguments: ``sender`` (the class of the view, or of another
 #: carrier), ``event`` (:class:`AnymailTrackingEvent`), ``esp_name``.
 tracking: Signal = Signal()

@@ -21,6 +21,8 @@ from tests.sandbox import running_sandbox  # noqa: E402
 
 SIZES = {"wide": {"width": 1280, "height": 800}, "narrow": {"width": 390, "height": 844}}
 SCHEMES = ("light", "dark")
+#: Pages of the outbox that the documentation shows.
+PICTURED = ("list", "message", "doubt", "address", "batch")
 EMPTY = {"messages-empty": "", "inbox-empty": "inbox/"}
 HTML = "<h1>Your receipt</h1><p>Thank you! <a href='https://example.com/'>Look at it.</a></p>"
 
@@ -108,7 +110,9 @@ def main(arguments: list[str]) -> None:
             pages, cookies = {**site.pages}, [site.cookie]
             where = (Path(arguments[0]), [*SIZES]) if arguments else (HERE / "images", ["wide"])
             if not arguments:
-                pages = {name: pages[name] for name in ("list", "message", "batch")}
+                pages = {
+                    name: pages[name] for name in ("list", "message", "doubt", "address", "batch")
+                }
             taken += shots(chromium, pages, *where, of="outbox", cookies=cookies)
         print(*taken, sep="\n")
 

@@ -90,8 +90,11 @@ LAYERS: dict[str, int] = {
             anymail.checks.leftover_settings anymail.checks.queues
             anymail.checks.sending anymail.checks.settings anymail.checks.unknown_settings
             anymail.admin_lists anymail.admin_lists.changelist anymail.admin_lists.details
+            anymail.admin_lists.exporting
+            anymail.amazon_ses.suppression_list
             anymail.checks.webhooks anymail.models anymail.probes
-            anymail.database.old_tables anymail.database.pruning
+            anymail.database.inserting anymail.database.old_tables
+            anymail.database.operations anymail.database.pruning anymail.suppressions
             anymail.testing anymail.testing.ses anymail.testing.sns anymail.urls anymail.utils
             anymail.testing.events anymail.testing.requests anymail.testing.conditions
             anymail.testing.sent anymail.testing.boxes
@@ -105,6 +108,7 @@ OPTIONAL_FOLDERS = (
     "anymail.consumer",
     "anymail.feedback",
     "anymail.management",
+    "anymail.outage",
     "anymail.outbox",
     "anymail.sandbox",
 )
@@ -165,22 +169,31 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "django.contrib.admin": (
         "anymail.admin_lists",
         "anymail.feedback.admin",
+        "anymail.feedback.lifting",
         "anymail.feedback.list_admin",
         "anymail.outbox.admin",
         "anymail.outbox.batch_admin",
         "anymail.outbox.entry_admin",
         "anymail.outbox.entry_filters",
+        "anymail.outbox.history.address_admin",
+        "anymail.outbox.history.address_page",
         "anymail.outbox.page_context",
         "anymail.outbox.pause_admin",
+        "anymail.outbox.search_links",
         "anymail.sandbox",
     ),
     "anymail.admin_lists": (
         "anymail.admin_lists",
         "anymail.feedback.admin",
         "anymail.feedback.list_admin",
+        "anymail.feedback.table",
+        "anymail.outbox.account",
+        "anymail.outbox.account_admin",
         "anymail.outbox.batch_admin",
         "anymail.outbox.entry_admin",
         "anymail.outbox.entry_filters",
+        "anymail.outbox.history.address_admin",
+        "anymail.outbox.history.table",
         "anymail.outbox.page_context",
         "anymail.outbox.pause_admin",
     ),

@@ -63,7 +63,7 @@ class DateSpanQuerySet(models.QuerySet[Any]):
         span = self.aggregate(first=models.Min(field_name), last=models.Max(field_name))
         if span["first"] is None:
             return []
-        return periods(_local(span["first"]), _local(span["last"]), kind)
+        return periods(local_time(span["first"]), local_time(span["last"]), kind)
 
 
 class DistinctValuesFilter(admin.AllValuesFieldListFilter):
@@ -99,13 +99,21 @@ class ExclusiveFiltersChangeList(ChangeList):
 
     def _ended(self, chosen: set[str]) -> set[str]:
         items: Iterable[Any] = self.list_filter
-        filters = {item if isinstance(item, str) else item[0] for item in items}
+        filters = {_parameter(item) for item in items}
         model_admin: Any = self.model_admin
         exclusive = set(model_admin.exclusive_filters)
         if chosen & exclusive:
             joinable = set(getattr(model_admin, "joinable_filters", ()))
             return filters - chosen - (joinable if chosen <= joinable else set())
         return exclusive if chosen & filters else set()
+
+
+def _parameter(item: Any) -> str:
+    """What the parameters of an item of ``list_filter`` begin with."""
+    if isinstance(item, str):
+        return item
+    found: str = item[0] if isinstance(item, tuple) else item.parameter_name
+    return found
 
 
 def with_date_span(rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
@@ -143,5 +151,6 @@ def periods(first: datetime, last: datetime, kind: str) -> list[datetime]:
     return [start.replace(year=n // 12, month=n % 12 + 1, day=1) for n in months]
 
 
-def _local(moment: datetime) -> datetime:
+def local_time(moment: datetime) -> datetime:
+    """A time in the current time zone; a naive one is in it."""
     return timezone.localtime(moment) if timezone.is_aware(moment) else moment

@@ -15,12 +15,18 @@ from typing import Any
 
 from ..signals import AnymailTrackingEvent, EventType
 from .notifications import SesNotification
+from .tags_and_metadata import own_headers
 from .timestamps import iso_time, parse_timestamp
 from .tracking import tracking_events
 from .untrusted_json import MAX_NESTING, as_object, as_objects, is_nested_deeper
 
 #: Names of columns, and their values as SES has them.
 Details = dict[str, Any]
+#: How the ids of events begin that were made later, of what SES's API says.
+BACKFILLED = "backfill:"
+
+#: Where SES's object ``mail`` has headers of the message.
+HEADERS = ("headers", "commonHeaders")
 
 
 def is_feedback(event: AnymailTrackingEvent) -> bool:
@@ -60,7 +66,7 @@ def recipient_details(event: AnymailTrackingEvent) -> list[Details]:
     """
     describe = DETAILS[event.event_type]
     body = as_object(event.esp_event)
-    events = _same_notification(event, body)
+    events = same_notification(event)
     return [
         {
             "address": one.recipient or "",
@@ -158,6 +164,35 @@ DETAILS: dict[str, Callable[[list[AnymailTrackingEvent], Details], list[Details]
 }
 
 
+def same_notification(event: AnymailTrackingEvent) -> list[AnymailTrackingEvent]:
+    """The events of all recipients of an event's notification, in SES's order.
+
+    :param event: any one of them.
+    :return: the event alone, if its document does not say so.
+    """
+    body = as_object(event.esp_event)
+    if is_nested_deeper(body, MAX_NESTING):  # somebody made the event without a SesNotification
+        return [event]
+    notification = SesNotification(id=event.event_id, timestamp=event.timestamp, body=body)
+    events = [one for one in tracking_events(notification) if one.event_type == event.event_type]
+    return events if event.recipient in [one.recipient for one in events] else [event]
+
+
+def document_to_keep(event: AnymailTrackingEvent) -> Details:
+    """The document of SES without headers of the message, apart from those that make its events.
+
+    :func:`.tracking.tracking_events` makes the same of it.
+    """
+    body = as_object(event.esp_event)
+    mail = body.get("mail")
+    if not isinstance(mail, dict):
+        return body
+    headers = mail.get("headers")
+    others = {name: value for name, value in mail.items() if name not in HEADERS}
+    ours = {"headers": own_headers(headers)} if isinstance(headers, list) else {}
+    return {**body, "mail": {**others, **ours}}
+
+
 def sns_notification(event: AnymailTrackingEvent) -> Details:
     """The document of SNS around that of SES.
 
@@ -172,15 +207,6 @@ def sns_notification(event: AnymailTrackingEvent) -> Details:
         "Message": json.dumps(event.esp_event, default=str),
         "Timestamp": iso_time(event.timestamp) if event.timestamp else None,
     }
-
-
-def _same_notification(event: AnymailTrackingEvent, body: Details) -> list[AnymailTrackingEvent]:
-    """The events of all recipients, in SES's order; the event alone if it is not among them."""
-    if is_nested_deeper(body, MAX_NESTING):  # somebody made the event without a SesNotification
-        return [event]
-    notification = SesNotification(id=event.event_id, timestamp=event.timestamp, body=body)
-    events = [one for one in tracking_events(notification) if one.event_type == event.event_type]
-    return events if event.recipient in [one.recipient for one in events] else [event]
 
 
 def _recipients(values: object, count: int) -> list[Details]:

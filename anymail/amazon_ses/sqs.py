@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 from ..conf import AmazonSESSettings
@@ -68,6 +69,8 @@ ACTIONS = {
     "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
     "DeleteMessageBatch": "DeleteMessage",
 }
+#: The options of clients that :mod:`.aws` and the settings have.
+DEFAULTS: Mapping[str, Any] = MappingProxyType({})
 ATTRIBUTES = (
     "QueueArn",
     "VisibilityTimeout",
@@ -153,18 +156,21 @@ def check_name(name: str) -> None:
         )
 
 
-def find_queue(name: str, settings: AmazonSESSettings) -> Queue:
+def find_queue(
+    name: str, settings: AmazonSESSettings, *, config: Mapping[str, Any] = DEFAULTS
+) -> Queue:
     """Look up a queue (``GetQueueUrl``, ``GetQueueAttributes``).
 
     :param name: its name, URL or ARN.
+    :param config: as for :func:`.aws.client`.
     :raises AnymailConfigurationError: it cannot be one of a standard queue.
     :raises AnymailAPIError: SQS refuses, or cannot be reached.
     """
     check_name(name)
     region = _region(name, settings)
-    url = name if _URL.fullmatch(name) else _find_url(name, region, settings)
+    url = name if _URL.fullmatch(name) else _find_url(name, region, settings, config)
     with _sqs_errors("Looking up", name):
-        response = _client(region, settings).get_queue_attributes(
+        response = _client(region, settings, config).get_queue_attributes(
             QueueUrl=url, AttributeNames=list(ATTRIBUTES)
         )
     return parse_queue(url, region, response["Attributes"])
@@ -271,17 +277,20 @@ def start_redrive(dead: Queue, settings: AmazonSESSettings) -> None:
         _client(dead.region, settings).start_message_move_task(SourceArn=dead.arn)
 
 
-def oldest_age(queue: Queue, settings: AmazonSESSettings) -> float | None:
+def oldest_age(
+    queue: Queue, settings: AmazonSESSettings, *, config: Mapping[str, Any] = DEFAULTS
+) -> float | None:
     """The age in seconds of the oldest message in a queue; None if it is unknown.
 
     SQS itself does not tell: it is a metric of CloudWatch, some minutes behind.
 
+    :param config: as for :func:`.aws.client`.
     :raises AnymailAPIError: CloudWatch refuses, or cannot be reached.
     """
     now = utc_now()
     with api_errors(f"Asking CloudWatch about the SQS queue {queue.name}"):
         response = aws.client(
-            "cloudwatch", settings, **_in_region(queue.region)
+            "cloudwatch", settings, config=config, **_in_region(queue.region)
         ).get_metric_statistics(
             Namespace="AWS/SQS",
             MetricName="ApproximateAgeOfOldestMessage",
@@ -309,11 +318,13 @@ def _failed(response: Mapping[str, Any], receipts: Sequence[str]) -> dict[str, b
     }
 
 
-def _find_url(name: str, region: str | None, settings: AmazonSESSettings) -> str:
+def _find_url(
+    name: str, region: str | None, settings: AmazonSESSettings, config: Mapping[str, Any]
+) -> str:
     arn = _ARN.fullmatch(name)
     owner = {"QueueOwnerAWSAccountId": arn["account"]} if arn else {}
     with _sqs_errors("Looking up", name):
-        response = _client(region, settings).get_queue_url(
+        response = _client(region, settings, config).get_queue_url(
             QueueName=arn["name"] if arn else name, **owner
         )
     url: str = response["QueueUrl"]
@@ -328,8 +339,10 @@ def _region(name: str, settings: AmazonSESSettings) -> str | None:
     return arn["region"] if arn else region_in_url(name)
 
 
-def _client(region: str | None, settings: AmazonSESSettings) -> Any:
-    return aws.client("sqs", settings, **_in_region(region))
+def _client(
+    region: str | None, settings: AmazonSESSettings, config: Mapping[str, Any] = DEFAULTS
+) -> Any:
+    return aws.client("sqs", settings, config=config, **_in_region(region))
 
 
 def _in_region(region: str | None) -> dict[str, Any]:

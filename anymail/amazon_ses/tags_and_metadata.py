@@ -74,6 +74,14 @@ def tag_value(tag: str) -> str:
         raise AnymailSerializationError(f"A tag cannot be encoded: {err.reason}.") from err
 
 
+def own_headers(headers: list[Any]) -> list[Any]:
+    """The headers that :func:`parse_tags_and_metadata` reads.
+
+    :param headers: of a sent message, as SES reports them.
+    """
+    return [header for header in headers if _name(header) in CUSTOM_HEADERS]
+
+
 def parse_tags_and_metadata(headers: object) -> tuple[list[str], Any]:
     """Read the tags and the metadata from the headers of a sent message.
 
@@ -87,10 +95,7 @@ def parse_tags_and_metadata(headers: object) -> tuple[list[str], Any]:
     tags: list[str] = []
     metadata: Any = None
     for header in headers if isinstance(headers, list) else ():
-        try:
-            name = header["name"].lower()
-        except (AttributeError, KeyError, TypeError):
-            continue
+        name = _name(header)
         if name not in CUSTOM_HEADERS or not isinstance(value := header.get("value"), str):
             continue
         if name == "x-tag":
@@ -98,6 +103,11 @@ def parse_tags_and_metadata(headers: object) -> tuple[list[str], Any]:
         elif metadata is None:
             metadata = _parse_metadata(_FOLD.sub("", value))
     return tags, {} if metadata is None else metadata
+
+
+def _name(header: object) -> str:
+    name = header.get("name") if isinstance(header, dict) else None
+    return name.lower() if isinstance(name, str) else ""
 
 
 def _parse_metadata(value: str) -> Any:

@@ -36,6 +36,7 @@ def project_usage(
         api_versions=frozenset({api_version}),
         identities=identities,
         has_outbox=apps.is_installed("anymail.outbox"),
+        has_feedback=apps.is_installed("anymail.feedback"),
         has_webhook=any(True for _ in urlconf_webhooks()),
         has_inbound=bool(settings.inbound_buckets or settings.inbound_kms_key_id),
         has_templates="template_id" in settings.send_defaults or None,

@@ -24,8 +24,8 @@ from ..exceptions import (
 from ..exceptions.tracebacks import clear_locals
 from ..message import AnymailRecipientStatus, AnymailStatus
 from ..outgoing import OutgoingMessage
-from ..signals import post_send, pre_send, recipients_resolved
-from .batch import CallPool, CallResult, MessageInFlight, MessageQueue
+from ..signals import post_send, pre_send, recipients_resolved, sent_directly
+from .batch import CallPool, CallResult, MessageInFlight, MessageQueue, Started
 from .compat import REMOVED_HOOKS, accept_payload, call_recipient_status_hook
 from .statuses import (
     add_counts,
@@ -57,6 +57,8 @@ class AnymailBaseBackend(BaseEmailBackend):
     esp_name: ClassVar[str]
     #: Calls at once within one ``send_messages()``.
     max_concurrency = 1
+    #: Whether it only pretends to send, in tests for example.
+    pretends: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -190,7 +192,7 @@ class AnymailBaseBackend(BaseEmailBackend):
         *,
         message_tags: Mapping[str, str] | None = None,
         exclude: Collection[str] = (),
-    ) -> Sequence[ApiCall]:
+    ) -> Started:
         """Send a message's signals and build its calls: the first half of sending it.
 
         :param message: a Django message; gets a new ``anymail_status``.
@@ -204,21 +206,21 @@ class AnymailBaseBackend(BaseEmailBackend):
         if not self.run_pre_send(message):
             # Cancelled: statuses that another receiver has set do not count any more.
             message.anymail_status = AnymailStatus()
-            return ()
+            return Started()
         if not has_recipients(message):
-            return ()
+            return Started()
         outgoing = OutgoingMessage.from_django(message, self.defaults_for(message))
         recipients_resolved.send(
             type(self), message=message, recipients=outgoing.recipients, esp_name=self.esp_name
         )
-        if left_out := refused_addresses(status).union(exclude):
-            outgoing = without_addresses(outgoing, left_out)
+        left_out = refused_addresses(status).union(exclude)
+        rest = without_addresses(outgoing, left_out) if left_out else outgoing
         if message_tags:
-            outgoing = replace(outgoing, message_tags=message_tags)
-        calls = self.build_calls(outgoing) if outgoing.recipients else ()
-        if not calls and not outgoing.to and not exclude:
-            record_copies_without_original(status, outgoing)
-        return calls
+            rest = replace(rest, message_tags=message_tags)
+        calls = self.build_calls(rest) if rest.recipients else ()
+        if not calls and not rest.to and not exclude:
+            record_copies_without_original(status, rest)
+        return Started(outgoing=outgoing, calls=calls)
 
     def finish(self, in_flight: MessageInFlight) -> bool:
         """Record the statuses of a message whose calls have ended, and send its signal.
@@ -269,6 +271,7 @@ class AnymailBaseBackend(BaseEmailBackend):
         if error and not count_accepted(status):
             raise error
         if in_flight.calls or status.recipients:
+            self._tell_log(in_flight.outgoing, status)
             self.run_post_send(message)
         if error:
             raise error
@@ -305,6 +308,10 @@ class AnymailBaseBackend(BaseEmailBackend):
             return self.parse_response(call, status.esp_response)
         except Exception as err:  # a client_factory may make anything
             return err
+
+    def _tell_log(self, outgoing: OutgoingMessage | None, status: AnymailStatus) -> None:
+        if outgoing is not None and not self.pretends:
+            sent_directly.send_robust(type(self), backend=self, outgoing=outgoing, status=status)
 
     def run_pre_send(self, message: EmailMessage) -> bool:
         """Send the ``pre_send`` signal.

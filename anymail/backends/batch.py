@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from ..calls import ApiCall
 from ..exceptions import AnymailAPIError, AnymailError
 from ..exceptions.tracebacks import signal_handler_error
+from ..outgoing import OutgoingMessage
 from .statuses import INTERRUPTED
 
 Response = Mapping[str, Any]
@@ -87,6 +88,18 @@ class CallPool:
         self._running.add(running)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """A message whose first signals were sent, and whose calls are built.
+
+    :param outgoing: what was read, with all its recipients; None if nothing had to be.
+    :param calls: none if it is not to be sent.
+    """
+
+    outgoing: OutgoingMessage | None = None
+    calls: Sequence[ApiCall] = ()
+
+
 @dataclass
 class MessageInFlight:
     """A message that is being sent.
@@ -96,6 +109,7 @@ class MessageInFlight:
     :param results: of its calls, in order; fewer than calls if one failed before all were started.
     :param error: why it could not be started.
     :param may_have_arrived: whether a recipient was accepted, or may have been.
+    :param outgoing: what was read; None before that, and if a worker of the outbox sends it.
     """
 
     message: Any
@@ -103,6 +117,7 @@ class MessageInFlight:
     results: list[CallResult] = field(default_factory=list)
     error: BaseException | None = None
     may_have_arrived: bool = False
+    outgoing: OutgoingMessage | None = None
 
     @property
     def errors(self) -> list[BaseException]:
@@ -121,7 +136,7 @@ class QueueBackend(Protocol):
 
     fail_silently: bool
 
-    def start(self, message: Any) -> Sequence[ApiCall]:
+    def start(self, message: Any) -> Started:
         """Send signals and build calls; no calls if the message is not to be sent."""
         ...
 
@@ -189,7 +204,8 @@ class MessageQueue:
         in_flight = MessageInFlight(message)
         self.pending.append(in_flight)
         try:
-            in_flight.calls = self.backend.start(message)
+            started = self.backend.start(message)
+            in_flight.outgoing, in_flight.calls = started.outgoing, started.calls
             for call in in_flight.calls:
                 self.pool.submit(call, in_flight.results)
                 if in_flight.errors:

@@ -32,6 +32,7 @@ class EmailBackend(AnymailBaseBackend):
     """
 
     esp_name: ClassVar[str] = "Console"
+    pretends: ClassVar[bool] = True
 
     def __init__(
         self,

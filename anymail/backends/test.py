@@ -32,6 +32,7 @@ class EmailBackend(AnymailBaseBackend):
     """
 
     esp_name: ClassVar[str] = "Test"
+    pretends: ClassVar[bool] = True
 
     def __init__(
         self,

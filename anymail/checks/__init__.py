@@ -27,6 +27,7 @@ def register() -> None:
         settings.check_leftover_settings,
         settings.check_setting_types,
         settings.check_feedback_app,
+        settings.check_feedback_sync,
         sending.check_send_defaults,
         sending.check_mailers,
         sending.check_rate_limit_cache,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from operator import getitem
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
@@ -15,6 +15,9 @@ from django.utils.module_loading import import_string
 
 from .. import conf
 from ..exceptions import AnymailConfigurationError
+
+if TYPE_CHECKING:
+    from ..backends.amazon_ses import EmailBackend
 
 #: Stores messages for another mailer.
 OUTBOX = "anymail.backends.outbox.EmailBackend"
@@ -103,6 +106,32 @@ def default_is_amazon_ses() -> bool:
     return any(
         mailer.is_default and is_subclass(mailer.path, EmailBackend)
         for mailer in configured_mailers()
+    )
+
+
+def amazon_ses_backend(where: str | None = None) -> EmailBackend:
+    """The backend that sends, with its settings.
+
+    :param where: the alias of a mailer in ``MAILERS``; None for the one that Django uses unless a
+        message names another, or else the first that sends with Amazon SES.
+    :raises AnymailConfigurationError: there is none.
+    """
+    from ..backends.amazon_ses import EmailBackend  # checks are imported by every process
+
+    found = [one for one in our_mailers() if is_subclass(one.path, EmailBackend)]
+    found.sort(key=lambda one: not one.is_default)
+    wanted = [one for one in found if where in (None, one.where, one.alias)]
+    if wanted:
+        backend: EmailBackend = wanted[0].construct()
+        return backend
+    if where is not None:
+        names = ", ".join(str(one.alias) for one in found if one.alias) or "none"
+        raise AnymailConfigurationError(
+            f"MAILERS has no {where!r} that sends with Amazon SES; those that do: {names}"
+        )
+    raise AnymailConfigurationError(
+        "No e-mail backend sends with Amazon SES. On Django 5.2 and 6.0 set EMAIL_BACKEND = "
+        '"anymail.backends.amazon_ses.EmailBackend", from 6.1 on the BACKEND of a MAILERS entry.'
     )
 
 

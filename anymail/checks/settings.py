@@ -21,6 +21,7 @@ CONVERSIONS: dict[Callable[[Any, str], Any] | None, str] = {
     values.strings: 'os.environ["..."].split(",")',
     aws_values.tag_names: 'os.environ["..."].split(",")',
     values.suppress_reasons: 'os.environ["..."].split(",")',
+    values.outbox_events: 'os.environ["..."].split(",")',
     reserve: 'json.loads(os.environ["..."])',
     values.dictionary: 'json.loads(os.environ["..."])',
     aws_values.role_params: 'json.loads(os.environ["..."])',
@@ -131,6 +132,23 @@ def check_feedback_app(app_configs: Any = None, **kwargs: Any) -> list[checks.Ch
             hint='Add "anymail.feedback" to INSTALLED_APPS and run manage.py migrate, or remove '
             "the setting.",
             id="anymail.E105",
+        )
+    ]
+
+
+def check_feedback_sync(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """W140: ``FEEDBACK_SUPPRESS_SYNC`` without ``FEEDBACK_SUPPRESS``."""
+    if conf.type_problems():
+        return []  # E101 reports it
+    settings = conf.FeedbackSettings.load()
+    if settings.feedback_suppress or settings.feedback_suppress_sync is None:
+        return []
+    return [
+        checks.Warning(
+            'ANYMAIL["FEEDBACK_SUPPRESS_SYNC"] has no effect on sending: '
+            'ANYMAIL["FEEDBACK_SUPPRESS"] is empty.',
+            hint='Set "FEEDBACK_SUPPRESS": ["hard_bounce", "complaint"].',
+            id="anymail.W140",
         )
     ]
 

@@ -41,6 +41,7 @@ class FeedbackSettings(Settings):
     """Settings of the app ``anymail.feedback``."""
 
     feedback_suppress: tuple[str, ...] = setting(values.suppress_reasons, None)
+    feedback_suppress_sync: str | None = setting(values.suppress_sync, None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +51,11 @@ class OutboxSettings(Settings):
     outbox_backend: str | None = setting(values.optional_string, None)
     outbox_bell: str | Callable[..., Any] | None = setting(values.outbox_bell, None)
     outbox_database: str | None = setting(values.optional_string, None)
+    outbox_events: tuple[str, ...] = setting(values.outbox_events, None)
     outbox_keep: int = setting(values.positive_int, 90)
     outbox_keep_content: float = setting(values.seconds, 0)
     outbox_max_attempts: int = setting(values.positive_int, 10)
+    outbox_log: bool = setting(values.boolean, True)
     outbox_lease: float = setting(values.positive_seconds, 60)
     outbox_max_bounce_rate: float | None = setting(values.optional_share, 0.05)
     outbox_max_complaint_rate: float | None = setting(values.optional_share, 0.001)

@@ -16,6 +16,25 @@ from ..exceptions import AnymailConfigurationError
 
 #: Values of ``FEEDBACK_SUPPRESS``.
 SUPPRESS_REASONS = ("hard_bounce", "complaint")
+#: Values of ``OUTBOX_EVENTS``: those of :class:`~anymail.signals.EventType` about sent messages.
+OUTBOX_EVENTS = (
+    "queued",
+    "sent",
+    "rejected",
+    "failed",
+    "bounced",
+    "deferred",
+    "delivered",
+    "autoresponded",
+    "opened",
+    "clicked",
+    "complained",
+    "unsubscribed",
+    "subscribed",
+    "unknown",
+)
+#: Values of ``FEEDBACK_SUPPRESS_SYNC``.
+SUPPRESS_SYNC = ("pull", "both")
 #: Words for ``OUTBOX_BELL``.
 OUTBOX_BELLS = ("tasks", "command")
 #: Values of ``AMAZON_SES_QUEUE_TRUST``.
@@ -158,12 +177,17 @@ def idna_encoder(value: Any, where: str) -> Any:
 
 def suppress_reasons(value: Any, where: str) -> tuple[str, ...]:
     """One or several of :data:`SUPPRESS_REASONS`."""
-    words = strings(value, where)
-    if wrong := sorted(set(words) - set(SUPPRESS_REASONS)):
-        raise AnymailConfigurationError(
-            f"{where} has {wrong[0]!r}, which is not one of {list(SUPPRESS_REASONS)}."
-        )
-    return words
+    return _choices(value, where, SUPPRESS_REASONS)
+
+
+def outbox_events(value: Any, where: str) -> tuple[str, ...]:
+    """Some of :data:`OUTBOX_EVENTS`; None is all of them, and [] none."""
+    return OUTBOX_EVENTS if value is None else _choices(value, where, OUTBOX_EVENTS)
+
+
+def suppress_sync(value: Any, where: str) -> str | None:
+    """One of :data:`SUPPRESS_SYNC`, or None."""
+    return None if value is None else _choice(value, where, SUPPRESS_SYNC)
 
 
 def queue_trust(value: Any, where: str) -> str:
@@ -174,6 +198,15 @@ def queue_trust(value: Any, where: str) -> str:
 def queue_poison(value: Any, where: str) -> str:
     """One of :data:`QUEUE_POISON`."""
     return _choice(value, where, QUEUE_POISON)
+
+
+def _choices(value: Any, where: str, words: tuple[str, ...]) -> tuple[str, ...]:
+    chosen = strings(value, where)
+    if wrong := sorted(set(chosen) - set(words)):
+        raise AnymailConfigurationError(
+            f"{where} has {wrong[0]!r}, which is not one of {list(words)}."
+        )
+    return chosen
 
 
 def _choice(value: Any, where: str, words: tuple[str, ...]) -> str:

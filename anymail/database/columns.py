@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from hashlib import sha256
 from typing import Any
 
-from django.utils.timezone import is_aware
+from django.utils.timezone import is_aware, make_naive
 
 from ..addresses import idna_encoder
 from ..addresses.keys import MAX_LENGTH, comparison_form
@@ -67,6 +67,14 @@ def storable_time(value: datetime | None) -> datetime | None:
         value = value.astimezone(timezone.utc)
     value = value.replace(tzinfo=timezone.utc)
     return value if django_setting("USE_TZ") else value.replace(tzinfo=None)
+
+
+def local_time(moment: datetime) -> datetime:
+    """A time as ``timezone.now()`` gives it: with ``USE_TZ = False``, naive in the project's zone.
+
+    :param moment: aware.
+    """
+    return moment if django_setting("USE_TZ") else make_naive(moment)
 
 
 def clamp_int(value: int) -> int:

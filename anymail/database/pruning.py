@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from django.apps import apps
 from django.db import router, transaction
 from django.db.models import QuerySet
+from django.dispatch import Signal
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
+
+
+#: Sent before anything is deleted: what is to outlive the rows is written down now.
+before_pruning: Signal = Signal()
 
 
 def delete_rows(rows: QuerySet[Any]) -> int:

@@ -4,27 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.models import DELETION, LogEntry
+from django.contrib.admin.utils import unquote
+from django.db import router, transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from ..admin_lists.changelist import AnyModelAdmin, DistinctValuesFilter
 from ..database.columns import address_key, storable_text
+from .causes import cause_of, cause_text
 from .forms import LiftForm, SuppressionForm
+from .lifting import (
+    ask_amazon,
+    ask_for_note,
+    lift_and_log,
+    lift_everywhere,
+    lift_one,
+    way_back,
+)
 from .list_admin import ListAdmin
 from .models import Bounce, Complaint, Delivery, MailEvent, Suppression
+from .querysets import amazon_spellings
+from .syncing import after_lifting, after_suppressing
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
-
-#: How many addresses the confirmation page names.
-MAX_NAMED = 20
 
 
 @admin.register(Bounce)
@@ -125,7 +134,7 @@ class SuppressionAdmin(ListAdmin):
     search_help_text: ClassVar[StrOrPromise | None] = _("A whole address.")
     deferred: ClassVar[tuple[str, ...]] = ()
     form: type[SuppressionForm] = SuppressionForm
-    actions: tuple[str, ...] = ("lift",)
+    actions: tuple[str, ...] = ("lift", "lift_everywhere", "export")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether the user has Django's permission to add."""
@@ -150,19 +159,76 @@ class SuppressionAdmin(ListAdmin):
         return form
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        """All fields of an entry; for a stored one, links to related rows as well."""
+        """All fields of an entry; for a stored one, what is behind it as well."""
         fields = ["address", "reason", "expires_at", "note", "event_id", "created_at"]
-        return fields if obj is None else ["address", "known", *fields[1:]]
+        if obj is None:
+            return fields
+        return ["address", "known", "reason", "cause", "at_amazon", *fields[2:]]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """All fields but expiry and note; for a new entry, only those that are filled in."""
         added = ("event_id", "created_at")
-        return added if obj is None else ("address", "known", "reason", *added)
+        if obj is None:
+            return added
+        return ("address", "known", "reason", "cause", "at_amazon", *added)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Those of Django, one that other pages link to, and the page that asks Amazon."""
+        lift = self.admin_site.admin_view(self.lift_one)
+        ask = self.admin_site.admin_view(self.ask_amazon)
+        return [
+            path("lift/", lift, name="anymail_feedback_suppression_lift"),
+            path("<path:object_id>/amazon/", ask, name="anymail_feedback_suppression_amazon"),
+            *super().get_urls(),
+        ]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save an entry, and put a new one on Amazon's list if the settings say so."""
+        super().save_model(request, obj, form, change)
+        if not change and obj.expires_at is None:
+            after_suppressing([obj.address], obj._state.db)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Delete an entry, which lifts it."""
+        self.delete_queryset(request, Suppression.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Delete entries, which lifts every address that has no other."""
+        using = router.db_for_write(Suppression)
+        with transaction.atomic(using=using):
+            lifted = amazon_spellings(queryset)
+            super().delete_queryset(request, queryset)
+            rest = Suppression.objects.using(using).filter(address__in=list(lifted))
+            for address in set(rest.values_list("address", flat=True)):
+                del lifted[address]
+            after_lifting(lifted, using)
+
+    def response_post_save_add(self, request: HttpRequest, obj: Any) -> HttpResponseRedirect:
+        """Go back to the page that has linked to the form, or to the list."""
+        usual: HttpResponseRedirect = super().response_post_save_add(request, obj)
+        page = way_back(request)
+        return HttpResponseRedirect(page) if page else usual
 
     @admin.display(description=_("Everything known"))
     def known(self, row: Any) -> SafeString:
         """Links to the rows about the same address."""
         return self.links(row.address, address_key=row.address)
+
+    @admin.display(description=_("Because of"))
+    def cause(self, row: Any) -> SafeString:
+        """The bounce or complaint behind an entry, with what the mail server said."""
+        found = cause_of(row)
+        if found is None:
+            return SafeString("-")
+        name = f"{self.admin_site.name}:{found._meta.app_label}_{found._meta.model_name}_change"
+        url = reverse(name, args=[found.pk])
+        return format_html('<a href="{}">{}</a> {}', url, found, cause_text(found))
+
+    @admin.display(description=_("At Amazon"))
+    def at_amazon(self, row: Any) -> SafeString:
+        """A link to the page that asks Amazon."""
+        url = reverse(f"{self.admin_site.name}:anymail_feedback_suppression_amazon", args=[row.pk])
+        return format_html('<a href="{}">{}</a>', url, _("Ask Amazon"))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -182,34 +248,22 @@ class SuppressionAdmin(ListAdmin):
         The admin's log keeps the user and the note.
         """
         form = LiftForm(request.POST if "lift" in request.POST else None)
-        if not form.is_valid():
-            return self._ask_for_note(request, queryset, form)
         addresses = set(queryset.values_list("address", flat=True))
-        entries = Suppression.objects.filter(address__in=addresses)
-        LogEntry.objects.log_actions(
-            request.user.pk, entries, DELETION, change_message=form.cleaned_data["note"]
-        )
-        entries.delete()
-        count = len(addresses)
-        done = ngettext("%d address gets mail again.", "%d addresses get mail again.", count)
-        self.message_user(request, done % count, messages.SUCCESS)
+        if not form.is_valid():
+            chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
+            return ask_for_note(self, request, addresses, form, chosen)
+        lift_and_log(self, request, addresses, form.cleaned_data["note"])
         return None
 
-    def _ask_for_note(
-        self, request: HttpRequest, queryset: QuerySet[Any], form: LiftForm
-    ) -> HttpResponse:
-        addresses = sorted(set(queryset.values_list("address", flat=True)))
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Lift suppressions"),
-            "opts": self.opts,
-            "form": form,
-            "count": len(addresses),
-            "addresses": addresses[:MAX_NAMED],
-            "more": max(len(addresses) - MAX_NAMED, 0),
-            "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
-            "checkbox_name": ACTION_CHECKBOX_NAME,
-            "select_across": request.POST.get("select_across", "0"),
-        }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, "admin/anymail_feedback/lift.html", context)
+    @admin.action(description=_("Lift here and at Amazon"), permissions=["lift"])
+    def lift_everywhere(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        """Take addresses off both lists, after asking for a note."""
+        return lift_everywhere(self, request, set(queryset.values_list("address", flat=True)))
+
+    def ask_amazon(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """See :func:`.lifting.ask_amazon`."""
+        return ask_amazon(self, request, self.get_object(request, unquote(object_id)))
+
+    def lift_one(self, request: HttpRequest) -> HttpResponse:
+        """See :func:`.lifting.lift_one`."""
+        return lift_one(self, request)

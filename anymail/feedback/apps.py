@@ -18,6 +18,7 @@ with explain_import_errors():
 
 if TYPE_CHECKING:
     from ..database.pruning import Prunable
+    from ..suppressions import Standing
 
 
 class AnymailFeedbackConfig(AppConfig):
@@ -42,3 +43,13 @@ class AnymailFeedbackConfig(AppConfig):
         from .pruning import prunable
 
         return [] if older_than is None else prunable(timezone.now() - older_than)
+
+    def anymail_standing(self, address: str, *, again: bool) -> Standing:
+        """Whether an address is suppressed, here and at Amazon.
+
+        :param address: in any spelling.
+        :param again: as in :class:`~anymail.suppressions.SuppressingApp`.
+        """
+        from .standing import standing
+
+        return standing(address, again=again)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -19,8 +21,10 @@ from ..admin_lists.changelist import (
     with_date_span,
 )
 from ..admin_lists.details import indented_json, list_link
+from ..admin_lists.exporting import export, export_list, export_url
 from ..database.columns import address_key, storable_text
 from .models import Bounce, Complaint, Delivery, MailEvent, Record, Suppression
+from .table import table
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -49,6 +53,7 @@ class ListAdmin(AnyModelAdmin):
     exclusive_filters: ClassVar[tuple[str, ...]] = ()
     #: Fields that are too large for lists.
     deferred: ClassVar[tuple[str, ...]] = ("event",)
+    actions: tuple[str, ...] = ("export",)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """False: only SES reports events."""
@@ -57,6 +62,10 @@ class ListAdmin(AnyModelAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """False: events do not change."""
         return False
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        """Whether the user may export lists."""
+        return request.user.has_perm("anymail_feedback.export_feedback")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """The class whose links keep exclusive filters apart."""
@@ -81,6 +90,31 @@ class ListAdmin(AnyModelAdmin):
         if queryset.filter(mail_id=term).exists():
             return queryset.filter(mail_id=term), False
         return queryset.filter(sns_messageid=term), False
+
+    def get_urls(self) -> list[URLPattern]:
+        """Those of Django, and that of the export."""
+        view = self.admin_site.admin_view(self.export_all)
+        name = f"anymail_feedback_{self.opts.model_name}_export"
+        return [path("export/", view, name=name), *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The list, with a button for the export."""
+        url = export_url(self) if self.has_export_permission(request) else ""
+        context = {"export_url": url, **(extra_context or {})}
+        response: HttpResponse = super().changelist_view(request, context)
+        return response
+
+    @admin.action(description=_("Export as CSV"), permissions=["export"])
+    def export(self, request: HttpRequest, queryset: QuerySet[Any]) -> StreamingHttpResponse:
+        """A file of the chosen rows."""
+        return export(self, request, queryset, table(self.model))
+
+    def export_all(self, request: HttpRequest) -> HttpResponseBase:
+        """A file of all rows that the list has."""
+        is_allowed = self.has_export_permission(request)
+        return export_list(self, request, table(self.model), is_allowed=is_allowed)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         """All fields of a row, and links to related rows."""

@@ -131,6 +131,9 @@ class Bounce(Feedback):
 
         verbose_name: ClassVar[StrOrPromise] = _("bounce")
         verbose_name_plural: ClassVar[StrOrPromise] = _("bounces")
+        permissions: ClassVar[list[tuple[str, StrOrPromise]]] = [
+            ("export_feedback", _("Can export events and suppressed addresses"))
+        ]
         indexes: ClassVar[list[models.Index]] = [
             *Record.Meta.indexes,
             models.Index(fields=["bounce_type", "created_at", "id"], name="anymail_bounce_type"),
@@ -265,6 +268,10 @@ class Suppression(models.Model):
         _("Expires"), null=True, blank=True
     )
     note: models.TextField[str, str] = models.TextField(_("Note"), blank=True)
+    #: The address as Amazon's list spells it, if it came from there and is spelt another way.
+    amazon_address: models.CharField[str | None, str | None] = models.CharField(  # noqa: DJ001
+        _("Address at Amazon"), max_length=ADDRESS_LENGTH, null=True, blank=True, editable=False
+    )
 
     objects: ClassVar[SuppressionManager] = cast(
         "SuppressionManager", SuppressionQuerySet.as_manager()
@@ -309,3 +316,57 @@ class Suppression(models.Model):
         :param now: aware, or naive with ``USE_TZ = False``.
         """
         return self.expires_at is None or self.expires_at > now
+
+
+class Lift(models.Model):
+    """An address was taken off the list. Amazon's list does not bring it back, unless SES puts it
+    there later.
+    """
+
+    #: In the form of :func:`anymail.database.columns.address_key`.
+    address: models.CharField[str, str] = models.CharField(_("Address"), max_length=ADDRESS_LENGTH)
+    lifted_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(
+        _("Lifted"), default=timezone.now
+    )
+    #: The address as Amazon's list spells it, if it came from there and is spelt another way.
+    amazon_address: models.CharField[str | None, str | None] = models.CharField(  # noqa: DJ001
+        _("Address at Amazon"), max_length=ADDRESS_LENGTH, null=True, blank=True, editable=False
+    )
+    #: It is still to be taken off Amazon's list, as ``FEEDBACK_SUPPRESS_SYNC`` says.
+    is_pending: models.BooleanField[bool, bool] = models.BooleanField(_("Pending"), default=False)
+
+    class Meta:
+        """Each address once; indexes for pruning and for what is pending."""
+
+        verbose_name: ClassVar[StrOrPromise] = _("lifted address")
+        verbose_name_plural: ClassVar[StrOrPromise] = _("lifted addresses")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["address"], name="anymail_lift_once")
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["lifted_at", "id"], name="anymail_lift_time"),
+            models.Index(fields=["is_pending", "id"], name="anymail_lift_pending"),
+        ]
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class Pull(models.Model):
+    """The last time that one of Amazon's lists was read to its end."""
+
+    #: A hash of account and region, and the tenant.
+    key: models.CharField[str, str] = models.CharField(_("Key"), max_length=128, unique=True)
+    region: models.CharField[str, str] = models.CharField(_("Region"), max_length=64)
+    tenant: models.CharField[str, str] = models.CharField(_("Tenant"), max_length=64, blank=True)
+    #: In UTC, even with ``USE_TZ = False``; then it is naive.
+    began_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(_("Began"))
+
+    class Meta:
+        """Names."""
+
+        verbose_name: ClassVar[StrOrPromise] = _("pull of Amazon's list")
+        verbose_name_plural: ClassVar[StrOrPromise] = _("pulls of Amazon's list")
+
+    def __str__(self) -> str:
+        return f"{self.region} {self.tenant}".strip()

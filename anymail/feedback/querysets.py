@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from django.db import models
+from django.db import models, router, transaction
 from django.utils import timezone
 
 from ..database.columns import address_key, storable_text, truncate
@@ -89,21 +89,71 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
             now = timezone.now()
             expired = self.filter(address__in=batch, reason=reason, expires_at__lte=now)
             expired.update(created_at=now, **new)
+        if reason == "manual" and expires_at is None:
+            from .syncing import after_suppressing
 
-    def lift(self, address: str) -> int:
+            after_suppressing(keys, self._written())
+
+    def lift(self, address: str, *, everywhere: bool = False) -> int:
         """Take an address off the list, whatever the reasons.
 
         :param address: in any spelling.
+        :param everywhere: off Amazon's list too, which takes a call or several of SES. It comes
+            first: if SES refuses, nothing has changed here. What is done at Amazon is not undone
+            when a transaction here is rolled back.
+        :return: how many entries were deleted here.
+        :raises AnymailAPIError: SES refuses, or does not answer.
+        :raises AnymailConfigurationError: a setting is wrong.
+        """
+        from . import syncing
+
+        using = self._written()
+        if everywhere:
+            syncing.remove_at_amazon(address, using)
+        return self.lift_keys([address_key(address)], at_amazon=not everywhere)
+
+    def lift_keys(self, keys: Collection[str], *, at_amazon: bool = True) -> int:
+        """Take several addresses off the list here.
+
+        Those that are off Amazon's list do not come back from it, even if they were not here: a
+        pull that is running has read them before.
+
+        :param keys: in their form for comparison.
+        :param at_amazon: with ``FEEDBACK_SUPPRESS_SYNC`` ``"both"``, take them off Amazon's list as
+            well, after COMMIT.
         :return: how many entries were deleted.
         """
-        count: int = self.filter(address=address_key(address)).delete()[0]
+        from .syncing import after_lifting
+
+        using, count = self._written(), 0
+        for batch in batches(sorted(set(keys)), BATCH):
+            with transaction.atomic(using=using):
+                found = self.using(using).filter(address__in=batch)
+                off_amazon = () if at_amazon else batch
+                lifted = {**dict.fromkeys(off_amazon), **amazon_spellings(found)}
+                count += found.delete()[0]
+                after_lifting(lifted, using, at_amazon=at_amazon)
         return count
+
+    def _written(self) -> str:
+        """The alias of the database that is written to."""
+        own: Any = self  # django-stubs do not know ``_db``
+        alias: str = own._db or router.db_for_write(self.model)
+        return alias
 
 
 if TYPE_CHECKING:
 
     class SuppressionManager(SuppressionQuerySet, models.Manager["Suppression"]):
         """The type of ``SuppressionQuerySet.as_manager()``, for type checkers."""
+
+
+def amazon_spellings(entries: models.QuerySet[Suppression]) -> dict[str, str | None]:
+    """Their addresses, each with its spelling on Amazon's list, if one of its entries has that."""
+    found: dict[str, str | None] = {}
+    for address, spelling in entries.values_list("address", "amazon_address"):
+        found[address] = found.get(address) or spelling
+    return found
 
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -19,13 +19,14 @@ rows of all of them, and the others are ignored.
 
 from __future__ import annotations
 
-import json
+from functools import partial
 from typing import Any
 
-from django.db import IntegrityError, OperationalError, connections, router, transaction
+from django.db import IntegrityError, router, transaction
 from django.db.models.signals import post_save, pre_save
 
 from ..amazon_ses.feedback import (
+    BACKFILLED,
     Details,
     is_feedback,
     notification_details,
@@ -40,6 +41,7 @@ from ..database.columns import (
     storable_time,
     truncate,
 )
+from ..database.inserting import MAX_DOCUMENTS, batch_size, past_deadlocks
 from ..signals import AnymailTrackingEvent, EventType
 from . import suppression
 from .models import Bounce, Complaint, Delivery, Feedback, MailEvent, Record
@@ -53,13 +55,6 @@ MODELS: dict[str, type[Record]] = {
     EventType.REJECTED: MailEvent,
     EventType.FAILED: MailEvent,
 }
-#: If a notification has more rows, only the first of them gets the document of SES.
-#: SES takes 50 recipients for a message.
-MAX_DOCUMENTS = 50
-#: Limits of one INSERT: rows, and characters of documents (MariaDB takes 16 MB).
-MAX_ROWS, MAX_CHARACTERS = 500, 2**20
-#: MySQL's and PostgreSQL's codes.
-DEADLOCKS = (1213, "40P01")
 
 
 def on_tracking(event: AnymailTrackingEvent, **kwargs: Any) -> None:
@@ -80,13 +75,7 @@ def record(event: AnymailTrackingEvent) -> list[Record]:
         return []
     model = MODELS[event.event_type]
     using = router.db_for_write(model)
-    try:
-        return _record(model, event, using)
-    except OperationalError as err:
-        # Within a transaction of the caller, only that can begin again.
-        if not is_deadlock(err) or connections[using].in_atomic_block:
-            raise
-    return _record(model, event, using)
+    return past_deadlocks(using, partial(_record, model, event, using))
 
 
 def build_rows(model: type[Record], event: AnymailTrackingEvent) -> list[Record]:
@@ -131,13 +120,6 @@ def column_values(model: type[Record], details: Details) -> Details:
     return cleaned
 
 
-def is_deadlock(error: OperationalError) -> bool:
-    """Whether a database ended a transaction because it and another waited for each other."""
-    cause = error.__cause__
-    codes = (*error.args[:1], getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None))
-    return any(code in DEADLOCKS for code in codes)
-
-
 def is_stored(row: Record, using: str) -> bool:
     """Whether the notification that a row is about is in the database.
 
@@ -148,15 +130,35 @@ def is_stored(row: Record, using: str) -> bool:
     return found
 
 
+def not_backfilled(rows: list[Record], using: str) -> list[Record]:
+    """Those rows of a notification that ``anymail_backfill`` has not stored before it came.
+
+    :param using: the alias of the database.
+    """
+    first = rows[0]
+    if not isinstance(first, (Bounce, Complaint)) or not first.mail_id:
+        return rows
+    stored = type(first)._default_manager.using(using).filter(mail_id=first.mail_id)
+    stored = stored.filter(sns_messageid__startswith=BACKFILLED)
+    known = set(stored.values_list("address_key", flat=True))
+    kept = [row for row in rows if row.address_key not in known]
+    if kept:
+        kept[0].event = first.event
+    return kept
+
+
 def _record(model: type[Record], event: AnymailTrackingEvent, using: str) -> list[Record]:
     rows = build_rows(model, event)
     # This only avoids a failed insertion.
-    if is_stored(rows[0], using):
+    if is_stored(rows[0], using) or not (rows := not_backfilled(rows, using)):
         return []
     with transaction.atomic(using=using):
         if not _insert(rows, using):
             return []
-        suppression.fill(rows, using, is_verified=event.is_verified)
+        due = rows
+        if (event.event_id or "").startswith(BACKFILLED) and event.occurred_at is not None:
+            due = suppression.not_lifted_since(event.occurred_at, rows, using)
+        suppression.fill(due, using, is_verified=event.is_verified)
         _send_signals(rows, event)
     return rows
 
@@ -171,7 +173,8 @@ def _insert(rows: list[Record], using: str) -> bool:
         pre_save.send(model, instance=row, raw=False, using=using, update_fields=None)
     try:
         with transaction.atomic(using=using):
-            model._default_manager.using(using).bulk_create(rows, batch_size=_batch_size(rows))
+            size = batch_size(len(rows), rows[0].event)
+            model._default_manager.using(using).bulk_create(rows, batch_size=size)
     except IntegrityError:
         if is_stored(rows[0], using):
             return False
@@ -182,13 +185,6 @@ def _insert(rows: list[Record], using: str) -> bool:
             model, instance=row, created=True, raw=False, using=using, update_fields=None
         )
     return True
-
-
-def _batch_size(rows: list[Record]) -> int:
-    """The number of rows to insert at once, by the size of their documents."""
-    if len(rows) > MAX_DOCUMENTS:
-        return MAX_ROWS
-    return max(1, min(MAX_ROWS, MAX_CHARACTERS // len(json.dumps(rows[0].event))))
 
 
 def _fill_in_ids(rows: list[Record], using: str) -> None:

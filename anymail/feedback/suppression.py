@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from ..addresses import EmailAddress
 from ..conf import FeedbackSettings, current_settings
+from ..database.columns import local_time
 from ..message import AnymailRecipientStatus
 from ..probes import is_probe
-from .models import Bounce, Complaint, Reason, Record, Suppression
+from .models import Bounce, Complaint, Lift, Reason, Record, Suppression
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -63,6 +65,18 @@ def fill(rows: Sequence[Record], using: str, *, is_verified: bool) -> None:
             Suppression.objects.using(using).suppress(
                 [row.address for row in found], reason, event_id=found[0].sns_messageid
             )
+
+
+def not_lifted_since(moment: datetime, rows: Sequence[Record], using: str) -> list[Record]:
+    """The rows whose addresses nobody has lifted since then.
+
+    :param moment: when the bounce or complaint happened; aware.
+    :param using: the alias of the database.
+    """
+    lifts = Lift._default_manager.using(using).filter(lifted_at__gte=local_time(moment))
+    lifts = lifts.filter(address__in=[row.address_key for row in rows])
+    lifted = set(lifts.values_list("address", flat=True))
+    return [row for row in rows if row.address_key not in lifted]
 
 
 def on_recipients_resolved(message: Any, recipients: Sequence[EmailAddress], **kwargs: Any) -> None:

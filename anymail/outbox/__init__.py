@@ -46,62 +46,67 @@ __all__ = [
 # The imports are in the functions: Django imports this module before there are models.
 
 
-def cancel(outbox_id: UUID | None) -> bool:
+def cancel(outbox_id: UUID | None, *, by: str = "") -> bool:
     """Do not send a message.
 
     :param outbox_id: ``message.outbox_id``; None, for a message that was not stored, is never in
         time.
+    :param by: the person who wants it, for the page of the message.
     :return: whether it was in time: once a call is about to be posted, it is too late.
     """
     from . import actions
 
-    return outbox_id is not None and actions.cancel(outbox_id)
+    return outbox_id is not None and actions.cancel(outbox_id, by)
 
 
-def reschedule(outbox_id: UUID | None, when: datetime | date | float) -> bool:
+def reschedule(outbox_id: UUID | None, when: datetime | date | float, *, by: str = "") -> bool:
     """Send a message at another time.
 
     :param when: a time as for ``send_at``.
+    :param by: the person who wants it, for the page of the message.
     :return: whether it was in time.
     :raises AnymailSerializationError: this is no time.
     """
     from . import actions
 
-    return outbox_id is not None and actions.reschedule(outbox_id, when)
+    return outbox_id is not None and actions.reschedule(outbox_id, when, by)
 
 
-def send_again(outbox_id: UUID | None) -> bool:
+def send_again(outbox_id: UUID | None, *, by: str = "") -> bool:
     """Send a message that failed, expired or was cancelled; or one that was sent, once more.
 
     Recipients that have got it already are left out, unless all have: then all get it again. Those
     in doubt are left out, too, and the message is in doubt about them afterwards.
 
+    :param by: the person who wants it, for the page of the message.
     :return: False if it is on its way, in doubt (see :func:`release`), or its content was deleted:
         see :setting:`OUTBOX_KEEP_CONTENT`; or if its batch was cancelled.
     """
     from . import actions
 
-    return outbox_id is not None and actions.send_again(outbox_id)
+    return outbox_id is not None and actions.send_again(outbox_id, by)
 
 
-def release(outbox_id: UUID | None) -> bool:
+def release(outbox_id: UUID | None, *, by: str = "") -> bool:
     """Send a message that is in doubt, at the risk that recipients get it twice.
 
+    :param by: the person who wants it, for the page of the message.
     :return: False if it is not in doubt any more, or its batch was cancelled.
     """
     from . import actions
 
-    return outbox_id is not None and actions.release(outbox_id)
+    return outbox_id is not None and actions.release(outbox_id, by)
 
 
-def mark_sent(outbox_id: UUID | None) -> bool:
+def mark_sent(outbox_id: UUID | None, *, by: str = "") -> bool:
     """End a doubt, because you know that SES has the message.
 
+    :param by: the person who wants it, for the page of the message.
     :return: False if it is not in doubt any more.
     """
     from . import actions
 
-    return outbox_id is not None and actions.mark_sent(outbox_id)
+    return outbox_id is not None and actions.mark_sent(outbox_id, by)
 
 
 def send_many(

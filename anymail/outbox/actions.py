@@ -16,32 +16,39 @@ from . import pausing
 from .batches.actions import goes_on as batch_goes_on
 from .batches.counting import count_again
 from .bells import ring_on_commit
+from .history.steps import note_steps, step
 from .ledger import database, entries, recipients, storable, with_content
-from .models import INVALID_ADDRESS, Entry, Recipient, State
+from .models import INVALID_ADDRESS, Entry, Recipient, State, StepKind
 from .results import ACCEPTED_STATUSES, count_refused, delete_content_files, ended
 
 #: States that :func:`send_again` goes on from.
 OVER = (State.SENT, State.FAILED, State.EXPIRED, State.CANCELLED)
 
 
-def cancel(entry_id: UUID) -> bool:
+def cancel(entry_id: UUID, by: str = "") -> bool:
     """See :func:`anymail.outbox.cancel`."""
-    rows = entries().filter(pk=entry_id, state__in=(State.WAITING, State.CLAIMED))
-    now = timezone.now()
-    return bool(rows.update(state=State.CANCELLED, done_at=now, lease=None, worker=""))
+    with transaction.atomic(using=database()):
+        rows = entries().filter(pk=entry_id, state__in=(State.WAITING, State.CLAIMED))
+        changes = {"state": State.CANCELLED, "done_at": timezone.now()}
+        if not rows.update(**changes, lease=None, worker=""):
+            return False
+        _note(str(StepKind.CANCELLED), entry_id, by)
+    return True
 
 
-def reschedule(entry_id: UUID, when: datetime | date | float) -> bool:
+def reschedule(entry_id: UUID, when: datetime | date | float, by: str = "") -> bool:
     """See :func:`anymail.outbox.reschedule`."""
     rows = entries().filter(pk=entry_id, state__in=(State.WAITING, State.CLAIMED))
     moment = storable(moment_of(when, "when"))
-    if not rows.update(state=State.WAITING, not_before=moment, lease=None, worker=""):
-        return False
+    with transaction.atomic(using=database()):
+        if not rows.update(state=State.WAITING, not_before=moment, lease=None, worker=""):
+            return False
+        _note(str(StepKind.RESCHEDULED), entry_id, by, moment.isoformat(" ", "seconds"))
     ring_on_commit(database(), [moment])
     return True
 
 
-def send_again(entry_id: UUID) -> bool:
+def send_again(entry_id: UUID, by: str = "") -> bool:
     """See :func:`anymail.outbox.send_again`."""
     with transaction.atomic(using=database()):
         rows = with_content(entries().filter(pk=entry_id, state__in=OVER))
@@ -55,10 +62,11 @@ def send_again(entry_id: UUID) -> bool:
         else:
             # What SES has accepted until now is no mistake beside what it accepts from now on.
             _wait_again(entry, rows, sent_again_after=entry.attempt)
+        _note(str(StepKind.SENT_AGAIN), entry_id, by)
     return True
 
 
-def release(entry_id: UUID) -> bool:
+def release(entry_id: UUID, by: str = "") -> bool:
     """See :func:`anymail.outbox.release`."""
     with transaction.atomic(using=database()):
         rows = with_content(entries().filter(pk=entry_id, state=State.IN_DOUBT))
@@ -66,10 +74,11 @@ def release(entry_id: UUID) -> bool:
         if entry is None or not batch_goes_on(entry.batch_id):
             return False
         _wait_again(entry, recipients().filter(entry=entry, status="unknown"))
+        _note(str(StepKind.RELEASED), entry_id, by)
     return True
 
 
-def mark_sent(entry_id: UUID) -> bool:
+def mark_sent(entry_id: UUID, by: str = "") -> bool:
     """See :func:`anymail.outbox.mark_sent`."""
     with transaction.atomic(using=database()):
         rows = entries().filter(pk=entry_id, state=State.IN_DOUBT)
@@ -81,6 +90,7 @@ def mark_sent(entry_id: UUID) -> bool:
         rows_in_doubt = recipients().filter(entry=entry_id, status="unknown")
         rows_in_doubt.update(status="sent", message_id="")
         count_refused([entry_id])
+        _note(str(StepKind.MARKED_SENT), entry_id, by)
         if count_again([entry.batch_id]):
             ring_on_commit(database(), [timezone.now()])
     if not keeps:
@@ -95,6 +105,11 @@ def resume(mailer: str | None, lane: str) -> bool:
     if any(over):
         ring_on_commit(database(), [timezone.now()])
     return any(over)
+
+
+def _note(kind: str, entry_id: UUID, by: str, text: str = "") -> None:
+    attempt = entries().values_list("attempt", flat=True).get(pk=entry_id)
+    note_steps([step(kind, entry_id, attempt, text=text, by=by)])
 
 
 def _wait_again(entry: Entry, rows: QuerySet[Recipient], **changes: Any) -> None:

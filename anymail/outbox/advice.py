@@ -71,7 +71,12 @@ def advice(
             )
             % entry.doubled_count
         )
-    if not has_content:
+    if entry.is_direct:
+        yield _(
+            "It was sent directly, not through the outbox, so its content is not stored: only your "
+            "application can send it again."
+        )
+    elif not has_content:
         yield _(
             "Its content was deleted, so it cannot be sent again. The setting OUTBOX_KEEP_CONTENT "
             "says how long the content of sent messages is kept."

@@ -14,7 +14,8 @@ from django.apps import AppConfig
 from ..installation import explain_import_errors
 
 with explain_import_errors():
-    from ..signals import tracking
+    from ..database.pruning import before_pruning
+    from ..signals import sent_directly, tracking
 
 if TYPE_CHECKING:
     from ..database.pruning import Prunable
@@ -29,10 +30,16 @@ class AnymailOutboxConfig(AppConfig):
     default_auto_field: str = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Connect the outbox to the events of SES, and register the system checks."""
+        """Connect the outbox to the events of SES and to what is sent directly, and register the
+        system checks."""
         from . import checks, events
+        from .account.upkeep import on_pruning
+        from .history import direct, recording
 
         tracking.connect(events.on_tracking, dispatch_uid="anymail.outbox")
+        tracking.connect(recording.on_tracking, dispatch_uid="anymail.outbox.history")
+        sent_directly.connect(direct.on_sent, dispatch_uid="anymail.outbox")
+        before_pruning.connect(on_pruning, dispatch_uid="anymail.outbox")
         checks.register()
 
     def anymail_prunable(self, older_than: timedelta | None) -> Iterable[Prunable]:

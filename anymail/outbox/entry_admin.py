@@ -8,7 +8,8 @@ from uuid import UUID
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -19,13 +20,24 @@ from ..admin_lists.changelist import (
     ExclusiveFiltersChangeList,
     with_date_span,
 )
+from ..admin_lists.exporting import export, export_list, export_url
 from . import asking
-from .entry_filters import BatchFilter, MailerFilter, PriorityFilter, SentTwiceFilter
+from .entry_filters import (
+    BatchFilter,
+    HappenedFilter,
+    MailerFilter,
+    PriorityFilter,
+    SentTwiceFilter,
+    TagFilter,
+    what_happened,
+)
+from .history.table import MESSAGES
 from .interventions import INTERVENTIONS
 from .models import Entry, Recipient, State
 from .page_context import entry_context, pause_context
 from .pruning import delete_ended
 from .results import ENDS
+from .search_links import search_links
 from .searching import find
 
 if TYPE_CHECKING:
@@ -37,6 +49,7 @@ class EntryAdmin(AnyModelAdmin):
 
     paginator = CappedPaginator
     show_full_result_count = False
+    list_per_page = 50
     show_facets = admin.ShowFacets.NEVER
     date_hierarchy: ClassVar[str | None] = "created_at"
     ordering: ClassVar[tuple[str, ...]] = ("-created_at",)
@@ -58,6 +71,8 @@ class EntryAdmin(AnyModelAdmin):
         ("priority", PriorityFilter),
         ("batch", BatchFilter),
         ("doubled_count", SentTwiceFilter),
+        TagFilter,
+        HappenedFilter,
     )
     exclusive_filters: ClassVar[tuple[str, ...]] = (
         "state",
@@ -65,17 +80,19 @@ class EntryAdmin(AnyModelAdmin):
         "priority",
         "batch",
         "doubled_count",
+        "tag",
+        "happened",
     )
-    joinable_filters: ClassVar[tuple[str, ...]] = ("state", "batch")
+    joinable_filters: ClassVar[tuple[str, ...]] = ("state", "batch", "happened")
     search_fields: ClassVar[tuple[str, ...]] = ("subject",)
     search_help_text: ClassVar[StrOrPromise | None] = _(
-        "A whole address, the id of a message in the outbox or at SES, or a part of the subject of "
-        "one of the newest messages."
+        "A whole address, the id of a message in the outbox or at SES, tag:NAME, or a part of the "
+        "subject of one of the newest messages."
     )
     fieldsets: ClassVar[Any] = (
         (None, {"fields": ("state", "error_code", "error", "subject", "batch", "mailer", "lane")}),
         (
-            _("What happened"),
+            _("Details"),
             {
                 "fields": (
                     ("created_at", "not_before", "expires_at"),
@@ -87,7 +104,7 @@ class EntryAdmin(AnyModelAdmin):
             },
         ),
     )
-    actions: tuple[str, ...] = ("cancel", "send_again", "release", "mark_sent")
+    actions: tuple[str, ...] = ("cancel", "send_again", "release", "mark_sent", "export")
 
     class Media:
         """The styles of our templates."""
@@ -119,9 +136,23 @@ class EntryAdmin(AnyModelAdmin):
         """Whether the user may end doubts."""
         return request.user.has_perm("anymail_outbox.release_entry")
 
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        """Whether the user may export messages."""
+        return request.user.has_perm("anymail_outbox.export_entry")
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """The class whose links keep exclusive filters apart."""
         return ExclusiveFiltersChangeList
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """The list; without links to dates for what is found by a search or a tag.
+
+        Databases look for its first and last date in all messages, in the order of time.
+        """
+        found: ChangeList = super().get_changelist_instance(request)
+        if found.query or TagFilter.parameter_name in request.GET:
+            found.date_hierarchy = None
+        return found
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The messages without their content, and with one of their addresses."""
@@ -135,13 +166,17 @@ class EntryAdmin(AnyModelAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """See :func:`.searching.find`."""
-        return find(queryset, search_term), False
+        return find(what_happened(request, queryset), search_term), False
 
     def get_urls(self) -> list[URLPattern]:
-        """Those of Django, and one for what people do with chosen messages."""
-        view = self.admin_site.admin_view(self.intervene)
-        name = "anymail_outbox_entry_intervene"
-        return [path("<slug:name>/chosen/", view, name=name), *super().get_urls()]
+        """Those of Django, of what people do with chosen messages, and of the export."""
+        chosen = self.admin_site.admin_view(self.intervene)
+        everything = self.admin_site.admin_view(self.export_all)
+        return [
+            path("<slug:name>/chosen/", chosen, name="anymail_outbox_entry_intervene"),
+            path("export/", everything, name="anymail_outbox_entry_export"),
+            *super().get_urls(),
+        ]
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Delete a message and its stored attachments."""
@@ -154,8 +189,14 @@ class EntryAdmin(AnyModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The list; above it, what is paused."""
-        context = {**pause_context(request), **(extra_context or {})}
+        """The list; above it, what is paused, and where a search leads to as well."""
+        links = search_links(self.admin_site, request)
+        context = {
+            **pause_context(request),
+            "search_links": links,
+            "export_url": export_url(self) if self.has_export_permission(request) else "",
+            **(extra_context or {}),
+        }
         response: HttpResponse = super().changelist_view(request, context)
         return response
 
@@ -214,6 +255,16 @@ class EntryAdmin(AnyModelAdmin):
     def mark_sent(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
         """End the doubts about the chosen messages, after asking."""
         return asking.ask_for_list(self, request, INTERVENTIONS["mark-sent"], queryset)
+
+    @admin.action(description=_("Export as CSV"), permissions=["export"])
+    def export(self, request: HttpRequest, queryset: QuerySet[Any]) -> StreamingHttpResponse:
+        """A file of the chosen messages."""
+        return export(self, request, queryset, MESSAGES)
+
+    def export_all(self, request: HttpRequest) -> HttpResponseBase:
+        """A file of all messages that the list has."""
+        is_allowed = self.has_export_permission(request)
+        return export_list(self, request, MESSAGES, is_allowed=is_allowed)
 
     def intervene(self, request: HttpRequest, name: str) -> HttpResponse:
         """Ask, and then do something with chosen messages: see :func:`.asking.intervene`.

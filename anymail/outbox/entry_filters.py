@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -13,11 +13,15 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from ..admin_lists.changelist import distinct_values
+from ..database.columns import storable_text
 from .mailers import known_mailers
-from .models import Batch, Entry, State
+from .models import Batch, Entry, EntryTag, State
+from .searching import MAX_SEARCHED, newest, with_tag
 
 #: How many batches the filter offers; the others have links on their pages.
 MAX_BATCHES = 10
+#: In how many of the newest tags the filter looks for those that it offers, and how many it offers.
+MAX_TAGS_READ, MAX_TAGS = 1_000, 20
 #: How much earlier or later than the batch its messages may seem to be stored: clocks of machines
 #: differ, and without time zones one is put back by an hour.
 CLOCKS = timedelta(minutes=65)
@@ -121,6 +125,60 @@ class SentTwiceFilter(admin.FieldListFilter):
         is_chosen = bool(self.used_parameters)
         yield _link(changelist, _("All"), not is_chosen, remove="doubled_count__gt")
         yield _link(changelist, _("Only those"), is_chosen, doubled_count__gt=0)
+
+
+class TagFilter(admin.SimpleListFilter):
+    """Offers the tags of the newest messages, and the one that is chosen."""
+
+    title: Any = _("tag")
+    parameter_name: Any = "tag"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The tags, in the order of the alphabet."""
+        rows = EntryTag._default_manager.order_by("-pk").values_list("tag", flat=True)
+        found = dict.fromkeys(rows[:MAX_TAGS_READ])
+        tags = {*list(found)[:MAX_TAGS], *([self.value()] if self.value() else [])}
+        return [(tag, tag) for tag in sorted(map(str, tags))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The newest messages with the tag."""
+        tag = self.value()
+        return with_tag(queryset, storable_text(str(tag))) if tag else queryset
+
+
+#: What tells them, by the value of the parameter; there is no index for any of these.
+HAPPENED: Mapping[str, tuple[Any, Mapping[str, Any]]] = {
+    "direct": (_("Sent without the outbox"), {"attempt": 0, "state": State.SENT}),
+    "bounced": (_("Bounced"), {"bounced_count__gt": 0}),
+    "complained": (_("Complained"), {"complained_count__gt": 0}),
+}
+
+
+class HappenedFilter(admin.SimpleListFilter):
+    """Looks for what has no index, in the newest messages of the list."""
+
+    title: Any = _("what happened, in the newest messages")
+    parameter_name: Any = "happened"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """The choices."""
+        return [(name, text) for name, (text, _lookup) in HAPPENED.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """All: see :func:`what_happened`."""
+        return queryset
+
+
+def what_happened(request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+    """The rows that :class:`HappenedFilter` finds.
+
+    :param rows: those that all others, and the dates, have found.
+    """
+    chosen = HAPPENED.get(request.GET.get(HappenedFilter.parameter_name, ""))
+    if not chosen:
+        return rows
+    found: QuerySet[Any] = newest(rows, "created_at", MAX_SEARCHED).filter(**chosen[1])
+    return found
 
 
 def _link(

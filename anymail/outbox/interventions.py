@@ -16,7 +16,7 @@ _ALL = (
     Intervention(
         name="cancel",
         permission="anymail_outbox.cancel_entry",
-        act=lambda entry, _: outbox.cancel(entry.pk),
+        act=lambda entry, wish: outbox.cancel(entry.pk, by=wish.by),
         states=(State.WAITING, State.CLAIMED),
         verb=_("Cancel"),
         title=_("Cancel messages"),
@@ -29,7 +29,7 @@ _ALL = (
     Intervention(
         name="send-again",
         permission="anymail_outbox.send_again_entry",
-        act=lambda entry, _: outbox.send_again(entry.pk),
+        act=lambda entry, wish: outbox.send_again(entry.pk, by=wish.by),
         states=OVER,
         needs_content=True,
         verb=_("Send again"),
@@ -46,7 +46,7 @@ _ALL = (
     Intervention(
         name="release",
         permission="anymail_outbox.release_entry",
-        act=lambda entry, _: outbox.release(entry.pk),
+        act=lambda entry, wish: outbox.release(entry.pk, by=wish.by),
         states=(State.IN_DOUBT,),
         needs_content=True,
         verb=_("Release from doubt"),
@@ -69,7 +69,7 @@ _ALL = (
     Intervention(
         name="mark-sent",
         permission="anymail_outbox.release_entry",
-        act=lambda entry, _: outbox.mark_sent(entry.pk),
+        act=lambda entry, wish: outbox.mark_sent(entry.pk, by=wish.by),
         states=(State.IN_DOUBT,),
         verb=_("Mark as sent"),
         title=_("Mark messages as sent"),

@@ -9,7 +9,7 @@ from django.db import router
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from .models import Batch, Entry, Recipient
+from .models import Batch, Entry, EntryTag, Event, Recipient, Step
 
 
 def database() -> str:
@@ -29,9 +29,27 @@ def recipients() -> QuerySet[Recipient]:
     return rows
 
 
+def tags() -> QuerySet[EntryTag]:
+    """All tags of messages, in that database."""
+    rows: QuerySet[EntryTag] = EntryTag._default_manager.using(database())
+    return rows
+
+
 def batches() -> QuerySet[Batch]:
     """All batches, in that database."""
     rows: QuerySet[Batch] = Batch._default_manager.using(database())
+    return rows
+
+
+def events() -> QuerySet[Event]:
+    """All events that no table of ``anymail.feedback`` has, in that database."""
+    rows: QuerySet[Event] = Event._default_manager.using(database())
+    return rows
+
+
+def steps() -> QuerySet[Step]:
+    """All steps of messages, in that database."""
+    rows: QuerySet[Step] = Step._default_manager.using(database())
     return rows
 
 
@@ -40,6 +58,12 @@ def with_content(rows: QuerySet[Entry]) -> QuerySet[Entry]:
     bare = Batch._default_manager.using(rows.db).filter(content=None)
     whole: QuerySet[Entry] = rows.filter(content__isnull=False).exclude(batch__in=bare)
     return whole
+
+
+def without_direct(rows: QuerySet[Entry]) -> QuerySet[Entry]:
+    """Those that went through the outbox: see :attr:`.models.Entry.is_direct`."""
+    rest: QuerySet[Entry] = rows.exclude(attempt=0, posted_at__isnull=False)
+    return rest
 
 
 def has_content(entry: Entry) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from copy import copy
 from smtplib import (
     SMTPAuthenticationError,
@@ -23,6 +24,14 @@ from ..calls import ApiCall
 from ..exceptions import AnymailAPIError
 from ..message import AnymailRecipientStatus
 from ..outgoing import OutgoingMessage
+
+_is_delivering: ContextVar[bool] = ContextVar("anymail_outbox_is_delivering", default=False)
+
+
+def is_delivering() -> bool:
+    """Whether what is sent in this thread is a message of the outbox, and another package's backend
+    sends it with one of ours."""
+    return _is_delivering.get()
 
 
 class OtherBackend(AnymailBaseBackend):
@@ -60,7 +69,7 @@ class OtherBackend(AnymailBaseBackend):
         with _api_errors(_meaning_before_sending):
             opened = self._backend.open()
         try:
-            with _api_errors(self._meaning):
+            with _api_errors(self._meaning), _delivering():
                 sent: Any = self._backend.send_messages([call.params["message"]])
         finally:
             if opened:
@@ -91,6 +100,15 @@ def _for_recipients_of(message: OutgoingMessage) -> EmailMessage:
     django_message.cc = [str(address) for address in message.cc]
     django_message.bcc = [str(address) for address in message.bcc]
     return django_message
+
+
+@contextmanager
+def _delivering() -> Iterator[None]:
+    token = _is_delivering.set(True)
+    try:
+        yield
+    finally:
+        _is_delivering.reset(token)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from ..admin_lists.changelist import MAX_COUNT, capped_count
 from ..admin_lists.details import indented_json
 from .advice import advice
 from .batches.content import whole_content
+from .history.mail_page import mail_context
 from .interventions import INTERVENTIONS
 from .models import Entry, Pause, State
 from .preview import preview
@@ -25,8 +26,6 @@ from .thawing import UnreadableContent
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
-#: How many recipients the page of a message shows.
-MAX_RECIPIENTS = 100
 #: Lists of the app ``anymail.feedback`` that can be searched for a message id. It may be missing.
 FEEDBACK: dict[str, StrOrPromise] = {
     "bounce": _("bounces"),
@@ -53,8 +52,7 @@ def entry_context(site: AdminSite, request: HttpRequest, entry: Entry) -> dict[s
         now=timezone.now(),
     )
     return {
-        "recipients": entry.recipients.order_by("pk")[:MAX_RECIPIENTS],
-        "more_recipients": max(entry.recipients_count - MAX_RECIPIENTS, 0),
+        **mail_context(site.name, request, entry),
         "feedback": feedback_lists(site, request),
         "advice": [*texts],
         "interventions": [

@@ -97,7 +97,7 @@ def prepare(entry: Entry, backend: AnymailBaseBackend, contents: Contents) -> Se
     message.outbox_id = entry.pk
     tags = {TAG: tag_value(entry.pk, entry.attempt)}
     with reports_end(message):
-        calls = backend.start(message, message_tags=tags, exclude=done)
+        calls = backend.start(message, message_tags=tags, exclude=done).calls
     return Sending(entry=entry, message=message, calls=calls, before=_before(entry, done))
 
 

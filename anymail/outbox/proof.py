@@ -16,9 +16,10 @@ from django.utils import timezone
 from ..conf import OutboxSettings, current_settings
 from .batches.counting import count_again
 from .doubles import note_accepted
+from .history.steps import note_steps, step
 from .ledger import database, entries, recipients
 from .logs import OwnLogger
-from .models import Entry, State
+from .models import Entry, State, StepKind
 from .outcomes import Result
 from .results import OPEN_STATUSES, count_refused, delete_content_files, ended, record_results
 
@@ -53,7 +54,7 @@ def _end_doubt(entry_id: UUID, attempt: int, accepted: Mapping[str, Result]) -> 
         is_to_be_counted = count_again([entry.batch_id], only_finished=True)
         if recipients().filter(entry=entry, status__in=OPEN_STATUSES).exists():
             return is_to_be_counted
-        _end(entry)
+        _end(entry, attempt)
     if not _keeps_content():
         delete_content_files(entry)
     logger.info(
@@ -85,7 +86,9 @@ def _record(entry: Entry, accepted: Mapping[str, Result]) -> int:
     return changed
 
 
-def _end(entry: Entry) -> None:
+def _end(entry: Entry, attempt: int) -> None:
+    if entry.state not in (State.POSTING, State.SENT):  # nobody has thought anything else
+        note_steps([step(str(StepKind.PROVEN), entry.pk, attempt)])
     changes = ended(State.SENT, timezone.now(), keeps_content=_keeps_content())
     entries().filter(pk=entry.pk).update(**changes, refused_count=0)
     count_refused([entry.pk])

@@ -1,4 +1,4 @@
-"""What is old: messages, and files that no message has."""
+"""What is old: messages, events, and files that no message has."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..database.pruning import Prunable, PrunableRows, delete_locked
 from .attachments import delete_entry, orphans
 from .batches.keeping import delete_batches, entries_of_batch, ids_of_files
 from .ledger import entries
-from .models import Batch, Entry
+from .models import Batch, Entry, Event
 from .results import ENDS, delete_content_files
 
 #: A transaction that has stored files may take so long until its COMMIT.
@@ -26,8 +26,8 @@ BATCH = 500
 
 
 def prunable(older_than: timedelta | None) -> list[Prunable]:
-    """The messages that came to an end long ago, and the files of transactions that were rolled
-    back. Messages that wait or are in doubt stay.
+    """The messages that came to an end long ago, events that came as long ago, and the files of
+    transactions that were rolled back. Messages that wait or are in doubt stay.
 
     :param older_than: how long ago; None for ``OUTBOX_KEEP`` days.
     """
@@ -40,7 +40,9 @@ def prunable(older_than: timedelta | None) -> list[Prunable]:
     batches = PrunableRows(
         rows=bare.order_by("pk"), name="batches without messages", delete=delete_batches
     )
-    return [messages, batches, OrphanedFiles()]
+    old = Event._default_manager.filter(created_at__lt=limit)
+    events = PrunableRows(rows=old.order_by("created_at", "pk"), name="events in the outbox")
+    return [messages, batches, events, OrphanedFiles()]
 
 
 @dataclass(frozen=True)

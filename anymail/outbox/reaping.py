@@ -5,7 +5,7 @@ Every worker does this about once a second. Rows that another one has locked are
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -16,9 +16,10 @@ from django.utils import timezone
 
 from .batches.counting import count_again
 from .counts import Counts
+from .history.steps import note_steps, step
 from .ledger import database, entries, recipients
 from .logs import OwnLogger
-from .models import Entry, State
+from .models import Entry, State, Step, StepKind
 from .outcomes import retry_pause
 from .recording import DOUBT_GRACE
 from .results import delete_content_files
@@ -31,6 +32,7 @@ WORKERS_DIED = (
     "Again and again, a worker that had claimed this message died before it posted it: perhaps the "
     "message is too large for its memory. Mend that, and send it again."
 )
+LEASE_OVER = "LeaseOver"
 LOST_WORKER = (
     "The worker that posted this message has not written down SES's answer: it died, or the "
     "database was away. If SES has the message, an event will say so."
@@ -104,13 +106,24 @@ def _release(
     """
     rows = rows.filter(state=State.CLAIMED)
     freed: dict[str, Any] = {"lease": None, "worker": "", "deaths": F("deaths") + 1}
+    steps: list[Step] = []
     for entry in found:
-        if entry.deaths >= max_attempts - 1:
-            rows.filter(pk=entry.pk).update(**freed, **_killed_by(entry, now))
+        end = _killed_by(entry, now) if entry.deaths >= max_attempts - 1 else None
+        steps.append(_death(entry, end))
+        if end is not None:
+            rows.filter(pk=entry.pk).update(**freed, **end)
         elif entry.deaths:
             later = now + timedelta(seconds=retry_pause(entry.deaths))
             rows.filter(pk=entry.pk).update(state=State.WAITING, not_before=later, **freed)
     rows.update(state=State.WAITING, **freed)
+    note_steps(steps)
+
+
+def _death(entry: Entry, end: Mapping[str, Any] | None) -> Step:
+    if end is None:
+        return step(str(StepKind.WORKER_DIED), entry.pk, entry.attempt)
+    kind = str(StepKind.IN_DOUBT if end["state"] == State.IN_DOUBT else StepKind.WORKER_DIED)
+    return step(kind, entry.pk, entry.attempt, code=end["error_code"], text=end["error"])
 
 
 def _killed_by(entry: Entry, now: datetime) -> dict[str, Any]:
@@ -126,13 +139,14 @@ def _doubt(rows: QuerySet[Entry], found: list[Entry], *, now: datetime) -> None:
     # Of these it is known which calls had begun. The others can go out.
     unposted = recipients().filter(entry__in=split, status="")
     waiting = set(unposted.values_list("entry", flat=True))
-    changes: dict[str, Any] = {"worker": "", "error_code": "LeaseOver", "error": LOST_WORKER}
+    changes: dict[str, Any] = {"worker": "", "error_code": LEASE_OVER, "error": LOST_WORKER}
     rows.filter(pk__in=waiting).update(state=State.WAITING, lease=None, **changes)
     grace = now + timedelta(seconds=DOUBT_GRACE)
     rows.filter(on_doubt="hold").update(state=State.IN_DOUBT, lease=None, **changes)
     rows.update(state=State.IN_DOUBT, lease=grace, **changes)
     whole = [entry for entry in found if not entry.is_split]
     recipients().filter(entry__in=whole, status="").update(status="unknown")
+    note_steps([_lost(entry, is_waiting=entry.pk in waiting) for entry in found])
     for entry in found:
         logger.warning(
             "The message %s in the outbox is in doubt: its worker %s does not answer",
@@ -142,11 +156,17 @@ def _doubt(rows: QuerySet[Entry], found: list[Entry], *, now: datetime) -> None:
         )
 
 
+def _lost(entry: Entry, *, is_waiting: bool) -> Step:
+    kind = str(StepKind.WORKER_DIED if is_waiting else StepKind.IN_DOUBT)
+    return step(kind, entry.pk, entry.attempt, code=LEASE_OVER, text=LOST_WORKER)
+
+
 def _resend(rows: QuerySet[Entry], found: list[Entry]) -> None:
     rows.filter(state=State.IN_DOUBT).update(
         state=State.WAITING, lease=None, failures=F("failures") + 1
     )
     recipients().filter(entry__in=found, status="unknown").update(status="")
+    note_steps([step(str(StepKind.RELEASED), entry.pk, entry.attempt) for entry in found])
     count_again({entry.batch_id for entry in found}, only_finished=True)
 
 

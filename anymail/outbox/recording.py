@@ -16,10 +16,12 @@ from ..calls import ApiCall
 from ..database.columns import address_key
 from . import pausing
 from .batches.counting import count_again
+from .claiming import HELD
 from .doubles import note_accepted
+from .history.steps import note_steps, step, steps_of
 from .ledger import database, entries, recipients
 from .logs import OwnLogger
-from .models import Entry, State
+from .models import Entry, State, Step, StepKind
 from .outcomes import Outcome, Result, Verdict
 from .posting import Sending, refused_results
 from .proof import prove
@@ -72,9 +74,13 @@ def record(outcomes: Sequence[tuple[Entry, Outcome]], *, keeps_content: bool) ->
     others = [(entry, outcome) for entry, outcome in outcomes if not _is_plain(entry, outcome)]
     with transaction.atomic(using=database()):
         late = _record_sent(plain, now, keeps_content=keeps_content)
+        steps: list[Step] = []
         for entry, outcome in others:
-            if not _record_one(entry, outcome, now, keeps_content=keeps_content):
+            made = _record_one(entry, outcome, now, keeps_content=keeps_content)
+            if made is None:
                 late.add(_attempt_of(entry))
+            steps += made or []
+        note_steps(steps)
         count_refused([entry.pk for entry, outcome in outcomes if _has_refused(entry, outcome)])
         count_again({entry.batch_id for entry, _ in outcomes}, only_finished=True)
     if not keeps_content:
@@ -165,9 +171,8 @@ def _record_sent(
     for attempt, ids in by_attempt.items():
         own = _of_attempt(attempt).filter(pk__in=ids)
         changes = ended(State.SENT, now, keeps_content=keeps_content)
-        if own.exclude(state=State.SENT).update(**changes) < len(ids):
-            others = set(ids).difference(own.values_list("pk", flat=True))
-            late |= {(pk, attempt) for pk in others}
+        if own.filter(state__in=HELD).update(**changes) < len(ids):
+            late |= {(pk, attempt) for pk in _record_late(own, set(ids), attempt, changes)}
     first = {
         entry.pk: next(iter(outcome.results.values()))
         for entry, outcome in sent
@@ -181,10 +186,27 @@ def _record_sent(
     return late
 
 
-def _record_one(entry: Entry, outcome: Outcome, now: datetime, *, keeps_content: bool) -> bool:
+def _record_late(
+    own: QuerySet[Entry], ids: set[UUID], attempt: int, changes: dict[str, Any]
+) -> set[UUID]:
+    """Write down that messages were sent, some of which others have given up.
+
+    :param own: those that were not claimed since.
+    :return: the ids of the others.
+    """
+    given_up = own.exclude(state=State.SENT)
+    found = list(given_up.select_for_update().values_list("pk", flat=True))
+    given_up.filter(pk__in=found).update(**changes)
+    note_steps([step(str(StepKind.PROVEN), pk, attempt) for pk in found])
+    return ids.difference(own.values_list("pk", flat=True))
+
+
+def _record_one(
+    entry: Entry, outcome: Outcome, now: datetime, *, keeps_content: bool
+) -> list[Step] | None:
     """Write down one that is not as simple.
 
-    :return: False if the answer is late, and nothing is written.
+    :return: the steps to note; None if the answer is late, and nothing is written.
     """
     own = _open(entry, outcome)
     problem = outcome.problem
@@ -203,10 +225,14 @@ def _record_one(entry: Entry, outcome: Outcome, now: datetime, *, keeps_content:
     else:
         later = {"not_before": now + timedelta(seconds=outcome.pause)} if outcome.pause else {}
         changes = {"state": State.WAITING, "lease": None, "worker": "", **later}
-    if not own.update(**{**changes, **about}):
-        return False
+    changes |= about
+    is_held = own.filter(state__in=HELD).update(**changes)
+    if not (is_held or own.update(**changes)):
+        return None
     record_results(entry, outcome.results)
-    return True
+    if outcome.state == State.SENT:
+        return [] if is_held else [step(str(StepKind.PROVEN), entry.pk, entry.attempt)]
+    return steps_of(entry, outcome)
 
 
 def _open(entry: Entry, outcome: Outcome) -> QuerySet[Entry]:

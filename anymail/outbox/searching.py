@@ -1,7 +1,8 @@
 """What people look for in the list of messages -> the messages.
 
-Every query reads a bounded part of an index, however many messages there are: of an address, the
-newest are found; subjects, which have no index, are searched in the newest messages of the list.
+Every query reads a bounded part of an index, however many messages there are: of an address or a
+tag, the newest are found; subjects, which have no index, are searched in the newest messages of the
+list.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from django.db.models import QuerySet
 
 from ..database.columns import address_key, storable_text
 from .ids import parse_tag
-from .models import Recipient
+from .models import EntryTag, Recipient
 
-#: In how many messages subjects are searched, and how many of an address are found.
-MAX_SEARCHED = 10_000
+#: In how many messages subjects are searched, and how many of an address or a tag are found.
+MAX_SEARCHED, MAX_FOUND = 10_000, 1_000
+#: What a term begins with that is a tag.
+TAG = "tag:"
 
 
 def find(rows: QuerySet[Any], term: str) -> QuerySet[Any]:
@@ -24,16 +27,43 @@ def find(rows: QuerySet[Any], term: str) -> QuerySet[Any]:
 
     :param rows: those in the list.
     :param term: the id of a message in the outbox, or the value of its SES message tag; a whole
-        address; SES's message id; or else a part of a subject.
+        address; SES's message id; ``tag:`` and a tag; or else a part of a subject.
     """
     term = storable_text(term.strip())
     if not term:
         return rows
+    if term.startswith(TAG):
+        return with_tag(rows, term.removeprefix(TAG).strip())
     lookup = _lookup(term, rows.db)
     if lookup is None:
-        rows, lookup = _newest(rows, "created_at"), {"subject__icontains": term}
+        rows, lookup = newest(rows, "created_at", MAX_SEARCHED), {"subject__icontains": term}
     found: QuerySet[Any] = rows.filter(**lookup)
     return found
+
+
+def with_tag(rows: QuerySet[Any], tag: str) -> QuerySet[Any]:
+    """Those of the newest messages with a tag that are in the list."""
+    tags = EntryTag._default_manager.using(rows.db).filter(tag=tag)
+    found: QuerySet[Any] = rows.filter(pk__in=newest(tags, "entry_id", MAX_FOUND).values("entry"))
+    return found
+
+
+def is_tag(term: str) -> bool:
+    """Whether a message has this tag."""
+    rows: QuerySet[EntryTag] = EntryTag._default_manager.filter(tag=storable_text(term.strip()))
+    return rows.exists()
+
+
+def newest(rows: QuerySet[Any], column: str, limit: int) -> QuerySet[Any]:
+    """Up to ``limit`` of the rows, or a few more if the last ones are equal.
+
+    :param column: of an index; the newest have the greatest values.
+    """
+    values = rows.order_by(f"-{column}").values_list(column, flat=True)
+    for oldest in values[limit - 1 : limit]:
+        found: QuerySet[Any] = rows.filter(**{f"{column}__gte": oldest})
+        return found
+    return rows
 
 
 def _lookup(term: str, database: str) -> dict[str, Any] | None:
@@ -46,7 +76,7 @@ def _lookup(term: str, database: str) -> dict[str, Any] | None:
         names.insert(0, {"address_key": address_key(term)})
     # One index after the other: databases are bad at "or".
     for name in names:
-        named = _newest(recipients.filter(**name), "entry_id")
+        named = newest(recipients.filter(**name), "entry_id", MAX_FOUND)
         if named.exists():
             return {"pk__in": named.values("entry")}
     return None
@@ -57,15 +87,3 @@ def _entry_id(term: str) -> UUID | None:
         return UUID(term)
     except ValueError:
         return (parse_tag(term) or (None,))[0]
-
-
-def _newest(rows: QuerySet[Any], column: str) -> QuerySet[Any]:
-    """Up to :data:`MAX_SEARCHED` of the rows, or a few more if the last ones are equal.
-
-    :param column: of an index; the newest have the greatest values.
-    """
-    values = rows.order_by(f"-{column}").values_list(column, flat=True)
-    for oldest in values[MAX_SEARCHED - 1 : MAX_SEARCHED]:
-        newest: QuerySet[Any] = rows.filter(**{f"{column}__gte": oldest})
-        return newest
-    return rows

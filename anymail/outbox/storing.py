@@ -1,8 +1,8 @@
 """Messages -> rows, in the caller's transaction.
 
 Two INSERTs, one for the messages with their content and one for their recipients, however many
-messages there are. Only a message with an idempotency key needs a query more, which tells who came
-first.
+messages there are, and a third one if they have tags. Only a message with an idempotency key needs
+a query more, which tells who came first.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from .freezing import COLUMNS as SCHEDULING
 from .freezing import freeze
 from .ids import key_digest
 from .lanes import lane_of
-from .ledger import database, entries, recipients, storable
+from .ledger import database, entries, recipients, storable, tags
 from .logs import is_closed
 from .mailers import deliverer
-from .models import SUBJECT_LENGTH, Entry, Recipient, State
+from .models import NAME_LENGTH, SUBJECT_LENGTH, Entry, EntryTag, Recipient, State
 
 #: What one INSERT holds at most: messages, characters, recipients. MySQL takes 16 MB by default.
 MAX_ROWS, MAX_CHARACTERS, MAX_RECIPIENTS = 500, 4_000_000, 20_000
@@ -50,12 +50,14 @@ class Prepared:
     :param message: the caller's; it gets its status when the rows are stored.
     :param entry: its row.
     :param recipients: their rows.
+    :param tags: those of its tags.
     :param files: the names under which its large contents are stored.
     """
 
     message: Any
     entry: Entry
     recipients: Sequence[Recipient]
+    tags: Sequence[EntryTag] = ()
     files: Sequence[str] = ()
 
 
@@ -142,8 +144,13 @@ def prepare(message: Any, mailer: str, backend: AnymailBaseBackend) -> Prepared 
         entry.fingerprint = fingerprint(plain)
     files = save_parts(entry.id, frozen.parts) if frozen.parts else ()
     entry.content = frozen.as_json(files)
-    rows = _recipients(entry, outgoing)
-    return Prepared(message=message, entry=entry, recipients=rows, files=files)
+    return Prepared(
+        message=message,
+        entry=entry,
+        recipients=recipient_rows(entry, outgoing),
+        tags=tag_rows(entry, outgoing.tags),
+        files=files,
+    )
 
 
 def check(message: Any, backend: AnymailBaseBackend) -> tuple[Any, OutgoingMessage]:
@@ -201,7 +208,8 @@ def scheduling_columns(
     }
 
 
-def _recipients(entry: Entry, outgoing: OutgoingMessage) -> list[Recipient]:
+def recipient_rows(entry: Entry, outgoing: OutgoingMessage) -> list[Recipient]:
+    """The rows for all recipients, in the order of ``outgoing.recipients``."""
     found = [("to", one) for one in outgoing.to]
     found += [("cc", one) for one in outgoing.cc] + [("bcc", one) for one in outgoing.bcc]
     return [
@@ -215,6 +223,12 @@ def _recipients(entry: Entry, outgoing: OutgoingMessage) -> list[Recipient]:
     ]
 
 
+def tag_rows(entry: Entry, names: Iterable[str] | None) -> list[EntryTag]:
+    """The rows for tags, each once."""
+    found = dict.fromkeys(truncate(name, NAME_LENGTH) for name in names or () if name)
+    return [EntryTag(entry=entry, tag=tag) for tag in found]
+
+
 def insert(prepared: Iterable[Prepared]) -> None:
     """Store what cannot be there yet, within a transaction.
 
@@ -222,8 +236,14 @@ def insert(prepared: Iterable[Prepared]) -> None:
     """
     for some in _inserts(prepared, keys_apart=False):
         entries().bulk_create([one.entry for one in some])
-        rows = [row for one in some for row in one.recipients]
-        recipients().bulk_create(rows, batch_size=MAX_RECIPIENTS)
+        _insert_parts(some)
+
+
+def _insert_parts(prepared: Sequence[Prepared]) -> None:
+    """Store what belongs to messages that are stored."""
+    rows = [row for one in prepared for row in one.recipients]
+    recipients().bulk_create(rows, batch_size=MAX_RECIPIENTS)
+    tags().bulk_create([tag for one in prepared for tag in one.tags], batch_size=MAX_RECIPIENTS)
 
 
 def _inserts(prepared: Iterable[Prepared], *, keys_apart: bool) -> Iterator[list[Prepared]]:
@@ -257,8 +277,7 @@ def _store_batch(batch: Sequence[Prepared], *, savepoint: bool) -> int:
         else:
             entries().bulk_create([one.entry for one in batch])
         if known is None:
-            rows = [row for one in batch for row in one.recipients]
-            recipients().bulk_create(rows, batch_size=MAX_RECIPIENTS)
+            _insert_parts(batch)
     if known is not None:  # outside of the block: an error in it would end the caller's transaction
         _repeat(batch[0], known)
         return 1

@@ -20,6 +20,7 @@ from ..conf import OutboxSettings, current_settings
 from ..exceptions import AnymailConfigurationError
 from ..processes.health import touch
 from . import pausing
+from .account.upkeep import Upkeep
 from .batches.keeping import delete_batch_content
 from .batches.upkeep import look_after as look_after_batches
 from .channel import Channel, Limits
@@ -75,6 +76,7 @@ class Worker:
         self._woken = threading.Event()
         self._channels: dict[str, Channel] = {}
         self._put_off = PutOff()
+        self._daily_counts = Upkeep()
         self._reaped_at = -REAP_INTERVAL
         self._reaped = Counts()
         self._ends_itself, self._worked_at = False, 0.0
@@ -218,6 +220,7 @@ class Worker:
         )
         look_after_batches()
         self._delete_old_content()
+        self._daily_counts.step()
         self._reaped_at = time.monotonic()
 
     def _count_batches(self) -> None:

@@ -6,9 +6,12 @@ import re
 import threading
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from math import nan
 from pathlib import Path
+
+from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.timezone import get_current_timezone, is_naive, make_aware
 
 #: The longest time that Python can wait for.
 MAX_SECONDS: int = int(threading.TIMEOUT_MAX)
@@ -76,3 +79,26 @@ def duration(text: str) -> timedelta:
     if not match:
         raise ArgumentTypeError(f"{text!r} is not a valid duration, like 90d, 12h or 4w")
     return timedelta(**{UNITS[match[2]]: int(match[1])})
+
+
+def moment(text: str) -> datetime:
+    """``6h`` for six hours ago, ``2026-11-30T14:00``, or ``2026-11-30`` for its beginning.
+
+    :param text: a :func:`duration`, or a time as in ISO 8601; without an offset, in the time zone
+        of the project.
+    :return: aware.
+    :raises argparse.ArgumentTypeError: it is neither.
+    """
+    text = text.strip()
+    try:
+        return datetime.now(timezone.utc) - duration(text)
+    except ArgumentTypeError:
+        pass
+    try:
+        day = parse_date(text)
+        found = parse_datetime(text) if day is None else datetime(day.year, day.month, day.day)
+        if found is not None:
+            return make_aware(found, get_current_timezone()) if is_naive(found) else found
+    except (ValueError, OverflowError):
+        pass
+    raise ArgumentTypeError(f"{text!r} is no time, like 6h, 2d or 2026-11-30T14:00")

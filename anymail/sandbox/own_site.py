@@ -90,7 +90,12 @@ def configure(
         INSTALLED_APPS=APPS if outbox is None else [*APPS, "anymail.outbox"],
         **({"MAILERS": mailers} if django.VERSION >= (6, 1) else {"EMAIL_BACKEND": V1}),
         ALLOWED_HOSTS=hosts,
-        ANYMAIL={**anymail, **OWN, "OUTBOX_DATABASE": "outbox" if outbox else None},
+        ANYMAIL={
+            **anymail,
+            **OWN,
+            "OUTBOX_DATABASE": "outbox" if outbox else None,
+            "OUTBOX_LOG": not outbox,
+        },
         DATABASES={
             "default": _database(folder / "sandbox.sqlite3"),
             **({"outbox": outbox} if outbox else {}),

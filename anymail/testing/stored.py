@@ -175,9 +175,9 @@ def _conditions(state: str | None, conditions: Any) -> list[Condition]:
 def _box() -> Box:
     _check_installed()
     from ..outbox.batches.content import Contents
-    from ..outbox.ledger import entries
+    from ..outbox.ledger import entries, without_direct
 
-    rows = entries().prefetch_related("recipients").select_related("batch")
+    rows = without_direct(entries()).prefetch_related("recipients").select_related("batch")
     contents = Contents()
     return Box(
         messages=[_message(entry, contents) for entry in rows.order_by("created_at", "id")],

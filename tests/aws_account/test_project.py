@@ -66,6 +66,12 @@ class FeatureTests(SimpleTestCase):
             with override_settings(INSTALLED_APPS=apps):
                 self.assertIs(usage_of().has_outbox, is_installed)
 
+    def test_feedback(self):
+        for is_installed in (True, False):
+            apps = ["anymail", *(["anymail.feedback"] if is_installed else [])]
+            with override_settings(INSTALLED_APPS=apps):
+                self.assertIs(usage_of().has_feedback, is_installed)
+
     def test_validators_of_models(self):
         self.assertIs(usage_of().has_validators, None)
         with (

@@ -316,7 +316,7 @@ class SignalTests(SimpleTestCase):
             message = simple_message(
                 to=["A <a@example.com>", "b@example.com"], bcc=["c@example.com"]
             )
-            calls = backend().start(message, exclude=["a@example.com", "c@example.com"])
+            calls = backend().start(message, exclude=["a@example.com", "c@example.com"]).calls
             found = [recipient.addr_spec for call in calls for recipient in call.recipients]
             self.assertEqual(found, ["b@example.com"])
             self.assertNotIn("a@example.com", str(calls[0].params))
@@ -331,7 +331,7 @@ class SignalTests(SimpleTestCase):
 
         message = simple_message(to=["a@example.com", "b@example.com", "c@example.com"])
         with connected(recipients_resolved, refuse):
-            [call] = EmailBackend().start(message, exclude=("a@example.com",))
+            [call] = EmailBackend().start(message, exclude=("a@example.com",)).calls
         self.assertEqual([r.addr_spec for r in call.recipients], ["c@example.com"])
         self.assertEqual([*message.anymail_status.recipients], ["b@example.com"])
 
@@ -339,7 +339,7 @@ class SignalTests(SimpleTestCase):
         for kwargs in ({}, {"subject": "", "body": "", "template_id": "welcome"}):
             message = simple_message(cc=["cc@example.com"], **kwargs)
             excluded = {"to@example.com", "cc@example.com"}
-            self.assertEqual(EmailBackend().start(message, exclude=excluded), ())
+            self.assertEqual(EmailBackend().start(message, exclude=excluded).calls, ())
             self.assertEqual(message.anymail_status.recipients, {})
 
     def test_copies_of_a_template_whose_original_is_excluded_are_not_rejected(self) -> None:
@@ -347,7 +347,7 @@ class SignalTests(SimpleTestCase):
             message = simple_message(
                 cc=["cc@example.com"], subject="", body="", template_id="welcome"
             )
-            calls = backend().start(message, exclude={"to@example.com"})
+            calls = backend().start(message, exclude={"to@example.com"}).calls
             self.assertEqual((len(calls), message.anymail_status.recipients), (0, {}))
 
     def test_a_cancelled_message_is_not_refused_because_of_what_receivers_said(self) -> None:
@@ -648,7 +648,7 @@ class NoClientTests(SimpleTestCase):
 
     def test_a_backend_that_another_thread_closed_goes_on(self) -> None:
         backend = EmailBackend()
-        (call,) = backend.start(simple_message())
+        (call,) = backend.start(simple_message()).calls
         with accepting(sent := Sent()):
             self.assertEqual(backend.run(call)["MessageId"], "id-1")
         self.assertEqual(len(sent.calls), 1)

@@ -258,6 +258,17 @@ class FeedbackAppTests(SimpleTestCase):
             with self.without_app, override_settings(ANYMAIL={"FEEDBACK_SUPPRESS": value}):
                 self.assertEqual(settings_checks.check_feedback_app(), [])
 
+    def test_w140_reports_two_lists_of_which_one_is_off(self):
+        for settings, is_odd in (
+            ({"FEEDBACK_SUPPRESS_SYNC": "pull"}, True),
+            ({"FEEDBACK_SUPPRESS_SYNC": "both", "FEEDBACK_SUPPRESS": ["complaint"]}, False),
+            ({"FEEDBACK_SUPPRESS_SYNC": "?"}, False),
+            ({}, False),
+        ):
+            with override_settings(ANYMAIL=settings):
+                found = settings_checks.check_feedback_sync()
+            self.assertEqual([one.id for one in found], ["anymail.W140"] * is_odd)
+
     @override_settings(ANYMAIL={"FEEDBACK_SUPPRESS": ["everything"]})
     def test_e105_leaves_wrong_values_to_e101(self):
         with self.without_app:
@@ -371,14 +382,14 @@ class SettingTypeTests(SimpleTestCase):
 
     def test_e101_converts_the_text_of_the_environment_to_what_the_setting_takes(self):
         for clean, conversion in settings_checks.CONVERSIONS.items():
-            texts = ("1", "5.5", "true", "{}", "hard_bounce,complaint")
+            texts = ("1", "5.5", "true", "{}", "hard_bounce,complaint", "opened,clicked")
             accepted = [text for text in texts if self.takes(clean, conversion, text)]
             self.assertTrue(accepted, conversion)
 
     def test_e101_knows_a_conversion_for_every_setting_that_takes_no_text(self):
         cleaners = {spec.metadata["clean"] for group in conf.GROUPS for spec in fields(group)}
         identity = "arn:aws:ses:us-east-1:123456789012:identity/example.com"
-        texts = ("x", "queue", "keep", RoleTests.ARN, identity, "bounces@example.com")
+        texts = ("x", "queue", "keep", "pull", RoleTests.ARN, identity, "bounces@example.com")
         refuse_text = {
             clean
             for clean in cleaners

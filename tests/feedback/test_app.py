@@ -66,9 +66,12 @@ django.setup()
 import anymail
 from django.core.management import call_command
 
+# Lists in the admin need that to be installed.
+EXCEPT = [f"anymail.{name}" for name in ("feedback", "outbox", "sandbox", "admin_lists")]
+
 def import_all(package):
     for found in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
-        if found.name not in ("anymail.feedback", "anymail.outbox", "anymail.sandbox"):
+        if found.name not in EXCEPT:
             module = importlib.import_module(found.name)
             if found.ispkg:
                 import_all(module)

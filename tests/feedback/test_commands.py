@@ -12,7 +12,7 @@ from django.utils import timezone as django_timezone
 
 from anymail import testing
 from anymail.feedback import bouncy, django_ses
-from anymail.feedback.models import Bounce, Complaint, Delivery, MailEvent, Suppression
+from anymail.feedback.models import Bounce, Complaint, Delivery, Lift, MailEvent, Suppression
 from anymail.feedback.recording import record
 from anymail.feedback.signals import feedback
 
@@ -67,6 +67,13 @@ class PruneTests(FeedbackTestCase):
         run("anymail_prune", "--older-than", "1h")
         left = set(Suppression.objects.values_list("address", flat=True))
         self.assertEqual(left, {"-1@x.test", "never@x.test"})
+
+    def test_what_is_still_to_be_taken_off_amazons_list_stays(self) -> None:
+        long_ago = django_timezone.now() - timedelta(days=91)
+        for name, is_pending in (("done@x.test", False), ("pending@x.test", True)):
+            Lift._default_manager.create(address=name, lifted_at=long_ago, is_pending=is_pending)
+        run("anymail_prune", "--older-than", "90d")
+        self.assertEqual(Lift._default_manager.get().address, "pending@x.test")
 
     def test_batches(self) -> None:
         run("anymail_prune", "--older-than", "1h", "--batch-size", "2")

@@ -9,8 +9,9 @@ from django.apps import apps
 from django.test import TestCase, TransactionTestCase, override_settings
 
 from anymail.backends.outbox import EmailBackend
+from anymail.database.pruning import before_pruning
 from anymail.outbox.apps import AnymailOutboxConfig
-from anymail.signals import tracking
+from anymail.signals import sent_directly, tracking
 
 OUTBOX = "anymail.backends.outbox.EmailBackend"
 
@@ -30,6 +31,9 @@ def connect() -> None:
 def disconnect() -> None:
     """Undo it."""
     tracking.disconnect(dispatch_uid="anymail.outbox")
+    tracking.disconnect(dispatch_uid="anymail.outbox.history")
+    sent_directly.disconnect(dispatch_uid="anymail.outbox")
+    before_pruning.disconnect(dispatch_uid="anymail.outbox")
 
 
 def use_outbox(path: str = "anymail.backends.test.EmailBackend", **anymail: Any) -> Any:

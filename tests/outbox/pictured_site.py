@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import django
 
 if TYPE_CHECKING:
     from anymail.outbox.models import Batch, Entry
+
+
+SETTINGS = {"FEEDBACK_SUPPRESS": ["hard_bounce", "complaint"]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +40,29 @@ def running_site() -> Iterator[PicturedSite]:
 
     from django.contrib.staticfiles.testing import StaticLiveServerTestCase
     from django.db import connection
+    from django.test import override_settings
 
     connection.creation.create_test_db(verbosity=0)
     StaticLiveServerTestCase.setUpClass()
     try:
-        yield _filled(StaticLiveServerTestCase.live_server_url)
+        with override_settings(ANYMAIL=SETTINGS), _amazons_list():
+            yield _filled(StaticLiveServerTestCase.live_server_url)
     finally:
         StaticLiveServerTestCase.doClassCleanups()
+
+
+@contextmanager
+def _amazons_list() -> Iterator[None]:
+    """What Amazon says about each address, for there is no account."""
+    from django.utils import timezone
+
+    from anymail.suppressions import AmazonAnswer, AmazonListing
+
+    since = timezone.now() - timedelta(minutes=49)
+    listing = AmazonListing(reason="hard bounce", since=since)
+    answer = AmazonAnswer(listing=listing)
+    with mock.patch("anymail.feedback.standing.amazon_answer", return_value=answer):
+        yield
 
 
 def _filled(start: str) -> PicturedSite:
@@ -50,17 +70,21 @@ def _filled(start: str) -> PicturedSite:
     from django.contrib.auth.models import User
     from django.test import Client
 
-    from anymail.outbox.models import Batch, Entry, Pause
+    from anymail.outbox.models import Address, Batch, Entry, Pause
 
     from .test_admin import url
 
     client = Client()
     client.force_login(User.objects.create_superuser("zoe"))
     doubtful, batch = _fill(), _fill_batches()
+    read, bounced = _fill_history()
     session = client.cookies[settings.SESSION_COOKIE_NAME].value
     pages = {
         "list": url(Entry),
-        "message": url(Entry, "change", doubtful.pk),
+        "doubt": url(Entry, "change", doubtful.pk),
+        "message": url(Entry, "change", read.pk),
+        "bounce": url(Entry, "change", bounced.pk),
+        "address": f"{url(Address)}?q=eve@example.com",
         "batches": url(Batch),
         "batch": url(Batch, "change", batch.pk),
         "pauses": url(Pause),
@@ -102,6 +126,80 @@ def _fill_batches() -> Batch:
     sent = {"recipients_count": 11_880, "done_at": now, "created_at": now - timedelta(hours=1)}
     Entry._default_manager.create(batch=batch, state=State.SENT, mailer="ses", **sent)
     return batch
+
+
+def _fill_history() -> tuple[Entry, Entry]:
+    """A message that was read, and one that bounced."""
+    from django.core.mail import EmailMultiAlternatives
+    from django.utils import timezone
+
+    from anymail.feedback.models import Suppression
+    from anymail.outbox.models import EntryTag, State, Step, StepKind
+
+    from .history.rows import add_events, add_feedback
+    from .test_admin import stored
+
+    def message(subject: str, *to: str) -> EmailMultiAlternatives:
+        found = EmailMultiAlternatives(subject, "Hello!", "shop@example.com", to)
+        found.attach_alternative("<h1>Hello!</h1>", "text/html")
+        return found
+
+    posted = timezone.now() - timedelta(minutes=50)
+    sent: dict[str, Any] = {"status": "sent", "lane": "example.com", "attempt": 1}
+    before = {"created_at": posted - timedelta(minutes=2), "posted_at": posted}
+    ids = [f"0100019c7a5b3c0{number}-7d0c3b1f-000000" for number in (1, 2)]
+    read = stored(
+        State.SENT,
+        message("Your invoice 2026-117", "ann@example.com", "bob@example.com"),
+        done_at=posted + timedelta(seconds=0.4),
+        message_id=ids[0],
+        **{**sent, "attempt": 2},
+        **before,
+    )
+    EntryTag._default_manager.create(entry=read, tag="invoice")
+    Step._default_manager.create(
+        entry=read,
+        kind=StepKind.PUT_OFF,
+        at=posted - timedelta(minutes=1),
+        attempt=1,
+        error_code="ThrottlingException",
+        text="Maximum sending rate exceeded.",
+    )
+    to_both = ["ann@example.com", "bob@example.com"]
+    for address, seconds in (("ann@example.com", 1.2), ("bob@example.com", 3.1)):
+        add_feedback(
+            "delivery",
+            posted + timedelta(seconds=seconds),
+            recipient=address,
+            message_id=ids[0],
+            processingTimeMillis=int(seconds * 1_000),
+            smtpResponse="250 2.0.0 OK 1780315201 a1-20020a17090a",
+        )
+    for minutes in (4, 9, 17, 30, 41):
+        add_events(
+            "open", posted + timedelta(minutes=minutes), recipient=to_both, message_id=ids[0]
+        )
+    link = {"link": "https://shop.example.com/invoices/2026-117"}
+    add_events("click", posted + timedelta(minutes=5), recipient=to_both, message_id=ids[0], **link)
+    bounced = stored(
+        State.SENT,
+        message("Confirm your address", "eve@example.com"),
+        done_at=posted + timedelta(seconds=0.3),
+        message_id=ids[1],
+        **sent,
+        **before,
+    )
+    report = {"status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 user unknown"}
+    add_feedback(
+        "bounce",
+        posted + timedelta(seconds=2),
+        recipient="eve@example.com",
+        message_id=ids[1],
+        bounceSubType="NoEmail",
+        bouncedRecipients=[{"emailAddress": "eve@example.com", **report}],
+    )
+    Suppression.objects.suppress(["eve@example.com"], "hard_bounce")
+    return read, bounced
 
 
 def _fill() -> Entry:

@@ -6,19 +6,29 @@ import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
-from unittest import SkipTest, addModuleCleanup
+from unittest import SkipTest, addModuleCleanup, mock
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.staticfiles.testing import StaticLiveServerTestCase
 from django.core.mail import EmailMultiAlternatives
 from django.test import modify_settings
+from django.urls import reverse
+from django.utils import timezone
 
-from anymail import outbox
-from anymail.outbox.models import Batch, BatchState, Entry, Pause, State
+from anymail import outbox, testing
+from anymail.feedback import amazon_answer
+from anymail.feedback.models import Suppression
+from anymail.feedback.recording import record
+from anymail.outbox.models import Account, Batch, BatchState, Entry, Pause, State
+from anymail.suppressions import AmazonAnswer, AmazonListing
 
+from .. import accessibility
 from ..browser import browser, why_not
+from ..local_ses import local_ses
+from .account.test_page import project as account_project
 from .batches.rows import add_entry, make_batch
+from .history.rows import NOON, add_events, add_feedback
 from .test_admin import stored, url
 
 if TYPE_CHECKING:
@@ -59,7 +69,7 @@ def strict_policy(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def setUpModule() -> None:
     """One browser for all tests."""
-    if reason := why_not():
+    if reason := why_not() or accessibility.why_not():
         raise SkipTest(reason)
     with ExitStack() as stack:
         AdminTests.browser = stack.enter_context(browser())
@@ -214,6 +224,67 @@ class AdminTests(StaticLiveServerTestCase):
             page.get_by_role("button", name="Go").click()
             page.wait_for_selector("input[name=chosen]", state="attached")
             self.check(page, viewport["width"])
+
+    def test_axe_finds_nothing(self) -> None:
+        entry = stored(State.SENT, message_id="m1", status="sent", posted_at=NOON, attempt=1)
+        for kind in ("bounce", "delivery_delay", "complaint"):
+            add_feedback(kind, NOON)
+        add_events("click", recipient=["ann@example.com", "bob@example.com"])
+        outbox.pause("default", lane="example.com", reason="wrong template", by="zoe")
+        batch = make_batch("June news", failed=2)
+        add_entry(batch)
+        addresses = [url(Entry), url(Entry, "change", entry.pk), url(Pause)]
+        addresses.append(url(Batch, "change", batch.pk))
+        for viewport, scheme in ((LAPTOP, "light"), (PHONE, "dark")):
+            page = self.page(viewport, color_scheme=scheme)
+            for address in addresses:
+                self.open(page, address)
+                with self.subTest(address, scheme=scheme):
+                    self.assertEqual(accessibility.violations(page), [])
+
+    def test_who_has_only_an_address_finds_everything_with_two_clicks(self) -> None:
+        message = EmailMultiAlternatives("Your receipt", "Thanks", None, ["ann@example.com"])
+        posted = {"posted_at": timezone.now(), "attempt": 1}
+        stored(State.SENT, message, message_id="m1", status="sent", **posted)
+        record(testing.tracking_event("bounced", recipient="ann@example.com", message_id="m1"))
+        Suppression.objects.suppress(["ann@example.com"], "hard_bounce", note=LONG)
+        listing = AmazonListing(reason="bounce", message_id=LONG)
+        answer = mock.patch.object(
+            amazon_answer, "_asked", return_value=AmazonAnswer(listing=listing)
+        )
+        self.enterContext(answer)
+        for viewport, scheme in ((LAPTOP, "light"), (PHONE, "dark")):
+            page = self.page(viewport, color_scheme=scheme)
+            self.open(page, reverse("admin:index"))
+            page.get_by_role("link", name="Addresses", exact=True).click()
+            page.get_by_label("Address").fill("ANN@example.com")
+            page.get_by_role("button", name="Search").click()
+            for told in ("bounced on", "Suppressed here", "Suppressed at Amazon", "Send again…"):
+                page.get_by_text(told).first.wait_for()
+            for action in ("Lift here…", "Lift here and at Amazon…"):
+                page.get_by_role("link", name=action, exact=True).wait_for()
+            self.check(page, viewport["width"])
+            with self.subTest(scheme=scheme):
+                self.assertEqual(accessibility.violations(page), [])
+        page.get_by_role("link", name="Lift here…", exact=True).click()
+        page.get_by_label("Note").fill("has a new mailbox")
+        page.get_by_role("button", name="Lift").click()
+        page.get_by_role("link", name="Suppress…").wait_for()
+        page.get_by_role("button", name="Send again…").click()
+        page.get_by_role("button", name="Send again").click()
+        page.wait_for_selector(".messagelist .success")
+
+    def test_the_page_of_the_account(self) -> None:
+        with local_ses() as amazon, account_project(amazon.url):
+            for viewport, scheme in ((LAPTOP, "light"), (PHONE, "dark")):
+                page = self.page(viewport, color_scheme=scheme)
+                self.open(page, f"{url(Account)}?days=90")
+                page.get_by_text("The same in numbers").click()
+                self.check(page, viewport["width"])
+                with self.subTest(scheme=scheme):
+                    self.assertEqual(accessibility.violations(page), [])
+                page.get_by_role("link", name="14 days").click()
+                self.check(page, viewport["width"])
 
     def check(self, page: Any, width: int) -> None:
         """The page is not wider than the window, and says what everything is."""

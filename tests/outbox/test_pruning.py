@@ -14,7 +14,7 @@ from django.utils import timezone
 from anymail.outbox import ids
 from anymail.outbox.attachments import save_parts
 from anymail.outbox.freezing import StoredPart
-from anymail.outbox.models import Entry, Recipient, State
+from anymail.outbox.models import Entry, Event, Recipient, State, Step
 
 from . import OutboxTestCase
 
@@ -58,6 +58,21 @@ class PruningTests(OutboxTestCase):
         kept = {stored(state, days=400).pk for state in states}
         prune("--older-than", "1d")
         self.assertEqual(self.left(), kept)
+
+    def test_steps_go_with_their_message(self) -> None:
+        old, kept = stored(State.SENT, days=31), stored(State.SENT, days=29)
+        for entry in (old, kept):
+            Step._default_manager.create(entry=entry, kind="put_off")
+        prune()
+        self.assertEqual(Step._default_manager.get().entry_id, kept.pk)
+
+    def test_events_go_by_the_day_on_which_they_came(self) -> None:
+        for days in (31, 29, 31):
+            then = timezone.now() - timedelta(days=days)
+            Event._default_manager.create(key=str(Event._default_manager.count()), created_at=then)
+        self.assertIn("events in the outbox: 2 deleted", prune("--batch-size", "1"))
+        self.assertEqual(Event._default_manager.get().key, "1")
+        self.assertIn("events in the outbox: 1 deleted", prune("--older-than", "1d"))
 
     def test_a_dry_run_deletes_nothing(self) -> None:
         kept = {stored(State.SENT, days=31).pk}

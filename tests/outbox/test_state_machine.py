@@ -19,7 +19,7 @@ from unittest import mock
 from uuid import UUID
 
 import django
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.test import tag
 from hypothesis import HealthCheck, Verbosity, settings
 from hypothesis import strategies as st
@@ -40,8 +40,8 @@ from anymail.outbox import channel, endings, ids, paused_lanes, rates
 from anymail.outbox.batches.upkeep import look_after
 from anymail.outbox.channel import Channel, Limits
 from anymail.outbox.ids import parse_tag
-from anymail.outbox.ledger import entries, recipients
-from anymail.outbox.models import Batch, BatchState, Entry, Pause, Recipient, State
+from anymail.outbox.ledger import entries, recipients, steps
+from anymail.outbox.models import Batch, BatchState, Entry, Pause, Recipient, State, StepKind
 from anymail.outbox.outcomes import Result, Verdict
 from anymail.outbox.proof import prove
 from anymail.outbox.reaping import reap
@@ -463,6 +463,21 @@ class Outbox(RuleBasedStateMachine):
         ):
             assert address in self.doubled(entry_id), (address, found)
 
+    @invariant()
+    def every_doubt_is_noted(self) -> None:
+        noted = steps().filter(entry=OuterRef("pk"), attempt=OuterRef("attempt"))
+        doubts = entries().filter(state=State.IN_DOUBT)
+        assert not doubts.exclude(Exists(noted.filter(kind=StepKind.IN_DOUBT))).exists()
+
+    def check_steps(self) -> None:
+        """What people have done is noted. A doubt that need not be held is released by itself."""
+        found = steps().exclude(entry__on_doubt="resend")
+        again = found.filter(kind__in=(StepKind.SENT_AGAIN, StepKind.RELEASED))
+        noted = Counter(again.values_list("entry", flat=True))
+        held = entries().exclude(on_doubt="resend").filter(pk__in=self.allowed)
+        for pk in held.values_list("pk", flat=True):
+            assert noted[pk] == self.allowed[pk], (pk, noted[pk], self.allowed[pk])
+
     def doubled(self, entry_id: UUID, *, since: int = 0) -> set[str]:
         """Who has got a message twice, without anybody wanting it sent once more in between.
 
@@ -523,6 +538,7 @@ class Outbox(RuleBasedStateMachine):
         self.nothing_is_sent_twice()
         self.what_is_said_to_be_sent_is_with_ses()
         self.what_is_said_to_be_sent_twice_was()
+        self.check_steps()
         for batch in Batch._default_manager.all():
             self.check_batch(batch)
         for entry in entries():

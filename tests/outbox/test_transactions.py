@@ -63,7 +63,7 @@ class CollidingRecipients:
         def colliding(entry: Entry, outgoing: Any) -> list[Recipient]:
             return [Recipient(pk=1, entry=entry, kind="to", address="a") for _ in range(2)]
 
-        self.patch = mock.patch.object(storing, "_recipients", colliding)
+        self.patch = mock.patch.object(storing, "recipient_rows", colliding)
         self.patch.start()
 
     def __exit__(self, *error: object) -> None:

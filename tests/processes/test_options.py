@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, override_settings
 
-from anymail.processes.options import MAX_SECONDS, duration, number
+from anymail.processes.options import MAX_SECONDS, duration, moment, number
 
 
 class NumberTests(SimpleTestCase):
@@ -35,3 +35,25 @@ class DurationTests(SimpleTestCase):
         for wrong in ("", "90", "0d", "-1d", "d", "9y", "1d2h", "999999w"):
             with self.assertRaises(ArgumentTypeError):
                 duration(wrong)
+
+
+class MomentTests(SimpleTestCase):
+    def test_a_duration_is_so_long_ago(self):
+        ago = datetime.now(timezone.utc) - moment("6h")
+        self.assertAlmostEqual(ago, timedelta(hours=6), delta=timedelta(minutes=5))
+
+    @override_settings(TIME_ZONE="Asia/Tokyo")
+    def test_a_time_without_an_offset_is_that_of_the_project(self):
+        wanted = datetime(2026, 11, 30, 5, tzinfo=timezone.utc)
+        for text in ("2026-11-30T14:00", "2026-11-30 14:00:00", "2026-11-30T05:00:00Z"):
+            self.assertEqual(moment(text), wanted)
+        self.assertEqual(moment("2026-11-30"), wanted - timedelta(hours=14))
+
+    @override_settings(USE_TZ=False)
+    def test_it_is_aware_without_time_zones_too(self):
+        self.assertIsNotNone(moment("2026-11-30").tzinfo)
+
+    def test_others_are_refused_with_what_is_right(self):
+        for wrong in ("", "6", "yesterday", "2026-13-01", "2026-11-30T25:00", "12"):
+            with self.assertRaisesRegex(ArgumentTypeError, "is no time, like 6h"):
+                moment(wrong)

@@ -117,8 +117,10 @@ class SuppressionListTests(AccountTestCase):
 
     def test_put_get_and_delete(self):
         self.put(CUSTOMER, "COMPLAINT")
-        found = self.get(CUSTOMER.upper())
+        found = self.get("ann@EXAMPLE.net")
         self.assertEqual((found["EmailAddress"], found["Reason"]), (CUSTOMER, "COMPLAINT"))
+        code, _, _ = self.refusal(self.get, "Ann@example.net")
+        self.assertEqual(code, "NotFoundException")
         self.sesv2.delete_suppressed_destination(EmailAddress=CUSTOMER)
         for call in (
             self.sesv2.get_suppressed_destination,

@@ -24,6 +24,14 @@ def _templates_with(usage: Usage, version: int) -> bool | None:
     return version in usage.api_versions and usage.has_templates
 
 
+def _may_change_suppressions(usage: Usage) -> bool | None:
+    return None if usage.has_feedback else False
+
+
+def _may_ask_for_insights(usage: Usage) -> bool | None:
+    return None if usage.has_outbox else False
+
+
 def _may_look_into_queues(usage: Usage) -> bool | None:
     return None if usage.settings.queues else False
 
@@ -78,11 +86,36 @@ ROWS: tuple[Permission, ...] = (
         is_needed=lambda usage: 2 in usage.api_versions and _asks_for_the_rate(usage),
     ),
     permission(
+        "ShowTheAccount",
+        "sesv2:GetAccount sesv2:ListRecommendations",
+        Resource.ANY,
+        why="the page of the account in Django's admin",
+        is_vital=False,
+        is_needed=lambda usage: None if usage.has_outbox else False,
+    ),
+    permission(
         "ValidateAddresses",
         "sesv2:GetEmailAddressInsights",
         Resource.ANY,
         why="asking whether addresses are deliverable",
         is_needed=lambda usage: usage.has_validators,
+    ),
+    permission(
+        "SuppressionList",
+        "sesv2:GetSuppressedDestination sesv2:PutSuppressedDestination "
+        "sesv2:DeleteSuppressedDestination sesv2:ListSuppressedDestinations",
+        Resource.ANY,
+        why="looking at Amazon's suppression list, and changing it",
+        is_vital=False,
+        is_needed=_may_change_suppressions,
+    ),
+    permission(
+        "AskForInsights",
+        "sesv2:GetMessageInsights",
+        Resource.ANY,
+        why="anymail_backfill --ask-insights",
+        is_vital=False,
+        is_needed=_may_ask_for_insights,
     ),
     permission(
         "ConfirmWebhookSubscriptions",
@@ -150,7 +183,7 @@ ROWS: tuple[Permission, ...] = (
         "AgeOfTheOldestMessage",
         "cloudwatch:GetMetricStatistics",
         Resource.ANY,
-        why="anymail_consume --status",
+        why="anymail_consume --status, and the page of the account in Django's admin",
         is_needed=_may_look_into_queues,
     ),
     permission(

@@ -43,6 +43,7 @@ class Usage:
         those of the account if there are none.
     :param dead_letter_queues: ARNs; those of the queues with ``-dead`` if there are none.
     :param has_outbox: messages are sent by ``anymail_send``.
+    :param has_feedback: ``anymail.feedback`` is installed.
     :param has_webhook: SNS posts to a webhook.
     :param has_inbound: mail is received, and fetched from S3.
     :param has_templates: messages have a ``template_id``.
@@ -57,6 +58,7 @@ class Usage:
     identities: tuple[str, ...] = ()
     dead_letter_queues: tuple[str, ...] = ()
     has_outbox: bool = False
+    has_feedback: bool = False
     has_webhook: bool | None = None
     has_inbound: bool | None = None
     has_templates: bool | None = None

@@ -5,19 +5,23 @@ from typing import ClassVar
 from django.db import migrations, models
 from django.db.migrations.operations.base import Operation
 
+from anymail.database.operations import AddIndexWhileWriting
+
 
 class Migration(migrations.Migration):
+
+    atomic: ClassVar[bool] = False
 
     dependencies: ClassVar[list[tuple[str, str]]] = [
         ('anymail_feedback', '0001_initial'),
     ]
 
     operations: ClassVar[list[Operation]] = [
-        migrations.AddIndex(
+        AddIndexWhileWriting(
             model_name='bounce',
             index=models.Index(fields=['hard', 'created_at', 'id'], name='anymail_bounce_hard'),
         ),
-        migrations.AddIndex(
+        AddIndexWhileWriting(
             model_name='bounce',
             index=models.Index(fields=['action', 'created_at', 'id'], name='anymail_bounce_action'),
         ),

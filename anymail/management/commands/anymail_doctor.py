@@ -11,7 +11,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ...aws_account.backends import amazon_ses_backend
 from ...aws_account.dns.lookups import DnsLookups
 from ...aws_account.doctor import simulated_events
 from ...aws_account.doctor.check import STATUSES, Check, Result, run_checks
@@ -21,6 +20,7 @@ from ...aws_account.doctor.findings import Status
 from ...aws_account.doctor.principals import principal_arn
 from ...aws_account.doctor.probe import command as probe
 from ...aws_account.doctor.report import Paint, as_json, as_text
+from ...checks.mailers import amazon_ses_backend
 from ...conf import AmazonSESSettings, django_setting
 from ...exceptions import AnymailConfigurationError
 from ...processes.progress_bar import ProgressBar

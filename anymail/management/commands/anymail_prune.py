@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from ...database.pruning import Prunable, prunable_apps
+from ...database.pruning import Prunable, before_pruning, prunable_apps
 from ...processes.options import duration, number
 
 
@@ -20,7 +20,7 @@ class Command(BaseCommand):
         "Delete old rows of the installed apps: of anymail.feedback, bounces, complaints, "
         "deliveries and other events, and suppressions that expired as long ago. "
         "Suppressions that have not expired are never deleted. Of anymail.outbox, messages that "
-        "came to an end, with their recipients."
+        "came to an end, with their recipients, and events."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -52,7 +52,10 @@ class Command(BaseCommand):
         :raises CommandError: there is nothing that could be deleted.
         """
         database, batch_size = options["database"], options["batch_size"]
-        for found in find_prunable(options["older_than"]):
+        prunable = find_prunable(options["older_than"])
+        if not options["dry_run"]:
+            before_pruning.send(sender=None)
+        for found in prunable:
             if options["dry_run"]:
                 line = f"{found.name}: {found.count(database)} would be deleted"
             else:

@@ -10,7 +10,6 @@ from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
 
 from ...amazon_ses.installed_botocore import botocore_version
-from ...aws_account.backends import amazon_ses_backend
 from ...aws_account.dns.records import (
     DnsRecord,
     dmarc_record,
@@ -39,6 +38,7 @@ from ...aws_account.setup.report import (
 from ...aws_account.setup.request import SetupRequest
 from ...aws_account.setup.resources import Desired, Identity, Place, Present
 from ...aws_account.setup.steps import Context
+from ...checks.mailers import amazon_ses_backend
 from ...conf import AmazonSESSettings
 from ...exceptions import AnymailConfigurationError, AnymailError
 from ...processes.questions import agrees
@@ -90,6 +90,7 @@ class Command(BaseCommand):
                 Holder(options["holder"] or "application"),
                 api_version=api_version,
                 has_outbox=apps.is_installed("anymail.outbox"),
+                has_feedback=apps.is_installed("anymail.feedback"),
             )
             self.stdout.write(text)
         elif options["format"]:

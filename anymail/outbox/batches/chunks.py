@@ -15,7 +15,7 @@ from ...exceptions import AnymailError, AnymailInvalidAddress
 from ..freezing import freeze_personal
 from ..ids import chunk_digest
 from ..models import INVALID_ADDRESS, Batch, Entry, Recipient, State
-from ..storing import Prepared
+from ..storing import Prepared, tag_rows
 from .addressees import Addressee
 from .drafts import Draft
 
@@ -82,7 +82,8 @@ def prepared(made: Draft, batch: Batch, chunk: Chunk, number: int) -> Prepared:
         row = _row(entry, one)
         row.status, row.error_code = "invalid", INVALID_ADDRESS
         rows.append(row)
-    return Prepared(message=chunk.message, entry=entry, recipients=rows)
+    tags = tag_rows(entry, made.tags)
+    return Prepared(message=chunk.message, entry=entry, recipients=rows, tags=tags)
 
 
 def _row(entry: Entry, one: Addressee) -> Recipient:

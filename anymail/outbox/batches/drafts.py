@@ -41,6 +41,7 @@ class Draft:
     :param size: recipients of a call.
     :param common: columns that its entries and the batch have in common.
     :param scheduling: other columns of its entries.
+    :param tags: of the message.
     :param fingerprint: of the message.
     """
 
@@ -50,6 +51,7 @@ class Draft:
     size: int
     common: Mapping[str, Any]
     scheduling: Mapping[str, Any]
+    tags: Sequence[str]
     fingerprint: str
 
     def content(self) -> tuple[str, Sequence[str]]:
@@ -89,6 +91,7 @@ def draft(message: Any, name: str, mailer: str) -> Draft:
         size=_call_size(rate) if is_apart else 1,
         common=common_columns(outgoing, mailer, backend),
         scheduling=scheduling_columns(scheduling, default_priority=PRIORITY),
+        tags=outgoing.tags or (),
         fingerprint=fingerprint(plain),
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .batch import Batch, BatchState
 from .entry import INVALID_ADDRESS, Entry, Recipient, State
+from .history import Account, Address, DailyCount, EntryTag, Event, Step, StepKind
 from .lengths import (
     CODE_LENGTH,
     ERROR_LENGTH,
@@ -25,11 +26,18 @@ __all__ = [
     "KEY_LENGTH",
     "NAME_LENGTH",
     "SUBJECT_LENGTH",
+    "Account",
+    "Address",
     "Batch",
     "BatchState",
+    "DailyCount",
     "Entry",
+    "EntryTag",
+    "Event",
     "Pace",
     "Pause",
     "Recipient",
     "State",
+    "Step",
+    "StepKind",
 ]

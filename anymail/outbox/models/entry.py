@@ -173,6 +173,7 @@ class Entry(models.Model):
             ("send_again_entry", _("Can send messages again")),
             ("release_entry", _("Can release messages from doubt")),
             ("read_entry", _("Can read the content of messages")),
+            ("export_entry", _("Can export messages")),
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(
@@ -190,6 +191,14 @@ class Entry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject or self.id} ({self.get_state_display()})"
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether an e-mail backend has sent it by itself: it is logged here, and never waited.
+
+        What workers have posted they have claimed before.
+        """
+        return self.posted_at is not None and self.attempt == 0
 
 
 class Recipient(models.Model):

@@ -16,15 +16,15 @@ from ..journal import now
 class SuppressionLists:
     """Addresses to which SES does not send.
 
-    :param entries: by region and address in lower case, as ``GetSuppressedDestination`` has them.
+    :param entries: by region and :func:`spelling`, as ``GetSuppressedDestination`` has them.
     """
 
     entries: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
 
     def add(self, region: str, address: str, reason: str, **attributes: str) -> None:
         """:param reason: ``"BOUNCE"`` or ``"COMPLAINT"``."""
-        self.entries[region, address.lower()] = {
-            "EmailAddress": address,
+        self.entries[region, spelling(address)] = {
+            "EmailAddress": spelling(address),
             "Reason": reason,
             "LastUpdateTime": now(),
             "Attributes": attributes,
@@ -33,6 +33,16 @@ class SuppressionLists:
     def suppressed(
         self, region: str, addresses: Iterable[str], reasons: Collection[str]
     ) -> list[str]:
-        """The addresses that are on the list for one of these reasons."""
-        found = {address: self.entries.get((region, address.lower())) for address in addresses}
-        return [address for address, one in found.items() if one and one["Reason"] in reasons]
+        """The addresses that are on the list for one of these reasons, in any spelling."""
+        found = {
+            listed.lower()
+            for (where, listed), entry in list(self.entries.items())
+            if where == region and entry["Reason"] in reasons
+        }
+        return [address for address in dict.fromkeys(addresses) if address.lower() in found]
+
+
+def spelling(address: str) -> str:
+    """An address as SES keeps it: upper and lower case before the ``@`` are different there."""
+    local, at, domain = address.rpartition("@")
+    return f"{local}{at}{domain.lower()}"

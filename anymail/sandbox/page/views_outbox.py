@@ -118,10 +118,11 @@ def _kill(id: UUID, word: str) -> None:
 def _listed() -> dict[str, Any]:
     if not is_installed():
         return {"rows": None}
-    from ...outbox.ledger import entries
+    from ...outbox.ledger import entries, without_direct
 
     try:
-        newest = entries().defer("content").prefetch_related("recipients").order_by("-created_at")
+        rows = without_direct(entries()).defer("content").prefetch_related("recipients")
+        newest = rows.order_by("-created_at")
         found = list(newest.annotate(is_kept=Q(content__isnull=False))[:PAGE_LENGTH])
     except DatabaseError as err:
         return {"rows": None, "trouble": err}

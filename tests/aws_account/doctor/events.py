@@ -8,11 +8,11 @@ import re
 from typing import Any
 from unittest import mock
 
-from anymail.aws_account.backends import amazon_ses_backend
 from anymail.aws_account.doctor.check import Result
 from anymail.aws_account.doctor.checks.configuration_sets import ADVISED_TYPES, NEEDED_TYPES
 from anymail.aws_account.doctor.context import Context, Options
 from anymail.aws_account.doctor.findings import FixKind
+from anymail.checks.mailers import amazon_ses_backend
 from anymail.sandbox.aws.defaults import ACCOUNT, REGION
 
 from . import DoctorTestCase, fixes

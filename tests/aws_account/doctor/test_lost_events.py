@@ -13,6 +13,7 @@ from anymail.aws_account.doctor.context import Context
 from anymail.aws_account.doctor.findings import Finding, Status
 from anymail.feedback.models import Delivery, MailEvent
 from anymail.outbox.models import Entry
+from anymail.processes.options import moment
 
 from .. import AwsAccountTestCase
 
@@ -39,6 +40,15 @@ class LostEventsTests(AwsAccountTestCase, TestCase):
         found = self.check()
         self.assertEqual(found.status, Status.ERROR)
         self.assertEqual(found.text, "mail was sent 3 h ago, and the last event came 3 days ago")
+
+    def test_what_was_missed_since_then_can_be_asked_for(self):
+        self.heard(hours=72)
+        self.sent(hours=3)
+        *_, fix = self.check().fixes
+        program, since = fix.text.split(" --since ")
+        self.assertEqual(program, "python manage.py anymail_backfill")
+        age = timezone.now() - moment(since)
+        self.assertAlmostEqual(age, timedelta(hours=72), delta=timedelta(minutes=5))
 
     def test_an_event_may_take_an_hour(self):
         self.heard(hours=72)

@@ -1,12 +1,14 @@
 """The account's suppression list: D25."""
 
+from datetime import timedelta
 from unittest import mock
 
 from django.test import TestCase, override_settings
+from django.utils import timezone
 
 from anymail.aws_account.doctor.checks import suppression
 from anymail.aws_account.doctor.findings import Status
-from anymail.feedback.models import Suppression
+from anymail.feedback.models import Pull, Suppression
 
 from . import DoctorTestCase
 
@@ -33,7 +35,22 @@ class SuppressionTests(DoctorTestCase, TestCase):
         Suppression.objects.suppress(["ann@example.net", "other@example.net"])
         with override_settings(ANYMAIL_FEEDBACK_SUPPRESS=["hard_bounce"]):
             [finding] = self.check("D25").findings
-        self.assertEqual(finding.text, "SES suppresses addresses: 3; 2 of them are not on ours")
+        self.assertEqual(
+            finding.text,
+            "SES suppresses addresses: 3; 2 of them are not on ours: "
+            "python manage.py anymail_suppression pull",
+        )
+
+    def test_lists_that_belong_together_are_pulled_every_day(self):
+        with override_settings(ANYMAIL_FEEDBACK_SUPPRESS_SYNC="pull"):
+            for age, expected in ((None, "never pulled"), (25, "over a day ago"), (23, None)):
+                if age is not None:
+                    began_at = timezone.now() - timedelta(hours=age)
+                    defaults = {"region": "us-east-1", "began_at": began_at}
+                    Pull._default_manager.update_or_create(key="k", defaults=defaults)
+                texts = "; ".join(one.text for one in self.check("D25").findings)
+                self.assertEqual("pulled" in texts, expected is not None)
+                self.assertIn(expected or "", texts)
 
     def test_every_page_of_a_short_list_is_read(self):
         self.suppress("ann@example.net", "bob@example.net", "eve@example.net")

@@ -198,7 +198,7 @@ class PageTests(BatchAdminTestCase):
         page = self.page(entry)
         self.assertContains(page, "accepted it twice for 1 recipient.")
         self.assertContains(page, "and again: second")
-        self.assertContains(page, "sent, bounced")
+        self.assertContains(page, "Bounced")
 
 
 class InterventionTests(BatchAdminTestCase):

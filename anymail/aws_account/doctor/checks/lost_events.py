@@ -8,18 +8,22 @@ from typing import Any
 
 from django.apps import apps
 from django.utils import timezone
+from django.utils.timezone import is_naive, make_aware
 
+from ....amazon_ses.timestamps import iso_time
 from ....conf import OutboxSettings
 from ....processes.wording import counted, spoken
 from ..context import Context
-from ..findings import Finding, advice, command, error, not_used, ok, warning
+from ..findings import Finding, Fix, advice, command, error, not_used, ok, warning
 
 #: The models of ``anymail.feedback`` that events are stored in.
 EVENTS = ("Delivery", "Bounce", "Complaint", "MailEvent")
 #: SES usually reports within seconds; SNS tries a webhook for about an hour.
 PATIENCE = timedelta(hours=1)
 DAY = timedelta(days=1)
+MONTH = timedelta(days=30)
 PROBE = command("python manage.py anymail_doctor --probe")
+AGAIN = advice("When events come again, ask SES for the bounces and complaints that did not:")
 
 
 def lost_events(context: Context) -> Iterator[Finding]:
@@ -30,11 +34,13 @@ def lost_events(context: Context) -> Iterator[Finding]:
     last, now = _last_event(), timezone.now()
     sent = _last_sent(now - PATIENCE)
     if sent is not None and (last is None or last < sent):
-        yield error(f"mail was sent {_ago(now, sent)}, and {_since(now, last)}", PROBE)
+        text = f"mail was sent {_ago(now, sent)}, and {_since(now, last)}"
+        yield error(text, PROBE, AGAIN, _backfill(last or now - MONTH))
     elif sent is None and (last is None or last < now - DAY) and (count := _sent_today(context)):
         messages = counted(count, "message")
         text = f"the account has sent {messages} in 24 hours, and {_since(now, last)}"
-        yield warning(text, advice("If this project has sent any of them:"), PROBE)
+        mine = advice("If this project has sent any of them:")
+        yield warning(text, mine, PROBE, AGAIN, _backfill(last or now - MONTH))
     elif last is None:
         yield not_used("no mail has been sent")
     else:
@@ -51,7 +57,7 @@ def _last_event() -> datetime | None:
 
 
 def _last_sent(until: datetime) -> datetime | None:
-    """When the outbox last sent a message, of those that were sent before a moment."""
+    """When a message was last sent that the outbox has, or has logged, before a moment."""
     if not apps.is_installed("anymail.outbox"):
         return None
     entries: Any = apps.get_model("anymail_outbox", "Entry")._default_manager
@@ -64,6 +70,11 @@ def _last_sent(until: datetime) -> datetime | None:
 def _sent_today(context: Context) -> int:
     quota = context.ask("sesv2", "GetAccount").get("SendQuota", {})
     return int(quota.get("SentLast24Hours", 0))
+
+
+def _backfill(since: datetime) -> Fix:
+    moment = iso_time(make_aware(since) if is_naive(since) else since)
+    return command(f"python manage.py anymail_backfill --since {moment}")
 
 
 def _since(now: datetime, last: datetime | None) -> str:

@@ -6,6 +6,7 @@ Source: Amazon SES Developer Guide, "Using the Amazon SES account-level suppress
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 
 from django.apps import apps
 
@@ -18,6 +19,9 @@ REASONS = ("BOUNCE", "COMPLAINT")
 #: a second.
 PAGE_SIZE = 1_000
 MAX_PAGES = 10
+PULL = "python manage.py anymail_suppression pull"
+#: How old the last pull may be.
+MAX_AGE = timedelta(days=1)
 
 
 def suppression(context: Context) -> Iterator[Finding]:
@@ -32,6 +36,23 @@ def suppression(context: Context) -> Iterator[Finding]:
             ),
         )
     yield _count(context)
+    if current_settings().get(FeedbackSettings).feedback_suppress_sync is not None:
+        yield from _last_pull(context.now)
+
+
+def _last_pull(now: datetime) -> Iterator[Finding]:
+    """A warning if our list has not been brought up to date for a while."""
+    if not apps.is_installed("anymail.feedback"):
+        return
+    newest = apps.get_model("anymail_feedback", "Pull").objects.order_by("-began_at").first()
+    began_at = None if newest is None else newest.began_at
+    if began_at is not None and began_at.tzinfo is None:
+        began_at = began_at.replace(tzinfo=timezone.utc)
+    if began_at is None or now - began_at > MAX_AGE:
+        since = "was never pulled" if began_at is None else "was last pulled over a day ago"
+        yield warning(
+            f"SES's list {since}: run this by cron, for example every hour", command(PULL)
+        )
 
 
 def _count(context: Context) -> Finding:
@@ -46,7 +67,9 @@ def _count(context: Context) -> Finding:
         unknown += _unknown(page) if is_compared else 0
     more = "more than " if total >= MAX_PAGES * PAGE_SIZE else ""
     text = f"SES suppresses addresses: {more}{total:,}"
-    return ok(f"{text}; {unknown:,} of them are not on ours" if is_compared else text)
+    if is_compared:
+        text += f"; {unknown:,} of them are not on ours"
+    return ok(f"{text}: {PULL}" if unknown else text)
 
 
 def _pages(context: Context) -> Iterator[list[str]]:

@@ -14,12 +14,16 @@ from typing import Any
 
 from django.utils import timezone
 
-from ....checks.mailers import OUTBOX, configured_mailers, default_is_amazon_ses
+from ....checks.mailers import (
+    OUTBOX,
+    amazon_ses_backend,
+    configured_mailers,
+    default_is_amazon_ses,
+)
 from ....exceptions import AnymailConfigurationError
 from ....message import AnymailMessage
 from ....probes import TAG, inbound_address, simulator_address
 from ....signals import EventType
-from ...backends import amazon_ses_backend
 
 #: The mailboxes of the simulator, and the events that their mail leads to.
 MAILBOXES: dict[str, str] = {

@@ -23,6 +23,7 @@ def policy(
     *,
     api_version: int,
     has_outbox: bool,
+    has_feedback: bool,
 ) -> str:
     """The policy, as JSON.
 
@@ -30,6 +31,7 @@ def policy(
     :param holder: who is going to have it.
     :param api_version: of SES, that the backend uses.
     :param has_outbox: whether ``anymail.outbox`` is installed.
+    :param has_feedback: whether ``anymail.feedback`` is.
     """
     parts = set(request.parts)
     has_inbound = "inbound" in parts or bool(settings.inbound_buckets)
@@ -49,6 +51,7 @@ def policy(
         api_versions=frozenset({api_version}),
         identities=tuple(request.identities),
         has_outbox=has_outbox,
+        has_feedback=has_feedback,
         has_webhook=bool(request.tracking_url) or "queue" not in parts,
         has_inbound=has_inbound,
     )

@@ -59,6 +59,10 @@ class Publisher:
         self._pace = pace
         self._schedule = Schedule()
 
+    def sent_mail(self, message_id: str) -> SentMail | None:
+        """A message that SES has accepted."""
+        return self._journal.sent_mail(message_id)
+
     def accept(self, mail: SentMail, *, reasons: Collection[str] = (), late: float = 0.0) -> None:
         """Schedule the events of a message that SES has accepted.
 

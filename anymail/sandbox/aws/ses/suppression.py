@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from ..api import ApiRequest
+from ..suppression import spelling
 from .addresses import check_address
 from .context import Result, SesContext
 from .errors import ErrorCode, SesError
@@ -53,9 +54,10 @@ def _aware(at: datetime) -> datetime:
 
 
 def _key(ses: SesContext, request: ApiRequest) -> tuple[str, str]:
-    """Where the address in a call is; SesError unless it is on the list."""
+    """Where the address in a call is; SesError unless it is one, and on the list."""
     address = request.params["EmailAddress"]
-    key = request.region, address.lower()
+    check_address(address)
+    key = request.region, spelling(address)
     if key not in ses.suppression.entries:
         text = f"Email address {address} does not exist on your suppression list."
         raise SesError(ErrorCode.NOT_FOUND, text)

@@ -1,0 +1,1 @@
+"""The page of the account: what Amazon says of it, and what was sent on each day."""

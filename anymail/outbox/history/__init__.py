@@ -1,0 +1,1 @@
+"""What became of messages: the log, its events, and the pages that show them."""

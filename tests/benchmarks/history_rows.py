@@ -55,10 +55,11 @@ RECIPIENT = """
     """
 #: Each fourth mail was opened twice, and clicked.
 EVENT = """
-    INSERT INTO anymail_outbox_event (message_id, {key}, event_type, address, address_key,
+    INSERT INTO anymail_outbox_event (message_id, {key}, event_id, event_type, address, address_key,
         recipient_uncertain, occurred_at, created_at, document)
-    SELECT {message_id}, md5(concat(n, '-', kinds.kind, who)), kinds.event_type, who, who, false,
-        {created}, {created}, '{{"eventType": "Event", "event": {{"ipAddress": "192.0.2.1"}}}}'
+    SELECT {message_id}, md5(concat(n, '-', kinds.kind, who)), {uuid}, kinds.event_type, who, who,
+        false, {created}, {created},
+        '{{"eventType": "Event", "event": {{"ipAddress": "192.0.2.1"}}}}'
     FROM (SELECT n, {address} AS who FROM {numbers} WHERE n % 4 = 0
         UNION ALL SELECT n, 'team@example.com' FROM {numbers}
         WHERE n % 4 = 0 AND n % {team} = 0) AS recipients

@@ -62,13 +62,13 @@ class FeatureTests(SimpleTestCase):
 
     def test_the_outbox(self):
         for is_installed in (True, False):
-            apps = ["anymail", *(["anymail.outbox"] if is_installed else [])]
+            apps = ["anymail", *(["tests.outbox.DisconnectedOutbox"] if is_installed else [])]
             with override_settings(INSTALLED_APPS=apps):
                 self.assertIs(usage_of().has_outbox, is_installed)
 
     def test_feedback(self):
         for is_installed in (True, False):
-            apps = ["anymail", *(["anymail.feedback"] if is_installed else [])]
+            apps = ["anymail", *(["tests.feedback.DisconnectedFeedback"] if is_installed else [])]
             with override_settings(INSTALLED_APPS=apps):
                 self.assertIs(usage_of().has_feedback, is_installed)
 

@@ -102,6 +102,7 @@ def ask_amazon(model_admin: SuppressionAdmin, request: HttpRequest, row: Any) ->
         **model_admin.admin_site.each_context(request),
         "title": _("What Amazon says"),
         "opts": model_admin.opts,
+        "media": model_admin.media,
         "row": row,
         "standings": [(row.address, standing(row.address, again=True))],
         "may_lift": model_admin.has_lift_permission(request),
@@ -133,6 +134,7 @@ def ask_for_note(
         **model_admin.admin_site.each_context(request),
         "title": _("Lift suppressions"),
         "opts": model_admin.opts,
+        "media": model_admin.media,
         "form": form,
         "count": len(addresses),
         "standings": [

@@ -55,6 +55,11 @@ class ListAdmin(AnyModelAdmin):
     deferred: ClassVar[tuple[str, ...]] = ("event",)
     actions: tuple[str, ...] = ("export",)
 
+    class Media:
+        """The styles of our templates."""
+
+        css: ClassVar[dict[str, tuple[str, ...]]] = {"all": ("anymail_feedback/admin.css",)}
+
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """False: only SES reports events."""
         return False

@@ -1,57 +1,76 @@
-"""The admin of the feedback app in a real browser."""
+"""The admin of the feedback app in a real browser, with an Amazon on loopback."""
 
 from __future__ import annotations
 
-import os
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
-from unittest import SkipTest, addModuleCleanup
+from typing import Any
+from unittest import mock
 
-from django.conf import settings
-from django.contrib.auth.models import User
-from django.contrib.staticfiles.testing import StaticLiveServerTestCase
+from django.core.cache import cache
+from django.test import override_settings
 
 from anymail import testing
-from anymail.feedback.models import Suppression
+from anymail.amazon_ses.process_local import ProcessLocal
+from anymail.amazon_ses.timeouts import TimeoutExecutor
+from anymail.feedback import amazon_answer
+from anymail.feedback.models import Bounce, Suppression
 from anymail.feedback.recording import record
+from anymail.sandbox.aws.defaults import CREDENTIALS, REGION
 
-from ..browser import browser, why_not
+from ..admin_browser import LAPTOP, VIEWS, AdminInBrowserTestCase
+from ..class_context import enter_class_context
+from ..local_ses import LocalSes, local_ses
 from .test_admin import MODELS, url
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
-
-LAPTOP = {"width": 1280, "height": 720}
 #: Long values that cannot be broken: what makes lists wide.
 ADDRESS = f"{'x' * 64}@{'y' * 60}.{'z' * 60}.example"
 TEXT = "smtp;550-5.1.1_" + "w" * 300
+LIFT = "Lift: send to these addresses again"
+EVERYWHERE = "Lift here and at Amazon"
 
 
-def setUpModule() -> None:
-    """One browser for all tests."""
-    if reason := why_not():
-        raise SkipTest(reason)
-    with ExitStack() as stack:
-        AdminTests.browser = stack.enter_context(browser())
-        # While Playwright runs, Django takes this thread for an asynchronous one.
-        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-        stack.callback(os.environ.pop, "DJANGO_ALLOW_ASYNC_UNSAFE")
-        addModuleCleanup(stack.pop_all().close)
+def _patient_executor() -> TimeoutExecutor:
+    """Waits for Amazon as long as a slow machine needs."""
+    return TimeoutExecutor(60)
 
 
-class AdminTests(StaticLiveServerTestCase):
-    browser: Browser
+class AdminTests(AdminInBrowserTestCase):
+    amazon: LocalSes
 
-    def page(self) -> Any:
-        """A window of somebody who is logged in."""
-        context = self.browser.new_context(viewport=LAPTOP)
-        self.addCleanup(context.close)
-        self.client.force_login(User.objects.create_superuser("root"))
-        session = self.client.cookies[settings.SESSION_COOKIE_NAME].value
-        context.add_cookies(
-            [{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": self.live_server_url}]
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.amazon = enter_class_context(cls, local_ses())
+
+    def setUp(self) -> None:
+        super().setUp()
+        cache.clear()
+        params = {**CREDENTIALS, "endpoint_url": self.amazon.url}
+        reasons = ["hard_bounce", "complaint"]
+        anymail = {"AMAZON_SES_CLIENT_PARAMS": params, "FEEDBACK_SUPPRESS": reasons}
+        settings = override_settings(ANYMAIL=anymail)
+        settings.enable()
+        self.addCleanup(settings.disable)
+        self.amazon.state.suppression.entries.clear()
+        patient = mock.patch.object(amazon_answer, "_executor", ProcessLocal(_patient_executor))
+        patient.start()
+        self.addCleanup(patient.stop)
+
+    def suppress(self) -> Suppression:
+        """An address that is on both lists, with the bounce that caused it."""
+        reports = [{"emailAddress": ADDRESS, "diagnosticCode": TEXT, "status": "5.1.1"}]
+        event = testing.ses_event("bounce", recipient=ADDRESS, bouncedRecipients=reports)
+        record(testing.tracking_event("bounced", recipient=ADDRESS, esp_event=event))
+        self.amazon.state.suppression.add(
+            REGION, ADDRESS, "BOUNCE", MessageId="m" * 60, FeedbackId="f" * 60
         )
-        return context.new_page()
+        return Suppression.objects.get()
+
+    def choose(self, page: Any, action: str) -> None:
+        """Choose the only row of the list, and an action."""
+        self.open(page, url(Suppression))
+        page.locator("input.action-select").check()
+        page.locator("select[name=action]").select_option(label=action)
+        page.get_by_role("button", name="Go").click()
 
     def test_the_creation_time_is_in_view_however_long_the_other_values_are(self) -> None:
         for kind in ("bounced", "complained", "delivered", "rejected"):
@@ -60,7 +79,44 @@ class AdminTests(StaticLiveServerTestCase):
         page = self.page()
         for model in MODELS:
             with self.subTest(model.__name__):
-                page.goto(self.live_server_url + url(model))
+                self.open(page, url(model))
                 box = page.locator("#result_list .field-created_at").first.bounding_box()
                 self.assertGreaterEqual(box["x"], 0)
                 self.assertLessEqual(box["x"] + box["width"], LAPTOP["width"])
+
+    def test_axe_finds_nothing_in_lists_and_on_the_page_of_an_event(self) -> None:
+        entry = self.suppress()
+        bounce = Bounce._default_manager.get()
+        lists = (f"{url(Bounce)}?hard__exact=1", f"{url(Suppression)}?q={entry.address}")
+        for viewport, scheme in VIEWS:
+            page = self.page(viewport, color_scheme=scheme)
+            for address in lists:
+                self.open(page, address)
+                page.get_by_role("button", name="Export these as CSV").wait_for()
+                self.check_with_axe(page)
+            self.open(page, url(Bounce, "change", bounce.pk))
+            self.check_with_axe(page)
+
+    def test_axe_finds_nothing_where_addresses_are_suppressed_and_lifted(self) -> None:
+        entry = self.suppress()
+        for viewport, scheme in VIEWS:
+            page = self.page(viewport, color_scheme=scheme)
+            self.open(page, url(Suppression, "add"))
+            self.check_with_axe(page)
+            page.get_by_role("button", name="Save", exact=True).click()
+            page.get_by_text("This field is required.").first.wait_for()
+            self.check_with_axe(page)
+            self.open(page, url(Suppression, "change", entry.pk))
+            self.check_with_axe(page)
+            page.get_by_role("link", name="Ask Amazon").click()
+            page.get_by_text("at Amazon: bounce").wait_for()
+            self.check_with_axe(page)
+            for action in (LIFT, EVERYWHERE):
+                self.choose(page, action)
+                self.check_with_axe(page)
+                page.get_by_label("Note").fill(" ")
+                page.get_by_role("button", name="Lift", exact=True).click()
+                page.get_by_text("This field is required.").wait_for()
+                self.check_with_axe(page)
+            page.get_by_text("550-5.1.1").first.wait_for()
+            page.get_by_text("at Amazon: bounce").wait_for()

@@ -88,10 +88,12 @@ class AddressPageTestCase(TestCase):
 
     def setUp(self) -> None:
         self.client.force_login(self.user)
-        self.amazon = self.enterContext(
-            mock.patch.object(amazon_answer, "_asked", return_value=NOT_LISTED)
-        )
-        self.enterContext(override_settings(ANYMAIL={"FEEDBACK_SUPPRESS": ["hard_bounce"]}))
+        patch = mock.patch.object(amazon_answer, "_asked", return_value=NOT_LISTED)
+        self.amazon = patch.start()
+        self.addCleanup(patch.stop)
+        settings = override_settings(ANYMAIL={"FEEDBACK_SUPPRESS": ["hard_bounce"]})
+        settings.enable()
+        self.addCleanup(settings.disable)
         cache.clear()
 
     def login_with(self, *permissions: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from ..processes.options import moment
-from ..processes.progress import NoProgress, Progress
+from ..processes.progress import REWRITE, NoProgress, Progress
 from .tally import LineProgress, Tally, describe, summary
 
 
@@ -50,6 +50,17 @@ def progress(command: BaseCommand, tally: Tally, options: Mapping[str, Any]) -> 
         return NoProgress()
     line = partial(describe, tally, time.monotonic())
     return LineProgress(line, command.stderr, is_terminal=command.stderr.isatty())
+
+
+def teller(command: BaseCommand, options: Mapping[str, Any]) -> Callable[[str], object]:
+    """What prints a line between those of :func:`progress`."""
+
+    def tell(line: str) -> None:
+        start = REWRITE if command.stderr.isatty() else ""
+        if options["verbosity"] > 0:
+            command.stderr.write(f"{start}{line}")
+
+    return tell
 
 
 def finish(command: BaseCommand, tally: Tally, options: Mapping[str, Any], verb: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from ..amazon_ses.feedback import BACKFILLED
@@ -41,16 +42,17 @@ def insights_notifications(answer: Mapping[str, Any]) -> list[SesNotification]:
     :param answer: of ``GetMessageInsights``, as boto3 returns it.
     """
     found = [
-        notification
+        timed
         for insights in as_objects(answer.get("Insights"))
-        for notification in _of_recipient(answer, insights)
+        for timed in _of_recipient(answer, insights)
     ]
-    return sorted(found, key=lambda one: one.timestamp or datetime.max)
+    return [notification for _, notification in sorted(found, key=itemgetter(0))]
 
 
 def _of_recipient(
     answer: Mapping[str, Any], insights: Mapping[str, Any]
-) -> Iterator[SesNotification]:
+) -> Iterator[tuple[datetime, SesNotification]]:
+    """Each with its time."""
     address = as_string(insights.get("Destination"))
     events = [one for one in as_objects(insights.get("Events")) if one.get("Type") in KINDS]
     timed = [one for one in events if isinstance(one.get("Timestamp"), datetime)]
@@ -68,15 +70,15 @@ def _of_recipient(
     for event in timed:
         kind, name = KINDS[event["Type"]]
         at = iso_time(event["Timestamp"])
-        yield SesNotification(
-            id=made_up_id(INSIGHTS, message_id, kind, address_key(address), at),
-            timestamp=event["Timestamp"],
-            body={
-                "eventType": kind,
-                "mail": mail,
-                name: {"timestamp": at, **_detail(kind, address, as_object(event.get("Details")))},
-            },
-            is_verified=True,
+        detail = _detail(kind, address, as_object(event.get("Details")))
+        yield (
+            event["Timestamp"],
+            SesNotification(
+                id=made_up_id(INSIGHTS, message_id, kind, address_key(address), at),
+                timestamp=event["Timestamp"],
+                body={"eventType": kind, "mail": mail, name: {"timestamp": at, **detail}},
+                is_verified=True,
+            ),
         )
 
 

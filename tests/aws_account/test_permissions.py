@@ -37,6 +37,7 @@ TYPES = {
     Resource.CONFIGURATION_SET: "configuration-set",
     Resource.TEMPLATE: "template",
     Resource.TENANT: "tenant",
+    Resource.EXPORT_JOB: "export-job",
     Resource.TOPIC: "topic",
     Resource.QUEUE: "queue",
     Resource.DEAD_LETTER_QUEUE: "queue",

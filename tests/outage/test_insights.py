@@ -16,6 +16,8 @@ from anymail.outage.insights import insights_notifications
 from anymail.outage.tally import Tally
 from anymail.outbox.models import Entry, Recipient
 from anymail.sandbox.aws.defaults import CREDENTIALS
+from anymail.sandbox.aws.ses.errors import ErrorCode, SesError
+from anymail.sandbox.aws.ses.operations import OPERATIONS
 
 from .. import feedback
 from ..class_context import enter_class_context
@@ -103,7 +105,7 @@ class InsightsTests(TestCase):
         client = self.amazon.client("sesv2")
         with mock.patch.object(asking, "INTERVAL", 1000.0):
             found = asking.ask_insights(["a", "b"], client, Tally(), wait=waits.append)
-            self.assertEqual(list(found), [])
+            self.assertEqual(list(found), [None, None])
         self.assertEqual(waits[0], 0)
         self.assertGreater(waits[1], 500)
 
@@ -114,10 +116,29 @@ class InsightsTests(TestCase):
         with self.assertRaises(AnymailAPIError):
             list(asking.ask_insights(["a"], client, Tally(), wait=lambda seconds: None))
 
+    def test_a_command_that_is_to_end_does_not_repeat_a_call_for_long(self) -> None:
+        calls: list[float] = []
+
+        def wait(seconds: float) -> bool:
+            calls.append(seconds)
+            return True
+
+        client = self.amazon.client("sesv2")
+        with (
+            mock.patch.dict(OPERATIONS, {"GetMessageInsights": throttle}),
+            self.assertRaises(AnymailAPIError),
+        ):
+            asking.call(client, "get_message_insights", wait, MessageId="a")
+        self.assertEqual(len(calls), 1)
+
     def test_answers_that_make_no_sense_give_nothing(self) -> None:
         for answer in odd_answers():
             with self.subTest(answer):
                 self.assertEqual(insights_notifications(answer), [])
+
+
+def throttle(*_: Any) -> Any:
+    raise SesError(ErrorCode.THROTTLED, "Too many requests.")
 
 
 def odd_answers() -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ def _may_change_suppressions(usage: Usage) -> bool | None:
 
 
 def _may_ask_for_insights(usage: Usage) -> bool | None:
-    return None if usage.has_outbox else False
+    return None if usage.has_outbox or usage.has_feedback else False
 
 
 def _may_look_into_queues(usage: Usage) -> bool | None:
@@ -111,9 +111,17 @@ ROWS: tuple[Permission, ...] = (
     ),
     permission(
         "AskForInsights",
-        "sesv2:GetMessageInsights",
+        "sesv2:GetMessageInsights sesv2:CreateExportJob",
         Resource.ANY,
-        why="anymail_backfill --ask-insights",
+        why="anymail_backfill --ask-insights and --export",
+        is_vital=False,
+        is_needed=_may_ask_for_insights,
+    ),
+    permission(
+        "ReadExports",
+        "sesv2:GetExportJob",
+        Resource.EXPORT_JOB,
+        why="anymail_backfill --export",
         is_vital=False,
         is_needed=_may_ask_for_insights,
     ),

@@ -20,6 +20,7 @@ class Resource(Enum):
     CONFIGURATION_SET = "configuration set"
     TEMPLATE = "template"
     TENANT = "tenant"
+    EXPORT_JOB = "export job"
     TOPIC = "topic"
     QUEUE = "queue"
     DEAD_LETTER_QUEUE = "dead-letter queue"
@@ -155,6 +156,7 @@ ARNS: dict[Resource, Callable[[Usage], list[str]]] = {
     Resource.CONFIGURATION_SET: _configuration_sets,
     Resource.TEMPLATE: lambda usage: [usage.arn("ses", "template/*")],
     Resource.TENANT: lambda usage: [usage.arn("ses", "tenant/*")],
+    Resource.EXPORT_JOB: lambda usage: [usage.arn("ses", "export-job/*")],
     Resource.TOPIC: _topics,
     Resource.QUEUE: _queues,
     Resource.DEAD_LETTER_QUEUE: _dead_letter_queues,

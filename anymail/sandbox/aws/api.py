@@ -13,6 +13,7 @@ class ApiRequest:
 
     :param service: ``"ses"`` is v1, ``"sesv2"`` v2.
     :param params: as boto3 takes them.
+    :param url: of the endpoint, as the caller names it.
     """
 
     service: str
@@ -20,6 +21,7 @@ class ApiRequest:
     operation: str
     params: Mapping[str, Any]
     source_ip: str
+    url: str
 
 
 class ApiError(Exception):

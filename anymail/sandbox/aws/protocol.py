@@ -55,7 +55,14 @@ def parse_request(service: str, region: str, environ: Environ, body: bytes) -> A
     except Exception as err:  # moto's parser expects well-formed requests
         code = "SerializationException" if is_json else "MalformedInput"
         raise ApiError(code, "The request cannot be read.") from err
-    return ApiRequest(service, region, operation, params, environ.get("REMOTE_ADDR", "127.0.0.1"))
+    return ApiRequest(
+        service,
+        region,
+        operation,
+        params,
+        source_ip=environ.get("REMOTE_ADDR", "127.0.0.1"),
+        url=f"{environ['wsgi.url_scheme']}://{environ.get('HTTP_HOST', '')}",
+    )
 
 
 def build_response(request: ApiRequest, result: Any) -> Response:

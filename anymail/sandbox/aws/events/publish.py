@@ -63,6 +63,10 @@ class Publisher:
         """A message that SES has accepted."""
         return self._journal.sent_mail(message_id)
 
+    def sent_mails(self) -> list[SentMail]:
+        """The messages that SES has accepted, the newest first."""
+        return self._journal.sent()
+
     def accept(self, mail: SentMail, *, reasons: Collection[str] = (), late: float = 0.0) -> None:
         """Schedule the events of a message that SES has accepted.
 

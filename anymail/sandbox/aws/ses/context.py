@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Tenant = dict[str, Any]
 #: As ``GetConfigurationSet`` has it.
 ConfigurationSet = dict[str, Any]
+#: As ``GetExportJob`` has it, without the URL.
+ExportJob = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,7 @@ class SesContext:
         default_factory=lambda: defaultdict(new_account)
     )
     configuration_sets: dict[tuple[str, str], ConfigurationSet] = field(default_factory=dict)
+    export_jobs: dict[tuple[str, str], ExportJob] = field(default_factory=dict)
     recommendations: list[Mapping[str, Any]] = field(default_factory=list)
     sent: Counter[str] = field(default_factory=Counter)
     templates: dict[tuple[str, str], Template] = field(default_factory=dict)

@@ -31,6 +31,16 @@ def get_message_insights(ses: SesContext, request: ApiRequest) -> Result:
     }
 
 
+def delivery_events(mail: SentMail, address: str) -> list[str]:
+    """What happened to a message on its way, as ``DeliveryEventType`` has it."""
+    found = []
+    for event in list(mail.events):
+        if event.kind in ("Send", "Delivery", "Bounce", "Complaint") and _is_about(event, address):
+            bounce = _details(event).get("Bounce", {}).get("BounceType", "")
+            found.append(f"{bounce}_BOUNCE" if bounce else event.kind.upper())
+    return found
+
+
 def _of_recipient(mail: SentMail, address: str) -> dict[str, Any]:
     events = [
         {

@@ -109,6 +109,12 @@ class InsightsTests(TestCase):
         self.assertEqual(waits[0], 0)
         self.assertGreater(waits[1], 500)
 
+    def test_a_message_is_asked_about_once(self) -> None:
+        tally, client = Tally(), self.amazon.client("sesv2")
+        found = asking.ask_insights(["a", None, "a"], client, tally, wait=lambda seconds: None)
+        self.assertEqual(list(found), [None, None, None])
+        self.assertEqual(tally.skipped, {asking.NOT_KNOWN: 1})
+
     def test_what_ses_refuses_is_an_error(self) -> None:
         self.amazon.faults.denied.add("ses:GetMessageInsights")
         self.addCleanup(self.amazon.faults.denied.clear)

@@ -21,7 +21,7 @@ from ..exceptions import (
     AnymailRecipientsRefused,
     warn_of_removed_hooks,
 )
-from ..exceptions.tracebacks import clear_locals
+from ..exceptions.tracebacks import clear_locals, signal_handler_error
 from ..message import AnymailRecipientStatus, AnymailStatus
 from ..outgoing import OutgoingMessage
 from ..signals import post_send, pre_send, recipients_resolved, sent_directly
@@ -310,8 +310,13 @@ class AnymailBaseBackend(BaseEmailBackend):
             return err
 
     def _tell_log(self, outgoing: OutgoingMessage | None, status: AnymailStatus) -> None:
-        if outgoing is not None and not self.pretends:
-            sent_directly.send_robust(type(self), backend=self, outgoing=outgoing, status=status)
+        if outgoing is None or self.pretends:
+            return
+        for _, result in sent_directly.send_robust(
+            type(self), backend=self, outgoing=outgoing, status=status
+        ):
+            if isinstance(result, Exception) and (found := signal_handler_error(result)):
+                raise found from found.__cause__
 
     def run_pre_send(self, message: EmailMessage) -> bool:
         """Send the ``pre_send`` signal.

@@ -1,14 +1,18 @@
 """The log of mail that e-mail backends send by themselves: statuses -> rows, of a message that has
 come to its end.
 
-They are written in the caller's transaction, in a savepoint, as soon as SES has answered. A message
-that was sent stays sent whatever becomes of its rows.
+They are written as soon as SES has answered, or after COMMIT if the caller is in a transaction. A
+message that was sent stays sent whatever becomes of its rows, and so does the caller's transaction:
+a savepoint would not do, for a deadlock in it ends all of the transaction in MariaDB and MySQL.
+
+Source: MySQL Reference Manual, "InnoDB Error Handling".
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
@@ -21,6 +25,7 @@ from ...backends.base import AnymailBaseBackend
 from ...backends.statuses import count_accepted
 from ...conf import OutboxSettings, current_settings
 from ...database.columns import storable_text, truncate
+from ...exceptions.tracebacks import signal_handler_error
 from ...message import AnymailRecipientStatus, AnymailStatus
 from ...outgoing import OutgoingMessage
 from ..ledger import database
@@ -41,19 +46,20 @@ def on_sent(
     status: AnymailStatus,
     **kwargs: Any,
 ) -> None:
-    """Log a message that a backend has sent. Never raises.
+    """Log a message that a backend has sent.
 
     What the outbox itself logs may be mailed: while that is sent nothing is written, for it may be
     about this log.
+
+    :raises Exception: only that of a signal handler, such as Celery's ``SoftTimeLimitExceeded``: if
+        it were swallowed, the task would go on until it is killed.
     """
     if is_closed() or is_delivering():
         return
-    try:
+    watched = partial(_watched, _message_id(status), is_report=is_report(outgoing.source))
+    with watched():
         if current_settings().get(OutboxSettings).outbox_log:
-            _in_thread_for_orm(partial(_write, backend, outgoing, status))
-    except Exception as err:
-        if not is_report(outgoing.source):  # it would be reported, without end
-            _complain(err, status)
+            _after_commit(partial(_write, rows_of_sent(backend, outgoing, status)), watched)
 
 
 def rows_of_sent(
@@ -82,7 +88,8 @@ def rows_of_sent(
             _set_result(row, found)
     entry.refused_count = sum(row.status in REFUSED_STATUSES for row in rows)
     tags = tag_rows(entry, outgoing.tags)
-    return Prepared(message=outgoing.source, entry=entry, recipients=rows, tags=tags)
+    # Not the message: a long transaction would keep its attachments.
+    return Prepared(message=None, entry=entry, recipients=rows, tags=tags)
 
 
 def _set_result(row: Recipient, result: AnymailRecipientStatus) -> None:
@@ -104,8 +111,24 @@ def _failure(status: AnymailStatus) -> dict[str, str]:
     }
 
 
-def _write(backend: AnymailBaseBackend, outgoing: OutgoingMessage, status: AnymailStatus) -> None:
-    prepared, alias = rows_of_sent(backend, outgoing, status), database()
+def _after_commit(
+    write: Callable[[], None], watched: Callable[[], AbstractContextManager[None]]
+) -> None:
+    """Call a function that writes: now, unless the caller is in a transaction of that database."""
+
+    def write_watched() -> None:
+        with watched():
+            _in_thread_for_orm(write)
+
+    if connections[database()].in_atomic_block:
+        # Not robust=True, which would swallow the exceptions of signal handlers.
+        transaction.on_commit(write_watched, using=database())
+    else:
+        write_watched()
+
+
+def _write(prepared: Prepared) -> None:
+    alias = database()
     try:
         with transaction.atomic(using=alias):
             insert([prepared])
@@ -140,9 +163,23 @@ def _with_own_connections(write: Callable[[], None]) -> None:
         connections.close_all()
 
 
-def _complain(err: Exception, status: AnymailStatus) -> None:
-    results = status.recipients.values()
-    message_id = next((str(one.message_id) for one in results if one.message_id), "")
+@contextmanager
+def _watched(message_id: str, *, is_report: bool) -> Iterator[None]:
+    """Log what goes wrong within the block, and go on.
+
+    :param is_report: of the message: it would be reported that it was not logged, without end.
+    :raises Exception: of a signal handler.
+    """
+    try:
+        yield
+    except Exception as err:
+        if interruption := signal_handler_error(err):
+            raise interruption from interruption.__cause__
+        if not is_report:
+            _complain(err, message_id)
+
+
+def _complain(err: Exception, message_id: str) -> None:
     # The first line: PostgreSQL's next ones quote the row.
     text = mask_addresses(str(err)).partition("\n")[0]
     logger.error(
@@ -152,3 +189,9 @@ def _complain(err: Exception, status: AnymailStatus) -> None:
         text,
         extra={"anymail_message_id": message_id},
     )
+
+
+def _message_id(status: AnymailStatus) -> str:
+    """That of the first recipient who has one."""
+    results = status.recipients.values()
+    return next((str(one.message_id) for one in results if one.message_id), "")

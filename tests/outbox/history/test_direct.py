@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import os
+import signal
+import threading
+import weakref
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
 from typing import Any
-from unittest import mock
+from unittest import mock, skipIf, skipUnless
 
 import django
+from django.contrib.auth.models import Group
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import OperationalError, connection, transaction
@@ -25,11 +32,12 @@ from anymail.exceptions import AnymailAPIError, AnymailRecipientsRefused
 from anymail.message import AnymailRecipientStatus
 from anymail.outbox.advice import advice
 from anymail.outbox.history import direct
-from anymail.outbox.models import Entry, EntryTag, Recipient, State
+from anymail.outbox.models import Entry, EntryTag, State
 from anymail.signals import recipients_resolved
 
 from ...backends.test_backends import connected
 from ...class_context import enter_class_context
+from ...local_sns import PATIENCE
 from ...log_guard import recorded
 from ...ses import CREDENTIALS, simple_message, use_backend
 from .. import OutboxTestCase, OutboxTransactionTestCase, use_outbox
@@ -78,6 +86,10 @@ class OnLoopback:
 
 
 class DirectTests(OnLoopback, OutboxTestCase):
+    def send(self, backend: Any = amazon_ses.EmailBackend, **kwargs: Any) -> Any:
+        with self.captureOnCommitCallbacks(execute=True):
+            return super().send(backend, **kwargs)
+
     def test_it_is_an_entry_that_is_sent_with_its_recipients(self) -> None:
         for backend in (amazon_ses.EmailBackend, amazon_sesv2.EmailBackend):
             with self.subTest(backend=backend):
@@ -180,23 +192,6 @@ class DirectTests(OnLoopback, OutboxTestCase):
             self.send()
         self.assertEqual(Entry.objects.count(), 0)
 
-    def test_a_savepoint_keeps_the_callers_transaction_whole(self) -> None:
-        def colliding(entry: Entry, outgoing: Any) -> list[Recipient]:
-            return [Recipient(pk=1, entry=entry, kind="to", address="a")] * 2
-
-        with transaction.atomic():
-            with (
-                mock.patch.object(direct, "recipient_rows", colliding),
-                self.assertLogs(LOGGER, logging.ERROR),
-            ):
-                message = simple_message()
-                message.to = ["a@example.com", "b@example.com"]
-                backend = amazon_ses.EmailBackend(client_params=self.params)
-                self.assertEqual(backend.send_messages([message]), 1)
-            self.assertEqual(Entry.objects.count(), 0)  # on PostgreSQL, no query after an error
-            self.send()
-        self.assertEqual(Entry.objects.count(), 1)
-
     def test_an_error_is_logged_with_the_message_id_and_without_addresses(self) -> None:
         with self.table_away(), self.assertLogs(LOGGER, logging.ERROR) as logs:
             message = self.send()
@@ -251,6 +246,10 @@ class DirectTests(OnLoopback, OutboxTestCase):
         self.assertEqual(Entry.objects.latest("created_at").mailer, "ses")
 
 
+class SoftTimeLimitExceeded(Exception):
+    """What a task queue raises in its signal handler; like Celery's, an ``Exception``."""
+
+
 class WrappingBackend(BaseEmailBackend):
     """A backend of a project, which sends with one of ours."""
 
@@ -279,6 +278,31 @@ class DirectTransactionTests(OnLoopback, OutboxTransactionTestCase):
             raise ZeroDivisionError
         self.assertEqual(Entry.objects.count(), 0)
 
+    def test_it_does_nothing_in_the_callers_transaction(self) -> None:
+        with transaction.atomic(), CaptureQueriesContext(connection) as queries:
+            message = self.send()
+            self.assertEqual(len(queries), 0)
+        self.assertEqual(message.anymail_status.status, {"queued"})
+        self.assertEqual(self.entry().state, State.SENT)
+
+    def test_the_content_of_a_message_is_not_kept_until_the_transaction_ends(self) -> None:
+        with transaction.atomic():
+            gone = weakref.ref(self.send())
+            gc.collect()
+            self.assertIsNone(gone())
+        self.assertEqual(Entry.objects.count(), 1)
+
+    def test_an_error_after_the_commit_is_logged(self) -> None:
+        with (
+            self.assertLogs(LOGGER, logging.ERROR) as logs,
+            ExitStack() as stack,
+            transaction.atomic(),
+        ):
+            self.send()
+            transaction.on_commit(partial(stack.enter_context, self.table_away()))
+            self.send()
+        self.assertEqual((Entry.objects.count(), len(logs.records)), (1, 1))
+
     def test_while_an_event_loop_runs(self) -> None:
         async def view() -> None:
             self.send()
@@ -298,6 +322,34 @@ class DirectTransactionTests(OnLoopback, OutboxTransactionTestCase):
         close.assert_called_once_with()
         self.send()
         self.assertEqual(Entry.objects.count(), 2)
+
+    @skipUnless(hasattr(signal, "SIGUSR1"), "no such signal here")
+    def test_the_exception_of_a_signal_handler_is_passed_on(self) -> None:
+        """Celery's soft time limit, while the rows are written."""
+
+        def handle(number: int, frame: Any) -> None:
+            raise SoftTimeLimitExceeded
+
+        def interrupted(execute: Any, sql: str, *args: Any) -> Any:
+            if sql.startswith("INSERT"):
+                os.kill(os.getpid(), signal.SIGUSR1)
+            return execute(sql, *args)
+
+        before = signal.signal(signal.SIGUSR1, handle)
+        self.addCleanup(signal.signal, signal.SIGUSR1, before)
+        messages = [simple_message(), simple_message()]
+        for caller in (nullcontext, transaction.atomic):
+            with (
+                self.subTest(caller),
+                recorded("django.dispatch"),
+                self.assertNoLogs(LOGGER),
+                connection.execute_wrapper(interrupted),
+                self.assertRaises(SoftTimeLimitExceeded),
+                caller(),
+            ):
+                amazon_ses.EmailBackend(client_params=self.params).send_messages(messages)
+            self.assertEqual(messages[0].anymail_status.status, {"queued"})
+        self.assertEqual(Entry.objects.count(), 0)
 
     def test_a_report_that_it_failed_is_not_reported_without_end(self) -> None:
         handler = AdminEmailHandler()
@@ -319,3 +371,49 @@ class DirectTransactionTests(OnLoopback, OutboxTransactionTestCase):
             # A handler in another thread does not know that it is about this log.
             with self.assertNoLogs(LOGGER, logging.ERROR):
                 self.send(to=[ADMIN])
+
+
+@skipIf(connection.vendor == "sqlite", "SQLite in memory has one connection.")
+class DeadlockTests(OnLoopback, OutboxTransactionTestCase):
+    """Another transaction has locked the table of messages, and waits for the caller's."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.shared = Group.objects.create(name="shared")
+        self.locked, self.changed = threading.Event(), threading.Event()
+        self.errors: list[Exception] = []
+
+    def other(self) -> None:
+        try:
+            with connection.cursor() as cursor:
+                if connection.vendor == "mysql":
+                    cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                with transaction.atomic():
+                    # The one that has changed more is not the victim.
+                    Group.objects.bulk_create(Group(name=str(number)) for number in range(99))
+                    cursor.execute(
+                        "SELECT id FROM anymail_outbox_entry FOR UPDATE"
+                        if connection.vendor == "mysql"
+                        else "LOCK TABLE anymail_outbox_entry IN SHARE MODE"
+                    )
+                    self.locked.set()
+                    self.changed.wait(PATIENCE)
+                    Group.objects.filter(pk=self.shared.pk).update(name="other's")
+        except Exception as err:
+            self.errors.append(err)
+        finally:
+            connection.close()
+
+    def test_the_callers_transaction_is_committed(self) -> None:
+        thread = threading.Thread(target=self.other)
+        thread.start()
+        self.locked.wait(PATIENCE)
+        with transaction.atomic():
+            Group.objects.filter(pk=self.shared.pk).update(name="caller's")
+            Group.objects.create(name="caller's own")
+            self.changed.set()
+            self.send()
+        thread.join(PATIENCE)
+        self.assertEqual(self.errors, [])
+        self.assertTrue(Group.objects.filter(name="caller's own").exists())
+        self.assertEqual(self.entry().state, State.SENT)

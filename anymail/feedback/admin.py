@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
@@ -25,6 +27,7 @@ from .lifting import (
     lift_and_log,
     lift_everywhere,
     lift_one,
+    tell_of_rest,
     way_back,
 )
 from .list_admin import ListAdmin
@@ -183,10 +186,14 @@ class SuppressionAdmin(ListAdmin):
         ]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Save an entry, and put a new one on Amazon's list if the settings say so."""
+        """Save an entry, and change Amazon's list if the settings say so: nothing expires there."""
         super().save_model(request, obj, form, change)
-        if not change and obj.expires_at is None:
-            after_suppressing([obj.address], obj._state.db)
+        using, tell = obj._state.db, partial(tell_of_rest, self, request)
+        if obj.expires_at is None and (not change or "expires_at" in form.changed_data):
+            after_suppressing([obj.address], using, tell=tell)
+        elif change and "expires_at" in form.changed_data:
+            lifted = {obj.address: obj.amazon_address}
+            after_lifting(_without_lasting(lifted, using), using, tell=tell)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Delete an entry, which lifts it."""
@@ -198,10 +205,8 @@ class SuppressionAdmin(ListAdmin):
         with transaction.atomic(using=using):
             lifted = amazon_spellings(queryset)
             super().delete_queryset(request, queryset)
-            rest = Suppression.objects.using(using).filter(address__in=list(lifted))
-            for address in set(rest.values_list("address", flat=True)):
-                del lifted[address]
-            after_lifting(lifted, using)
+            tell = partial(tell_of_rest, self, request)
+            after_lifting(_without_lasting(lifted, using), using, tell=tell)
 
     def response_post_save_add(self, request: HttpRequest, obj: Any) -> HttpResponseRedirect:
         """Go back to the page that has linked to the form, or to the list."""
@@ -267,3 +272,12 @@ class SuppressionAdmin(ListAdmin):
     def lift_one(self, request: HttpRequest) -> HttpResponse:
         """See :func:`.lifting.lift_one`."""
         return lift_one(self, request)
+
+
+def _without_lasting(addresses: Mapping[str, str | None], using: str) -> dict[str, str | None]:
+    """Those of the addresses that have no entry without an end."""
+    lasting = Suppression.objects.using(using).filter(
+        address__in=list(addresses), expires_at__isnull=True
+    )
+    found = set(lasting.values_list("address", flat=True))
+    return {address: spelt for address, spelt in addresses.items() if address not in found}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
@@ -167,10 +168,26 @@ def lift_and_log(
     """
     entries = Suppression.objects.filter(address__in=addresses)
     LogEntry.objects.log_actions(request.user.pk, entries, DELETION, change_message=note)
-    Suppression.objects.lift_keys(addresses, at_amazon=at_amazon)
+    tell = partial(tell_of_rest, model_admin, request)
+    Suppression.objects.lift_keys(addresses, at_amazon=at_amazon, tell=tell)
     count = len(addresses)
     done = ngettext("%d address gets mail again.", "%d addresses get mail again.", count)
     model_admin.message_user(request, done % count, messages.SUCCESS)
+
+
+def tell_of_rest(model_admin: SuppressionAdmin, request: HttpRequest, count: int) -> None:
+    """Tell the user that Amazon's list was not changed.
+
+    :param count: for how many addresses.
+    """
+    text = ngettext(
+        "Amazon's list is still to be changed for %d address: "
+        "run manage.py anymail_suppression push.",
+        "Amazon's list is still to be changed for %d addresses: "
+        "run manage.py anymail_suppression push.",
+        count,
+    )
+    model_admin.message_user(request, text % count, messages.WARNING)
 
 
 def _is_everywhere(request: HttpRequest) -> bool:

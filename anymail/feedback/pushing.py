@@ -15,15 +15,8 @@ from django.db.models import QuerySet
 from ..amazon_ses.suppression_list import AmazonSuppressionList, is_no_address
 from ..exceptions import AnymailAPIError
 from .comparing import amazon_copy
-from .models import Lift, Reason, Suppression
-from .syncing import BY_HAND, remove_at_amazon
-
-#: Our reasons, and Amazon's, which knows two.
-REASONS = {
-    str(Reason.HARD_BOUNCE): "BOUNCE",
-    str(Reason.COMPLAINT): "COMPLAINT",
-    str(Reason.MANUAL): BY_HAND,
-}
+from .models import Lift, Suppression
+from .syncing import REASONS, remove_at_amazon
 
 
 @dataclass(kw_only=True)
@@ -87,7 +80,7 @@ def _remove_pending(
 ) -> Iterator[Pushed]:
     pending = Lift._default_manager.using(using).filter(is_pending=True).order_by("pk")
     for lift in pending.iterator(chunk_size=1_000):
-        if Suppression.objects.using(using).filter(address=lift.address).exists():
+        if pushable(using, REASONS).filter(address=lift.address).exists():
             if not is_dry_run:
                 pending.filter(pk=lift.pk).update(is_pending=False)  # it is suppressed again
             continue

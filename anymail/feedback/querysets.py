@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -67,6 +67,9 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
 
         Safe to repeat, also at the same time: the unique constraint decides.
 
+        With ``FEEDBACK_SUPPRESS_SYNC`` ``"both"``, those that no event is the reason for are put on
+        Amazon's list as well, after COMMIT; SES itself puts there what bounces or complains.
+
         :param addresses: in any spelling.
         :param reason: one of :class:`.models.Reason`.
         :param event_id: ``sns_messageid`` of the bounce or complaint.
@@ -89,7 +92,7 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
             now = timezone.now()
             expired = self.filter(address__in=batch, reason=reason, expires_at__lte=now)
             expired.update(created_at=now, **new)
-        if reason == "manual" and expires_at is None:
+        if not event_id and expires_at is None:
             from .syncing import after_suppressing
 
             after_suppressing(keys, self._written())
@@ -112,7 +115,13 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
             syncing.remove_at_amazon(address, using)
         return self.lift_keys([address_key(address)], at_amazon=not everywhere)
 
-    def lift_keys(self, keys: Collection[str], *, at_amazon: bool = True) -> int:
+    def lift_keys(
+        self,
+        keys: Collection[str],
+        *,
+        at_amazon: bool = True,
+        tell: Callable[[int], object] | None = None,
+    ) -> int:
         """Take several addresses off the list here.
 
         Those that are off Amazon's list do not come back from it, even if they were not here: a
@@ -121,6 +130,7 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
         :param keys: in their form for comparison.
         :param at_amazon: with ``FEEDBACK_SUPPRESS_SYNC`` ``"both"``, take them off Amazon's list as
             well, after COMMIT.
+        :param tell: is told how many addresses are left to ``push``.
         :return: how many entries were deleted.
         """
         from .syncing import after_lifting
@@ -132,7 +142,7 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
                 off_amazon = () if at_amazon else batch
                 lifted = {**dict.fromkeys(off_amazon), **amazon_spellings(found)}
                 count += found.delete()[0]
-                after_lifting(lifted, using, at_amazon=at_amazon)
+                after_lifting(lifted, using, at_amazon=at_amazon, tell=tell)
         return count
 
     def _written(self) -> str:

@@ -19,7 +19,7 @@ from django.utils import timezone
 from ..amazon_ses.suppression_list import AmazonSuppressionList, amazon_list
 from ..conf import FeedbackSettings, current_settings
 from ..database.columns import address_key
-from ..exceptions import AnymailConfigurationError, AnymailError
+from ..exceptions.tracebacks import signal_handler_error
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -27,12 +27,15 @@ logger: logging.Logger = logging.getLogger(__name__)
 MAX_ROWS = 20
 #: How many of these count: each takes a call, and SES allows one a second.
 MAX_SPELLINGS = 6
-#: How many addresses are changed at Amazon after COMMIT, which takes about a second for each, and
-#: for how many seconds a call is repeated: somebody waits for the page.
+#: The most addresses that are changed at Amazon after COMMIT, which takes about a second for each
+#: (more are left to ``push``), and for how many seconds a call is repeated: somebody waits.
 MAX_AT_ONCE = 10
 PATIENCE = 2.0
-#: Amazon's reason for what people suppress here. It has ``"COMPLAINT"`` besides.
-BY_HAND = "BOUNCE"
+#: Our reasons, and Amazon's, which knows two: what people suppress here becomes a bounce there.
+REASONS = {"hard_bounce": "BOUNCE", "complaint": "COMPLAINT", "manual": "BOUNCE"}
+
+#: Is told how many addresses Amazon's list is still to be changed for.
+Tell = Callable[[int], object]
 
 
 def is_two_way() -> bool:
@@ -76,25 +79,33 @@ def remove_at_amazon(address: str, using: str, listed: AmazonSuppressionList | N
     return is_removed
 
 
-def after_suppressing(keys: Collection[str], using: str) -> None:
-    """Put addresses that a person suppressed here on Amazon's list too, once that is committed, if
+def after_suppressing(keys: Collection[str], using: str, *, tell: Tell | None = None) -> None:
+    """Put addresses that were suppressed here on Amazon's list too, once that is committed, if
     ``FEEDBACK_SUPPRESS_SYNC`` says so.
 
     :param keys: addresses in their form for comparison.
     :param using: the alias of the database.
+    :param tell: called if Amazon's list is not changed; a warning is logged as well.
     """
-    if is_two_way():
-        put = partial(_each, keys, _put)
-        transaction.on_commit(put, using=using, robust=True)
+    if keys and is_two_way():
+        put = partial(_each, keys, partial(_put, using), tell)
+        transaction.on_commit(put, using=using)
 
 
-def after_lifting(lifted: Mapping[str, str | None], using: str, *, at_amazon: bool = True) -> None:
+def after_lifting(
+    lifted: Mapping[str, str | None],
+    using: str,
+    *,
+    at_amazon: bool = True,
+    tell: Tell | None = None,
+) -> None:
     """Write down that addresses were lifted now, so that ``pull`` does not bring them back, and
     take them off Amazon's list, once that is committed, if ``FEEDBACK_SUPPRESS_SYNC`` says so.
 
     :param lifted: addresses in their form for comparison, and as Amazon spells them.
     :param using: the alias of the database.
     :param at_amazon: False if they are off Amazon's list already.
+    :param tell: as for :func:`after_suppressing`.
     """
     if not lifted:
         return
@@ -107,8 +118,8 @@ def after_lifting(lifted: Mapping[str, str | None], using: str, *, at_amazon: bo
     lifts.bulk_create(rows, ignore_conflicts=True, batch_size=1_000)
     lifts.filter(address__in=list(lifted)).update(lifted_at=now, is_pending=is_pending)
     if is_pending:
-        remove = partial(_each, sorted(lifted), partial(_remove, using))
-        transaction.on_commit(remove, using=using, robust=True)
+        remove = partial(_each, lifted, partial(_remove, using), tell)
+        transaction.on_commit(remove, using=using)
 
 
 def _rows(model: str, using: str) -> QuerySet[Any]:
@@ -117,30 +128,42 @@ def _rows(model: str, using: str) -> QuerySet[Any]:
     return rows
 
 
-def _put(listed: AmazonSuppressionList, address: str) -> None:
-    listed.put(address, BY_HAND)
+def _put(using: str, listed: AmazonSuppressionList, address: str) -> None:
+    """Put an address there, unless it is suppressed for a while only: nothing expires there."""
+    entries = _rows("Suppression", using).filter(address=address, expires_at__isnull=True)
+    if (entry := entries.order_by("reason").first()) is not None:
+        listed.put(address, REASONS[entry.reason])
 
 
 def _remove(using: str, listed: AmazonSuppressionList, address: str) -> None:
     remove_at_amazon(address, using, listed)
 
 
-def _each(keys: Collection[str], do: Callable[[AmazonSuppressionList, str], None]) -> None:
-    """Do something with each address at Amazon, as long as Amazon lets it be done."""
+def _each(
+    keys: Collection[str], do: Callable[[AmazonSuppressionList, str], None], tell: Tell | None
+) -> None:
+    """Do something with each address at Amazon, as long as Amazon lets it be done.
+
+    :raises Exception: only that of a signal handler: what else is done after COMMIT goes on.
+    """
     done = 0
     code: str | None = None
     try:
         listed = amazon_list(patience=PATIENCE)
-        for key in list(keys)[:MAX_AT_ONCE]:
+        for key in sorted(keys) if len(keys) <= MAX_AT_ONCE else ():
             do(listed, key)
             done += 1
-    except (AnymailError, AnymailConfigurationError) as err:
+    except Exception as err:
+        if interruption := signal_handler_error(err):
+            raise interruption from interruption.__cause__
         code = getattr(err, "error_code", None) or type(err).__name__
     if done < len(keys):
+        if tell is not None:
+            tell(len(keys) - done)
         logger.warning(
             "%d suppressed addresses are still to be put on Amazon's list, or taken off it (%s): "
             "run manage.py anymail_suppression push.",
             len(keys) - done,
-            code or f"only {MAX_AT_ONCE} are at once",
+            code or f"more than {MAX_AT_ONCE} at once",
             extra={"anymail_error_code": code},
         )

@@ -361,11 +361,45 @@ class BothTests(SyncTestCase):
         self.assertEqual(self.at_amazon(), {})
         self.assertFalse(Lift._default_manager.get().is_pending)
 
-    def test_events_and_what_expires_are_not_put_there(self) -> None:
+    def test_a_reason_is_kept(self) -> None:
+        with self.captureOnCommitCallbacks(execute=True):
+            Suppression.objects.suppress([ADDRESS], "complaint")
+        self.assertEqual(self.at_amazon(), {ADDRESS: "COMPLAINT"})
+
+    def test_an_event_calls_nobody_and_a_push_puts_what_ses_did_not(self) -> None:
+        event = testing.tracking_event("bounced", recipient=ADDRESS)
         with self.captureOnCommitCallbacks(execute=True) as called:
-            Suppression.objects.suppress([ADDRESS], "hard_bounce")
-            Suppression.objects.suppress([ADDRESS], expires_at=django_timezone.now() + HOUR)
+            record(event)
+        self.assertEqual(self.here(), [(ADDRESS, "hard_bounce")])
         self.assertEqual((called, self.at_amazon()), ([], {}))
+        self.run_command("push")
+        self.assertEqual(self.at_amazon(), {ADDRESS: "BOUNCE"})
+
+    def test_what_expires_is_not_put_there(self) -> None:
+        with self.captureOnCommitCallbacks(execute=True):
+            Suppression.objects.suppress([ADDRESS], expires_at=django_timezone.now() + HOUR)
+            Suppression.objects.suppress([ADDRESS])  # stays as it is
+        self.assertEqual(self.at_amazon(), {})
+
+    def test_what_is_suppressed_for_a_while_only_is_taken_off(self) -> None:
+        self.put(ADDRESS)
+        self.run_command("pull")
+        Suppression.objects.lift(ADDRESS)
+        Suppression.objects.suppress([ADDRESS], expires_at=django_timezone.now() + HOUR)
+        self.assertIn("1 taken off", self.run_command("push"))
+        self.assertEqual(self.at_amazon(), {})
+
+    def test_whatever_goes_wrong_other_work_after_the_commit_is_done(self) -> None:
+        done: list[bool] = []
+        with (
+            mock.patch.object(syncing, "amazon_list", side_effect=RuntimeError),
+            self.assertLogs("anymail.feedback.syncing", "WARNING") as logs,
+            self.captureOnCommitCallbacks(execute=True),
+        ):
+            Suppression.objects.suppress([ADDRESS])
+            transaction.on_commit(lambda: done.append(True))
+        self.assertEqual(done, [True])
+        self.assertIn("(RuntimeError)", logs.output[0])
 
     def test_what_is_rolled_back_changes_nothing_there(self) -> None:
         with self.captureOnCommitCallbacks(execute=True):
@@ -405,7 +439,7 @@ class BothTests(SyncTestCase):
             self.captureOnCommitCallbacks(execute=True),
         ):
             Suppression.objects.suppress([ADDRESS, "bob@example.net"])
-        self.assertEqual(len(self.entries), 1)
+        self.assertEqual(len(self.entries), 0)
         self.run_command("push")
         self.assertEqual(len(self.entries), 2)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.core.cache import cache
+from django.db import transaction
 from django.urls import reverse
 
 from anymail import testing
@@ -125,6 +127,41 @@ class TwoWayTests(SuppressionAdminTestCase):
             data = {"address": "bob@example.net", "reason": "manual", "note": ""}
             self.client.post(reverse(f"{URL}add"), {**data, "expires_at_0": "", "expires_at_1": ""})
         self.assertEqual(self.at_amazon()["bob@example.net"], "BOUNCE")
+
+    def test_an_added_complaint_is_one_at_amazon(self) -> None:
+        with self.captureOnCommitCallbacks(execute=True):
+            data = {"address": "bob@example.net", "reason": "complaint", "note": ""}
+            self.client.post(reverse(f"{URL}add"), {**data, "expires_at_0": "", "expires_at_1": ""})
+        self.assertEqual(self.at_amazon()["bob@example.net"], "COMPLAINT")
+
+    def test_what_is_to_expire_is_taken_off_and_put_there_again_for_good(self) -> None:
+        for end, listed in ((("2100-01-01", "12:00"), 0), (("", ""), 1)):
+            with self.captureOnCommitCallbacks(execute=True):
+                data = {"note": "", "expires_at_0": end[0], "expires_at_1": end[1]}
+                self.client.post(reverse(f"{URL}change", args=[self.entry.pk]), data)
+            self.assertEqual((len(self.here()), len(self.entries)), (1, listed))
+
+    def test_a_note_changes_nothing_at_amazon(self) -> None:
+        with self.captureOnCommitCallbacks() as called:
+            data = {"note": "new", "expires_at_0": "", "expires_at_1": ""}
+            self.client.post(reverse(f"{URL}change", args=[self.entry.pk]), data)
+        self.assertEqual(called, [])
+
+    def test_the_user_is_told_if_amazon_does_not_do_it(self) -> None:
+        self.amazon.faults.denied.update({LIST, "ses:PutSuppressedDestination"})
+        data = {"address": "bob@example.net", "reason": "manual", "note": ""}
+        data |= {"expires_at_0": "", "expires_at_1": ""}
+        with (
+            mock.patch.object(transaction, "on_commit", lambda do, **options: do()),
+            self.assertLogs("anymail.feedback.syncing", "WARNING"),
+        ):
+            pages = [
+                self.client.post(reverse(f"{URL}add"), data, follow=True),
+                self.act("lift", lift="yes", note="?"),
+                self.act("delete_selected", Suppression.objects.get(), post="yes"),
+            ]
+        for page in pages:
+            self.assertContains(page, "still to be changed for 1 address: ")
 
     def test_deleting_an_entry_lifts_it_unless_there_is_another_one(self) -> None:
         Suppression.objects.suppress([ADDRESS], "complaint")

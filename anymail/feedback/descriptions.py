@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from ..amazon_ses.suppression_list import SuppressedDestination
 from .causes import cause_of, cause_text
-from .models import Bounce, Reason, Suppression
+from .models import Bounce, Suppression
+from .suppression import no_effect
 
 
 def moment(at: datetime) -> str:
@@ -23,22 +24,20 @@ def moment(at: datetime) -> str:
 
 
 def here_lines(
-    address: str, entries: Sequence[Suppression], enabled: Collection[str]
+    address: str, entries: Sequence[Suppression], in_force: Collection[str]
 ) -> Iterator[str]:
     """What is on the list here about an address, and the bounce or complaint behind it.
 
     :param entries: all of the address.
-    :param enabled: the reasons in ``FEEDBACK_SUPPRESS``.
+    :param in_force: from :func:`.suppression.reasons_in_force`.
     """
     if not entries:
         yield f"{address} is not on the list here."
     for entry in entries:
-        counts = entry.reason in enabled or (entry.reason == str(Reason.MANUAL) and bool(enabled))
         ends = f"until {moment(entry.expires_at)}" if entry.expires_at else "for good"
-        if entry.expires_at is not None and not entry.is_active_at(timezone.now()):
-            ends = f"expired {moment(entry.expires_at)}"
-        off = "" if counts else ", not in force: FEEDBACK_SUPPRESS does not name it"
-        yield f"here: {entry.reason} since {moment(entry.created_at)}, {ends}{off}"
+        yield f"here: {entry.reason} since {moment(entry.created_at)}, {ends}"
+        if why_not := no_effect(entry, in_force, timezone.now()):
+            yield f"  without effect: {why_not}"
         if entry.note:
             yield f"  note: {entry.note}"
         if (cause := cause_of(entry)) is not None:

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 
 from django.db import router
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
 
 from ..database.columns import address_key
 from ..exceptions import AnymailConfigurationError
 from ..suppressions import Listing, Standing
 from .amazon_answer import amazon_answer
 from .causes import cause_of, cause_text
-from .models import Bounce, Complaint, Reason, Suppression
-from .suppression import enabled_reasons
+from .models import Bounce, Complaint, Suppression
+from .suppression import no_effect, reasons_in_force
 from .syncing import spellings_of
 
 if TYPE_CHECKING:
@@ -43,9 +42,9 @@ def listings(address: str) -> tuple[Listing, ...]:
     """
     rows = Suppression.objects.filter(address=address_key(address)).order_by()
     entries = sorted(rows, key=_since, reverse=True)
-    counted, now = _counted(), timezone.now()
+    in_force, now = _in_force(), timezone.now()
     return tuple(
-        _listing(entry, cause_of(entry), _no_effect(entry, counted, now)) for entry in entries
+        _listing(entry, cause_of(entry), no_effect(entry, in_force, now)) for entry in entries
     )
 
 
@@ -54,7 +53,7 @@ def _since(entry: Suppression) -> datetime:
 
 
 def _listing(
-    entry: Suppression, cause: Bounce | Complaint | None, no_effect: StrOrPromise
+    entry: Suppression, cause: Bounce | Complaint | None, why_not: StrOrPromise
 ) -> Listing:
     return Listing(
         reason=entry.get_reason_display(),
@@ -63,24 +62,12 @@ def _listing(
         note=entry.note,
         cause="" if cause is None else cause_text(cause),
         message_id="" if cause is None else cause.mail_id,
-        no_effect=no_effect,
+        no_effect=why_not,
     )
 
 
-def _counted() -> Collection[str]:
-    """The reasons for which mail is not sent; none while the list is off."""
+def _in_force() -> Collection[str]:
     try:
-        reasons = enabled_reasons()
+        return reasons_in_force()
     except AnymailConfigurationError:  # a check says so, and sending fails
         return ()
-    return (*reasons, str(Reason.MANUAL)) if reasons else ()
-
-
-def _no_effect(entry: Suppression, counted: Collection[str], now: datetime) -> StrOrPromise:
-    if not entry.is_active_at(now):
-        return _("It has expired.")
-    if not counted:
-        return _("The list is off: the setting FEEDBACK_SUPPRESS is empty.")
-    if entry.reason not in counted:
-        return _("The setting FEEDBACK_SUPPRESS does not name this reason.")
-    return ""

@@ -6,9 +6,11 @@ Both ends read ``FEEDBACK_SUPPRESS``; while it is empty, the list is neither fil
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext_lazy as _
 
 from ..addresses import EmailAddress
 from ..conf import FeedbackSettings, current_settings
@@ -16,6 +18,9 @@ from ..database.columns import local_time
 from ..message import AnymailRecipientStatus
 from ..probes import is_probe
 from .models import Bounce, Complaint, Lift, Reason, Record, Suppression
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -32,6 +37,31 @@ def enabled_reasons() -> tuple[str, ...]:
     """
     reasons: tuple[str, ...] = current_settings().get(FeedbackSettings).feedback_suppress
     return reasons
+
+
+def reasons_in_force() -> tuple[str, ...]:
+    """The reasons for which mail is not sent: those of the setting and, with them, ``manual``.
+
+    :return: none while the list is off.
+    :raises AnymailConfigurationError: as for :func:`enabled_reasons`.
+    """
+    reasons = enabled_reasons()
+    return (*reasons, str(Reason.MANUAL)) if reasons else ()
+
+
+def no_effect(entry: Suppression, in_force: Collection[str], now: datetime) -> StrOrPromise:
+    """Why messages are sent to the address of an entry all the same; empty if they are not.
+
+    :param in_force: from :func:`reasons_in_force`.
+    :param now: aware, or naive with ``USE_TZ = False``.
+    """
+    if not entry.is_active_at(now):
+        return _("It has expired.")
+    if not in_force:
+        return _("The list is off: the setting FEEDBACK_SUPPRESS is empty.")
+    if entry.reason not in in_force:
+        return _("The setting FEEDBACK_SUPPRESS does not name this reason.")
+    return ""
 
 
 def reason_for(row: Record) -> str | None:
@@ -87,11 +117,11 @@ def on_recipients_resolved(message: Any, recipients: Sequence[EmailAddress], **k
 
     :raises django.db.Error: the database does not answer; the message is not sent.
     """
-    reasons = enabled_reasons()
+    reasons = reasons_in_force()
     if not reasons:
         return
     addresses = [recipient.addr_spec for recipient in recipients]
-    blocked = Suppression.objects.blocked(addresses, (*reasons, str(Reason.MANUAL)))
+    blocked = Suppression.objects.blocked(addresses, reasons)
     if blocked:
         message.anymail_status.set_recipient_status(
             {address: _status(entry) for address, entry in blocked.items()}

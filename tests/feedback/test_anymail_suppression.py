@@ -278,13 +278,22 @@ class ShowTests(SyncTestCase):
         self.assertIn("is not on the list here", out)
         self.assertIn("is not on Amazon's list", out)
 
-    def test_what_is_not_in_force(self) -> None:
+    def test_what_has_no_effect(self) -> None:
         expires_at = django_timezone.now() - HOUR
-        Suppression.objects.suppress([ADDRESS], "complaint", expires_at=expires_at)
-        with self.changed(FEEDBACK_SUPPRESS=[]):
-            out = self.run_command("show", ADDRESS)
-        self.assertIn("expired 20", out)
-        self.assertIn("not in force", out)
+        Suppression.objects.suppress([ADDRESS], "hard_bounce", expires_at=expires_at)
+        Suppression.objects.suppress([ADDRESS], "complaint")
+        Suppression.objects.suppress([ADDRESS])
+        for reasons, told in (
+            (["hard_bounce", "complaint"], ["It has expired."]),
+            (["hard_bounce"], ["does not name this reason.", "It has expired."]),
+            ([], ["FEEDBACK_SUPPRESS is empty.", "FEEDBACK_SUPPRESS is empty.", "It has expired."]),
+        ):
+            with self.subTest(reasons), self.changed(FEEDBACK_SUPPRESS=reasons):
+                out = self.run_command("show", ADDRESS)
+            lines = [line for line in out.splitlines() if "without effect: " in line]
+            self.assertEqual(len(lines), len(told))
+            for line, text in zip(lines, told, strict=True):
+                self.assertTrue(line.endswith(text), line)
 
 
 class LiftTests(SyncTestCase):

@@ -23,7 +23,7 @@ from ...descriptions import amazon_lines, here_lines, moment
 from ...models import Reason, Suppression
 from ...pulling import OVERLAP, REASONS, Pulled, last_pull, pull
 from ...pushing import Pushed, push
-from ...suppression import enabled_reasons
+from ...suppression import enabled_reasons, reasons_in_force
 from ...syncing import is_two_way, remove_at_amazon, spellings_of
 
 #: Seconds for which a call is repeated: the command waits rather than fails.
@@ -145,7 +145,7 @@ class Command(BaseCommand):
 
     def _show(self, listed: AmazonSuppressionList, using: str, address: str) -> None:
         entries = Suppression.objects.using(using).filter(address=address_key(address))
-        for line in here_lines(address, list(entries), enabled_reasons()):
+        for line in here_lines(address, list(entries), reasons_in_force()):
             self.stdout.write(line)
         found = listed.get(*spellings_of(address, using))
         for line in amazon_lines(found, listed.region):

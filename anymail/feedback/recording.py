@@ -131,7 +131,8 @@ def is_stored(row: Record, using: str) -> bool:
 
 
 def not_backfilled(rows: list[Record], using: str) -> list[Record]:
-    """Those rows of a notification that ``anymail_backfill`` has not stored before it came.
+    """Those rows of a notification that ``anymail_backfill`` has not stored before it came: bounces
+    of different types are different ones.
 
     :param using: the alias of the database.
     """
@@ -140,6 +141,8 @@ def not_backfilled(rows: list[Record], using: str) -> list[Record]:
         return rows
     stored = type(first)._default_manager.using(using).filter(mail_id=first.mail_id)
     stored = stored.filter(sns_messageid__startswith=BACKFILLED)
+    if isinstance(first, Bounce):
+        stored = stored.filter(bounce_type=first.bounce_type)
     known = set(stored.values_list("address_key", flat=True))
     kept = [row for row in rows if row.address_key not in known]
     if kept:

@@ -16,7 +16,8 @@ from .giving import give
 from .stored import Known, aware, known_events
 from .tally import Tally
 
-#: What happens to a recipient of a message once.
+#: What happens to a recipient of a message once; bounces of each type: a permanent one may follow
+#: a transient one.
 ONCE = frozenset(
     {
         EventType.SENT,
@@ -83,7 +84,8 @@ def is_known(event: AnymailTrackingEvent, known: Collection[Known]) -> bool:
         if one.event_id == event.event_id and one.address_key == key:
             return True
         if one.event_type == event.event_type:
-            if is_once and one.address_key == key:
+            is_alike = one.bounce_type == (event.bounce_type or "")
+            if is_once and is_alike and one.address_key == key:
                 return True
             # A report may name another address than Amazon's list does.
             if one.feedback_id == feedback_id != "" and not is_backfilled(one.event_id):

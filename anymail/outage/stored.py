@@ -106,12 +106,14 @@ class Wanted:
 class Known:
     """What is stored of an event.
 
+    :param bounce_type: SES's; empty for other events.
     :param feedback_id: SES's id of the bounce or complaint; empty where the table has none.
     """
 
     event_id: str
     event_type: str
     address_key: str
+    bounce_type: str = ""
     feedback_id: str = ""
 
 
@@ -218,6 +220,10 @@ def _known(table: Table, where: Mapping[str, str]) -> Iterator[Known]:
     columns = {"event_id": table.columns["event_id"], "address_key": "address_key"}
     if table.model in ("Bounce", "Complaint"):
         columns["feedback_id"] = "feedback_id"
+    if table.model == "Bounce":
+        columns["bounce_type"] = "bounce_type"
+    if table.model == "Event":
+        columns["bounce_type"] = "document__bounce__bounceType"
     if not table.event_types:
         columns["event_type"] = "event_type"
     for row in table.find(**where).order_by("-pk").values(*columns.values())[:MAX_KNOWN]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.utils.timezone import now as timezone_now
 
 from anymail import testing
 from anymail.feedback.models import Bounce, Complaint, Lift, Suppression
+from anymail.feedback.recording import record
 from anymail.outbox.models import Entry, Recipient
 from anymail.sandbox.aws.defaults import CREDENTIALS
 from anymail.signals import EventType
@@ -25,6 +27,7 @@ from . import Heard, run
 
 REGION = CREDENTIALS["region_name"]
 NOW = datetime.now(timezone.utc)
+FEEDBACK = "tests.feedback.DisconnectedFeedback"
 
 
 class BackfillTestCase(TestCase):
@@ -112,6 +115,45 @@ class BackfillTests(BackfillTestCase):
         run("anymail_backfill", "--since", "6h")
         self.assertEqual(heard.events, [])
 
+    def test_a_permanent_bounce_is_not_known_by_a_transient_one(self) -> None:
+        document = sample("p-bounce-permanent-general")
+        document["bounce"]["bounceType"] = "Transient"
+        self.post(document)
+        row, heard = Bounce.objects.get(), Heard(self)
+        self.listed(row.address, MessageId=row.mail_id, FeedbackId="f-2")
+        for _ in range(2):
+            run("anymail_backfill", "--since", "6h")
+        self.assertEqual([event.is_hard_bounce for event in heard.events], [True])
+        self.assertTrue(Suppression.objects.filter(address=row.address_key).exists())
+
+    def test_without_feedback_the_outbox_knows_the_type_of_a_bounce(self) -> None:
+        document = sample("p-bounce-permanent-general")
+        [recipient] = document["bounce"]["bouncedRecipients"]
+        connect_outbox()
+        self.addCleanup(disconnect_outbox)
+        feedback.disconnect()
+        given = []
+        for kind in ("Transient", "Permanent"):
+            document["bounce"]["bounceType"] = kind
+            with modify_settings(
+                INSTALLED_APPS={"remove": ["tests.feedback.DisconnectedFeedback"]}
+            ):
+                self.post(document)
+                self.listed(
+                    recipient["emailAddress"],
+                    MessageId=document["mail"]["messageId"],
+                    FeedbackId="f-2",
+                )
+                _, out, _ = run("anymail_backfill", "--since", "6h", "--dry-run")
+            given.append(out.splitlines()[0])
+        self.assertEqual(
+            given,
+            [
+                "1 event would be given to receivers: 1 bounced",
+                "0 events would be given to receivers",
+            ],
+        )
+
     def test_a_complaint_is_not_known_by_a_bounce_of_the_same_message(self) -> None:
         self.post(sample("p-bounce-permanent-general"))
         row, heard = Bounce.objects.get(), Heard(self)
@@ -189,7 +231,7 @@ class BackfillTests(BackfillTestCase):
         entry.refresh_from_db()
         self.assertEqual(entry.bounced_count, 1)
 
-    @modify_settings(INSTALLED_APPS={"remove": ["tests.feedback.DisconnectedFeedback"]})
+    @modify_settings(INSTALLED_APPS={"remove": [FEEDBACK]})
     def test_without_the_app_the_receivers_decide_by_an_id_that_stays_the_same(self) -> None:
         feedback.disconnect()
         heard = Heard(self)
@@ -227,6 +269,16 @@ class LateTests(BackfillTestCase):
         run("anymail_backfill", "--since", "6h")
         self.post(document)
         self.assertEqual(Bounce.objects.count(), 1)
+
+    def test_a_bounce_of_another_type_is_stored_and_suppresses(self) -> None:
+        """Message insights knew of a transient one, and the permanent one comes late."""
+        document = sample("p-bounce-permanent-general")
+        early = deepcopy(document)
+        early["bounce"]["bounceType"] = "Transient"
+        record(feedback.events(early, id="backfill:insights:m-1:0", is_verified=True)[0])
+        record(feedback.events(document, is_verified=True)[0])
+        self.assertEqual(Bounce.objects.count(), 2)
+        self.assertEqual(Suppression.objects.count(), 1)
 
     def test_another_bounce_of_the_same_message_is(self) -> None:
         document = sample("p-bounce-permanent-general")

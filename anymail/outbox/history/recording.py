@@ -21,6 +21,7 @@ from ...amazon_ses.feedback import (
     notification_details,
     same_notification,
 )
+from ...amazon_ses.untrusted_json import as_object
 from ...conf import OutboxSettings, current_settings
 from ...database.columns import (
     ADDRESS_LENGTH,
@@ -81,7 +82,8 @@ def build_rows(event: AnymailTrackingEvent) -> list[Event]:
 
 
 def not_backfilled(rows: list[Event]) -> list[Event]:
-    """Those rows of a notification that ``anymail_backfill`` has not stored before it came.
+    """Those rows of a notification that ``anymail_backfill`` has not stored before it came: bounces
+    of different types are different ones.
 
     :param rows: of any event; only bounces and complaints cost a query.
     """
@@ -90,6 +92,8 @@ def not_backfilled(rows: list[Event]) -> list[Event]:
         return rows
     stored = events().filter(message_id=first.message_id, event_type=first.event_type)
     stored = stored.filter(event_id__startswith=BACKFILLED)
+    if bounce := as_object(as_object(first.document).get("bounce")):
+        stored = stored.filter(document__bounce__bounceType=bounce.get("bounceType"))
     known = set(stored.values_list("address_key", flat=True))
     kept = [row for row in rows if row.address_key not in known]
     if kept:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -115,6 +116,14 @@ class WhichEventsTests(OutboxTestCase):
             [early] = record(document, id="backfill:list:f-1:0")
             self.assertEqual(record(document), [early])
             document["mail"]["messageId"] = "another"
+            self.assertEqual(len(record(document)), 2)
+
+    def test_a_bounce_of_another_type_is_another_one(self) -> None:
+        document = sample("p-bounce-permanent-general")
+        early = deepcopy(document)
+        early["bounce"]["bounceType"] = "Transient"
+        with without_feedback():
+            record(early, id="backfill:insights:m-1:0")
             self.assertEqual(len(record(document)), 2)
 
     def test_without_feedback_all_are_kept(self) -> None:

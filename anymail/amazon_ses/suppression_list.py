@@ -177,7 +177,11 @@ class AmazonSuppressionList:
             raise
 
     def _is_tenant_missing(self, error: AnymailAPIError) -> bool:
-        return self.tenant is not None and "tenant" in str(error).lower()
+        # Only the text tells: the API v2 Reference and botocore's model have one NotFoundException,
+        # without members, for an address that is not listed and for a tenant that does not exist.
+        # The text about an address may name a tenant, too.
+        text = str(error).lower()
+        return self.tenant is not None and "tenant" in text and "address" not in text
 
     def _call(self, operation: str, **params: Any) -> Mapping[str, Any]:
         if self.tenant is not None:

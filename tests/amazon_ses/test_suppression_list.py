@@ -181,6 +181,16 @@ class TenantTests(AmazonListTestCase):
             )
             self.assertEqual(self.error(self.list.get, ADDRESS).error_code, "NotFoundException")
 
+    def test_an_address_that_a_tenant_has_not_is_none(self) -> None:
+        with Stubber(self.sesv2) as stubber:
+            stubber.add_client_error(
+                "get_suppressed_destination",
+                "NotFoundException",
+                "Email address ann@tenant.example does not exist on the list of tenant shop.",
+                404,
+            )
+            self.assertIsNone(self.list.get(ADDRESS))
+
     def test_an_old_botocore_is_named(self) -> None:
         with (
             mock.patch.object(module, "known_parameters", return_value={"EmailAddress"}),

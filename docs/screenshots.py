@@ -22,7 +22,9 @@ from tests.sandbox import running_sandbox  # noqa: E402
 SIZES = {"wide": {"width": 1280, "height": 800}, "narrow": {"width": 390, "height": 844}}
 SCHEMES = ("light", "dark")
 #: Pages of the outbox that the documentation shows.
-PICTURED = ("list", "message", "doubt", "address", "batch")
+PICTURED = ("list", "message", "doubt", "address", "batch", "account")
+#: Pages whose picture is as long as they are.
+LONG = ("account", "account-90")
 EMPTY = {"messages-empty": "", "inbox-empty": "inbox/"}
 HTML = "<h1>Your receipt</h1><p>Thank you! <a href='https://example.com/'>Look at it.</a></p>"
 
@@ -89,7 +91,7 @@ def shots(
             for name, address in addresses.items():
                 page.goto(address)
                 path = folder / f"{of}-{name}-{scheme}-{size}.png"
-                page.screenshot(path=path)
+                page.screenshot(path=path, full_page=name in LONG)
                 yield path
             context.close()
 
@@ -110,9 +112,7 @@ def main(arguments: list[str]) -> None:
             pages, cookies = {**site.pages}, [site.cookie]
             where = (Path(arguments[0]), [*SIZES]) if arguments else (HERE / "images", ["wide"])
             if not arguments:
-                pages = {
-                    name: pages[name] for name in ("list", "message", "doubt", "address", "batch")
-                }
+                pages = {name: pages[name] for name in PICTURED}
             taken += shots(chromium, pages, *where, of="outbox", cookies=cookies)
         print(*taken, sep="\n")
 

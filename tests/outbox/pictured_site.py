@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 import django
 
 if TYPE_CHECKING:
     from anymail.outbox.models import Batch, Entry
 
+    from ..local_ses import LocalSes
 
-SETTINGS = {"FEEDBACK_SUPPRESS": ["hard_bounce", "complaint"]}
+QUEUE = "ses-events"
+SETTINGS: dict[str, Any] = {
+    "FEEDBACK_SUPPRESS": ["hard_bounce", "complaint"],
+    "AMAZON_SES_QUEUES": [QUEUE],
+}
+ADVICE = {
+    "ResourceArn": "arn:aws:ses:us-east-1:123456789012:identity/example.com",
+    "Type": "DMARC",
+    "Description": "DMARC was not found for example.com. Publish a DMARC record in its DNS.",
+    "Status": "OPEN",
+    "Impact": "HIGH",
+}
+#: Recipients of a usual day, and of a Saturday or Sunday; what the newsletter adds on the first day
+#: of a month.
+WEEKDAY, WEEKEND, NEWSLETTER = 14_000, 5_500, 19_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,29 +55,38 @@ def running_site() -> Iterator[PicturedSite]:
 
     from django.contrib.staticfiles.testing import StaticLiveServerTestCase
     from django.db import connection
-    from django.test import override_settings
+
+    from ..local_ses import local_ses
+    from .account.test_page import project
 
     connection.creation.create_test_db(verbosity=0)
     StaticLiveServerTestCase.setUpClass()
     try:
-        with override_settings(ANYMAIL=SETTINGS), _amazons_list():
+        with local_ses() as amazon, project(amazon.url, **SETTINGS):
+            _fill_amazon(amazon)
             yield _filled(StaticLiveServerTestCase.live_server_url)
     finally:
         StaticLiveServerTestCase.doClassCleanups()
 
 
-@contextmanager
-def _amazons_list() -> Iterator[None]:
-    """What Amazon says about each address, for there is no account."""
-    from django.utils import timezone
+def _fill_amazon(amazon: LocalSes) -> None:
+    """What Amazon knows: its suppression list, the account, a queue of events."""
+    from anymail.sandbox.aws.defaults import REGION
 
-    from anymail.suppressions import AmazonAnswer, AmazonListing
-
-    since = timezone.now() - timedelta(minutes=49)
-    listing = AmazonListing(reason="hard bounce", since=since)
-    answer = AmazonAnswer(listing=listing)
-    with mock.patch("anymail.feedback.standing.amazon_answer", return_value=answer):
-        yield
+    suppression = amazon.state.suppression
+    suppression.add(REGION, "eve@example.com", "BOUNCE")
+    since = datetime.now(timezone.utc) - timedelta(minutes=49)
+    for listed, entry in suppression.entries.items():
+        suppression.entries[listed] = {**entry, "LastUpdateTime": since}
+    amazon.state.recommendations.append(ADVICE)
+    amazon.state.sent[REGION] = 21_930
+    sqs = amazon.client("sqs")
+    sqs.create_queue(QueueName=f"{QUEUE}-dead")
+    dead = f"arn:aws:sqs:{REGION}:123456789012:{QUEUE}-dead"
+    redrive = json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": 50})
+    queue = sqs.create_queue(QueueName=QUEUE, Attributes={"RedrivePolicy": redrive})["QueueUrl"]
+    for number in range(7):
+        sqs.send_message(QueueUrl=queue, MessageBody=str(number))
 
 
 def _filled(start: str) -> PicturedSite:
@@ -70,12 +94,13 @@ def _filled(start: str) -> PicturedSite:
     from django.contrib.auth.models import User
     from django.test import Client
 
-    from anymail.outbox.models import Address, Batch, Entry, Pause
+    from anymail.outbox.models import Account, Address, Batch, Entry, Pause
 
     from .test_admin import url
 
     client = Client()
     client.force_login(User.objects.create_superuser("zoe"))
+    _fill_days()
     doubtful, batch = _fill(), _fill_batches()
     read, bounced = _fill_history()
     session = client.cookies[settings.SESSION_COOKIE_NAME].value
@@ -85,6 +110,8 @@ def _filled(start: str) -> PicturedSite:
         "message": url(Entry, "change", read.pk),
         "bounce": url(Entry, "change", bounced.pk),
         "address": f"{url(Address)}?q=eve@example.com",
+        "account": url(Account),
+        "account-90": f"{url(Account)}?days=90",
         "batches": url(Batch),
         "batch": url(Batch, "change", batch.pk),
         "pauses": url(Pause),
@@ -94,6 +121,38 @@ def _filled(start: str) -> PicturedSite:
         pages={name: start + path for name, path in pages.items()},
         cookie={"name": settings.SESSION_COOKIE_NAME, "value": session, "url": start},
     )
+
+
+def _fill_days() -> None:
+    """What was counted on days that are over."""
+    from django.utils import timezone
+
+    from anymail.outbox.account.counting import MAX_DAYS
+    from anymail.outbox.account.days import last_days
+    from anymail.outbox.account.figures import WINDOW
+    from anymail.outbox.models import DailyCount
+
+    *days, _today = last_days(timezone.now(), MAX_DAYS + WINDOW)
+    DailyCount._default_manager.bulk_create(
+        DailyCount(day=day, kind=kind, count=count)
+        for day in days
+        for kind, count in _counts(day).items()
+    )
+
+
+def _counts(day: date) -> dict[str, int]:
+    number = day.toordinal()
+    sent = (WEEKDAY if day.weekday() < 5 else WEEKEND) * (90 + number * 37 % 23) // 100
+    if day.day == 1:
+        sent += NEWSLETTER
+    bounced = sent * (9 + number * 17 % 11) // 1_000
+    complained = sent * (2 + number * 13 % 5) // 10_000
+    return {
+        "sent": sent,
+        "delivered": sent - bounced - sent // 250,
+        "bounced": bounced,
+        "complained": complained,
+    }
 
 
 def _fill_batches() -> Batch:

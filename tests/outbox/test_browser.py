@@ -200,6 +200,8 @@ class AdminTests(AdminInBrowserTestCase):
                 page.get_by_text(told).first.wait_for()
             for action in ("Lift here…", "Lift here and at Amazon…"):
                 page.get_by_role("link", name=action, exact=True).wait_for()
+            box = page.get_by_role("button", name="Send again…").first.bounding_box()
+            self.assertLessEqual(box["x"] + box["width"], viewport["width"])
             self.check(page)
             self.check_with_axe(page)
         page.get_by_role("link", name="Lift here…", exact=True).click()

@@ -42,7 +42,7 @@ def percent(share: float | None) -> str:
     value = share * 100
     places = 1 if value >= 10 else 2 if value >= 1 else 3
     text = f"{value:.{places}f}".rstrip("0").rstrip(".")
-    return _("%s %%") % number_format(text)
+    return _("%s\N{NO-BREAK SPACE}%%") % number_format(text)
 
 
 def grouped(number: int | None) -> str:

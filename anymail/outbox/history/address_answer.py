@@ -121,7 +121,10 @@ def suppression_sentences(
     :param happenings: of the address, the newest first.
     """
     if _effective(standing.here):
-        yield _("No mail is sent to it: it is on the suppression list here.")
+        yield _(
+            "No mail is sent to it: it is on the suppression list here. Lift that before you send "
+            "something again."
+        )
     if standing.amazon is not None and standing.amazon.listing is not None:
         yield _("Amazon SES accepts mail to it, and then does not deliver it.")
     if any(one.bounce_subtype == _GLOBAL_LIST for one in happenings):

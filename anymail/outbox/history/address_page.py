@@ -130,11 +130,11 @@ def _actions(reader: Reader, address: str, standing: Standing) -> Iterator[tuple
     if reader.may("anymail_feedback.add_suppression") and not is_suppressed_here(standing):
         yield "suppress", reader.url("anymail_feedback_suppression_add", **query)
     if reader.may("anymail_feedback.lift_suppression"):
-        if standing.here:
-            yield "lift", reader.url("anymail_feedback_suppression_lift", **query)
         if is_perhaps_at_amazon(standing):
             everywhere = {**query, "everywhere": "yes"}
             yield "lift-everywhere", reader.url("anymail_feedback_suppression_lift", **everywhere)
+        if standing.here:
+            yield "lift", reader.url("anymail_feedback_suppression_lift", **query)
 
 
 def _sees_mail(reader: Reader) -> bool:

@@ -77,7 +77,9 @@ class QuotaTests(SimpleTestCase):
         return found
 
     def test_how_much_of_it_is_used(self) -> None:
-        self.assertEqual(self.of(12_345, 50_000).text, "12,345 of 50,000 recipients (24.7 %)")
+        self.assertEqual(
+            self.of(12_345, 50_000).text, "12,345 of 50,000 recipients (24.7\N{NO-BREAK SPACE}%)"
+        )
 
     def test_a_quota_that_is_nearly_used_up_is_shown_as_such(self) -> None:
         found = [self.of(sent, 100).level for sent in (79, 80, 99, 100, 105)]

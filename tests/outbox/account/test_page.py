@@ -238,7 +238,7 @@ class OwnTests(PageTestCase):
             1,
         )
         counts.filter(kind="bounced").update(count=50)
-        self.assertIn("5 % <strong>above", self.text())
+        self.assertIn("5\N{NO-BREAK SPACE}% <strong>above", self.text())
 
     def test_numbers_in_attributes_have_a_point_in_every_language(self) -> None:
         with translation.override("de"):

@@ -34,14 +34,6 @@ class MailerFilter(admin.AllValuesFieldListFilter):
         super().__init__(*args, **kwargs)
         self.lookup_choices: Any = known_mailers()
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """The messages of the mailer."""
-        # All states by name: the index has them before the mailer.
-        states = {"state__in": State.values} if self.used_parameters else {}
-        rows: Any = super().queryset(request, queryset.filter(**states))
-        found: QuerySet[Any] = rows
-        return found
-
 
 class PriorityFilter(admin.AllValuesFieldListFilter):
     """Offers the priorities that waiting messages have, and shows waiting messages only.

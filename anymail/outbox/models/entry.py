@@ -186,6 +186,7 @@ class Entry(models.Model):
             models.Index(fields=["done_at", "id"], name="anymail_entry_done"),
             models.Index(fields=["created_at", "id"], name="anymail_entry_created"),
             models.Index(fields=["state", "created_at", "id"], name="anymail_entry_state"),
+            models.Index(fields=["mailer", "created_at", "id"], name="anymail_entry_mailer"),
             AboveZeroIndex(fields=["doubled_count"], name="anymail_entry_doubled"),
         ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -12,9 +13,10 @@ from uuid import UUID
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils.dateparse import parse_datetime
 
 from ...addresses.keys import MAX_MAILBOX_LENGTH, bare_address
-from ...database.columns import address_key, storable_text
+from ...database.columns import address_key, storable_text, storable_time
 from ...suppressions import Standing, standing_of
 from .address_answer import (
     ShownEvent,
@@ -24,11 +26,11 @@ from .address_answer import (
     is_suppressed_here,
     suppression_sentences,
 )
-from .happenings import Happening, happenings_of_address
+from .happenings import Happening, HappeningPage, happenings_of_address
 from .mail_to import Link, Mail, links_to, mail_to
 
-#: How many events are shown, and how many if that is asked for.
-EVENTS, MORE_EVENTS = 50, 500
+#: How many events are on a page.
+EVENTS = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,46 +64,69 @@ class Reader:
 def address_context(reader: Reader) -> dict[str, Any]:
     """What the page shows for the address in the query ``?q=``.
 
-    On the pages of older mail, that is older mail only.
+    On the pages of older mail, that is older mail only; on those of older events, only these.
     """
     query = reader.request.GET
     typed = storable_text(query.get("q", "")).strip()
     if "@" not in typed or len(typed) > MAX_MAILBOX_LENGTH:
         return {"typed": typed[:MAX_MAILBOX_LENGTH], "is_wrong": bool(typed)}
     key, before = address_key(typed), _entry_id(query.get("before", ""))
+    until = _moment(query.get("events-before", ""))
     page = mail_to(key, before)
     address = page.mails[0].row.address if page.mails else bare_address(typed)
-    return {
+    context = {
         "typed": typed,
         "address": address,
         "page": page,
         "before": before,
+        "until": until,
         "sees_mail": _sees_mail(reader),
         "may_send_again": reader.may("anymail_outbox.send_again_entry"),
         "send_again_url": reader.url("anymail_outbox_entry_intervene", "send-again"),
         "here_url": reader.url("anymail_outbox_address_changelist", q=typed),
-        **({} if before is not None else _answer(reader, key, address, page.mails)),
     }
+    if before is not None:
+        return context
+    found = happenings_of_address(key, EVENTS, until)
+    if until is not None:
+        links = _links(reader, key, page.mails, found)
+        return {**context, **_events(found, links)}
+    return {**context, **_answer(reader, key, address, page.mails, found)}
 
 
-def _answer(reader: Reader, key: str, address: str, mails: Sequence[Mail]) -> dict[str, Any]:
-    limit = MORE_EVENTS if "events" in reader.request.GET else EVENTS
-    happenings = happenings_of_address(key, limit + 1)
+def _answer(
+    reader: Reader, key: str, address: str, mails: Sequence[Mail], found: HappeningPage
+) -> dict[str, Any]:
     standing = _standing(reader, address)
-    sees_mail = _sees_mail(reader)
-    ids = [*(one.message_id for one in happenings), *_causes(standing)]
-    links = links_to(key, mails, ids) if sees_mail else {}
+    links = _links(reader, key, mails, found, standing)
     return {
-        "sentence": first_sentence(mails, happenings, shows_subject=sees_mail),
+        "sentence": first_sentence(mails, found.read, shows_subject=_sees_mail(reader)),
         "tone": mails[0].stages[-1].tone if mails else "",
-        "facts": [*facts(mails, happenings, standing)],
-        "events": [
-            ShownEvent(happening=one, link=links.get(one.message_id)) for one in happenings[:limit]
-        ],
-        "has_more_events": len(happenings) > limit,
-        "more_events": MORE_EVENTS if limit < MORE_EVENTS else 0,
-        **({} if standing is None else _suppression(reader, address, standing, happenings, links)),
+        "facts": [*facts(mails, found.read, standing)],
+        **_events(found, links),
+        **({} if standing is None else _suppression(reader, address, standing, found.read, links)),
     }
+
+
+def _events(found: HappeningPage, links: Mapping[str, Link]) -> dict[str, Any]:
+    return {
+        "events": [
+            ShownEvent(happening=one, link=links.get(one.message_id)) for one in found.happenings
+        ],
+        "older_events": found.older and found.older.isoformat(),
+    }
+
+
+def _links(
+    reader: Reader,
+    key: str,
+    mails: Sequence[Mail],
+    found: HappeningPage,
+    standing: Standing | None = None,
+) -> Mapping[str, Link]:
+    if not _sees_mail(reader):
+        return {}
+    return links_to(key, mails, [*(one.message_id for one in found.happenings), *_causes(standing)])
 
 
 def _suppression(
@@ -160,5 +185,13 @@ def _causes(standing: Standing | None) -> Iterator[str]:
 def _entry_id(text: str) -> UUID | None:
     try:
         return UUID(text)
+    except ValueError:
+        return None
+
+
+def _moment(text: str) -> datetime | None:
+    """A time as columns have it; None for nonsense."""
+    try:
+        return storable_time(parse_datetime(text))
     except ValueError:
         return None

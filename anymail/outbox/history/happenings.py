@@ -6,10 +6,11 @@ missing, or in another database. Each is asked by its own index, for a bounded n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 from django.apps import apps
@@ -83,6 +84,24 @@ class Happening:
     processing_ms: int = 0
 
 
+#: A happening, and when its row was noted.
+_Noted = tuple[datetime, Happening]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HappeningPage:
+    """Some of what is known of an address, the newest first.
+
+    :param happenings: those on this page.
+    :param older: the parameter ``before`` of the next page; None on the last one.
+    :param read: these, and what else was read: the newest of each table.
+    """
+
+    happenings: tuple[Happening, ...]
+    older: datetime | None
+    read: tuple[Happening, ...]
+
+
 def happenings_of_messages(
     message_ids: Iterable[str], limit: int, *, address: str | None = None
 ) -> list[Happening]:
@@ -100,23 +119,49 @@ def happenings_of_messages(
         return []
     found = _events_of_messages(ids, limit, about)
     for table in _feedback_tables():
-        found += table.read_rows(table.rows().filter(mail_id__in=ids, **about).order_by()[:limit])
+        rows = table.rows().filter(mail_id__in=ids, **about).order_by()[:limit]
+        found += map(table.read, table.values(rows))
     return sorted(sorted(_unique(found), key=_weight)[:limit], key=_time)
 
 
-def happenings_of_address(address: str, limit: int) -> list[Happening]:
-    """What is known of an address, the newest first.
+def happenings_of_address(
+    address: str, limit: int, before: datetime | None = None
+) -> HappeningPage:
+    """A page of what is known of an address.
 
     :param address: in any spelling.
-    :param limit: how many happenings at most.
+    :param limit: how many happenings a page has at most.
+    :param before: :attr:`HappeningPage.older` of the page before; None for the newest.
     """
-    key = address_key(address)
-    events = Event._default_manager.filter(address_key=key).order_by("-occurred_at", "-id")
-    found = [_of_event(row) for row in events.values(*EVENT_COLUMNS)[:limit]]
+    noted = sorted(_noted(address_key(address), limit + 1, before), key=itemgetter(0), reverse=True)
+    of_page, older = _whole_moments(noted, limit)
+    return HappeningPage(happenings=_newest(of_page), older=older, read=_newest(noted))
+
+
+def _noted(key: str, limit: int, before: datetime | None) -> Iterator[_Noted]:
+    """The newest rows of each table, by the time that its index has."""
+    older = {} if before is None else {"occurred_at__lt": before}
+    events = Event._default_manager.filter(address_key=key, **older)
+    for row in events.order_by("-occurred_at", "-id").values(*EVENT_COLUMNS)[:limit]:
+        yield row["occurred_at"], _of_event(row)
+    older = {} if before is None else {"created_at__lt": before}
     for table in _feedback_tables():
-        rows = table.rows().filter(address_key=key).order_by("-created_at", "-id")
-        found += table.read_rows(rows[:limit])
-    return sorted(_unique(found), key=_time, reverse=True)[:limit]
+        rows = table.rows().filter(address_key=key, **older).order_by("-created_at", "-id")
+        for row in table.values(rows[:limit]):
+            yield row["created_at"], table.read(row)
+
+
+def _whole_moments(noted: Sequence[_Noted], limit: int) -> tuple[Sequence[_Noted], datetime | None]:
+    """What is on a page, and where the next one begins: between two moments."""
+    if len(noted) <= limit:
+        return noted, None
+    following, _ = noted[limit]
+    of_page = [one for one in noted[:limit] if one[0] != following] or noted[:limit]
+    return of_page, of_page[-1][0]
+
+
+def _newest(noted: Iterable[_Noted]) -> tuple[Happening, ...]:
+    return tuple(sorted(_unique([one for _, one in noted]), key=_time, reverse=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,8 +180,8 @@ class _Table:
         found: QuerySet[Any] = apps.get_model("anymail_feedback", self.model)._default_manager.all()
         return found
 
-    def read_rows(self, rows: QuerySet[Any]) -> list[Happening]:
-        return [self.read(row) for row in rows.values(*FEEDBACK_COLUMNS, *self.columns)]
+    def values(self, rows: QuerySet[Any]) -> Iterable[Row]:
+        return rows.values(*FEEDBACK_COLUMNS, *self.columns)
 
 
 def _feedback_tables() -> tuple[_Table, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,7 +29,7 @@ REPORT = {
 }
 
 
-def kinds(found: list[Happening]) -> list[str]:
+def kinds(found: Iterable[Happening]) -> list[str]:
     return [one.kind for one in found]
 
 
@@ -150,7 +151,7 @@ class MessageTests(TestCase):
     def test_without_the_feedback_app(self) -> None:
         add_events("send")
         self.assertEqual(kinds(of_m1()), ["sent"])
-        self.assertEqual(kinds(happenings_of_address(ANN, 10)), ["sent"])
+        self.assertEqual(kinds(happenings_of_address(ANN, 10).happenings), ["sent"])
 
     @override_settings(USE_TZ=False, TIME_ZONE="Europe/Berlin")
     def test_without_time_zones_all_times_are_local(self) -> None:
@@ -167,13 +168,24 @@ class AddressTests(TestCase):
         add_events("send", NOON - timedelta(days=1), message_id="m0")
         add_feedback("bounce")
         add_events("open", NOON + timedelta(seconds=9), recipient="bob@example.com")
-        found = happenings_of_address("Ann <ANN@Example.com>", 10)
+        found = happenings_of_address("Ann <ANN@Example.com>", 10).happenings
         self.assertEqual(kinds(found), ["bounced", "sent"])
-        self.assertEqual(kinds(happenings_of_address(ANN, 1)), ["bounced"])
+        self.assertEqual(kinds(happenings_of_address(ANN, 1).happenings), ["bounced"])
 
-    def test_each_table_is_asked_once_for_no_more_than_the_limit(self) -> None:
+    def test_a_page_ends_between_two_moments(self) -> None:
+        for kind, minutes in (("send", 0), ("open", 5), ("click", 5)):
+            add_events(kind, NOON + timedelta(minutes=minutes), message_id=f"m{minutes}")
+        add_events("open", NOON + timedelta(minutes=9), message_id="m9")
+        newest = happenings_of_address(ANN, 2)
+        self.assertEqual(kinds(newest.happenings), ["opened"])
+        following = happenings_of_address(ANN, 2, newest.older)
+        self.assertEqual(set(kinds(following.happenings)), {"opened", "clicked"})
+        last = happenings_of_address(ANN, 2, following.older)
+        self.assertEqual((kinds(last.happenings), last.older), (["sent"], None))
+
+    def test_each_table_is_asked_once_for_no_more_than_the_limit_and_one(self) -> None:
         with CaptureQueriesContext(connection) as captured:
             happenings_of_address(ANN, 7)
         statements = [query["sql"] for query in captured.captured_queries]
         self.assertEqual(len(statements), 5)
-        self.assertTrue(all("LIMIT 7" in statement for statement in statements))
+        self.assertTrue(all("LIMIT 8" in statement for statement in statements))

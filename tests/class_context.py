@@ -1,4 +1,4 @@
-"""What Python 3.11 calls ``enterClassContext()``; 3.10 does not have it."""
+"""What Python 3.11 calls ``enterContext()`` and ``enterClassContext()``; 3.10 does not have them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from typing import TypeVar
 from unittest import TestCase
 
 T = TypeVar("T")
+
+
+def enter_context(test: TestCase, manager: AbstractContextManager[T]) -> T:
+    """Enter a block in ``setUp()`` or a test, which ends after the test."""
+    value = manager.__enter__()
+    test.addCleanup(manager.__exit__, None, None, None)
+    return value
 
 
 def enter_class_context(tests: type[TestCase], manager: AbstractContextManager[T]) -> T:

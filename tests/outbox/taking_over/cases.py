@@ -17,6 +17,7 @@ from anymail.outbox.models import Entry
 from anymail.outbox.taking_over import rows
 from anymail.outbox.thawing import thaw
 
+from ...class_context import enter_context
 from .. import OutboxTransactionTestCase, use_outbox
 
 LAST_WEEK = datetime.now(timezone.utc).replace(microsecond=0) - timedelta(days=7)
@@ -36,7 +37,7 @@ class TakingOverTestCase(OutboxTransactionTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.enterContext(use_outbox())
+        enter_context(self, use_outbox())
         with connections[self.alias].schema_editor() as editor:
             for table in self.tables:
                 editor.create_model(table)

@@ -23,6 +23,7 @@ from anymail.outbox.taking_over.post_office_tables import (
     OldTemplate,
 )
 
+from ...class_context import enter_context
 from ...second_database import add_database
 from .cases import LAST_WEEK, TakingOverTestCase, Terminal
 
@@ -135,7 +136,7 @@ class AttachmentTests(PostOfficeTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.enterContext(override_settings(POST_OFFICE={"FILE_STORAGE": "old"}))
+        enter_context(self, override_settings(POST_OFFICE={"FILE_STORAGE": "old"}))
 
     def test_the_attachments_of_a_message_and_no_others(self) -> None:
         other, email_id = self.add(), self.add()

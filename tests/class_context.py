@@ -1,4 +1,4 @@
-"""What Python 3.11 calls ``enterContext()`` and ``enterClassContext()``; 3.10 does not have them."""
+"""What Python 3.11 calls ``enterContext()`` and ``enterClassContext()``, for 3.10 as well."""
 
 from __future__ import annotations
 

@@ -16,8 +16,9 @@ from ..database.columns import address_key, storable_text
 from .ids import parse_tag
 from .models import EntryTag, Recipient
 
-#: In how many messages subjects are searched, and how many of an address or a tag are found.
-MAX_SEARCHED, MAX_FOUND = 10_000, 1_000
+#: In how many messages subjects are searched, and how many of an address or a tag are found: of
+#: 1,000 values MariaDB makes a subquery ("in_predicate_conversion_threshold").
+MAX_SEARCHED, MAX_FOUND = 10_000, 999
 #: What a term begins with that is a tag.
 TAG = "tag:"
 
@@ -44,7 +45,7 @@ def find(rows: QuerySet[Any], term: str) -> QuerySet[Any]:
 def with_tag(rows: QuerySet[Any], tag: str) -> QuerySet[Any]:
     """Those of the newest messages with a tag that are in the list."""
     tags = EntryTag._default_manager.using(rows.db).filter(tag=tag)
-    found: QuerySet[Any] = rows.filter(pk__in=newest(tags, "entry_id", MAX_FOUND).values("entry"))
+    found: QuerySet[Any] = rows.filter(pk__in=_newest_entries(tags))
     return found
 
 
@@ -76,10 +77,19 @@ def _lookup(term: str, database: str) -> dict[str, Any] | None:
         names.insert(0, {"address_key": address_key(term)})
     # One index after the other: databases are bad at "or".
     for name in names:
-        named = newest(recipients.filter(**name), "entry_id", MAX_FOUND)
-        if named.exists():
-            return {"pk__in": named.values("entry")}
+        if found := _newest_entries(recipients.filter(**name)):
+            return {"pk__in": found}
     return None
+
+
+def _newest_entries(rows: QuerySet[Any]) -> list[UUID]:
+    """The ids of up to :data:`MAX_FOUND` messages, from rows about them.
+
+    In place of the ids, a subquery would leave it to the database where to begin: MariaDB begins
+    with the newest messages, and reads millions.
+    """
+    ids = rows.order_by("-entry_id").values_list("entry_id", flat=True)
+    return list(dict.fromkeys(ids[:MAX_FOUND]))
 
 
 def _entry_id(term: str) -> UUID | None:

@@ -22,6 +22,7 @@ from unittest import mock
 from django.test.runner import DiscoverRunner, ParallelTestSuite
 
 from . import botocore_data
+from .emptying import delete_rather_than_truncate
 from .ses import BODY, CREDENTIALS
 
 TESTS = Path(__file__).parent
@@ -158,6 +159,10 @@ class Runner(DiscoverRunner):
 
     parallel_test_suite = Suite
     offenders: list[str] = []
+
+    def setup_databases(self, **kwargs: Any) -> Any:
+        delete_rather_than_truncate()
+        return super().setup_databases(**kwargs)
 
     def run_suite(self, suite: Any, **kwargs: Any) -> Any:
         botocore_data.share()

@@ -7,13 +7,17 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from django.apps import apps
-from django.test import TestCase, TransactionTestCase
+from django.test import SimpleTestCase, TestCase, TransactionTestCase
 
 from anymail import testing
 from anymail.amazon_ses.notifications import SesNotification
+from anymail.amazon_ses.process_local import ProcessLocal
+from anymail.amazon_ses.timeouts import TimeoutExecutor
 from anymail.amazon_ses.tracking import tracking_events
+from anymail.feedback import amazon_answer
 from anymail.feedback.apps import AnymailFeedbackConfig
 from anymail.signals import AnymailTrackingEvent, recipients_resolved, tracking
 
@@ -37,6 +41,14 @@ def disconnect() -> None:
     """Undo it."""
     tracking.disconnect(dispatch_uid="anymail.feedback")
     recipients_resolved.disconnect(dispatch_uid="anymail.feedback")
+
+
+def wait_for_amazon(test: SimpleTestCase) -> None:
+    """Let the pages of a test wait for Amazon as long as a busy machine needs."""
+    patient = ProcessLocal(lambda: TimeoutExecutor(60))
+    patch = mock.patch.object(amazon_answer, "_executor", patient)
+    patch.start()
+    test.addCleanup(patch.stop)
 
 
 class _Connected:

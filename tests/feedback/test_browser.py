@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
-from unittest import mock
 
 from django.core.cache import cache
 from django.test import override_settings
 
 from anymail import testing
-from anymail.amazon_ses.process_local import ProcessLocal
-from anymail.amazon_ses.timeouts import TimeoutExecutor
-from anymail.feedback import amazon_answer
 from anymail.feedback.models import Bounce, Suppression
 from anymail.feedback.recording import record
 from anymail.sandbox.aws.defaults import CREDENTIALS, REGION
@@ -19,6 +15,7 @@ from anymail.sandbox.aws.defaults import CREDENTIALS, REGION
 from ..admin_browser import LAPTOP, VIEWS, AdminInBrowserTestCase
 from ..class_context import enter_class_context
 from ..local_ses import LocalSes, local_ses
+from . import wait_for_amazon
 from .test_admin import MODELS, url
 
 #: Long values that cannot be broken: what makes lists wide.
@@ -26,11 +23,6 @@ ADDRESS = f"{'x' * 64}@{'y' * 60}.{'z' * 60}.example"
 TEXT = "smtp;550-5.1.1_" + "w" * 300
 LIFT = "Lift: send to these addresses again"
 EVERYWHERE = "Lift here and at Amazon"
-
-
-def _patient_executor() -> TimeoutExecutor:
-    """Waits for Amazon as long as a slow machine needs."""
-    return TimeoutExecutor(60)
 
 
 class AdminTests(AdminInBrowserTestCase):
@@ -51,9 +43,7 @@ class AdminTests(AdminInBrowserTestCase):
         settings.enable()
         self.addCleanup(settings.disable)
         self.amazon.state.suppression.entries.clear()
-        patient = mock.patch.object(amazon_answer, "_executor", ProcessLocal(_patient_executor))
-        patient.start()
-        self.addCleanup(patient.stop)
+        wait_for_amazon(self)
 
     def suppress(self) -> Suppression:
         """An address that is on both lists, with the bounce that caused it."""

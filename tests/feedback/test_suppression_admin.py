@@ -16,6 +16,7 @@ from anymail.feedback.models import Bounce, Lift, Suppression
 from anymail.feedback.recording import record
 from anymail.sandbox.aws.defaults import REGION
 
+from . import wait_for_amazon
 from .test_anymail_suppression import ADDRESS, BothTests, SyncTestCase
 
 URL = "admin:anymail_feedback_suppression_"
@@ -36,6 +37,7 @@ class SuppressionAdminTestCase(SyncTestCase):
     def setUp(self) -> None:
         super().setUp()
         cache.clear()
+        wait_for_amazon(self)
         self.client.force_login(self.user)
         Suppression.objects.suppress([ADDRESS], "hard_bounce", event_id=self.bounce.sns_messageid)
         self.entry = Suppression.objects.get()

@@ -45,7 +45,7 @@ class Identities:
 
     def all(self, region: str) -> list[Identity]:
         """Those of a region, the oldest first."""
-        found = [identity for (where, _), identity in list(self.known.items()) if where == region]
+        found = [identity for (where, _), identity in self.known.copy().items() if where == region]
         for identity in found:
             self._check(region, identity)
         return found

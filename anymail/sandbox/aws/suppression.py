@@ -36,7 +36,7 @@ class SuppressionLists:
         """The addresses that are on the list for one of these reasons, in any spelling."""
         found = {
             listed.lower()
-            for (where, listed), entry in list(self.entries.items())
+            for (where, listed), entry in self.entries.copy().items()
             if where == region and entry["Reason"] in reasons
         }
         return [address for address in dict.fromkeys(addresses) if address.lower() in found]

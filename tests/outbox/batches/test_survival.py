@@ -25,7 +25,7 @@ WRONG = ("lost", "twice", "not sent", "without the id")
 @skipIf(connection.vendor == "sqlite", "SQLite in memory is of one process.")
 class SurvivalTests(OutboxTransactionTestCase):
     def test_each_recipient_gets_it_once(self) -> None:
-        plan = Plan(recipients=2000, kills=3, workers=3, troubles=[cut_connections] * 2, silence=3)
+        plan = Plan(recipients=2000, kills=3, workers=3, troubles=[cut_connections] * 2, silence=10)
         with ses_process(latency=0.1, jitter=0.1, rate=160) as ses:
             anymail = settings_for(ses.url, V2, OUTBOX_LEASE=3)
             with use_outbox(V2, **anymail), site(anymail) as made:

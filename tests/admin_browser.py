@@ -10,7 +10,7 @@ from unittest import SkipTest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.staticfiles.testing import StaticLiveServerTestCase
-from django.test import modify_settings
+from django.test import modify_settings, tag
 
 from . import accessibility
 from .browser import browser, why_not
@@ -53,6 +53,7 @@ def strict_policy(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return respond
 
 
+@tag("browser")
 @modify_settings(MIDDLEWARE={"prepend": "tests.admin_browser.strict_policy"})
 class AdminInBrowserTestCase(StaticLiveServerTestCase):
     """With one browser for all tests."""

@@ -64,7 +64,8 @@ LAYERS: dict[str, int] = {
             anymail.amazon_ses.message_tags anymail.amazon_ses.mime
             anymail.amazon_ses.notifications anymail.amazon_ses.pacing
             anymail.amazon_ses.process_local anymail.amazon_ses.quota anymail.amazon_ses.raw_calls
-            anymail.amazon_ses.receive anymail.amazon_ses.request_bodies anymail.amazon_ses.sns
+            anymail.amazon_ses.receive anymail.amazon_ses.repeated_calls
+            anymail.amazon_ses.request_bodies anymail.amazon_ses.sns
             anymail.amazon_ses.sqs
             anymail.amazon_ses.storage anymail.amazon_ses.tags_and_metadata
             anymail.amazon_ses.template_calls anymail.amazon_ses.template_content
@@ -154,6 +155,7 @@ NETWORK = frozenset(
         "https",
         "insights",
         "quota",
+        "repeated_calls",
         "roles",
         "sqs",
         "storage",
@@ -175,7 +177,6 @@ OWNERS: dict[str, tuple[str, ...]] = {
         "anymail.outbox.batch_admin",
         "anymail.outbox.entry_admin",
         "anymail.outbox.entry_filters",
-        "anymail.outbox.history.address_admin",
         "anymail.outbox.history.address_page",
         "anymail.outbox.page_context",
         "anymail.outbox.pause_admin",
@@ -188,13 +189,12 @@ OWNERS: dict[str, tuple[str, ...]] = {
         "anymail.feedback.list_admin",
         "anymail.feedback.table",
         "anymail.outbox.account",
-        "anymail.outbox.account_admin",
         "anymail.outbox.batch_admin",
         "anymail.outbox.entry_admin",
         "anymail.outbox.entry_filters",
-        "anymail.outbox.history.address_admin",
         "anymail.outbox.history.table",
         "anymail.outbox.page_context",
+        "anymail.outbox.page_admin",
         "anymail.outbox.pause_admin",
     ),
     "django.conf": ("anymail.conf", "anymail.sandbox"),

@@ -1,8 +1,10 @@
-"""Sessions of requests for many short connections."""
+"""HTTPS to addresses that others have given us, and sessions for many short connections."""
 
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,29 @@ def new_session() -> requests.Session:
     session = requests.Session()
     session.mount("https://", SharedContextAdapter())
     return session
+
+
+@contextmanager
+def get(
+    url: str, *, timeout: Any, headers: dict[str, str] | None = None
+) -> Iterator[requests.Response]:
+    """The answer to a GET without redirects, credentials or cookies; its body is not read yet.
+
+    :param timeout: seconds for a connection, and for each wait for more, as requests has them.
+    :raises OSError: of requests; its text may have the URL.
+    """
+    with (
+        new_session() as session,
+        session.get(
+            url,
+            timeout=timeout,
+            headers=headers,
+            allow_redirects=False,
+            stream=True,
+            auth=lambda request: request,  # else requests looks for credentials in ~/.netrc
+        ) as response,
+    ):
+        yield response
 
 
 class SharedContextAdapter(HTTPAdapter):

@@ -8,17 +8,10 @@ Reference, "GetSuppressedDestination", "ListSuppressedDestinations" and so on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-
-from tenacity import (
-    Retrying,
-    retry_if_exception,
-    stop_after_delay,
-    wait_random_exponential,
-)
 
 from ..addresses.keys import bare_address
 from ..checks.mailers import amazon_ses_backend
@@ -26,9 +19,9 @@ from ..conf import AmazonSESSettings
 from ..database.columns import address_key
 from ..exceptions import AnymailAPIError, AnymailConfigurationError, AnymailUnsupportedFeature
 from . import aws
-from .aws_errors import api_errors
 from .installed_botocore import botocore_version, known_parameters
 from .quota import rate_limit_key
+from .repeated_calls import Patience, call
 
 #: Seconds for a connection and for an answer: somebody waits for it.
 CONFIG: dict[str, Any] = {"connect_timeout": 5, "read_timeout": 10}
@@ -187,17 +180,10 @@ class AmazonSuppressionList:
         if self.tenant is not None:
             self._check_tenant(operation)
             params["TenantName"] = self.tenant
-        call: Callable[..., Mapping[str, Any]] = getattr(self.client, operation)
-        retrying = Retrying(
-            retry=retry_if_exception(_passes),
-            wait=wait_random_exponential(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE),
-            stop=stop_after_delay(self.patience),
-            reraise=True,
+        patience = Patience(
+            seconds=self.patience, first_pause=FIRST_PAUSE, longest_pause=LONGEST_PAUSE
         )
-        for attempt in retrying:
-            with attempt, api_errors(f"Amazon SES {operation}"):
-                return call(**params)
-        raise AssertionError  # tenacity returns or raises
+        return call(self.client, operation, params, patience)
 
     def _check_tenant(self, operation: str) -> None:
         known = known_parameters(self.client, operation)
@@ -258,10 +244,6 @@ def _settings(mailer: str | None) -> AmazonSESSettings:
         if mailer is not None:
             raise
         return AmazonSESSettings.load()
-
-
-def _passes(error: BaseException) -> bool:
-    return isinstance(error, AnymailAPIError) and error.is_transient
 
 
 def _spellings(given: Sequence[str]) -> list[str]:

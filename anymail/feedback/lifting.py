@@ -25,7 +25,7 @@ from .amazon_answer import forget
 from .forms import LiftForm
 from .models import Suppression
 from .standing import standing
-from .syncing import MAX_AT_ONCE, remove_at_amazon
+from .syncing import MAX_AT_ONCE, is_two_way, remove_at_amazon
 
 if TYPE_CHECKING:
     from .admin import SuppressionAdmin
@@ -148,6 +148,7 @@ def ask_for_note(
         "select_across": request.POST.get("select_across", "0"),
         "way_back": way_back(request),
         "is_everywhere": is_everywhere,
+        "stays_at_amazon": not (is_everywhere or is_two_way()),
     }
     request.current_app = model_admin.admin_site.name
     return TemplateResponse(request, "admin/anymail_feedback/lift.html", context)

@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception,
-    stop_after_delay,
-    wait_random_exponential,
-)
-
-from ..amazon_ses.aws_errors import api_errors
+from ..amazon_ses import repeated_calls
 from ..amazon_ses.notifications import SesNotification
+from ..amazon_ses.repeated_calls import Patience, Wait
 from ..exceptions import AnymailAPIError
 from .insights import insights_notifications
 from .tally import Tally
 
-#: Waits for so many seconds, or less if the command is to end: then it gives True.
-Wait = Callable[[float], object]
-
 #: Seconds from one call to the next: SES allows one a second (API v2 Reference,
 #: "GetMessageInsights").
 INTERVAL = 1.0
-#: Seconds for which a call is repeated.
-PATIENCE = 60.0
-#: Seconds. A pause before that is anything up to 1, 2, 4, 8.
-FIRST_PAUSE, LONGEST_PAUSE = 1, 8
+#: Nobody waits for a page.
+PATIENCE = Patience(seconds=60, first_pause=1, longest_pause=8)
 NOT_KNOWN = "not known to message insights"
 
 
@@ -66,27 +54,7 @@ def call(client: Any, operation: str, wait: Wait, **params: Any) -> Mapping[str,
     :param operation: as boto3's clients have it.
     :raises AnymailAPIError: SES refuses for good, or does not answer, or the command is to end.
     """
-    ends, is_late = False, stop_after_delay(PATIENCE)
-
-    def sleep(seconds: float) -> None:
-        nonlocal ends
-        ends = bool(wait(seconds))
-
-    def gives_up(state: RetryCallState) -> bool:
-        return ends or is_late(state)
-
-    retrying = Retrying(
-        retry=retry_if_exception(_passes),
-        wait=wait_random_exponential(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE),
-        stop=gives_up,
-        sleep=sleep,
-        reraise=True,
-    )
-    for attempt in retrying:
-        with attempt, api_errors(f"Amazon SES {operation}"):
-            answer: Mapping[str, Any] = getattr(client, operation)(**params)
-            return answer
-    raise AssertionError  # tenacity returns or raises
+    return repeated_calls.call(client, operation, params, PATIENCE, wait)
 
 
 def _insights(message_id: str, client: Any, wait: Wait) -> Mapping[str, Any] | None:
@@ -96,7 +64,3 @@ def _insights(message_id: str, client: Any, wait: Wait) -> Mapping[str, Any] | N
         if err.error_code != "NotFoundException":
             raise
     return None
-
-
-def _passes(error: BaseException) -> bool:
-    return isinstance(error, AnymailAPIError) and error.is_transient

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from ..amazon_ses.https import new_session
+from ..amazon_ses.https import get
 from ..exceptions import AnymailAPIError
 from .exported_file import ExportError
 
@@ -34,16 +34,7 @@ def download(url: str, endpoint: str) -> Iterator[Iterator[bytes]]:
     """
     _check(url, endpoint)
     try:
-        with (
-            new_session() as session,
-            session.get(
-                url,
-                timeout=TIMEOUT,
-                allow_redirects=False,
-                stream=True,
-                auth=lambda request: request,  # else requests looks for credentials in ~/.netrc
-            ) as response,
-        ):
+        with get(url, timeout=TIMEOUT) as response:
             if response.status_code != 200:
                 raise _unanswered(f"the HTTP status is {response.status_code}")
             yield _in_time(response.iter_content(CHUNK))

@@ -13,9 +13,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from ..amazon_ses.masking import mask_addresses
+from ..amazon_ses.repeated_calls import Wait
 from ..amazon_ses.untrusted_json import as_object, as_string
 from ..exceptions import AnymailAPIError
-from .asking import Wait, call
+from .asking import call
 from .download import download
 from .exported_file import ExportError, message_ids
 from .tally import Tally, iso

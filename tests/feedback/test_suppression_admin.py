@@ -69,6 +69,13 @@ class PageTests(SuppressionAdminTestCase):
         self.entries.clear()
         self.assertContains(self.page("amazon"), "Its global list cannot be asked")
 
+    def test_lifting_here_only_says_that_the_entry_at_amazon_stays(self) -> None:
+        text = "own suppression list stays as it is"
+        self.assertContains(self.act("lift"), text)
+        self.assertNotContains(self.act("lift_everywhere"), text)
+        with self.changed(FEEDBACK_SUPPRESS_SYNC="both"):
+            self.assertNotContains(self.act("lift"), text)
+
     def test_if_amazon_refuses_the_page_says_why(self) -> None:
         self.amazon.faults.denied.add("ses:GetSuppressedDestination")
         self.assertContains(self.page("amazon"), "ses:GetSuppressedDestination")

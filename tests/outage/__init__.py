@@ -7,8 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.management import call_command
+from django.test import TestCase, override_settings
 
+from anymail.sandbox.aws.defaults import CREDENTIALS
 from anymail.signals import AnymailTrackingEvent, tracking
+
+from .. import feedback
+from ..class_context import enter_class_context
+from ..local_ses import LocalSes, local_ses
 
 
 def run(command: str, *args: str) -> tuple[int, str, str]:
@@ -19,6 +25,23 @@ def run(command: str, *args: str) -> tuple[int, str, str]:
     except SystemExit as exit:
         return int(exit.code or 0), out.getvalue(), err.getvalue()
     return 0, out.getvalue(), err.getvalue()
+
+
+class AmazonTestCase(TestCase):
+    """An SES on loopback knows of messages, and the app for feedback listens."""
+
+    amazon: LocalSes
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.amazon = enter_class_context(cls, local_ses())
+        params = {**CREDENTIALS, "endpoint_url": cls.amazon.url}
+        enter_class_context(cls, override_settings(ANYMAIL={"AMAZON_SES_CLIENT_PARAMS": params}))
+
+    def setUp(self) -> None:
+        feedback.connect()
+        self.addCleanup(feedback.disconnect)
 
 
 class Heard:

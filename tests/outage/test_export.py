@@ -9,7 +9,7 @@ from typing import Any
 from unittest import mock
 
 from django.core.management import CommandError
-from django.test import SimpleTestCase, TestCase, override_settings
+from django.test import SimpleTestCase
 from werkzeug.wrappers import Response
 
 from anymail.exceptions import AnymailAPIError
@@ -24,32 +24,24 @@ from anymail.sandbox.aws.ses.export_jobs import get_export_job
 from anymail.sandbox.aws.ses.operations import OPERATIONS
 from anymail.sandbox.servers import serve
 
-from .. import feedback
 from ..class_context import enter_class_context
-from ..local_ses import LocalSes, local_ses
-from . import Heard, run
+from . import AmazonTestCase, Heard, run
 
 ANN = "ann@example.net"
 GONE, ANGRY = "bounce@simulator.amazonses.com", "complaint@simulator.amazonses.com"
 
 
-class ExportTestCase(TestCase):
+class ExportTestCase(AmazonTestCase):
     """SES has messages that no app has stored, and nothing waits."""
-
-    amazon: LocalSes
 
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        cls.amazon = enter_class_context(cls, local_ses())
-        params = {**CREDENTIALS, "endpoint_url": cls.amazon.url}
-        enter_class_context(cls, override_settings(ANYMAIL={"AMAZON_SES_CLIENT_PARAMS": params}))
         for module, name in ((asking, "INTERVAL"), (exporting, "FIRST_PAUSE")):
             enter_class_context(cls, mock.patch.object(module, name, 0.01))
 
     def setUp(self) -> None:
-        feedback.connect()
-        self.addCleanup(feedback.disconnect)
+        super().setUp()
         self.addCleanup(self.amazon.faults.denied.clear)
         self.addCleanup(self.amazon.state.export_jobs.clear)
         self.addCleanup(self.amazon.journal._sent.clear)

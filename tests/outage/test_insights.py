@@ -6,7 +6,7 @@ from typing import Any
 from unittest import mock
 
 from django.core.management import CommandError
-from django.test import TestCase, modify_settings, override_settings
+from django.test import modify_settings
 from django.utils import timezone
 
 from anymail.exceptions import AnymailAPIError
@@ -15,32 +15,15 @@ from anymail.outage import asking
 from anymail.outage.insights import insights_notifications
 from anymail.outage.tally import Tally
 from anymail.outbox.models import Entry, Recipient
-from anymail.sandbox.aws.defaults import CREDENTIALS
 from anymail.sandbox.aws.ses.errors import ErrorCode, SesError
 from anymail.sandbox.aws.ses.operations import OPERATIONS
 
-from .. import feedback
-from ..class_context import enter_class_context
-from ..local_ses import LocalSes, local_ses
-from . import Heard, run
+from . import AmazonTestCase, Heard, run
 
 ANN, GONE = "ann@example.net", "bounce@simulator.amazonses.com"
 
 
-class InsightsTests(TestCase):
-    amazon: LocalSes
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        super().setUpClass()
-        cls.amazon = enter_class_context(cls, local_ses())
-        params = {**CREDENTIALS, "endpoint_url": cls.amazon.url}
-        enter_class_context(cls, override_settings(ANYMAIL={"AMAZON_SES_CLIENT_PARAMS": params}))
-
-    def setUp(self) -> None:
-        feedback.connect()
-        self.addCleanup(feedback.disconnect)
-
+class InsightsTests(AmazonTestCase):
     def sent(self, *addresses: str, kinds: str = "Send Delivery") -> str:
         """A message of the outbox that SES has accepted, and whose events did not come."""
         message_id: str = self.amazon.client("sesv2").send_email(

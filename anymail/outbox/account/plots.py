@@ -44,9 +44,7 @@ def _sent(days: Sequence[Day], words: Sequence[Words], all: Words) -> Plot:
         [word["day"] for word in words],
         (
             Series(_("sent"), "sent", "bars", [day.sent if day.is_over else None for day in days]),
-            Series(
-                _("so far"), "so-far", "bars", [None if day.is_over else day.sent for day in days]
-            ),
+            _so_far([None if day.is_over else day.sent for day in days]),
             Series(
                 _("delivered"),
                 "delivered",
@@ -73,12 +71,7 @@ def _harm(days: Sequence[Day], words: Sequence[Words], all: Words) -> Plot:
                 "bars",
                 [day.bounced if day.is_over else None for day in days],
             ),
-            Series(
-                _("so far"),
-                "so-far",
-                "bars",
-                [None if day.is_over else day.bounced for day in days],
-            ),
+            _so_far([None if day.is_over else day.bounced for day in days]),
             Series(_("complained"), "complained", "line", [day.complained for day in days]),
         ),
         compact,

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import Any
 
 from django.test import SimpleTestCase
 
-from anymail.outbox.account.answers import facts, queue, quota, recommendations, why_not
+from anymail.outbox.account.answers import (
+    LEVELS,
+    Quota,
+    facts,
+    queue,
+    quota,
+    recommendations,
+    why_not,
+)
 from anymail.outbox.account.questions import Answer
 
 HEALTHY: dict[str, Any] = {
@@ -61,13 +70,18 @@ class FactTests(SimpleTestCase):
     def test_garbage_is_no_error(self) -> None:
         for garbage in GARBAGE:
             for document in (garbage, dict.fromkeys(HEALTHY, garbage)):
-                facts(document)
-                quota(document)
-                quota({"SendQuota": dict.fromkeys(HEALTHY["SendQuota"], garbage)})
-                recommendations(document)
-                recommendations({"Recommendations": garbage})
-                recommendations({"Recommendations": [{"Type": garbage, "ResourceArn": garbage}]})
-                queue({"name": garbage, "waiting": garbage, "dead_queue": garbage})
+                given = dict.fromkeys(HEALTHY["SendQuota"], garbage)
+                advice = {"Recommendations": [{"Type": garbage, "ResourceArn": garbage}]}
+                full = queue({"name": garbage, "waiting": garbage, "dead_queue": garbage})
+                with self.subTest(document=repr(document)[:50]):
+                    self.assertLessEqual({one.level for one in facts(document)}, LEVELS.keys())
+                    self.assertIsInstance(quota(document), (Quota, NoneType))
+                    self.assertIsInstance(quota({"SendQuota": given}), (Quota, NoneType))
+                    self.assertEqual(recommendations(document), [])
+                    self.assertLessEqual(len(recommendations({"Recommendations": garbage})), 1)
+                    self.assertIsInstance(recommendations(advice)[0].type, str)
+                    self.assertIsInstance(full.name, str)
+                    self.assertIsInstance(full.waiting, (int, NoneType))
 
 
 class QuotaTests(SimpleTestCase):
